@@ -1,0 +1,133 @@
+"""The engine's errors: what happened, and what to do about it.
+
+Library code raises these and never exits; only the command line turns one into an exit code
+(:attr:`RetrofitError.exit_code`, numbers from BSD's ``sysexits.h`` where it has a fitting one).
+"""
+
+from __future__ import annotations
+
+
+class RetrofitError(Exception):
+    """Base of every error the engine raises on purpose.
+
+    Args:
+        message: What is wrong and where, in one line without a final full stop.
+        hint: What to do next, in one line; empty if there is nothing sensible to say.
+        details: Further lines for the log, such as the last lines a script printed.
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, *, hint: str = "", details: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UpToDate(RetrofitError):
+    """Nothing to do: the image wanted is published already."""
+
+    exit_code = 3
+
+
+class UsageError(RetrofitError):
+    """The command line or a definition is wrong."""
+
+    exit_code = 64
+
+
+class ImageError(RetrofitError):
+    """The input is no image that can be used: damaged, empty, or of an unsupported kind."""
+
+    exit_code = 65
+
+
+class InputMissing(RetrofitError):
+    """A file, image or element that was named does not exist or cannot be read."""
+
+    exit_code = 66
+
+
+class Unavailable(RetrofitError):
+    """A service that the build needs (mirror, Keystone, Glance) does not answer as it should."""
+
+    exit_code = 69
+
+
+class CommandError(RetrofitError):
+    """A program that the engine ran failed, or did not end in time.
+
+    Attributes:
+        returncode: Exit status, negative for a signal; ``None`` after a time-out.
+    """
+
+    exit_code = 70
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        returncode: int | None = None,
+        hint: str = "",
+        details: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.returncode = returncode
+
+
+class ToolMissing(RetrofitError):
+    """A program, kernel feature or device that the engine needs is not there."""
+
+    exit_code = 72
+
+
+class OutputError(RetrofitError):
+    """The result cannot be written where it was asked for."""
+
+    exit_code = 73
+
+
+class NoSpace(RetrofitError):
+    """A disk, the image's file system or a quota is full."""
+
+    exit_code = 74
+
+
+class Busy(RetrofitError):
+    """Another build holds the lock."""
+
+    exit_code = 75
+
+
+class RecipeError(RetrofitError):
+    """An element failed; the message names element, phase and script."""
+
+    exit_code = 76
+
+
+class Denied(RetrofitError):
+    """Credentials or certificates were refused, or a permission is missing."""
+
+    exit_code = 77
+
+
+class ConfigError(RetrofitError):
+    """A configuration value (cloud, pocket, mirror, tag) is wrong; the message names it."""
+
+    exit_code = 78
+
+
+class Interrupted(RetrofitError):
+    """The user or the service manager asked the build to stop.
+
+    Args:
+        signal_number: The signal that arrived; the exit code is 128 plus that, as in a shell.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__("interrupted; everything half-done was removed")
+        self.exit_code = 128 + signal_number

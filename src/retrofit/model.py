@@ -1,0 +1,146 @@
+"""Words that every part of the engine shares: requests, releases, layouts, results."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import pathlib
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+class ImageFormat(enum.StrEnum):
+    """Disk formats an image can be written in."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """The operating system inside an image.
+
+    Attributes:
+        distribution: ``ID`` of os-release, such as ``ubuntu`` or ``debian``.
+        version: ``VERSION_ID`` of os-release, such as ``24.04``.
+        series: Code name, such as ``noble``.
+        architecture: Debian architecture name, such as ``amd64``.
+    """
+
+    distribution: str
+    version: str
+    series: str
+    architecture: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Archives:
+    """Where packages come from.
+
+    Attributes:
+        mirror: Base URL of the distribution's archive, or complete one-line ``deb …`` sources
+            separated by newlines; empty keeps what the base image has.
+        uca_mirror: Base URL of the Ubuntu Cloud Archive; empty means the public one.
+        uca_pocket: Pocket of the Ubuntu Cloud Archive, such as ``caracal``; empty means none.
+        ppas: Personal package archives, each ``ppa:owner/name``.
+    """
+
+    mirror: str = ""
+    uca_mirror: str = ""
+    uca_pocket: str = ""
+    ppas: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Proxies:
+    """Proxies for the build (never kept in the image): URLs, and ``no_proxy`` comma separated."""
+
+    http: str = ""
+    https: str = ""
+    no_proxy: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildRequest:
+    """What to make out of a base image.
+
+    Attributes:
+        recipe: Name of the recipe, such as ``amphora``.
+        image_format: Format of the result.
+        elements: Further diskimage-builder elements to apply after the recipe's own.
+        elements_paths: Directories in which such elements are looked up first.
+        environment: Variables for the elements, as pairs sorted by name.
+        archives: Package archives of the build and of the image.
+        proxies: Proxies of the build.
+        ca_certificate: PEM text of certification authorities that the build trusts in addition.
+        root_size: Size in bytes the root file system gets at least; ``None`` leaves it to the
+            recipe.
+        series: Series that the base image must be of; empty accepts any supported one.
+    """
+
+    recipe: str = "amphora"
+    image_format: ImageFormat = ImageFormat.QCOW2
+    elements: tuple[str, ...] = ()
+    elements_paths: tuple[pathlib.Path, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    archives: Archives = Archives()
+    proxies: Proxies = Proxies()
+    ca_certificate: str = ""
+    root_size: int | None = None
+    series: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """One installed package: name, version and Debian architecture."""
+
+    name: str
+    version: str
+    architecture: str
+
+
+@dataclasses.dataclass(frozen=True)
+class StepRecord:
+    """What a step of a build cost.
+
+    Attributes:
+        name: Name of the step.
+        wall_s: Elapsed seconds.
+        cpu_s: Processor seconds of the step's processes, user and system.
+        peak_memory: Largest resident size of one process so far, in bytes.
+        peak_disk: Bytes in use in the work directory at the end of the step.
+    """
+
+    name: str
+    wall_s: float
+    cpu_s: float
+    peak_memory: int
+    peak_disk: int
+
+
+@dataclasses.dataclass(frozen=True)
+class BuildResult:
+    """What a build made.
+
+    Attributes:
+        image: The image file.
+        image_format: Its format.
+        virtual_size: Size of the disk in bytes.
+        size: Size of the file in bytes.
+        sha256: Hash of the file, hexadecimal.
+        sha512: Hash of the file, hexadecimal; what Glance keeps as ``os_hash_value``.
+        release: What runs in it.
+        packages: Packages installed in it, sorted by name.
+        steps: What each step cost, in order.
+    """
+
+    image: pathlib.Path
+    image_format: ImageFormat
+    virtual_size: int
+    size: int
+    sha256: str
+    sha512: str
+    release: Release
+    packages: tuple[Package, ...]
+    steps: tuple[StepRecord, ...]

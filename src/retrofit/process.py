@@ -1,0 +1,252 @@
+"""Runs programs: the only module of the engine that starts one."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import logging
+import os
+import pathlib
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from . import errors
+
+_LOG = logging.getLogger(__name__)
+
+# An allow-list: a packed charm's dispatch exports PYTHONPATH and LD_LIBRARY_PATH, and neither
+# may reach a system program; what else a hook or a login shell exports is nobody's business.
+_INHERITED = (
+    "HOME",
+    "LIBGUESTFS_BACKEND",
+    "LIBGUESTFS_BACKEND_SETTINGS",
+    "SUPERMIN_KERNEL",
+    "SUPERMIN_MODULES",
+    "TMPDIR",
+    "TZ",
+    "USER",
+)
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_TAIL_LINES = 20
+_END_GRACE_S = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Completed:
+    """A program that ended.
+
+    Attributes:
+        argv: What was run.
+        returncode: Its exit status.
+        stdout: Its standard output, decoded.
+        tail: The last lines of standard output and error together.
+    """
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    tail: tuple[str, ...]
+
+
+def find(program: str) -> str:
+    """Return the absolute path of a system program.
+
+    Raises:
+        errors.ToolMissing: It is not installed.
+    """
+    path = shutil.which(program, path=_PATH)
+    if path is None:
+        raise errors.ToolMissing(
+            f"the program {program} is not installed",
+            hint="install the packages listed in docs/reference/requirements.md",
+        )
+    return path
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return the allow-listed environment for a child process, with further variables."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return inherited | {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"} | extra
+
+
+def start(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    extra_environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a helper that runs beside the build, such as a network stack; see :func:`stop`."""
+    command = [find(os.fspath(argv[0])), *(os.fspath(word) for word in argv[1:])]
+    _LOG.debug("start: %s", " ".join(command))
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(**(extra_environment or {})),
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+    )
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """End a helper that :func:`start` started, and its process group."""
+    _end_group(child)
+    if child.stderr is not None:
+        child.stderr.close()
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    timeout_s: float,
+    extra_environment: Mapping[str, str] | None = None,
+    only_environment: Mapping[str, str] | None = None,
+    text_input: str | None = None,
+    cwd: pathlib.Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    check: bool = True,
+    pass_fds: Sequence[int] = (),
+) -> Completed:
+    """Run a program to its end, logging what it prints.
+
+    Args:
+        argv: Program (looked up on the system's path, or absolute) and arguments.
+        timeout_s: Seconds after which the program and its process group are killed.
+        extra_environment: Variables added to the allow-listed environment.
+        only_environment: The whole environment, in place of the allow-listed one.
+        text_input: What the program reads; without it standard input is empty.
+        cwd: Directory to run in.
+        on_line: Called with each line of output as it arrives.
+        check: Whether an exit status other than 0 is an error.
+        pass_fds: File descriptors the program inherits.
+
+    Raises:
+        errors.CommandError: It failed or took too long; its last lines are in ``details``.
+        errors.ToolMissing: There is no such program.
+    """
+    command = [find(os.fspath(argv[0])), *(os.fspath(word) for word in argv[1:])]
+    name = pathlib.PurePath(command[0]).name
+    _LOG.debug("run: %s", " ".join(command))
+    env = dict(only_environment) if only_environment is not None else environment()
+    env |= extra_environment or {}
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE if text_input is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=env,
+        cwd=cwd,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+    )
+    try:
+        stdout, tail = _collect(child, text_input, time.monotonic() + timeout_s, on_line)
+    except TimeoutError as timeout:
+        raise errors.CommandError(
+            f"{name} did not end within {timeout_s:.0f} s", details=timeout.args[0]
+        ) from timeout
+    finally:
+        _end_group(child)
+    completed = Completed(tuple(command), child.returncode, stdout, tail)
+    if check and completed.returncode != 0:
+        raise errors.CommandError(
+            f"{name} failed with status {completed.returncode}"
+            + (f": {tail[-1]}" if tail else ""),
+            returncode=completed.returncode,
+            details=tail,
+        )
+    return completed
+
+
+def _collect(
+    child: subprocess.Popen[bytes],
+    text_input: str | None,
+    deadline: float,
+    on_line: Callable[[str], None] | None,
+) -> tuple[str, tuple[str, ...]]:
+    """Read both streams of a child until they close and it ended."""
+    assert child.stdout is not None and child.stderr is not None
+    stdout = bytearray()
+    tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
+    partial = {child.stdout: bytearray(), child.stderr: bytearray()}
+    pending = memoryview((text_input or "").encode())
+
+    def line(raw: bytes) -> None:
+        text = raw.decode(errors="replace").rstrip()
+        if not text:
+            return
+        tail.append(text)
+        _LOG.debug("| %s", text)
+        if on_line is not None:
+            on_line(text)
+
+    with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
+        for stream in partial:
+            selector.register(stream, selectors.EVENT_READ)
+        if child.stdin is not None:
+            os.set_blocking(child.stdin.fileno(), False)
+            selector.register(child.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError(tuple(tail))
+            for key, _ in selector.select(remaining):
+                if key.fileobj is child.stdin:
+                    pending = _feed(child, pending)
+                    if not pending:
+                        selector.unregister(child.stdin)
+                        child.stdin.close()
+                    continue
+                chunk = os.read(key.fd, 65536)
+                stream = key.fileobj
+                buffer = partial[stream]  # type: ignore[index]
+                buffer += chunk
+                if stream is child.stdout:
+                    stdout += chunk
+                *lines, rest = bytes(buffer).split(b"\n")
+                buffer[:] = rest
+                for raw in lines:
+                    line(raw)
+                if not chunk:
+                    line(bytes(buffer))
+                    selector.unregister(stream)
+    try:
+        child.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired as expired:
+        raise TimeoutError(tuple(tail)) from expired
+    return stdout.decode(errors="replace"), tuple(tail)
+
+
+def _feed(child: subprocess.Popen[bytes], pending: memoryview) -> memoryview:
+    """Write what the child takes of its input now; a child that stopped reading is no error."""
+    assert child.stdin is not None
+    try:
+        written = os.write(child.stdin.fileno(), pending[:65536]) if pending else 0
+    except BrokenPipeError:
+        return memoryview(b"")
+    return pending[written:]
+
+
+def _end_group(child: subprocess.Popen[bytes]) -> None:
+    """Make sure that neither the child nor anything in its process group goes on."""
+    if child.poll() is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        try:
+            child.wait(_END_GRACE_S)
+        except subprocess.TimeoutExpired:
+            pass
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    """Send a signal to a process group that may be gone already."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        pass
