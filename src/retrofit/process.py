@@ -93,11 +93,13 @@ def start(
     )
 
 
-def stop(child: subprocess.Popen[bytes]) -> None:
-    """End a helper that :func:`start` started, and its process group."""
+def stop(child: subprocess.Popen[bytes]) -> str:
+    """End a helper that :func:`start` started; return the last line it wrote as an error."""
     _end_group(child)
-    if child.stderr is not None:
-        child.stderr.close()
+    assert child.stderr is not None
+    with child.stderr:
+        lines = child.stderr.read().decode(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def run(

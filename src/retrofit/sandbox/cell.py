@@ -1,0 +1,129 @@
+"""A cell: where programs of the image run, which nobody vouches for.
+
+A cell stands inside a workshop and is made by bubblewrap. Its root is a directory with a whole
+system in it; it sees no other file but its binds, no device but the harmless ones, no process but
+its own. It is root there, without the capabilities that reach beyond files and ids.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import types
+from collections.abc import Callable, Mapping, Sequence
+
+from .. import model, process
+from . import network
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What dpkg, maintainer scripts and adduser need; nothing for mounts, networks, devices or other
+# processes' memory.
+_CAPABILITIES = (
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_DAC_READ_SEARCH",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+)
+_MAX_PROCESSES = 4096
+_MAX_DATA = 4 * model.GIB
+_MAX_FILE = 8 * model.GIB
+
+
+@dataclasses.dataclass(frozen=True)
+class Bind:
+    """A file or directory of the workshop shown in a cell, read-only unless ``writable``."""
+
+    source: pathlib.Path
+    target: str
+    writable: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """Where untrusted programs run.
+
+    Attributes:
+        root: Directory that is the cell's root file system, writable.
+        work: The build's work directory, for files the cell itself needs.
+        binds: What else is to be seen in it.
+        environment: All variables of the programs, but for PATH, HOME and LANG, which are set.
+    """
+
+    root: pathlib.Path
+    work: pathlib.Path
+    binds: tuple[Bind, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: types.MappingProxyType({})
+    )
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        extra_environment: Mapping[str, str] | None = None,
+        cwd: str = "/",
+        on_line: Callable[[str], None] | None = None,
+        check: bool = True,
+        text_input: str | None = None,
+    ) -> process.Completed:
+        """Run a program of the cell's own system; see :func:`retrofit.process.run`.
+
+        Raises:
+            errors.CommandError: It failed or took too long.
+        """
+        environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"}
+        return process.run(
+            [*_limits(), *self._bubblewrap(cwd), "--", *argv],
+            timeout_s=timeout_s,
+            only_environment=environment | dict(self.environment) | dict(extra_environment or {}),
+            on_line=on_line,
+            check=check,
+            text_input=text_input,
+        )
+
+    def _bubblewrap(self, cwd: str) -> list[str]:
+        """The command that makes the cell."""
+        words = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+        words += ["--die-with-parent", "--new-session", "--hostname", "localhost"]
+        words += ["--bind", os.fspath(self.root), "/"]
+        words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
+        words += ["--ro-bind", os.fspath(network.resolver(self.work)), _resolver_in(self.root)]
+        for bind in self.binds:
+            kind = "--bind" if bind.writable else "--ro-bind"
+            words += [kind, os.fspath(bind.source), bind.target]
+        words += ["--cap-drop", "ALL"]
+        for capability in _CAPABILITIES:
+            words += ["--cap-add", capability]
+        return [*words, "--chdir", cwd]
+
+
+def _limits() -> list[str]:
+    """Limits of what runs in a cell, per process but for the number of them."""
+    return [
+        "prlimit",
+        f"--nproc={_MAX_PROCESSES}",
+        f"--data={_MAX_DATA}",
+        f"--fsize={_MAX_FILE}",
+        "--core=0",
+    ]
+
+
+def _resolver_in(root: pathlib.Path) -> str:
+    """Path at which the cell's programs read their resolver configuration.
+
+    A systemd image has a link there that leads into ``/run``, which is the cell's own.
+    """
+    configuration = root / "etc/resolv.conf"
+    if not configuration.is_symlink():
+        return "/etc/resolv.conf"
+    target = os.path.join("/etc", os.readlink(configuration))
+    return os.path.normpath(target)
