@@ -1,0 +1,1 @@
+"""What tests share: places, base images, clouds and unit agents."""
