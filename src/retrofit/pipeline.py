@@ -1,0 +1,140 @@
+"""The steps that turn a base image into a service image, in order.
+
+They run in a workshop (:mod:`retrofit.sandbox.workshop`), whose parent has put the base image and
+the elements within reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import logging
+import pathlib
+
+from . import errors, manifest, model, progress, recipes, seal
+from .disk import conversion, growth, layout, tree
+from .recipes import application
+from .sandbox import cell, workshop
+
+_LOG = logging.getLogger(__name__)
+_READ_SIZE = 4 * model.MIB
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One build, as it is handed to the workshop.
+
+    Attributes:
+        source: The base image, readable by the workshop.
+        work: The work directory; the image made stays in it.
+        elements: Directory below ``work`` that :func:`retrofit.elements.collect.collect` filled.
+        request: What to make.
+    """
+
+    source: pathlib.Path
+    work: pathlib.Path
+    elements: pathlib.Path
+    request: model.BuildRequest
+
+
+class _Recorder:
+    """Keeps what each step cost, and passes everything on."""
+
+    def __init__(self, reporter: progress.Reporter) -> None:
+        self._reporter = reporter
+        self.records: list[model.StepRecord] = []
+        self.step_started = reporter.step_started
+        self.advanced = reporter.advanced
+
+    def step_ended(self, record: model.StepRecord) -> None:
+        """Keep the record."""
+        self.records.append(record)
+        self._reporter.step_ended(record)
+
+
+def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
+    """Make an image in a workshop.
+
+    Raises:
+        errors.RetrofitError: A step failed; nothing but files in the work directory is left of it.
+    """
+    recorder = _Recorder(reporter)
+    result = workshop.run(job.work, functools.partial(_run, job), recorder)
+    return dataclasses.replace(result, steps=tuple(recorder.records))
+
+
+def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
+    """Run all steps inside the workshop."""
+    request = job.request
+    recipe = recipes.get(request.recipe)
+    raw = job.work / "disk.raw"
+    output = job.work / f"output.{request.image_format}"
+    step = functools.partial(progress.step, reporter)
+    with contextlib.ExitStack() as resources:
+        with step("unpack"):
+            conversion.to_raw(job.source, raw)
+        with step("inspect"):
+            found = layout.read(raw, job.work)
+            _check_release(found.release, recipe, request)
+        with step("grow"):
+            found = growth.grow(raw, found, request.root_size or recipe.root_size)
+        with step("open"):
+            opened = resources.enter_context(tree.open_tree(raw, found, job.work))
+        with step("customise"):
+            application.apply(
+                opened.path,
+                recipe=recipe,
+                request=request,
+                release=found.release,
+                elements_root=job.elements,
+                work=job.work,
+                cell=cell.Cell(root=opened.path, work=job.work),
+                on_line=None,
+            )
+        with step("boot-loader"):
+            opened.update_boot_loader()
+        with step("seal"):
+            seal.seal(opened.path)
+            packages = manifest.read(opened.path)
+        with step("write-back"):
+            opened.write_back()
+    with step("convert"):
+        virtual_size = raw.stat().st_size
+        conversion.from_raw(raw, output, request.image_format)
+        raw.unlink()
+        sha256, sha512 = _hashes(output)
+    return model.BuildResult(
+        image=output,
+        image_format=request.image_format,
+        virtual_size=virtual_size,
+        size=output.stat().st_size,
+        sha256=sha256,
+        sha512=sha512,
+        release=found.release,
+        packages=packages,
+        steps=(),
+    )
+
+
+def _check_release(
+    release: model.Release, recipe: recipes.Recipe, request: model.BuildRequest
+) -> None:
+    """Refuse a base image that is not the one wanted, before anything costly happens to it."""
+    if request.series and release.series != request.series:
+        raise errors.ImageError(
+            f"the base image is {release.distribution} {release.series}, not {request.series}",
+            hint="give an image of that series, or change --series",
+        )
+    recipe.check(release)
+
+
+def _hashes(path: pathlib.Path) -> tuple[str, str]:
+    """Return a file's SHA-256 and SHA-512, hexadecimal, reading it once."""
+    sha256, sha512 = hashlib.sha256(), hashlib.sha512()
+    with path.open("rb") as file:
+        while chunk := file.read(_READ_SIZE):
+            sha256.update(chunk)
+            sha512.update(chunk)
+    return sha256.hexdigest(), sha512.hexdigest()
