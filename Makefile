@@ -1,0 +1,49 @@
+# Every target installs what it needs first and is quick when all is there.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+.PHONY: apt
+apt: ## Install the Debian packages of tools/apt-packages.txt that are missing
+	@tools/setup apt
+
+.PHONY: venv
+venv: apt ## Make .venv from the lock file
+	@tools/setup venv
+
+.PHONY: lock
+lock: venv ## Compile requirements/*.in into lock files
+	tools/lock
+
+.PHONY: format
+format: venv ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: venv ## Check format, style, types and the layers of the architecture
+	tools/lint
+
+# Collection of the integration tests and lint come first, so that the summary of the tests that
+# ran is the last thing printed.
+.PHONY: test
+test: lint ## Run all tests that need no Juju controller
+	$(BIN)/pytest --collect-only --quiet tests/integration
+	$(BIN)/pytest tests/unit tests/functional
+
+.PHONY: demo
+demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)
+	$(BIN)/python -m tests.support.demo $(if $(IMAGE),--image "$(IMAGE)")
+
+.PHONY: charm
+charm: venv ## Pack the charm for this machine's distribution
+	$(BIN)/python -m tests.support.pack
+
+.PHONY: clean
+clean: ## Remove everything that the targets made in this directory
+	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.charm
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
