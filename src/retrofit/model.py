@@ -60,6 +60,12 @@ class Proxies:
     https: str = ""
     no_proxy: str = ""
 
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which programs are told, in both spellings."""
+        named = {"http_proxy": self.http, "https_proxy": self.https, "no_proxy": self.no_proxy}
+        given = {name: value for name, value in named.items() if value}
+        return given | {name.upper(): value for name, value in given.items()}
+
 
 @dataclasses.dataclass(frozen=True)
 class BuildRequest:

@@ -175,7 +175,7 @@ def _collect(
     assert child.stdout is not None and child.stderr is not None
     stdout = bytearray()
     tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
-    partial = {child.stdout: bytearray(), child.stderr: bytearray()}
+    partial = {stream.fileno(): bytearray() for stream in (child.stdout, child.stderr)}
     pending = memoryview((text_input or "").encode())
 
     def line(raw: bytes) -> None:
@@ -188,7 +188,7 @@ def _collect(
             on_line(text)
 
     with selectors.DefaultSelector() as selector, child.stdout, child.stderr:
-        for stream in partial:
+        for stream in (child.stdout, child.stderr):
             selector.register(stream, selectors.EVENT_READ)
         if child.stdin is not None:
             os.set_blocking(child.stdin.fileno(), False)
@@ -205,10 +205,9 @@ def _collect(
                         child.stdin.close()
                     continue
                 chunk = os.read(key.fd, 65536)
-                stream = key.fileobj
-                buffer = partial[stream]  # type: ignore[index]
+                buffer = partial[key.fd]
                 buffer += chunk
-                if stream is child.stdout:
+                if key.fileobj is child.stdout:
                     stdout += chunk
                 *lines, rest = bytes(buffer).split(b"\n")
                 buffer[:] = rest
@@ -216,7 +215,7 @@ def _collect(
                     line(raw)
                 if not chunk:
                     line(bytes(buffer))
-                    selector.unregister(stream)
+                    selector.unregister(key.fileobj)
     try:
         child.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as expired:

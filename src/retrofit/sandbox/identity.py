@@ -92,14 +92,13 @@ def _with_subordinates(own: int, table: str, name: str) -> tuple[Range, ...]:
     path = pathlib.Path(table)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     for line in lines:
-        owner, _, rest = line.partition(":")
-        first, _, count = rest.partition(":")
-        if owner in (name, str(own)) and first.isdigit() and count.isdigit():
-            counts.append((int(count), int(first)))
+        fields = line.split(":")
+        if len(fields) == 3 and fields[0] in (name, str(own)):
+            counts.append((int(fields[2]), int(fields[1])))
     count, first = max(counts, default=(0, 0))
     if count < IDS - 1:
         raise errors.ToolMissing(
             f"user {name} has {count} subordinate ids in {table}, the build needs {IDS - 1}",
-            hint=f"run as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}",
+            hint=f"as root add a line {name}:100000:65536 to it (see subuid(5))",
         )
     return (Range(0, own, 1), Range(1, first, IDS - 1))
