@@ -1,0 +1,108 @@
+"""Configuration of the test cloud's services; facts of both come from their own documentation."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+REGION = "RegionOne"
+SERVICE_DOMAIN = "service_domain"
+SERVICE_PROJECT = "services"
+RETROFIT_USER = "octavia-diskimage-retrofit"
+# Loopback only, and gone with the test: these protect nothing.
+PASSWORD = "correct-horse-battery-staple"
+
+_KEYSTONE = """
+[DEFAULT]
+log_file = {directory}/keystone.log
+use_stderr = false
+[database]
+connection = sqlite:///{directory}/keystone.db
+[fernet_tokens]
+key_repository = {directory}/fernet-keys
+[fernet_receipts]
+key_repository = {directory}/fernet-keys
+[credential]
+key_repository = {directory}/credential-keys
+[identity]
+# The least that bcrypt takes; tests log in often.
+password_hash_rounds = 4
+"""
+
+_GLANCE = """
+[DEFAULT]
+log_file = {directory}/glance.log
+use_stderr = false
+enabled_backends = file:file
+worker_self_reference_url = https://127.0.0.1:{glance_port}
+image_size_cap = {image_size_cap}
+user_storage_quota = {user_storage_quota}
+[glance_store]
+default_backend = file
+[file]
+filesystem_store_datadir = {directory}/images
+[os_glance_staging_store]
+filesystem_store_datadir = {directory}/staging
+[os_glance_tasks_store]
+filesystem_store_datadir = {directory}/tasks
+[database]
+connection = sqlite:///{directory}/glance.db
+[image_format]
+disk_formats = {disk_formats}
+[paste_deploy]
+flavor = keystone
+config_file = {paste}
+[keystone_authtoken]
+www_authenticate_uri = https://127.0.0.1:{keystone_port}/v3
+auth_url = https://127.0.0.1:{keystone_port}/v3
+cafile = {ca}
+# Tests let the authority expire for who uses the cloud, not for Glance.
+insecure = true
+auth_type = password
+username = glance
+password = {password}
+project_name = {project}
+user_domain_name = {domain}
+project_domain_name = {domain}
+region_name = {region}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a test may change about the cloud.
+
+    Attributes:
+        image_size_cap: Largest image Glance takes, in bytes.
+        user_storage_quota: Most that a project may store, such as ``5MB``; ``0`` is no limit.
+        disk_formats: Formats of images that Glance takes.
+    """
+
+    image_size_cap: int = 1 << 40
+    user_storage_quota: str = "0"
+    disk_formats: str = "raw,qcow2"
+
+
+def write(
+    directory: pathlib.Path,
+    *,
+    keystone_port: int,
+    glance_port: int,
+    paste: pathlib.Path,
+    ca: pathlib.Path,
+    options: Options,
+) -> None:
+    """Write ``keystone.conf`` and ``glance-api.conf`` for services that live in a directory."""
+    values = dataclasses.asdict(options) | {
+        "directory": directory,
+        "keystone_port": keystone_port,
+        "glance_port": glance_port,
+        "paste": paste,
+        "ca": ca,
+        "password": PASSWORD,
+        "project": SERVICE_PROJECT,
+        "domain": SERVICE_DOMAIN,
+        "region": REGION,
+    }
+    (directory / "keystone.conf").write_text(_KEYSTONE.format(**values))
+    (directory / "glance-api.conf").write_text(_GLANCE.format(**values))
