@@ -1,0 +1,66 @@
+"""Errors say what is wrong and what to do, and survive the way out of the workshop."""
+
+import pickle
+
+import pytest
+
+from retrofit import errors
+
+_ALL = [
+    errors.RetrofitError,
+    errors.UpToDate,
+    errors.UsageError,
+    errors.ImageError,
+    errors.InputMissing,
+    errors.Unavailable,
+    errors.CommandError,
+    errors.ToolMissing,
+    errors.OutputError,
+    errors.NoSpace,
+    errors.Busy,
+    errors.RecipeError,
+    errors.Denied,
+    errors.ConfigError,
+]
+
+
+def test_every_error_is_known_here():
+    found = {errors.RetrofitError}
+    while more := {child for parent in found for child in parent.__subclasses__()} - found:
+        found |= more
+
+    assert found == {*_ALL, errors.Interrupted}
+
+
+def test_exit_codes_tell_errors_apart():
+    general = {errors.RetrofitError, errors.CommandError}
+    codes = [kind.exit_code for kind in _ALL if kind not in general]
+
+    assert len(set(codes)) == len(codes)
+    assert all(code == 3 or 64 <= code <= 78 for code in codes)
+
+
+def test_hint_follows_the_message():
+    assert str(errors.ImageError("it is broken")) == "it is broken"
+    assert str(errors.ImageError("it is broken", hint="mend it")) == "it is broken; mend it"
+
+
+def test_interruption_has_the_exit_code_a_shell_gives():
+    assert errors.Interrupted(2).exit_code == 130
+    assert errors.Interrupted(15).exit_code == 143
+
+
+@pytest.mark.parametrize("kind", _ALL)
+def test_error_survives_pickling(kind: type[errors.RetrofitError]):
+    error = kind("what", hint="how", details=("one", "two"))
+
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert type(copy) is kind
+    assert (copy.message, copy.hint, copy.details) == ("what", "how", ("one", "two"))
+
+
+def test_command_status_survives_pickling():
+    error = errors.CommandError("what", returncode=-9)
+
+    assert pickle.loads(pickle.dumps(error)).returncode == -9

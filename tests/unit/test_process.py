@@ -1,0 +1,178 @@
+"""The one way to run programs: output, input, failures, time-outs, environment."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from retrofit import errors, process
+
+
+def _gone(pid: int) -> bool:
+    """Tell whether a process ended; an unreaped one counts as ended."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def _wait_until_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if _gone(pid):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_output_is_collected_with_its_last_lines():
+    completed = process.run(["sh", "-c", "echo one; echo two >&2; printf three"], timeout_s=10)
+
+    assert completed.returncode == 0
+    assert completed.stdout == "one\nthree"
+    assert sorted(completed.tail) == ["one", "three", "two"]
+
+
+def test_only_the_last_lines_are_kept_of_a_long_output():
+    completed = process.run(["seq", "100000"], timeout_s=30)
+
+    assert completed.stdout.splitlines() == [str(number) for number in range(1, 100001)]
+    assert completed.tail[-1] == "100000"
+    assert len(completed.tail) <= 20
+
+
+def test_each_line_is_passed_on():
+    lines: list[str] = []
+
+    process.run(["printf", r"a\n\nb"], timeout_s=10, on_line=lines.append)
+
+    assert lines == ["a", "b"]
+
+
+def test_bytes_that_are_no_text_do_not_end_the_run():
+    completed = process.run(["printf", r"\377\376x"], timeout_s=10)
+
+    assert completed.stdout.endswith("x")
+
+
+def test_failure_names_program_status_and_last_line():
+    with pytest.raises(errors.CommandError) as raised:
+        process.run(["sh", "-c", "echo first; echo the reason >&2; exit 7"], timeout_s=10)
+
+    assert raised.value.returncode == 7
+    assert str(raised.value) == "sh failed with status 7: the reason"
+    assert set(raised.value.details) == {"first", "the reason"}
+
+
+def test_failure_is_returned_where_it_is_no_error():
+    assert process.run(["false"], timeout_s=10, check=False).returncode == 1
+
+
+def test_death_by_a_signal_is_a_failure():
+    with pytest.raises(errors.CommandError) as raised:
+        process.run(["sh", "-c", "kill -KILL $$"], timeout_s=10)
+
+    assert raised.value.returncode == -signal.SIGKILL
+
+
+def test_time_out_ends_the_whole_group(tmp_path: pathlib.Path):
+    note = tmp_path / "pid"
+    begun = time.monotonic()
+
+    with pytest.raises(errors.CommandError, match="did not end within 1 s") as raised:
+        process.run(["sh", "-c", f"sleep 60 & echo $! >{note}; echo here; wait"], timeout_s=1)
+
+    assert time.monotonic() - begun < 10
+    assert raised.value.returncode is None
+    assert raised.value.details == ("here",)
+    assert _wait_until_gone(int(note.read_text()))
+
+
+def test_time_out_holds_for_a_program_that_closed_its_output():
+    with pytest.raises(errors.CommandError, match="did not end within"):
+        process.run(["sh", "-c", "exec >&- 2>&-; sleep 60"], timeout_s=0.5)
+
+
+def test_error_in_the_caller_ends_the_program(tmp_path: pathlib.Path):
+    note = tmp_path / "pid"
+
+    def interrupt(_: str) -> None:
+        raise errors.Interrupted(signal.SIGTERM)
+
+    with pytest.raises(errors.Interrupted):
+        process.run(
+            ["sh", "-c", f"echo $$ >{note}; echo go; sleep 60"], timeout_s=60, on_line=interrupt
+        )
+
+    assert _wait_until_gone(int(note.read_text()))
+
+
+def test_environment_is_an_allow_list(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", "/charm/lib")
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/charm/lib")
+    monkeypatch.setenv("OS_PASSWORD", "secret")
+    monkeypatch.setenv("TZ", "UTC")
+
+    printed = process.run(["env"], timeout_s=10, extra_environment={"EXTRA": "1"}).stdout
+    names = {line.partition("=")[0] for line in printed.splitlines()}
+
+    assert {"PATH", "LANG", "TZ", "EXTRA"} <= names
+    assert not {"PYTHONPATH", "LD_LIBRARY_PATH", "OS_PASSWORD"} & names
+
+
+def test_environment_can_be_given_whole(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TZ", "UTC")
+
+    printed = process.run(["env"], timeout_s=10, only_environment={"A": "1"}).stdout
+
+    assert set(printed.splitlines()) == {"A=1"}
+
+
+def test_large_input_and_output_pass_each_other():
+    text = "0123456789abcdef\n" * 100_000
+
+    assert process.run(["cat"], timeout_s=60, text_input=text).stdout == text
+
+
+def test_input_that_nobody_reads_is_no_error():
+    assert process.run(["true"], timeout_s=10, text_input="x" * 10_000_000).returncode == 0
+
+
+def test_standard_input_is_empty_without_input():
+    assert process.run(["cat"], timeout_s=10).stdout == ""
+
+
+def test_directory(tmp_path: pathlib.Path):
+    assert process.run(["pwd"], timeout_s=10, cwd=tmp_path).stdout.strip() == str(tmp_path)
+
+
+def test_missing_program_is_named():
+    with pytest.raises(errors.ToolMissing, match="the program no-such-program is not installed"):
+        process.run(["no-such-program"], timeout_s=1)
+
+
+def test_file_descriptor_is_inherited():
+    reading, writing = os.pipe()
+    try:
+        process.run(["bash", "-c", f"echo hello >&{writing}"], timeout_s=10, pass_fds=[writing])
+        assert os.read(reading, 100) == b"hello\n"
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_helper_is_ended_with_its_children(tmp_path: pathlib.Path):
+    note = tmp_path / "pid"
+    helper = process.start(["sh", "-c", f"sleep 60 & echo $! >{note}; wait"])
+    deadline = time.monotonic() + 5
+    while not (note.exists() and note.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child = int(note.read_text())
+
+    process.stop(helper)
+
+    assert helper.returncode is not None
+    assert _wait_until_gone(child)
