@@ -233,6 +233,10 @@ def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
         engine.send_signal(signal.SIGKILL)
 
     _wait_until(lambda: not _running(marker))
+    [left] = tmp_path.glob("retrofit-work-*")
+    with workshop.work_directory(tmp_path) as work:
+        assert [entry for entry in tmp_path.iterdir() if entry.is_dir()] == [work]
+        assert work != left
 
 
 def _running(argument: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
+import fcntl
 import logging
 import multiprocessing
 import os
@@ -31,6 +32,7 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Channel = connection.Connection
 
+_PREFIX = "retrofit-work-"
 _POLL_S = 0.5
 # A script that writes without end must not take the host's last byte along.
 _DISK_RESERVE = 256 * model.MIB
@@ -86,21 +88,23 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
     """Make a private directory that root of the workshop owns, and remove it afterwards.
 
     Args:
-        base: Where to make it; ``/var/tmp`` without one, since a ``/tmp`` in memory is too small
-            for images.
+        base: Where to make it; see :func:`work_base`.
 
     Raises:
         errors.OutputError: It cannot be made there, or the workshop could not reach it.
     """
-    parent = (base or pathlib.Path("/var/tmp")).absolute()
+    parent = work_base(base)
     try:
-        work = pathlib.Path(tempfile.mkdtemp(prefix="retrofit-", dir=parent))
+        work = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     except OSError as error:
         raise errors.OutputError(
             f"no work directory can be made in {parent}: {error.strerror}",
             hint="name another with --work-dir",
         ) from error
+    held = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        _sweep(parent)
         adopt(work)
         if not reachable(work):
             raise errors.OutputError(
@@ -109,7 +113,29 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
             )
         yield work
     finally:
+        os.close(held)
         _remove(work)
+
+
+def _sweep(parent: pathlib.Path) -> None:
+    """Remove what builds left that were killed: their directories are not locked any more."""
+    owners = (os.geteuid(), identity.plan().owner[0])
+    for left in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if left.lstat().st_uid not in owners:
+                continue
+            handle = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _LOG.info("removing %s, left by a build that was killed", left)
+                _remove(left)
+            finally:
+                os.close(handle)
+
+
+def work_base(given: pathlib.Path | None) -> pathlib.Path:
+    """Return the directory of work directories: a ``/tmp`` in memory is too small for images."""
+    return (given or pathlib.Path("/var/tmp")).absolute()
 
 
 def adopt(path: pathlib.Path) -> None:
