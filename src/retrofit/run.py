@@ -15,7 +15,18 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
-from . import cloud, errors, fingerprint, model, naming, pipeline, progress, publish, recipes
+from . import (
+    cloud,
+    errors,
+    fingerprint,
+    model,
+    naming,
+    pipeline,
+    progress,
+    publish,
+    recipes,
+    targets,
+)
 from .elements import collect
 from .sandbox import workshop
 from .sources import glance
@@ -93,8 +104,10 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
     """
     with contextlib.ExitStack() as held:
         if isinstance(request.target, pathlib.Path):
-            _check_target(request.target, force=request.force)
-            held.enter_context(_lock(_beside(request.target, "lock"), f"writes {request.target}"))
+            targets.check(request.target, force=request.force)
+            held.enter_context(
+                _lock(targets.beside(request.target, "lock"), f"writes {request.target}")
+            )
             return _run(request, reporter)
         lock = workshop.work_base(request.work_base) / f"retrofit-publish-{os.geteuid()}.lock"
         held.enter_context(_lock(lock, "publishes an image"))
@@ -129,7 +142,7 @@ def _run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         job = pipeline.Job(source, work, elements, request.build)
         built = pipeline.build(job, reporter)
         if isinstance(target, pathlib.Path):
-            _deliver(built.image, target)
+            targets.deliver(built.image, target)
             return RunResult(dataclasses.replace(built, image=target), base, None)
         assert connection is not None
         description = naming.describe(built, base, fingerprint=mark, tag=target.amp_image_tag)
@@ -187,35 +200,6 @@ def _check_source(source: pathlib.Path) -> None:
         raise errors.InputMissing(
             f"cannot read the base image {source}: {error.strerror}"
         ) from error
-
-
-def _check_target(target: pathlib.Path, *, force: bool) -> None:
-    """Refuse a target that could not be written in the end."""
-    if target.is_dir():
-        raise errors.OutputError(f"{target} is a directory", hint="name a file to write")
-    if target.exists() and not force:
-        raise errors.OutputError(f"{target} exists already", hint="give --force to replace it")
-    if not os.access(target.absolute().parent, os.W_OK):
-        raise errors.OutputError(
-            f"cannot write {target}: its directory does not exist or may not be written"
-        )
-
-
-def _deliver(made: pathlib.Path, target: pathlib.Path) -> None:
-    """Move the image made to its place; who looks there sees all of it or none."""
-    partial = _beside(target, "partial")
-    try:
-        shutil.copyfile(made, partial)
-        partial.replace(target)
-    except OSError as error:
-        raise errors.OutputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _beside(target: pathlib.Path, kind: str) -> pathlib.Path:
-    """Return the name of a hidden helper file in the directory of a target."""
-    return target.absolute().with_name(f".{target.name}.{kind}")
 
 
 @contextlib.contextmanager

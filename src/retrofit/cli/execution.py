@@ -1,0 +1,91 @@
+"""How every command runs: signals become errors, errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import traceback
+import types
+from typing import NoReturn
+
+import click
+
+from .. import errors
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEBUG_FORMAT = "%(asctime)s %(name)s: %(message)s"
+
+
+def execute(command: click.Command, *, name: str, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command to its end and leave the process with a documented exit code.
+
+    Args:
+        command: What to run.
+        name: Program name, which begins every line about an error.
+        arguments: Words of the command line; the process's own without them.
+    """
+    _turn_signals_into_errors()
+    code = 0
+    try:
+        answer = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        code = answer if isinstance(answer, int) else 0
+    except click.ClickException as error:
+        code = _complain(name, _as_usage_error(error))
+    except errors.RetrofitError as error:
+        code = _complain(name, error)
+    except Exception as error:
+        code = _complain(name, unexpected(error))
+    sys.exit(code)
+
+
+def start_logging(*, debug: bool) -> None:
+    """Send the engine's log to standard error: all of it, or warnings only."""
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if debug else logging.WARNING,
+        format=_DEBUG_FORMAT if debug else "%(message)s",
+        force=True,
+    )
+
+
+def _turn_signals_into_errors() -> None:
+    """Let the first signal unwind the build, and later ones not disturb the tidying up."""
+
+    def interrupt(number: int, _: types.FrameType | None) -> None:
+        for each in _SIGNALS:
+            # A handler, not SIG_IGN: programs started while tidying up would inherit that.
+            signal.signal(each, lambda *_: None)
+        raise errors.Interrupted(number)
+
+    for number in _SIGNALS:
+        signal.signal(number, interrupt)
+
+
+def _as_usage_error(error: click.ClickException) -> errors.RetrofitError:
+    """Say what click found wrong, in the form of all other errors."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"see {context.command_path} --help" if context is not None else ""
+    return errors.UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def unexpected(error: Exception) -> errors.RetrofitError:
+    """Word an error that nobody raised on purpose."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return errors.RetrofitError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="run again with --debug and report what it prints",
+        details=tuple(lines),
+    )
+
+
+def _complain(name: str, error: errors.RetrofitError) -> int:
+    """Print the error, its details where they help, and return its exit code."""
+    debug = logging.getLogger().isEnabledFor(logging.DEBUG)
+    if debug or isinstance(error, errors.RecipeError):
+        for line in error.details:
+            print(f"  | {line}", file=sys.stderr)
+    message = " ".join(str(error).splitlines())
+    print(f"{name}: error: {message}", file=sys.stderr, flush=True)
+    return error.exit_code

@@ -1,0 +1,90 @@
+"""``retrofit image``: one image from a base image, for a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import click
+
+from .. import errors
+from . import execution, reporting
+
+_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
+_FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
+
+
+@click.command()
+@click.argument("source", metavar="INPUT")
+@click.argument("target", metavar="OUTPUT")
+@click.option(
+    "--format",
+    "image_format",
+    type=click.Choice(["qcow2", "raw"]),
+    help="Format of the image.  [default: qcow2]",
+)
+@click.option("--recipe", help="What to make of it.  [default: amphora]")
+@click.option("--element", "elements", metavar="NAME", multiple=True, help="Apply this, too.")
+@click.option(
+    "--elements-path",
+    "elements_paths",
+    metavar="DIR",
+    multiple=True,
+    type=_DIRECTORY,
+    help="Look for elements here first.",
+)
+@click.option(
+    "--env", "variables", metavar="KEY=VALUE", multiple=True, help="Set a variable for elements."
+)
+@click.option("--series", help="Refuse or pass over base images of another series.")
+@click.option("--architecture", help="Architecture of base images in Glance, such as x86_64.")
+@click.option("--mirror", help="The distribution's archive: a URL, or one-line sources.")
+@click.option("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
+@click.option("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")
+@click.option("--ppa", "ppas", metavar="ppa:OWNER/NAME", multiple=True, help="Add this archive.")
+@click.option("--http-proxy", metavar="URL", help="Proxy of the build for http.")
+@click.option("--https-proxy", metavar="URL", help="Proxy of the build for https.")
+@click.option("--no-proxy", metavar="HOST,…", help="What the build reaches without a proxy.")
+@click.option("--ca-certificate", type=_FILE, help="Authorities that the build trusts, too.")
+@click.option("--root-size", metavar="SIZE", help="Least size of the root file system: 8G.")
+@click.option("--work-dir", type=_DIRECTORY, help="Build here.  [default: /var/tmp]")
+@click.option("--force", is_flag=True, help="Replace OUTPUT, or publish the same image again.")
+@click.option("--amp-image-tag", metavar="TAG", help="Tag in Glance.  [default: octavia-amphora]")
+@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
+@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
+@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--debug", is_flag=True, help="Print all that is done.")
+def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **options: object) -> None:
+    """Make an amphora image out of the cloud image INPUT.
+
+    INPUT is a file or an image in Glance, glance:ID; glance: alone takes the newest that suits.
+    OUTPUT is a file, or glance: to publish the image there.
+    """
+    execution.start_logging(debug=debug)
+    from .. import definitions, run
+    from . import results
+
+    definition = definitions.RunDefinition.parse(environment=_pairs(variables), **options)
+    request = definition.to_request()
+    with reporting.reporter() as reporter:
+        result = run.run(request, reporter)
+    if as_json:
+        click.echo(json.dumps(results.as_json(result), indent=2))
+        return
+    click.echo(results.as_line(result))
+
+
+def _pairs(variables: tuple[str, ...]) -> dict[str, str]:
+    """Split ``KEY=VALUE`` words.
+
+    Raises:
+        errors.UsageError: One has no ``=``.
+    """
+    pairs = {}
+    for word in variables:
+        name, separator, value = word.partition("=")
+        if not separator:
+            raise errors.UsageError(f"--env {word} is not of the form KEY=VALUE")
+        pairs[name] = value
+    return pairs

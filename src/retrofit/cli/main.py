@@ -1,0 +1,29 @@
+"""The command ``retrofit`` and its subcommands."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from . import bootstrap, execution, image, service
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+)
+@click.version_option(__version__, message="%(version)s")
+def retrofit() -> None:
+    """Build OpenStack service images from stock cloud images.
+
+    Exit codes are listed in docs/reference/exit-codes.md.
+    """
+
+
+retrofit.add_command(image.image)
+retrofit.add_command(service.run)
+retrofit.add_command(bootstrap.bootstrap)
+
+
+def main() -> None:
+    """Run the command line."""
+    execution.execute(retrofit, name="retrofit")

@@ -1,0 +1,104 @@
+"""The result file: what the charm reads while a run goes on and after it."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import pathlib
+import time
+
+from .. import errors, files, model, progress
+from . import results
+
+_MODE = 0o644
+
+
+class Record:
+    """A reporter that keeps the state of a run in a file, and passes everything on.
+
+    Attributes:
+        state: What the file holds; docs/reference/cli.md describes the keys.
+    """
+
+    def __init__(self, path: pathlib.Path, reporter: progress.Reporter) -> None:
+        self._path = path
+        self._reporter = reporter
+        self._begun = time.monotonic()
+        self.state: dict[str, object] = {
+            "run-id": "",
+            "outcome": "running",
+            "step": "start",
+            "message": "",
+            "hint": "",
+            "exit-code": None,
+            "started": _now(),
+            "ended": None,
+            "duration-s": 0.0,
+            "source": None,
+            "image": None,
+            "steps": [],
+        }
+        self._write()
+
+    def name(self, run_id: str) -> None:
+        """Repeat the name that the caller gave the run."""
+        self.state["run-id"] = run_id
+        self._write()
+
+    def step_started(self, name: str) -> None:
+        """Name the step the run is in."""
+        self.state["step"] = name
+        self._write()
+        self._reporter.step_started(name)
+
+    def step_ended(self, record: model.StepRecord) -> None:
+        """Add what the step cost."""
+        self.state["steps"] = [*self._steps(), results.step(record)]
+        self._write()
+        self._reporter.step_ended(record)
+
+    def advanced(self, done: int, total: int) -> None:
+        """Pass it on: the file is not rewritten for every piece."""
+        self._reporter.advanced(done, total)
+
+    def succeed(self, result: dict[str, object]) -> None:
+        """Write the result of a run that came to its end.
+
+        Args:
+            result: What :func:`retrofit.cli.results.as_json` returns.
+        """
+        self._end(outcome="published", code=0, **result)
+
+    def fail(self, error: errors.RetrofitError) -> None:
+        """Write why a run ended early."""
+        outcome = "failed"
+        if isinstance(error, errors.UpToDate):
+            outcome = "up-to-date"
+        if isinstance(error, errors.Interrupted):
+            outcome = "interrupted"
+        details = list(error.details)
+        self._end(
+            outcome=outcome,
+            code=error.exit_code,
+            message=error.message,
+            hint=error.hint,
+            details=details,
+        )
+
+    def _end(self, *, outcome: str, code: int, **more: object) -> None:
+        self.state |= more
+        self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
+        self._write()
+
+    def _steps(self) -> list[object]:
+        steps = self.state["steps"]
+        assert isinstance(steps, list)
+        return steps
+
+    def _write(self) -> None:
+        self.state["duration-s"] = round(time.monotonic() - self._begun, 1)
+        files.write(self._path, json.dumps(self.state, indent=2) + "\n", mode=_MODE)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

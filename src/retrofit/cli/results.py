@@ -1,0 +1,57 @@
+"""Results of runs, for people and for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from .. import model, run
+
+
+def as_line(result: run.RunResult) -> str:
+    """Return the one line that tells what was made."""
+    image = result.build
+    what = f"{image.release.distribution} {image.release.series} {image.release.architecture}"
+    size = f"{image.size / model.MIB:.0f} MiB {image.image_format}"
+    if result.published is None:
+        return f"{image.image}: {what}, {size}, {len(image.packages)} packages"
+    return f"{result.published.id} {result.published.name}: {what}, {size}"
+
+
+def as_json(result: run.RunResult) -> dict[str, Any]:
+    """Return a result in the form of ``--json`` and of the result file.
+
+    The list of packages is left out for its length: it is in the image, and in the manifest that
+    the snap's command writes.
+    """
+    return {
+        "image": _hyphenated(result.build, without=("packages", "steps"))
+        | (_hyphenated(result.published) if result.published else {}),
+        "source": _hyphenated(result.base) if result.base else None,
+        "steps": [_hyphenated(step) for step in result.build.steps],
+    }
+
+
+def step(record: model.StepRecord) -> dict[str, Any]:
+    """Return what a step cost, in the form of the result file."""
+    return _hyphenated(record)
+
+
+def _hyphenated(value: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Turn a dataclass into JSON's types, with hyphens in names as in all our files."""
+    return {
+        name.replace("_", "-"): _plain(item)
+        for name, item in vars(value).items()
+        if name not in without
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return _hyphenated(value)
+    if isinstance(value, pathlib.Path):
+        return str(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,250 @@
+"""From options and request files to requests: where everything a person wrote is checked.
+
+The command line and the charm's request file have the same words (:class:`RunDefinition`), so
+what is said of an option in one place holds in the other.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import pathlib
+import re
+from typing import Annotated, Self
+
+import pydantic
+from cryptography import x509
+
+from . import errors, model, releases, run
+from .sources import glance
+
+GLANCE_PREFIX = "glance:"
+
+_SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
+_UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
+_URL = r"^(https?://[^\s/]+\S*)?$"
+# Glance allows 255 characters; a comma would split the tag in queries.
+_TAG = r"^[^\s,]{1,255}$"
+
+_Name = Annotated[str, pydantic.Field(pattern=_NAME)]
+_Url = Annotated[str, pydantic.Field(pattern=_URL)]
+_Variable = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+_Ppa = Annotated[str, pydantic.Field(pattern=r"^ppa:[^\s/:]+/[^\s/:]+$")]
+
+
+class RunDefinition(pydantic.BaseModel):
+    """A run as a person or the charm writes it down; names are hyphenated in the file.
+
+    Attributes:
+        source: Path of the base image, ``glance:ID``, or ``glance:`` for the newest that suits.
+        target: Path of the image to write, or ``glance:`` to publish it.
+        force: Replace the file, or publish although the same image is published already.
+        image_format: ``qcow2`` or ``raw``.
+        recipe: Name of the recipe.
+        series: Series the base image must be of; empty leaves it open.
+        architecture: Architecture of base images to consider, as Glance names it.
+        mirror: Archive of the distribution: a base URL or one-line sources.
+        uca_mirror: Base URL of the Ubuntu Cloud Archive, or one-line sources.
+        uca_pocket: Pocket of the Ubuntu Cloud Archive.
+        ppas: Personal package archives.
+        elements: Elements to apply after the recipe's own.
+        elements_paths: Where elements are looked up first.
+        environment: Variables for the elements.
+        http_proxy: Proxy of the build for http.
+        https_proxy: Proxy of the build for https.
+        no_proxy: Hosts reached without a proxy, comma separated.
+        ca_certificate: File with certification authorities that the build trusts in addition.
+        root_size: Least size of the root file system, such as ``8G``.
+        amp_image_tag: Tag by which Octavia finds the image.
+        cloud: Entry of clouds.yaml.
+        region: Region of the image service.
+        interface: Endpoint type, ``public``, ``internal`` or ``admin``.
+        work_dir: Directory in which work directories are made.
+        run_id: Name the caller gave the run, repeated in its result.
+    """
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+    )
+
+    source: Annotated[str, pydantic.Field(min_length=1)]
+    target: Annotated[str, pydantic.Field(min_length=1)]
+    force: bool = False
+    image_format: model.ImageFormat = model.ImageFormat.QCOW2
+    recipe: _Name = "amphora"
+    series: Annotated[str, pydantic.Field(pattern=r"^[a-z]*$")] = ""
+    architecture: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9_]+$")] | None = None
+    mirror: str = ""
+    uca_mirror: str = ""
+    uca_pocket: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9/.-]*$")] = ""
+    ppas: tuple[_Ppa, ...] = ()
+    elements: tuple[_Name, ...] = ()
+    elements_paths: tuple[pathlib.Path, ...] = ()
+    environment: dict[_Variable, str] = {}
+    http_proxy: _Url = ""
+    https_proxy: _Url = ""
+    no_proxy: str = ""
+    ca_certificate: pathlib.Path | None = None
+    root_size: str | None = None
+    amp_image_tag: Annotated[str, pydantic.Field(pattern=_TAG)] = "octavia-amphora"
+    cloud: str | None = None
+    region: str | None = None
+    interface: Annotated[str, pydantic.Field(pattern="^(public|internal|admin)$")] | None = None
+    work_dir: pathlib.Path | None = None
+    run_id: str = ""
+
+    @classmethod
+    def parse(cls, **values: object) -> Self:
+        """Check values from the command line; ``None`` stands for an option that was not given.
+
+        Raises:
+            errors.ConfigError: A value is wrong; the message names it.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            return cls.model_validate(given)
+        except pydantic.ValidationError as error:
+            raise _as_config_error(error) from error
+
+    @classmethod
+    def read(cls, path: pathlib.Path) -> Self:
+        """Read a request file.
+
+        Raises:
+            errors.InputMissing: It cannot be read.
+            errors.ConfigError: It is no request; the message names the wrong key.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
+        try:
+            return cls.model_validate_json(text)
+        except pydantic.ValidationError as error:
+            raise _as_config_error(error, place=f" in {path}") from error
+
+    def to_request(self) -> run.RunRequest:
+        """Return the request that the engine takes.
+
+        Raises:
+            errors.ConfigError: The series or a certificate is wrong.
+            errors.InputMissing: A file that is named cannot be read.
+        """
+        if self.series and not releases.is_known("debian", self.series):
+            releases.check("ubuntu", self.series)
+        return run.RunRequest(
+            source=self._source(),
+            target=(
+                run.GlanceTarget(amp_image_tag=self.amp_image_tag)
+                if self.target == GLANCE_PREFIX
+                else pathlib.Path(self.target)
+            ),
+            build=self._build(),
+            force=self.force,
+            cloud=run.CloudOptions(name=self.cloud, region=self.region, interface=self.interface),
+            work_base=self.work_dir,
+        )
+
+    def _source(self) -> pathlib.Path | glance.Wanted:
+        """Return the file, or what to look for in Glance."""
+        if not self.source.startswith(GLANCE_PREFIX):
+            return pathlib.Path(self.source)
+        return glance.Wanted(
+            image_id=self.source.removeprefix(GLANCE_PREFIX),
+            series=self.series,
+            architecture=self.architecture,
+        )
+
+    def _build(self) -> model.BuildRequest:
+        """Return what to make of the base image."""
+        return model.BuildRequest(
+            recipe=self.recipe,
+            image_format=self.image_format,
+            elements=self.elements,
+            elements_paths=self.elements_paths,
+            environment=tuple(sorted(self.environment.items())),
+            archives=model.Archives(
+                mirror=self.mirror,
+                uca_mirror=self.uca_mirror,
+                uca_pocket=self.uca_pocket,
+                ppas=self.ppas,
+            ),
+            proxies=model.Proxies(
+                http=self.http_proxy, https=self.https_proxy, no_proxy=self.no_proxy
+            ),
+            ca_certificate=certificates(self.ca_certificate) if self.ca_certificate else "",
+            root_size=size(self.root_size) if self.root_size else None,
+            series=self.series,
+        )
+
+
+def size(text: str) -> int:
+    """Return the bytes that a size such as ``8G``, ``512M`` or ``3221225472`` stands for.
+
+    Raises:
+        errors.ConfigError: It is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise errors.ConfigError(f"{text!r} is no size", hint="write it as 8G or 512M")
+    return int(match["number"]) * _UNITS[match["unit"]]
+
+
+def certificates(path: pathlib.Path) -> str:
+    """Read the certification authorities of a PEM file, all of which must be valid now.
+
+    Raises:
+        errors.InputMissing: The file cannot be read.
+        errors.ConfigError: It holds no certificate, or one that expired or is not valid yet.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.InputMissing(
+            f"cannot read the CA certificate {path}: {error.strerror}"
+        ) from error
+    try:
+        found = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise errors.ConfigError(
+            f"{path} holds no CA certificate", hint="give a file in PEM form"
+        ) from error
+    now = datetime.datetime.now(datetime.UTC)
+    for certificate in found:
+        subject = certificate.subject.rfc4514_string()
+        if certificate.not_valid_after_utc < now:
+            raise errors.ConfigError(
+                f"the CA certificate {subject} in {path} expired on "
+                f"{certificate.not_valid_after_utc:%Y-%m-%d}",
+                hint="give a current one",
+            )
+        if certificate.not_valid_before_utc > now:
+            raise errors.ConfigError(
+                f"the CA certificate {subject} in {path} is valid only from "
+                f"{certificate.not_valid_before_utc:%Y-%m-%d}",
+                hint="check this machine's clock",
+            )
+    return content.decode("ascii", errors="ignore")
+
+
+def _as_config_error(error: pydantic.ValidationError, place: str = "") -> errors.ConfigError:
+    """Say what pydantic found wrong first, in one line without its links and types."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]).replace("_", "-") or "the request"
+    if first["type"] == "extra_forbidden":
+        return errors.ConfigError(f"unknown key {where}{place}", hint=_similar(where))
+    if first["type"] == "missing":
+        return errors.ConfigError(f"{where} is missing{place}")
+    problem = first["msg"][:1].lower() + first["msg"][1:]
+    return errors.ConfigError(f"wrong value {first['input']!r} of {where}{place}: {problem}")
+
+
+def _similar(name: str) -> str:
+    """Return a hint at the key that was probably meant."""
+    known = [field.replace("_", "-") for field in RunDefinition.model_fields]
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
