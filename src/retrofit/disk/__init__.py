@@ -1,0 +1,1 @@
+"""Disk images: what is on them, making room, opening their file trees, converting them."""

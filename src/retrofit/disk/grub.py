@@ -1,0 +1,136 @@
+"""Answers for the image's own update-grub, which cannot find them out on an overlay.
+
+``grub-mkconfig`` asks ``grub-probe`` about the devices below ``/`` and ``/boot``. In a build these
+are overlays, so a stand-in answers what the real program will say on the booted image.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+
+from .. import errors
+from ..sandbox import cell
+from . import layout, partitions
+
+_UPDATE_TIMEOUT_S = 300.0
+_ROOT_DEVICE, _BOOT_DEVICE = "/dev/retrofit-root", "/dev/retrofit-boot"
+_PROBE = "/usr/sbin/grub-probe"
+# grub names its own module for what blkid says.
+_GRUB_FILESYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2"}
+
+
+def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None:
+    """Run the image's update-grub, if it has one, and check what it wrote.
+
+    Args:
+        tree: The merged tree, with ``/boot`` in its place.
+        found: What is where on the image.
+        work: Directory for the answers.
+
+    Raises:
+        errors.OutputError: The configuration does not boot the image's root file system.
+    """
+    if not (tree / "usr/sbin/update-grub").exists():
+        return
+    probe = cell.Cell(root=tree, work=work, binds=binds(found, work))
+    probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
+
+    configuration = (tree / "boot/grub/grub.cfg").read_text(encoding="utf-8", errors="replace")
+    root = found.root
+    names = (root.filesystem.uuid, root.partition.uuid, f"LABEL={root.filesystem.label}")
+    kernels = [
+        line for line in configuration.splitlines() if line.lstrip().startswith("linux")
+    ]
+    if not kernels or not all(any(name and name in line for name in names) for line in kernels):
+        raise errors.OutputError(
+            "update-grub wrote a configuration that does not boot the image's root file system",
+            details=tuple(kernels),
+        )
+
+
+def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
+    """Return what a cell must show for update-grub to be right.
+
+    They are for a run of update-grub only: dpkg cannot replace a program that is a mount.
+    """
+    place = work / "grub"
+    place.mkdir(exist_ok=True)
+    probe = place / "grub-probe"
+    probe.write_text(stand_in(found), encoding="ascii")
+    probe.chmod(0o755)
+    # grub-mkconfig names the root file system by UUID only if udev knows it.
+    disk = place / "disk"
+    for kind, names in _device_names(found).items():
+        directory = disk / kind
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (directory / name).touch()
+    return (cell.Bind(probe, _PROBE), cell.Bind(disk, "/dev/disk"))
+
+
+def stand_in(found: layout.Layout) -> str:
+    """Return a shell script that answers grub-probe's questions from a layout."""
+    boot = found.boot or found.root
+    answers = "\n".join(
+        f"  {device}:{target}) printf '%s\\n' {shlex.quote(answer)} ;;"
+        for device, volume in ((_ROOT_DEVICE, found.root), (_BOOT_DEVICE, boot))
+        for target, answer in _answers(found.table, volume).items()
+    )
+    boot_device = _BOOT_DEVICE if found.boot else _ROOT_DEVICE
+    return f"""#!/bin/sh
+target=fs device= path=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --target=*) target=${{1#*=}} ;;
+    -t | --target) target=$2; shift ;;
+    -d | --device) device=yes ;;
+    -*) ;;
+    *) path=$1 ;;
+  esac
+  shift
+done
+if [ -z "$device" ]; then
+  case $path in
+    /boot | /boot/*) path={boot_device} ;;
+    *) path={_ROOT_DEVICE} ;;
+  esac
+fi
+case $target in
+  device) echo "$path"; exit ;;
+esac
+case $path:$target in
+{answers}
+  *) exit 1 ;;
+esac
+"""
+
+
+def _answers(table: partitions.Table, volume: layout.Volume) -> dict[str, str]:
+    """Answer grub-probe's questions about a file system, by ``--target``."""
+    kind = volume.filesystem.kind
+    part = "gpt" if table.kind == "gpt" else "msdos"
+    grub_device = f"hd0,{part}{volume.partition.number}"
+    hint = " ".join(f"--hint-{firmware}={grub_device}" for firmware in ("bios", "efi"))
+    logical = volume.device != ""
+    return {
+        "fs": _GRUB_FILESYSTEMS.get(kind, kind),
+        "fs_uuid": volume.filesystem.uuid,
+        "fs_label": volume.filesystem.label,
+        "partuuid": "" if logical else volume.partition.uuid,
+        "drive": f"(lvm/{volume.device})" if logical else f"({grub_device})",
+        "abstraction": "lvm" if logical else "",
+        "partmap": part,
+        "hints_string": "" if logical else hint,
+        "compatibility_hint": grub_device,
+    }
+
+
+def _device_names(found: layout.Layout) -> dict[str, list[str]]:
+    """Name what is below /dev/disk on the booted image, by directory."""
+    volumes = [one for one in (found.root, found.boot, found.esp) if one is not None]
+    return {
+        "by-uuid": [one.filesystem.uuid for one in volumes],
+        "by-partuuid": [one.partition.uuid for one in volumes],
+        "by-label": [one.filesystem.label for one in volumes if one.filesystem.label],
+    }

@@ -1,0 +1,80 @@
+"""Mounts of the build's own mount namespace: overlays and binds that never outlive their use."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+from .. import process
+
+_TOOL_TIMEOUT_S = 60.0
+_ALL_IDS = ["0", "0", "4294967295"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Overlay:
+    """A writable view of a read-only directory.
+
+    Attributes:
+        lower: The directory below, never changed.
+        upper: Where changes are kept, in overlayfs's own form.
+        merged: The view.
+    """
+
+    lower: pathlib.Path
+    upper: pathlib.Path
+    merged: pathlib.Path
+
+
+@contextlib.contextmanager
+def overlay(
+    lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path
+) -> Iterator[Overlay]:
+    """Mount an overlay.
+
+    Args:
+        lower: The directory below.
+        changes: A directory to be made for what changes.
+        merged: Where the view appears; made if it is missing.
+    """
+    upper, scratch = changes / "upper", changes / "scratch"
+    for directory in (upper, scratch):
+        directory.mkdir(parents=True)
+    # The view's own root takes its owner, mode and times from the upper directory.
+    status = lower.stat()
+    os.chown(upper, status.st_uid, status.st_gid)
+    shutil.copystat(lower, upper)
+    merged.mkdir(parents=True, exist_ok=True)
+    options = [f"lowerdir={lower}", f"upperdir={upper}", f"workdir={scratch}"]
+    if _ids_are_mapped():
+        # The kernel keeps trusted extended attributes, the usual place, from a user namespace.
+        options.append("userxattr")
+    with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", merged], merged):
+        yield Overlay(lower, upper, merged)
+
+
+@contextlib.contextmanager
+def bind(source: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
+    """Show a directory at another place too, without what is mounted below it."""
+    target.mkdir(parents=True, exist_ok=True)
+    with _mounted(["--bind", source, target], target):
+        yield
+
+
+@contextlib.contextmanager
+def _mounted(arguments: list[str | pathlib.Path], at: pathlib.Path) -> Iterator[None]:
+    """Call mount, and umount in the end, even from a directory that is still in use."""
+    process.run(["mount", *arguments], timeout_s=_TOOL_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        process.run(["umount", "--lazy", at], timeout_s=_TOOL_TIMEOUT_S)
+
+
+def _ids_are_mapped() -> bool:
+    """Tell whether this is a user namespace other than the machine's own."""
+    return pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii").split() != _ALL_IDS
