@@ -62,16 +62,23 @@ class Authority:
         )
         certificate_path = self._directory / f"{name}.pem"
         certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        key_path = self._directory / f"{name}.key"
-        key_path.touch(mode=0o600)
-        key_path.write_bytes(
+        return certificate_path, self._save(key, f"{name}.key")
+
+    def save_key(self) -> pathlib.Path:
+        """Write the authority's own key, for a program that signs in its name."""
+        return self._save(self._key, "ca.key")
+
+    def _save(self, key: ec.EllipticCurvePrivateKey, name: str) -> pathlib.Path:
+        path = self._directory / name
+        path.touch(mode=0o600)
+        path.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,
                 serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
             )
         )
-        return certificate_path, key_path
+        return path
 
 
 def _builder(
