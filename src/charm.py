@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Turns stock cloud images into Octavia amphora images, on request and on a schedule."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+import uuid
+
+import ops
+
+import certificates
+import config
+import identity_credentials
+import image_service
+import request
+import results
+import workload
+
+_LOG = logging.getLogger(__name__)
+_POLL_S = 2.0
+
+
+class RetrofitCharm(ops.CharmBase):
+    """Observes the model, brings the machine in line with it, and reports."""
+
+    def __init__(self, framework: ops.Framework) -> None:
+        super().__init__(framework)
+        self._workload = workload.Workload(self.charm_dir, self.unit.name)
+        self._keystone = identity_credentials.IdentityCredentials(self)
+        self._certificates = certificates.Certificates(self)
+        self._glance = image_service.ImageService(self)
+        self._install_problem = ""
+        for event in (
+            self.on.install,
+            self.on.upgrade_charm,
+            self.on.start,
+            self.on.config_changed,
+            self.on.leader_elected,
+            self.on.update_status,
+            *(
+                getattr(self.on[endpoint], kind)
+                for endpoint in ("identity-credentials", "certificates", "image-service")
+                for kind in ("relation_created", "relation_changed", "relation_broken")
+            ),
+        ):
+            framework.observe(event, self._on_change)
+        framework.observe(self.on.collect_unit_status, self._on_collect_status)
+        framework.observe(self.on.retrofit_image_action, self._on_retrofit_image)
+        framework.observe(self.on.stop, self._on_stop)
+        framework.observe(self.on.remove, self._on_stop)
+
+    def _on_change(self, _: ops.EventBase) -> None:
+        """Bring the machine in line with the model, whatever it was that changed."""
+        self._keystone.request()
+        try:
+            self._workload.install_packages(workload.proxies())
+        except workload.InstallError as error:
+            _LOG.error("%s", error)
+            self._install_problem = str(error)
+            return
+        options, problem = self._read()
+        if options is None or problem is not None:
+            # Nothing may run with what the model no longer says.
+            self._workload.remove_timer()
+            return
+        scheduled = options.auto_retrofit and self.unit.is_leader()
+        if self._configure(options) and scheduled:
+            _LOG.info("an option that affects the image changed: asking for a build")
+            self._workload.ask(request.once(run_id=str(uuid.uuid4()), force=True))
+        self._workload.install_service(
+            debug=options.debug, frequency=str(options.frequency) if scheduled else None
+        )
+        if self._workload.asked() and not self._workload.building():
+            self._workload.start()
+
+    def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
+        """Report what keeps builds from running, or else how they go."""
+        event.add_status(self._problem() or self._progress())
+
+    def _on_retrofit_image(self, event: ops.ActionEvent) -> None:
+        """Start a build and, unless told otherwise, wait for it."""
+        parameters = event.load_params(config.RetrofitImage)
+        problem = self._problem()
+        if problem is not None:
+            event.fail(problem.message)
+            return
+        if self._workload.building():
+            event.fail("a build is running already; its progress is in the unit's status")
+            return
+        run_id = str(uuid.uuid4())
+        self._workload.ask(
+            request.once(
+                run_id=run_id, source_image=parameters.source_image, force=parameters.force
+            )
+        )
+        self._workload.start()
+        if not parameters.wait:
+            event.log("the build has begun; the unit's status tells how it goes")
+            event.set_results({"run-id": run_id})
+            return
+        self._follow(event, run_id)
+
+    def _on_stop(self, _: ops.EventBase) -> None:
+        """Leave nothing running and no credentials behind."""
+        self._workload.remove()
+
+    def _read(self) -> tuple[config.Options | None, ops.StatusBase | None]:
+        """Return the options, if they are right, and the first thing a build lacks."""
+        try:
+            options = config.load(self.config)
+        except config.WrongOption as error:
+            return None, ops.BlockedStatus(str(error))
+        sources = (self._keystone, self._certificates, self._glance)
+        problems = (source.problem() for source in sources)
+        return options, next((problem for problem in problems if problem is not None), None)
+
+    def _problem(self) -> ops.StatusBase | None:
+        """Return what keeps builds from running, if anything does."""
+        if self._install_problem:
+            return ops.BlockedStatus(self._install_problem)
+        missing = self._workload.missing_packages()
+        if missing:
+            return ops.MaintenanceStatus(f"packages to install: {', '.join(missing)}")
+        return self._read()[1]
+
+    def _configure(self, options: config.Options) -> bool:
+        """Write the request of the next runs; return whether it makes another image now."""
+        credentials = self._keystone.get()
+        assert credentials is not None
+        authority = self._certificates.authority()
+        ca_certificate = request.ca_path(workload.STATE, authority)
+        cloud = request.Cloud(
+            name=request.CLOUD,
+            auth_url=credentials.auth_url,
+            username=credentials.username,
+            password=credentials.password,
+            project=credentials.project,
+            user_domain=credentials.user_domain,
+            project_domain=credentials.project_domain,
+            region=options.region,
+            interface=request.interface(options),
+            ca_certificate=ca_certificate,
+            image_endpoint=self._glance.endpoint(),
+        )
+        wanted = request.compute(
+            options, proxies=workload.proxies(), ca_certificate=ca_certificate
+        )
+        return self._workload.configure(wanted, cloud, authority)
+
+    def _progress(self) -> ops.StatusBase:
+        """Return how the last run went or the present one goes."""
+        result = self._workload.result()
+        if self._workload.building():
+            if result is None or result.outcome != "running":
+                return ops.MaintenanceStatus("building")
+            return ops.MaintenanceStatus(f"building: {result.step}")
+        if result is None:
+            return ops.ActiveStatus("ready; no image built yet")
+        if result.problem():
+            return ops.BlockedStatus(f"last build failed: {result.problem()}")
+        ended = result.ended or datetime.datetime.now(datetime.UTC)
+        age = results.age(ended, datetime.datetime.now(datetime.UTC))
+        name = result.image.name if result.image else "image"
+        verb = "built" if result.outcome == "published" else "is up to date, checked"
+        return ops.ActiveStatus(f"{name} {verb} {age}")
+
+    def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
+        """Report a run until it ends, then how it ended."""
+        deadline = time.monotonic() + workload.BUILD_TIMEOUT_S
+        reported = 0
+        while self._workload.building():
+            result = self._workload.result()
+            if result is not None and result.run_id == run_id:
+                for step in result.steps[reported:]:
+                    event.log(f"{step.name}: {step.wall_s:.0f} s")
+                reported = len(result.steps)
+            if time.monotonic() > deadline:
+                event.fail("the build goes on for too long to wait for; the status tells more")
+                return
+            time.sleep(_POLL_S)
+        result = self._workload.result()
+        if result is None or result.run_id != run_id:
+            event.fail(f"the build ended without a result; {results.JOURNAL}")
+            return
+        event.set_results(results.summary(result))
+        if result.outcome != "published":
+            event.fail(result.problem() or result.message)
+
+
+if __name__ == "__main__":
+    ops.main(RetrofitCharm)

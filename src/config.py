@@ -1,0 +1,138 @@
+"""Configuration options and action parameters, checked before anything acts on them."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+
+import distro_info
+import pydantic
+import pydantic_core
+
+# As launchpad's cloud archive names them: a release, and "proposed" or "updates" behind it.
+_POCKET = re.compile(r"[a-z]+(/(proposed|updates))?")
+# What Glance takes as a tag.
+_TAG_LENGTH = 255
+
+
+class WrongOption(Exception):
+    """An option has a value that cannot be used; the text names it and what it may be."""
+
+
+class Frequency(enum.StrEnum):
+    """How often a schedule looks; systemd's calendar knows these words."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class ImageFormat(enum.StrEnum):
+    """Disk formats that a published image can have."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+class Options(pydantic.BaseModel):
+    """The options of config.yaml; those without effect are left out."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, alias_generator=lambda name: name.replace("_", "-"), extra="ignore"
+    )
+
+    ubuntu_mirror: str = ""
+    uca_mirror: str = ""
+    retrofit_series: str = ""
+    retrofit_uca_pocket: str = ""
+    image_format: ImageFormat = ImageFormat.QCOW2
+    amp_image_tag: str = ""
+    auto_retrofit: bool = False
+    frequency: Frequency = Frequency.DAILY
+    region: str = "RegionOne"
+    debug: bool = False
+    use_internal_endpoints: bool = False
+
+    @pydantic.field_validator("ubuntu_mirror")
+    @classmethod
+    def _check_mirror(cls, value: str) -> str:
+        # Juju's command line cannot pass a newline, so the former charm's users write it as \n.
+        lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
+        lines = [line for line in lines if line]
+        for line in lines:
+            if not line.startswith(("deb ", "deb-src ", "http://", "https://")):
+                raise ValueError("a URL or lines that begin with deb")
+        if len(lines) > 1 and not all(line.startswith("deb") for line in lines):
+            raise ValueError("one URL, or only lines that begin with deb")
+        return "\n".join(lines)
+
+    @pydantic.field_validator("uca_mirror")
+    @classmethod
+    def _check_uca_mirror(cls, value: str) -> str:
+        url = value.split("|")[0].strip()
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("a URL")
+        return url
+
+    @pydantic.field_validator("retrofit_series")
+    @classmethod
+    def _check_series(cls, value: str) -> str:
+        ubuntu, debian = distro_info.UbuntuDistroInfo(), distro_info.DebianDistroInfo()
+        if value and value not in ubuntu.all and value not in debian.all:
+            raise ValueError("a series of Ubuntu or Debian, such as " + ubuntu.lts())
+        return value
+
+    @pydantic.field_validator("retrofit_uca_pocket")
+    @classmethod
+    def _check_pocket(cls, value: str) -> str:
+        if value and not _POCKET.fullmatch(value):
+            raise ValueError("a release of OpenStack, such as caracal or caracal/proposed")
+        return value
+
+    @pydantic.field_validator("amp_image_tag")
+    @classmethod
+    def _check_tag(cls, value: str) -> str:
+        if len(value) > _TAG_LENGTH or "," in value or not value.isprintable():
+            raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma")
+        return value
+
+    @pydantic.field_validator("region")
+    @classmethod
+    def _check_region(cls, value: str) -> str:
+        if not value or any(character.isspace() for character in value):
+            raise ValueError("the name of a region")
+        return value
+
+
+def load(values: Mapping[str, str | int | float | bool]) -> Options:
+    """Return the options of the model's configuration.
+
+    Args:
+        values: Options by name as Juju gives them; unset ones are missing.
+
+    Raises:
+        WrongOption: One of them cannot be used.
+    """
+    try:
+        return Options.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        raise WrongOption(
+            f"wrong option {name}={first['input']!r}: it must be {_allowed(first)}"
+        ) from error
+
+
+def _allowed(error: pydantic_core.ErrorDetails) -> str:
+    """Return what a refused option may be."""
+    context = error.get("ctx", {})
+    return str(context.get("expected") or context.get("error") or error["msg"])
+
+
+class RetrofitImage(pydantic.BaseModel):
+    """Parameters of the action retrofit-image."""
+
+    source_image: str = ""
+    force: bool = False
+    wait: bool = True

@@ -1,0 +1,119 @@
+"""Turns options and relation data into what the engine is asked for (``retrofit run``)."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import config
+from retrofit import model
+
+CLOUD = "octavia-diskimage-retrofit"
+
+# What of a request does not change the image: where things are, and how to get there.
+_SURROUNDINGS = (
+    "source",
+    "target",
+    "cloud",
+    "region",
+    "interface",
+    "http-proxy",
+    "https-proxy",
+    "no-proxy",
+    "ca-certificate",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cloud:
+    """How to reach the cloud; the fields of clouds.yaml.
+
+    Attributes:
+        name: Entry of clouds.yaml.
+        auth_url: Identity endpoint, version 3.
+        username: Name of the service user.
+        password: Password of the service user; never shown by ``repr``.
+        project: Name of the project.
+        user_domain: Name of the user's domain.
+        project_domain: Name of the project's domain.
+        region: Region of the image service.
+        interface: Endpoint type, ``public`` or ``internal``.
+        ca_certificate: File of the authority that signs the endpoints; empty for the system's.
+        image_endpoint: URL of the image service; empty for the catalog's.
+    """
+
+    name: str
+    auth_url: str
+    username: str
+    password: str = dataclasses.field(repr=False)
+    project: str
+    user_domain: str
+    project_domain: str
+    region: str
+    interface: str
+    ca_certificate: str
+    image_endpoint: str
+
+
+def compute(
+    options: config.Options, *, proxies: model.Proxies, ca_certificate: str
+) -> dict[str, str]:
+    """Return the definition of a scheduled run, as ``retrofit run`` reads it.
+
+    Args:
+        options: The charm's options.
+        proxies: Proxies of the model.
+        ca_certificate: File of the cloud's authority, or empty.
+    """
+    wanted = {
+        "source": "glance:",
+        "target": "glance:",
+        "recipe": "amphora",
+        "image-format": str(options.image_format),
+        "series": options.retrofit_series,
+        "mirror": options.ubuntu_mirror,
+        "uca-mirror": options.uca_mirror,
+        "uca-pocket": options.retrofit_uca_pocket,
+        "amp-image-tag": options.amp_image_tag,
+        "http-proxy": proxies.http,
+        "https-proxy": proxies.https,
+        "no-proxy": proxies.no_proxy,
+        "cloud": CLOUD,
+        "region": options.region,
+        "interface": interface(options),
+    }
+    if ca_certificate:
+        wanted["ca-certificate"] = ca_certificate
+    return wanted
+
+
+def interface(options: config.Options) -> str:
+    """Return the endpoint type that the options ask for."""
+    return "internal" if options.use_internal_endpoints else "public"
+
+
+def same_image(former: Mapping[str, object], request: Mapping[str, object]) -> bool:
+    """Tell whether two requests make the same image of the same base."""
+    names = (former.keys() | request.keys()) - set(_SURROUNDINGS)
+    return all(former.get(name) == request.get(name) for name in names)
+
+
+def once(*, run_id: str, source_image: str = "", force: bool = False) -> dict[str, object]:
+    """Return what is different in one run only.
+
+    Args:
+        run_id: Name of the run, by which its result is recognised.
+        source_image: Base image in Glance by ID; empty for the newest suitable one.
+        force: Build even if the image is published already. Naming a base image does too, as
+            it always has.
+    """
+    overrides: dict[str, object] = {"run-id": run_id, "force": force or bool(source_image)}
+    if source_image:
+        overrides["source"] = f"glance:{source_image}"
+    return overrides
+
+
+def ca_path(directory: pathlib.Path, authority: str) -> str:
+    """Return where the cloud's authority is kept, or nothing if there is none."""
+    return str(directory / "ca.pem") if authority else ""

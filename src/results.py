@@ -1,0 +1,126 @@
+"""Results of runs, as the engine leaves them, and words about them."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+
+import pydantic
+
+_MINUTE_S = 60
+_HOUR_S = 60 * _MINUTE_S
+_DAY_S = 24 * _HOUR_S
+
+
+class _Part(pydantic.BaseModel):
+    """Names with hyphens in the file, with underscores here; what is new to us is left out."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+        extra="ignore",
+    )
+
+
+class Image(_Part):
+    """An image in Glance."""
+
+    id: str
+    name: str
+    size: int | None = None
+
+
+class Source(_Part):
+    """The base image of a run."""
+
+    id: str
+    name: str = ""
+    version: str | None = None
+
+
+class Step(_Part):
+    """A step that a run has done, and its elapsed seconds."""
+
+    name: str
+    wall_s: float
+
+
+class Result(_Part):
+    """How a run went, or goes.
+
+    Attributes:
+        outcome: ``running``, ``published``, ``up-to-date``, ``failed`` or ``interrupted``.
+        step: Step that runs, or that it ended in.
+        message: What went wrong, in one line.
+        hint: What to do about it.
+        ended: When it ended.
+        duration_s: Elapsed seconds.
+        image: What is published.
+        source: The base image.
+        steps: Steps done so far.
+        run_id: Name that whoever asked for the run gave it.
+    """
+
+    outcome: str
+    step: str = ""
+    message: str = ""
+    hint: str = ""
+    ended: datetime.datetime | None = None
+    duration_s: float = 0
+    image: Image | None = None
+    source: Source | None = None
+    steps: tuple[Step, ...] = ()
+    run_id: str = ""
+
+    @pydantic.field_validator("step", "message", "hint", "run_id", mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: object) -> object:
+        return "" if value is None else value
+
+    def problem(self) -> str:
+        """Return what went wrong and what to do, in one line; empty if nothing did."""
+        if self.outcome in ("published", "up-to-date"):
+            return ""
+        if self.outcome == "running":
+            return f"it ended without a result{self._where()}; {JOURNAL}"
+        text = self.message or f"it ended as {self.outcome}{self._where()}"
+        return f"{text}; {self.hint}" if self.hint else text
+
+    def _where(self) -> str:
+        return f" in step {self.step}" if self.step else ""
+
+
+JOURNAL = "see journalctl --unit octavia-diskimage-retrofit"
+
+
+def read(path: pathlib.Path) -> Result | None:
+    """Return the result in a file, or ``None`` if there is none that can be read."""
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, pydantic.ValidationError):
+        return None
+
+
+def age(then: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how long ago something was, such as ``2 h ago``."""
+    seconds = int((now - then).total_seconds())
+    if seconds < _MINUTE_S:
+        return "just now"
+    if seconds < _HOUR_S:
+        return f"{seconds // _MINUTE_S} min ago"
+    if seconds < 2 * _DAY_S:
+        return f"{seconds // _HOUR_S} h ago"
+    return f"{seconds // _DAY_S} days ago"
+
+
+def summary(result: Result) -> dict[str, str]:
+    """Return what an action tells about an image: its ID, name, size, source and duration."""
+    values = {"duration": f"{result.duration_s:.0f} s"}
+    if result.image is not None:
+        values |= {"image-id": result.image.id, "image-name": result.image.name}
+        if result.image.size is not None:
+            values["image-size"] = str(result.image.size)
+    if result.source is not None:
+        values["source"] = result.source.id
+    return values

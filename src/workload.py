@@ -1,0 +1,253 @@
+"""What the charm keeps on the machine: packages, service, timer, credentials, request."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import pathlib
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+
+from charmlibs import systemd
+
+import helpers
+import request
+import results
+from retrofit import errors, files, model, process
+
+_LOG = logging.getLogger(__name__)
+
+NAME = "octavia-diskimage-retrofit"
+STATE = pathlib.Path("/var/lib") / NAME
+_UNITS = pathlib.Path("/etc/systemd/system")
+_APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{NAME}"
+_PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
+_SERVICE = f"{NAME}.service"
+_TIMER = f"{NAME}.timer"
+
+# An emulated appliance on a slow disk takes hours; a build that takes longer than this hangs.
+BUILD_TIMEOUT_S = 4 * 60 * 60
+_SYSTEMCTL_TIMEOUT_S = 60
+_DELAY_S = {"hourly": 300, "daily": 3600, "weekly": 3600}
+# The schedule of the former charm, which would go on beside ours.
+_FORMER_SCHEDULES = tuple(
+    pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit") for frequency in _DELAY_S
+)
+
+
+class InstallError(Exception):
+    """Packages could not be installed; the text says which and what to look at."""
+
+
+class Workload:
+    """The builds of one unit.
+
+    Args:
+        charm: Directory of the charm.
+        unit: Name of the unit.
+    """
+
+    def __init__(self, charm: pathlib.Path, unit: str) -> None:
+        self._charm = charm
+        self._unit = unit
+
+    def missing_packages(self) -> list[str]:
+        """Return the packages that builds need and that are not installed."""
+        return list(helpers.fetch.filter_installed_packages(wanted_packages()))
+
+    def install_packages(self, proxies: model.Proxies) -> None:
+        """Install the packages that are missing.
+
+        Raises:
+            InstallError: apt could not, after several attempts.
+        """
+        missing = self.missing_packages()
+        if not missing:
+            return
+        with _apt_proxy(proxies):
+            try:
+                helpers.fetch.apt_update(fatal=True)
+                helpers.fetch.apt_install(missing, ["--no-install-recommends"], fatal=True)
+            except subprocess.CalledProcessError as error:
+                raise InstallError(
+                    f"cannot install {', '.join(missing)} (apt-get ended with status "
+                    f"{error.returncode}); check the unit's apt sources and proxies"
+                ) from error
+
+    def configure(
+        self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
+    ) -> bool:
+        """Write what a run needs: request, credentials, the cloud's authority.
+
+        Args:
+            wanted: The request.
+            cloud: The cloud it goes to.
+            authority: PEM text of the authority that signs the cloud's certificates, or empty.
+
+        Returns:
+            Whether a request was there already that makes another image.
+        """
+        STATE.mkdir(mode=0o700, exist_ok=True)
+        former = self._former_request()
+        self._render("clouds.yaml", STATE / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
+        _write(STATE / "ca.pem", authority, 0o600)
+        _write(STATE / "request.json", json.dumps(dict(wanted), indent=2) + "\n", 0o600)
+        return former is not None and not request.same_image(former, wanted)
+
+    def install_service(self, *, debug: bool, frequency: str | None) -> None:
+        """Put the service in place, and the timer where this unit is to have one.
+
+        Args:
+            debug: Whether runs write all that they do to the journal.
+            frequency: How often the timer starts the service, or ``None`` for no timer.
+        """
+        for link in _FORMER_SCHEDULES:
+            link.unlink(missing_ok=True)
+        changed = self._render(
+            _SERVICE,
+            _UNITS / _SERVICE,
+            0o644,
+            charm=self._charm,
+            state=STATE,
+            timeout_s=BUILD_TIMEOUT_S,
+            debug=debug,
+            juju_exec=_juju_exec(),
+        )
+        if changed:
+            systemd.daemon_reload()
+        if frequency is None:
+            self.remove_timer()
+            return
+        changed = self._render(
+            _TIMER, _UNITS / _TIMER, 0o644, frequency=frequency, delay_s=_DELAY_S[frequency]
+        )
+        if changed:
+            systemd.daemon_reload()
+            systemd.service_enable(_TIMER)
+            systemd.service_restart(_TIMER)
+
+    def ask(self, overrides: Mapping[str, object]) -> None:
+        """Leave what is different in the next run; see :func:`request.once`."""
+        _write(STATE / "once.json", json.dumps(dict(overrides)) + "\n", 0o600)
+
+    def asked(self) -> bool:
+        """Tell whether a run was asked for that has not begun."""
+        return (STATE / "once.json").exists()
+
+    def start(self) -> None:
+        """Start a run and return at once; does nothing while one is under way."""
+        systemd.service_start("--no-block", _SERVICE)
+
+    def building(self) -> bool:
+        """Tell whether a run is under way or about to be."""
+        shown = process.run(
+            ["systemctl", "show", "--property=ActiveState,Job", _SERVICE],
+            timeout_s=_SYSTEMCTL_TIMEOUT_S,
+        )
+        properties = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+        idle = properties.get("ActiveState") in ("inactive", "failed")
+        return not idle or properties.get("Job", "0") not in ("", "0")
+
+    def result(self) -> results.Result | None:
+        """Return how the last run went or the present one goes, if there was any."""
+        return results.read(STATE / "result.json")
+
+    def remove(self) -> None:
+        """End a run that is under way, and remove what this charm wrote; packages stay."""
+        if (_UNITS / _SERVICE).exists():
+            systemd.service_stop(_SERVICE)
+        self.remove_timer()
+        (_UNITS / _SERVICE).unlink(missing_ok=True)
+        systemd.daemon_reload()
+        for name in ("request.json", "once.json", "result.json", "clouds.yaml", "ca.pem"):
+            (STATE / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            # Whatever else somebody put there is theirs.
+            STATE.rmdir()
+
+    def remove_timer(self) -> None:
+        """End the schedule, if this unit has it."""
+        if not (_UNITS / _TIMER).exists():
+            return
+        systemd.service_stop(_TIMER)
+        systemd.service_disable(_TIMER)
+        (_UNITS / _TIMER).unlink()
+        systemd.daemon_reload()
+
+    def _former_request(self) -> dict[str, object] | None:
+        try:
+            former = json.loads((STATE / "request.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return former if isinstance(former, dict) else None
+
+    def _render(self, template: str, target: pathlib.Path, mode: int, **context: object) -> bool:
+        """Fill in a template; return whether that changed the file."""
+        text = helpers.templating.render(
+            template,
+            None,
+            context | {"unit": self._unit},
+            templates_dir=str(self._charm / "templates"),
+        )
+        return _write(target, text + "\n", mode)
+
+
+def wanted_packages() -> list[str]:
+    """Return the packages that builds need on this machine, from ``packages.txt``."""
+    facts = {platform.freedesktop_os_release()["ID"]}
+    if not any(pathlib.Path("/boot").glob("vmlinuz-*")):
+        facts.add("container")
+    names = []
+    for line in _PACKAGES.read_text(encoding="utf-8").splitlines():
+        name, _, conditions = line.partition("#")[0].strip().partition(" ")
+        if name and set(conditions.strip(" []").split()) <= facts:
+            names.append(name)
+    return names
+
+
+def proxies() -> model.Proxies:
+    """Return the proxies that the Juju model gives to charms."""
+    settings = helpers.hookenv.env_proxy_settings(["http", "https", "no_proxy"]) or {}
+    return model.Proxies(
+        http=settings.get("http_proxy", ""),
+        https=settings.get("https_proxy", ""),
+        no_proxy=settings.get("no_proxy", ""),
+    )
+
+
+@contextlib.contextmanager
+def _apt_proxy(proxies: model.Proxies) -> Iterator[None]:
+    """Have apt use the model's proxies, which reach it by no variable, for a moment."""
+    settings = [
+        f'Acquire::{scheme}::Proxy "{url}";\n'
+        for scheme, url in (("http", proxies.http), ("https", proxies.https))
+        if url
+    ]
+    if not settings:
+        yield
+        return
+    _write(_APT_PROXY, "".join(settings), 0o600)
+    try:
+        yield
+    finally:
+        _APT_PROXY.unlink()
+
+
+def _juju_exec() -> str:
+    """Return the program that runs commands as a unit: Juju 3's, or 2.9's."""
+    try:
+        return process.find("juju-exec")
+    except errors.ToolMissing:
+        return "/usr/bin/juju-run"
+
+
+def _write(path: pathlib.Path, text: str, mode: int) -> bool:
+    """Write a file unless it holds that already; return whether it was written."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == mode:
+            return False
+    files.write(path, text, mode=mode)
+    return True

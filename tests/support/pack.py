@@ -1,0 +1,155 @@
+"""Packs the charm for this machine's distribution, once for every content.
+
+``python -m tests.support.pack`` prints the path of the packed charm.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+from . import paths
+
+_CHARMCRAFT = "charmcraft==4.5.0"
+_INPUTS = (
+    "LICENSE",
+    "actions.yaml",
+    "charmcraft.yaml",
+    "config.yaml",
+    "icon.svg",
+    "lib",
+    "lxd-profile.yaml",
+    "requirements/run.txt",
+    "src",
+    "templates",
+)
+_IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
+_PACK_TIMEOUT_S = 900
+_KEPT = 3
+# charmcraft reads package lists with python-apt, which PyPI does not have; the whole of the
+# system's packages would clash with what charmcraft brings along.
+_SYSTEM_MODULES = ("apt", "apt_pkg*", "apt_inst*", "aptsources")
+_SYSTEM_PACKAGES = pathlib.Path("/usr/lib/python3/dist-packages")
+
+
+def charm() -> pathlib.Path:
+    """Return the charm packed from the present content of the work tree."""
+    digest = hashlib.sha256(_CHARMCRAFT.encode())
+    for path in _files():
+        digest.update(f"{path.relative_to(paths.REPOSITORY)}\0{path.stat().st_mode}\0".encode())
+        digest.update(path.read_bytes())
+    directory = paths.cache() / "charm"
+    directory.mkdir(exist_ok=True)
+    packed = directory / f"octavia-diskimage-retrofit-{digest.hexdigest()[:16]}.charm"
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if packed.exists():
+            packed.touch()
+        else:
+            os.replace(_pack(directory / "project"), packed)
+            _forget(directory)
+    return packed
+
+
+def _files() -> list[pathlib.Path]:
+    """Return every file that goes into the charm or says how, sorted."""
+    found: list[pathlib.Path] = []
+    for name in _INPUTS:
+        path = paths.REPOSITORY / name
+        found += [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sorted(
+        file
+        for file in found
+        if not any(part.match(pattern) for part in (file, *file.parents) for pattern in _IGNORED)
+    )
+
+
+def _pack(project: pathlib.Path) -> pathlib.Path:
+    """Pack in a copy of the work tree, where charmcraft keeps its parts for the next time."""
+    for name in _INPUTS:
+        source, target = paths.REPOSITORY / name, project / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        if source.is_dir():
+            shutil.copytree(
+                source, target, symlinks=True, ignore=shutil.ignore_patterns(*_IGNORED)
+            )
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    for former in project.glob("*.charm"):
+        former.unlink()
+    release = dict(
+        line.split("=", 1)
+        for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+        if "=" in line
+    )
+    distribution, version = release["ID"], release["VERSION_ID"].strip('"')
+    architecture = subprocess.run(
+        ["/usr/bin/dpkg", "--print-architecture"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    completed = subprocess.run(
+        [
+            _charmcraft(),
+            "pack",
+            "--destructive-mode",
+            "--platform",
+            f"{distribution}@{version}:{architecture}",
+        ],
+        cwd=project,
+        env={
+            "HOME": str(pathlib.Path.home()),
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+        }
+        | {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        | {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")},
+        capture_output=True,
+        text=True,
+        timeout=_PACK_TIMEOUT_S,
+        check=False,
+    )
+    if completed.returncode != 0:
+        raise RuntimeError(f"charmcraft failed:\n{completed.stdout}\n{completed.stderr}")
+    [packed] = project.glob("*.charm")
+    return packed
+
+
+def _charmcraft() -> pathlib.Path:
+    """Return charmcraft in an environment of its own, made on first use."""
+    environment = paths.cache() / f"charmcraft-{_CHARMCRAFT.rpartition('=')[2]}"
+    program = environment / "bin" / "charmcraft"
+    ready = environment / "ready"
+    if ready.exists():
+        return program
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", environment], check=True)
+    pip = environment / "bin" / "pip"
+    subprocess.run(
+        [pip, "install", "--quiet", "--disable-pip-version-check", _CHARMCRAFT], check=True
+    )
+    site = pathlib.Path(
+        sysconfig.get_path("purelib", vars={"base": str(environment)}, scheme="venv")
+    )
+    for pattern in _SYSTEM_MODULES:
+        for module in _SYSTEM_PACKAGES.glob(pattern):
+            (site / module.name).symlink_to(module)
+    ready.touch()
+    return program
+
+
+def _forget(directory: pathlib.Path) -> None:
+    """Remove all packed charms but the latest few."""
+    packed = sorted(directory.glob("*.charm"), key=lambda path: path.stat().st_mtime)
+    for path in packed[:-_KEPT]:
+        path.unlink()
+
+
+if __name__ == "__main__":
+    print(charm())
+    sys.exit(0)
