@@ -96,7 +96,11 @@ class Cell:
         words += ["--die-with-parent", "--new-session", "--hostname", "localhost"]
         words += ["--bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
-        words += ["--ro-bind", os.fspath(network.resolver(self.work)), _resolver_in(self.root)]
+        resolver = _resolver_in(self.root)
+        # Directories that bubblewrap makes unasked are closed to other users, _apt among them.
+        for above in reversed(pathlib.PurePosixPath(resolver).parents[:-1]):
+            words += ["--dir", os.fspath(above)]
+        words += ["--ro-bind", os.fspath(network.resolver(self.work)), resolver]
         for bind in self.binds:
             kind = "--bind" if bind.writable else "--ro-bind"
             words += [kind, os.fspath(bind.source), bind.target]
