@@ -109,7 +109,13 @@ class Container:
         self.lxd.run("file", "push", archive, f"{self.name}{inside}", timeout_s=300)
         self.run(["mkdir", "-p", directory])
         self.run(
-            ["tar", "--extract", "--no-same-owner", f"--file={inside}", f"--directory={directory}"],
+            [
+                "tar",
+                "--extract",
+                "--no-same-owner",
+                f"--file={inside}",
+                f"--directory={directory}",
+            ],
             timeout_s=300,
         )
         self.run(["rm", inside])
@@ -119,25 +125,20 @@ class Container:
         address = f"tcp:127.0.0.1:{port}"
         self._add_proxy(f"port-{port}", listen=address, connect=address)
 
-    def join_socket(self, inside: str, outside: pathlib.Path) -> None:
-        """Let a Unix socket of the container reach one of the host."""
+    @contextlib.contextmanager
+    def joined_socket(self, inside: str, outside: pathlib.Path) -> Iterator[None]:
+        """Let a Unix socket of the container reach one of the host for a while."""
         self.run(["mkdir", "-p", os.path.dirname(inside)])
-        self._add_proxy(
-            pathlib.PurePath(inside).name, listen=f"unix:{inside}", connect=f"unix:{outside}"
-        )
+        device = pathlib.PurePath(inside).name
+        self._add_proxy(device, listen=f"unix:{inside}", connect=f"unix:{outside}")
+        try:
+            yield
+        finally:
+            self.lxd.run("config", "device", "remove", self.name, device)
 
     def _add_proxy(self, device: str, *, listen: str, connect: str) -> None:
-        self.lxd.run(
-            "config",
-            "device",
-            "add",
-            self.name,
-            device,
-            "proxy",
-            "bind=instance",
-            f"listen={listen}",
-            f"connect={connect}",
-        )
+        ends = ("bind=instance", f"listen={listen}", f"connect={connect}")
+        self.lxd.run("config", "device", "add", self.name, device, "proxy", *ends)
 
     def wait_booted(self) -> None:
         """Wait until systemd has started what it starts, and the network has an address.

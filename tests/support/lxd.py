@@ -100,7 +100,7 @@ def running() -> Iterator[Lxd]:
     with (_STATE / "users.lock").open("w") as users:
         with _exclusive():
             alone = _try_lock(users.fileno())
-            lxd = _start()
+            lxd, daemon = _start()
             if alone:
                 _remove_leftovers(lxd)
             lxd = _set_up(lxd)
@@ -111,6 +111,10 @@ def running() -> Iterator[Lxd]:
             with _exclusive():
                 if _try_lock(users.fileno()):
                     _stop(lxd)
+                    if daemon is not None:
+                        daemon.wait()
+                elif daemon is not None:
+                    daemon.returncode = 0  # It goes on, and is nobody's child to wait for.
 
 
 @contextlib.contextmanager
@@ -130,13 +134,13 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _start() -> Lxd:
-    """Return a client of a daemon that runs."""
+def _start() -> tuple[Lxd, subprocess.Popen[bytes] | None]:
+    """Return a client of a daemon that runs, and the daemon if it had to be started."""
     if _SNAP_CLIENT.exists():
-        return Lxd(client=os.fspath(_SNAP_CLIENT), directory=None)
+        return Lxd(client=os.fspath(_SNAP_CLIENT), directory=None), None
     lxd = Lxd(client="lxc", directory=_STATE / "lxd")
     if _answers(lxd):
-        return lxd
+        return lxd, None
     assert lxd.directory is not None
     lxd.directory.mkdir(mode=0o711, exist_ok=True)
     with (_STATE / "lxd.log").open("ab") as log:
@@ -154,19 +158,21 @@ def _start() -> Lxd:
         if daemon.poll() is not None or time.monotonic() > deadline:
             raise errors.ToolMissing(f"LXD did not start; see {_STATE}/lxd.log")
         time.sleep(0.2)
-    daemon.returncode = 0  # It is nobody's child to wait for from here on.
-    return lxd
+    return lxd, daemon
 
 
 def _answers(lxd: Lxd) -> bool:
     """Say whether the daemon serves requests."""
     assert lxd.directory is not None
-    return process.run(
-        ["lxd", "waitready", "--timeout", "1"],
-        timeout_s=10,
-        extra_environment={"LXD_DIR": str(lxd.directory)},
-        check=False,
-    ).returncode == 0
+    return (
+        process.run(
+            ["lxd", "waitready", "--timeout", "1"],
+            timeout_s=10,
+            extra_environment={"LXD_DIR": str(lxd.directory)},
+            check=False,
+        ).returncode
+        == 0
+    )
 
 
 def _stop(lxd: Lxd) -> None:

@@ -1,0 +1,456 @@
+"""A unit agent: runs a packed charm in a container as Juju would, one operation at a time."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import logging
+import pathlib
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import container as container_module
+from .unit_agent import (
+    charm,
+    flags,
+    hook_tool,
+    peers,
+    server,
+    state,
+    tools,
+    tools_relation,
+    tools_unit,
+)
+
+_LOG = logging.getLogger(__name__)
+_TOOLS = tools_unit.TOOLS | tools_relation.TOOLS
+_JUJU_VERSION = "3.6.9"
+_HOOK_TIMEOUT_S = 1800
+_EXEC_FLAGS = (
+    flags.Flag("relation", "r"),
+    flags.Flag("remote-unit"),
+    flags.Flag("force-remote-unit", switch=True),
+    flags.Flag("no-context", switch=True),
+    flags.Flag("operator", switch=True),
+    flags.Flag("unit", "u"),
+)
+
+
+class HookFailed(Exception):
+    """A hook ended with another status than 0; Juju would show the unit in error."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ActionResult:
+    """How an action ended: ``completed`` or ``failed``, with what the charm set and said."""
+
+    status: str
+    message: str
+    results: Mapping[str, Any]
+    progress: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Event:
+    """A hook that waits for its turn."""
+
+    hook: str
+    relation: int | None = None
+    remote_unit: str = ""
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Agent:
+    """The agent of one unit.
+
+    Args:
+        container: The unit's machine.
+        packed: The charm.
+        logs: Directory that receives a log of each operation.
+        application: Name under which it is deployed.
+        principal: The unit that it accompanies, as a subordinate; empty for none.
+    """
+
+    def __init__(
+        self,
+        container: container_module.Container,
+        packed: charm.PackedCharm,
+        *,
+        logs: pathlib.Path,
+        application: str = "",
+        principal: str = "",
+    ) -> None:
+        self.container = container
+        self.packed = packed
+        name = f"{application or packed.metadata['name']}/0"
+        self.unit = state.Unit(name, address=_address(container))
+        self.tag = f"unit-{name.replace('/', '-')}"
+        self.directory = f"/var/lib/juju/agents/{self.tag}/charm"
+        self.logs = logs
+        self._tools_directory = f"/var/lib/juju/tools/{self.tag}"
+        self._principal = principal
+        self._peers: dict[int, peers.Peer] = {}
+        self._relation_numbers = itertools.count()
+        self._operation_numbers = itertools.count(1)
+        self._given_options: dict[str, Any] = {}
+        self._events: collections.deque[_Event] = collections.deque()
+        # Operations take turns; those of juju-exec arrive in threads of their own.
+        self._turn = threading.Lock()
+        self._context: state.Context | None = None
+
+    # Life of the unit.
+
+    def deploy(self, *, leader: bool = True, options: Mapping[str, Any] | None = None) -> None:
+        """Install the charm and bring the unit up."""
+        self._install_tools()
+        self._unpack(self.packed)
+        self._given_options = dict(options or {})
+        with self._operation():
+            self.unit.config = self.packed.options(self._given_options)
+            self.unit.leader = leader
+            self._queue("install")
+            self._queue_relations("created")
+            self._queue("leader-elected" if leader else "leader-settings-changed")
+            self._queue("config-changed")
+            self._queue("start")
+            for number in list(self._peers):
+                self._queue_join(number)
+
+    def upgrade(self, packed: charm.PackedCharm) -> None:
+        """Replace the charm by another revision of it."""
+        with self._operation():
+            self.packed = packed
+            self._unpack(packed)
+            self.unit.config = packed.options(self._given_options)
+            self._queue("upgrade-charm")
+            self._queue("config-changed")
+
+    def remove(self) -> None:
+        """Take the unit away: relations first, then ``stop`` and ``remove``."""
+        for number in list(self._peers):
+            self._unrelate(number)
+        with self._operation():
+            self._queue("stop")
+            self._queue("remove")
+        self.container.run(["rm", "-rf", self.directory, self._tools_directory])
+
+    def configure(self, **options: Any) -> None:
+        """Set options; underscores in names stand for hyphens, ``None`` resets to the default."""
+        changes = {name.replace("_", "-"): value for name, value in options.items()}
+        given = {
+            name: value
+            for name, value in (self._given_options | changes).items()
+            if value is not None
+        }
+        complete = self.packed.options(given)
+        with self._operation():
+            self._given_options, self.unit.config = given, complete
+            self._queue("config-changed")
+
+    def set_leader(self, leader: bool) -> None:
+        """Give the unit the leadership of its application, or take it away."""
+        with self._operation():
+            self.unit.leader = leader
+            self._queue("leader-elected" if leader else "leader-settings-changed")
+
+    def update_status(self) -> None:
+        """Run the hook that Juju runs every few minutes."""
+        with self._operation():
+            self._queue("update-status")
+
+    # Relations.
+
+    def relate(self, endpoint: str, peer: peers.Peer) -> int:
+        """Relate an endpoint, and return the relation's number.
+
+        Before :meth:`deploy` this only records the relation, as a subordinate has one from the
+        start.
+        """
+        number = next(self._relation_numbers)
+        with self._turn:
+            relation = state.Relation(number, endpoint, peer.application)
+            relation.local_unit |= self.unit.addresses()
+            self.unit.committed.relations[number] = relation
+            self._peers[number] = peer
+        if self.container.exists(self.directory):
+            with self._operation():
+                self._queue(f"{endpoint}-relation-created", number)
+                self._queue_join(number)
+        return number
+
+    def unrelate(self, endpoint: str) -> None:
+        """Take all relations of an endpoint away."""
+        for number, relation in list(self.unit.committed.relations.items()):
+            if relation.endpoint == endpoint:
+                self._unrelate(number)
+
+    def _unrelate(self, number: int) -> None:
+        with self._operation():
+            relation = self.unit.committed.relations[number]
+            self._peers.pop(number)
+            for unit in list(relation.remote_units):
+                self._queue(
+                    f"{relation.endpoint}-relation-departed",
+                    number,
+                    unit,
+                    {"JUJU_DEPARTING_UNIT": unit},
+                )
+            self._queue(f"{relation.endpoint}-relation-broken", number)
+
+    # Actions and commands.
+
+    def run_action(self, action: str, **parameters: Any) -> ActionResult:
+        """Run an action to its end; underscores in names stand for hyphens.
+
+        Raises:
+            charm.Rejected: The parameters do not fit actions.yaml.
+        """
+        given = {name.replace("_", "-"): value for name, value in parameters.items()}
+        run = state.ActionRun(self.packed.parameters(action, given))
+        identifier = str(next(self._operation_numbers))
+        environment = {
+            "JUJU_ACTION_NAME": action,
+            "JUJU_ACTION_UUID": identifier,
+            "JUJU_ACTION_TAG": f"action-{identifier}",
+        }
+        with self._operation():
+            context = self._new_context(f"actions/{action}", action=run)
+            code = self._dispatch(context, f"actions/{action}", environment)
+            if code != 0:
+                return ActionResult("failed", f"exit status {code}", {}, tuple(run.progress))
+            context.commit()
+        status = "completed" if run.failure is None else "failed"
+        return ActionResult(status, run.failure or "", run.results, tuple(run.progress))
+
+    # The inside.
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[Agent]:
+        """Answer the unit's hook tools until the end of the block."""
+        with tempfile.TemporaryDirectory(prefix="agent-") as directory:
+            socket = pathlib.Path(directory) / "agent.socket"
+            with (
+                server.serving(socket, self._answer),
+                self.container.joined_socket(hook_tool.SOCKET, socket),
+            ):
+                yield self
+
+    @contextlib.contextmanager
+    def _operation(self) -> Iterator[None]:
+        """Wait for the turn; at the end, run all hooks that are queued by then.
+
+        Raises:
+            HookFailed: A hook failed; those after it are dropped.
+        """
+        with self._turn:
+            yield
+            try:
+                self._ask_peers()
+                while self._events:
+                    self._run_hook(self._events.popleft())
+                    self._ask_peers()
+            finally:
+                self._events.clear()
+
+    def _queue(
+        self,
+        hook: str,
+        relation: int | None = None,
+        remote_unit: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._events.append(_Event(hook, relation, remote_unit, environment or {}))
+
+    def _queue_relations(self, what: str) -> None:
+        for number, relation in self.unit.committed.relations.items():
+            self._queue(f"{relation.endpoint}-relation-{what}", number)
+
+    def _queue_join(self, number: int) -> None:
+        relation = self.unit.committed.relations[number]
+        unit = f"{relation.remote_application}/0"
+        relation.remote_units[unit] = state.published_addresses(self._peers[number].address)
+        self._queue(f"{relation.endpoint}-relation-joined", number, unit)
+        self._queue(f"{relation.endpoint}-relation-changed", number, unit)
+
+    def _ask_peers(self) -> None:
+        """Let remote units react to what was published, and queue what that causes."""
+        for number, peer in self._peers.items():
+            relation = self.unit.committed.relations[number]
+            for unit, data in relation.remote_units.items():
+                answer = peer.answer(dict(relation.local_unit))
+                if answer.items() <= data.items():
+                    continue
+                data |= answer
+                event = _Event(f"{relation.endpoint}-relation-changed", number, unit)
+                if event not in self._events:
+                    self._events.append(event)
+
+    def _run_hook(self, event: _Event) -> None:
+        """Run one hook, and commit what it did if it succeeds."""
+        if event.hook.endswith("-relation-departed") and event.relation is not None:
+            del self.unit.committed.relations[event.relation].remote_units[event.remote_unit]
+        context = self._new_context(
+            event.hook, relation=event.relation, remote_unit=event.remote_unit
+        )
+        code = self._dispatch(context, f"hooks/{event.hook}", event.environment)
+        if code != 0:
+            raise HookFailed(f"hook {event.hook} failed with status {code}; see {self.logs}")
+        context.commit()
+        if event.hook.endswith("-relation-broken") and event.relation is not None:
+            del self.unit.committed.relations[event.relation]
+
+    def _new_context(self, name: str, **details: Any) -> state.Context:
+        identifier = f"{self.unit.name}-{name.replace('/', '-')}-{uuid.uuid4().int % 10**18}"
+        return state.Context.of(identifier, self.unit, **details)
+
+    def _dispatch(self, context: state.Context, path: str, environment: Mapping[str, str]) -> int:
+        """Run the charm's ``dispatch`` and return its exit status."""
+        variables = {"JUJU_DISPATCH_PATH": path, **environment}
+        if path.startswith("hooks/"):
+            variables["JUJU_HOOK_NAME"] = path.removeprefix("hooks/")
+        return self._execute(context, [f"{self.directory}/dispatch"], path, variables).code
+
+    def _execute(
+        self,
+        context: state.Context,
+        argv: list[str],
+        name: str,
+        environment: Mapping[str, str],
+    ) -> server.Answer:
+        """Run a program with hook tools, and keep its log."""
+        number = next(self._operation_numbers)
+        log = self.logs / f"{number:03d}-{name.replace('/', '-')}.log"
+        self._context = context
+        started = time.monotonic()
+        with log.open("w") as stream:
+
+            def line(text: str) -> None:
+                stream.write(text + "\n")
+                stream.flush()
+
+            try:
+                completed = self.container.run(
+                    argv,
+                    timeout_s=_HOOK_TIMEOUT_S,
+                    environment=self._environment(context) | dict(environment),
+                    cwd=self.directory,
+                    on_line=line,
+                    check=False,
+                )
+            finally:
+                self._context = None
+            for level, message in context.log:
+                stream.write(f"juju-log {level}: {message}\n")
+        _LOG.info(
+            "%s %s: status %d, %.1f s; %s: %s",
+            self.unit.name,
+            name,
+            completed.returncode,
+            time.monotonic() - started,
+            self.unit.status.status,
+            self.unit.status.message,
+        )
+        return server.Answer(stdout=completed.stdout, code=completed.returncode)
+
+    def _environment(self, context: state.Context) -> dict[str, str]:
+        """Return what Juju sets for every operation."""
+        variables = {
+            "APT_LISTCHANGES_FRONTEND": "none",
+            "CHARM_DIR": self.directory,
+            "CLOUD_API_VERSION": "5.0",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "JUJU_AGENT_SOCKET_ADDRESS": f"@/var/lib/juju/agents/{self.tag}/agent.socket",
+            "JUJU_AGENT_SOCKET_NETWORK": "unix",
+            "JUJU_API_ADDRESSES": "127.0.0.1:17070",
+            "JUJU_AVAILABILITY_ZONE": "",
+            "JUJU_CHARM_DIR": self.directory,
+            "JUJU_CHARM_FTP_PROXY": "",
+            "JUJU_CHARM_HTTPS_PROXY": "",
+            "JUJU_CHARM_HTTP_PROXY": "",
+            "JUJU_CHARM_NO_PROXY": "127.0.0.1,localhost,::1",
+            "JUJU_CONTEXT_ID": context.id,
+            "JUJU_MACHINE_ID": "0/lxd/0",
+            "JUJU_MODEL_NAME": "retrofit",
+            "JUJU_MODEL_UUID": str(uuid.uuid5(uuid.NAMESPACE_DNS, "retrofit")),
+            "JUJU_PRINCIPAL_UNIT": self._principal,
+            "JUJU_UNIT_NAME": self.unit.name,
+            "JUJU_VERSION": _JUJU_VERSION,
+            "LANG": "C.UTF-8",
+            "PATH": f"{self._tools_directory}:/usr/local/sbin:/usr/local/bin:"
+            "/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin",
+            "TERM": "tmux-256color",
+        }
+        if context.relation is not None:
+            relation = context.working.relations[context.relation]
+            variables |= {
+                "JUJU_RELATION": relation.endpoint,
+                "JUJU_RELATION_ID": relation.name,
+                "JUJU_REMOTE_APP": relation.remote_application,
+                "JUJU_REMOTE_UNIT": context.remote_unit,
+            }
+        return variables
+
+    def _answer(self, request: server.Request) -> server.Answer:
+        """Answer a hook tool."""
+        if request.tool == "juju-exec":
+            return self._juju_exec(request)
+        context = self._context
+        if context is None or request.context != context.id:
+            return server.Answer(stderr=f'ERROR unknown context id "{request.context}"\n', code=1)
+        return tools.run(_TOOLS[request.tool], context, request)
+
+    def _juju_exec(self, request: server.Request) -> server.Answer:
+        """Run a command in the unit's context, when its turn has come."""
+        if request.context:
+            message = (
+                f'juju-exec cannot be called from within a hook, have context "{request.context}"'
+            )
+            return server.Answer(stderr=f"ERROR {message}\n", code=1)
+        try:
+            parsed = flags.parse(request.argv, _EXEC_FLAGS, interspersed=False)
+        except flags.FlagError as error:
+            return server.Answer(stderr=f"ERROR {error}\n", code=2)
+        words = list(parsed.words)
+        unit = parsed.text("unit") or (words.pop(0) if words else "")
+        if unit not in {self.unit.name, self.tag}:
+            return server.Answer(stderr=f'ERROR unit "{unit}" not found on this machine\n', code=1)
+        if not words:
+            return server.Answer(stderr="ERROR missing commands\n", code=2)
+        try:
+            with self._operation():
+                context = self._new_context("juju-run-commands")
+                answer = self._execute(context, ["bash", "-c", " ".join(words)], "juju-exec", {})
+                if answer.code == 0:
+                    context.commit()
+                return answer
+        except HookFailed as error:
+            return server.Answer(stderr=f"ERROR {error}\n", code=1)
+
+    def _install_tools(self) -> None:
+        """Put the hook tools where Juju puts them."""
+        client = f"{self._tools_directory}/hook-tool"
+        self.container.write(client, pathlib.Path(hook_tool.__file__).read_text(), mode=0o755)
+        links = [f"{self._tools_directory}/{name}" for name in _TOOLS]
+        script = 'client=$1; shift; for link; do ln -sf "$client" "$link"; done'
+        self.container.run(["sh", "-c", script, "link", client, *links, "/usr/bin/juju-exec"])
+
+    def _unpack(self, packed: charm.PackedCharm) -> None:
+        """Put the charm's files where Juju puts them."""
+        with tempfile.TemporaryDirectory() as directory:
+            archive = pathlib.Path(directory) / "charm.tar"
+            packed.to_tar(archive)
+            self.container.run(["rm", "-rf", self.directory])
+            self.container.unpack(archive, self.directory)
+
+
+def _address(container: container_module.Container) -> str:
+    """Return the container's address."""
+    listing = json.loads(container.run(["ip", "-json", "-4", "address", "show", "eth0"]).stdout)
+    return str(listing[0]["addr_info"][0]["local"])
