@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import json
 import pathlib
 import re
 from typing import Annotated, Self
@@ -25,7 +26,7 @@ _UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
 _URL = r"^(https?://[^\s/]+\S*)?$"
 # Glance allows 255 characters; a comma would split the tag in queries.
-_TAG = r"^[^\s,]{1,255}$"
+_TAG = r"^[^\s,]{0,255}$"
 
 _Name = Annotated[str, pydantic.Field(pattern=_NAME)]
 _Url = Annotated[str, pydantic.Field(pattern=_URL)]
@@ -56,7 +57,7 @@ class RunDefinition(pydantic.BaseModel):
         no_proxy: Hosts reached without a proxy, comma separated.
         ca_certificate: File with certification authorities that the build trusts in addition.
         root_size: Least size of the root file system, such as ``8G``.
-        amp_image_tag: Tag by which Octavia finds the image.
+        amp_image_tag: Tag by which Octavia finds the image; empty gives it none.
         cloud: Entry of clouds.yaml.
         region: Region of the image service.
         interface: Endpoint type, ``public``, ``internal`` or ``admin``.
@@ -111,21 +112,39 @@ class RunDefinition(pydantic.BaseModel):
             raise _as_config_error(error) from error
 
     @classmethod
-    def read(cls, path: pathlib.Path) -> Self:
+    def read(cls, path: pathlib.Path, *, once: pathlib.Path | None = None) -> Self:
         """Read a request file.
+
+        Args:
+            path: The request.
+            once: What is different this time, in the same form; need not exist.
 
         Raises:
             errors.InputMissing: It cannot be read.
             errors.ConfigError: It is no request; the message names the wrong key.
         """
+        values = _read_object(path)
+        if once is not None and once.exists():
+            values |= _read_object(once)
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
-        try:
-            return cls.model_validate_json(text)
+            # As JSON: there a list stands for a tuple, and a number is not taken for a text.
+            return cls.model_validate_json(json.dumps(values))
         except pydantic.ValidationError as error:
             raise _as_config_error(error, place=f" in {path}") from error
+
+    @pydantic.field_validator(
+        "architecture",
+        "ca_certificate",
+        "root_size",
+        "cloud",
+        "region",
+        "interface",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        """Take an empty text, an option's default in Juju, for a key that was left out."""
+        return None if value == "" else value
 
     def to_request(self) -> run.RunRequest:
         """Return the request that the engine takes.
@@ -229,6 +248,19 @@ def certificates(path: pathlib.Path) -> str:
                 hint="check this machine's clock",
             )
     return content.decode("ascii", errors="ignore")
+
+
+def _read_object(path: pathlib.Path) -> dict[str, object]:
+    """Read a file that holds one JSON object."""
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise errors.ConfigError(f"{path} holds no JSON object")
+    return values
 
 
 def _as_config_error(error: pydantic.ValidationError, place: str = "") -> errors.ConfigError:

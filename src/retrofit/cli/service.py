@@ -15,6 +15,9 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @click.command()
 @click.argument("request", metavar="REQUEST.json", type=_FILE)
 @click.option(
+    "--once", metavar="FILE", type=_FILE, help="Keys that are different this time, if it exists."
+)
+@click.option(
     "--result",
     "result_file",
     metavar="FILE",
@@ -23,7 +26,9 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
     help="Keep the state of the run here, and its result in the end.",
 )
 @click.option("--debug", is_flag=True, help="Print all that is done.")
-def run(request: pathlib.Path, *, result_file: pathlib.Path, debug: bool) -> None:
+def run(
+    *, request: pathlib.Path, once: pathlib.Path | None, result_file: pathlib.Path, debug: bool
+) -> None:
     """Do what REQUEST.json says, for a service.
 
     The keys of the request and of the result are described in docs/reference/cli.md.
@@ -35,7 +40,7 @@ def run(request: pathlib.Path, *, result_file: pathlib.Path, debug: bool) -> Non
 
     state = record.Record(result_file, reporting.Lines())
     try:
-        definition = definitions.RunDefinition.read(request)
+        definition = definitions.RunDefinition.read(request, once=once)
         state.name(definition.run_id)
         result = runs.run(definition.to_request(), state)
     except errors.RetrofitError as error:
