@@ -198,7 +198,7 @@ def _write_filesystems(
     identifier = found.esp.filesystem.uuid.replace("-", "")
     offset, size = found.esp.partition.start, found.esp.partition.size
     process.run(
-        ["mkfs.vfat", "-F", "32", "-i", identifier, "-n", found.esp.filesystem.label]
+        ["mkfs.vfat", "-F", "32", "-s", "1", "-i", identifier, "-n", found.esp.filesystem.label]
         + [f"--offset={offset // 512}", raw, str(size // 1024)],
         timeout_s=_TOOL_TIMEOUT_S,
     )

@@ -39,11 +39,11 @@ class _Distribution:
 # What Debian's genericcloud image and Ubuntu's server image have in common.
 _PACKAGES = (
     "apparmor bash-completion bind9-host ca-certificates cloud-guest-utils cloud-init curl dbus"
-    " dbus-user-session dosfstools e2fsprogs ethtool fdisk file gdisk git gnupg grub-efi-amd64-bin"
+    " dbus-user-session dosfstools e2fsprogs ethtool fdisk file gdisk gnupg grub-efi-amd64-bin"
     " grub-pc initramfs-tools iproute2 iputils-ping less libpam-systemd locales lsof man-db"
     " manpages netcat-openbsd netplan.io openssh-server pciutils perl polkitd procps psmisc python3"
-    " python3-apt rsync screen socat strace sudo systemd-resolved systemd-sysv systemd-timesyncd"
-    " tcpdump tmux traceroute udev unattended-upgrades uuid-runtime vim wget xz-utils zstd"
+    " python3-apt rsync socat sudo systemd-resolved systemd-sysv systemd-timesyncd"
+    " tcpdump tmux traceroute udev unattended-upgrades uuid-runtime vim-tiny wget xz-utils zstd"
 ).split()
 _DISTRIBUTIONS = {
     "debian": _Distribution(
@@ -51,7 +51,7 @@ _DISTRIBUTIONS = {
         pockets=("", "-updates"),
         kernel="linux-image-cloud-amd64",
         keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
-        packages=("apt-listchanges", "reportbug"),
+        packages=(),
     ),
     "ubuntu": _Distribution(
         components="main universe",

@@ -1,0 +1,70 @@
+"""Base images that tests share: made once from a mirror by the engine's own bootstrap."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import shutil
+
+from retrofit import model, progress
+from retrofit.sandbox import workshop
+from retrofit.sources import bootstrap
+
+from . import artefacts, paths
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def step_started(self, name: str) -> None:
+        """Say nothing."""
+
+    def step_ended(self, record: model.StepRecord) -> None:
+        """Say nothing."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+def noble() -> pathlib.Path:
+    """Return Debian 12 in the layout of Ubuntu's noble: separate ``/boot``, deb822 sources."""
+    return _image("noble", "ext4")
+
+
+def jammy() -> pathlib.Path:
+    """Return Debian 12 in the layout of Ubuntu's jammy: no ``/boot`` of its own, one-line sources."""
+    return _image("jammy", "ext4")
+
+
+def xfs() -> pathlib.Path:
+    """Return Debian 12 in the layout of Ubuntu's noble, with an XFS root file system."""
+    return _image("noble", "xfs")
+
+
+@functools.cache
+def _image(layout_name: str, root_filesystem: str) -> pathlib.Path:
+    made_from = artefacts.digest(paths.REPOSITORY / "src" / "retrofit" / "sources")
+    name = f"base-{layout_name}-{root_filesystem}-{made_from}"
+
+    def build(directory: pathlib.Path) -> None:
+        with workshop.work_directory(None) as work:
+            output = work / "base.qcow2"
+
+            def make(_: progress.Reporter) -> None:
+                bootstrap.bootstrap(
+                    output,
+                    distribution="debian",
+                    release="bookworm",
+                    architecture="amd64",
+                    layout_name=layout_name,
+                    mirror="",
+                    size=None,
+                    image_format=model.ImageFormat.QCOW2,
+                    work=work,
+                    root_filesystem=root_filesystem,
+                )
+
+            workshop.run(work, make, Silent())
+            shutil.copyfile(output, directory / f"{name}.qcow2")
+
+    return artefacts.once(name, build) / f"{name}.qcow2"
