@@ -94,7 +94,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
                 on_line=None,
             )
         with step("boot-loader"):
-            opened.update_boot_loader()
+            opened.update_grub()
         with step("seal"):
             seal.seal(opened.path)
             packages = manifest.read(opened.path)
