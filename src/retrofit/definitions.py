@@ -78,7 +78,7 @@ class RunDefinition(pydantic.BaseModel):
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
     recipe: _Name = "amphora"
     series: Annotated[str, pydantic.Field(pattern=r"^[a-z]*$")] = ""
-    architecture: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9_]+$")] | None = None
+    architecture: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9_]*$")] = ""
     mirror: str = ""
     uca_mirror: str = ""
     uca_pocket: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9/.-]*$")] = ""
@@ -133,7 +133,6 @@ class RunDefinition(pydantic.BaseModel):
             raise _as_config_error(error, place=f" in {path}") from error
 
     @pydantic.field_validator(
-        "architecture",
         "ca_certificate",
         "root_size",
         "cloud",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 from .. import model, run
@@ -56,8 +55,6 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, datetime.datetime):
         return value.isoformat()
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | frozenset):
-        return sorted(_plain(item) for item in value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     return value

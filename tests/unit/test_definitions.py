@@ -1,0 +1,281 @@
+"""What people write, turned into requests or refused by name."""
+
+import datetime
+import json
+import pathlib
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrofit import definitions, errors, model, run
+from retrofit.sources import glance
+
+_DAY = datetime.timedelta(days=1)
+_FILES = {"source": "in.img", "target": "out.img"}
+
+
+def _certificate(name: str, *, first_day: int, last_day: int) -> bytes:
+    """Make a certification authority that is valid between two days from now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + first_day * _DAY)
+        .not_valid_after(now + last_day * _DAY)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _read(tmp_path: pathlib.Path, content: object) -> definitions.RunDefinition:
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps(content))
+    return definitions.RunDefinition.read(path)
+
+
+class TestSources:
+    def test_file(self):
+        request = definitions.RunDefinition.parse(**_FILES).to_request()
+
+        assert request.source == pathlib.Path("in.img")
+        assert request.target == pathlib.Path("out.img")
+
+    def test_newest_in_glance(self):
+        definition = definitions.RunDefinition.parse(
+            source="glance:", target="glance:", series="jammy", architecture="aarch64"
+        )
+
+        request = definition.to_request()
+
+        assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
+        assert request.target == run.GlanceTarget(amp_image_tag="octavia-amphora")
+
+    def test_named_in_glance(self):
+        request = definitions.RunDefinition.parse(source="glance:abc", target="out").to_request()
+
+        assert request.source == glance.Wanted(image_id="abc")
+
+
+class TestBuild:
+    def test_defaults_are_the_engine_s(self):
+        request = definitions.RunDefinition.parse(**_FILES).to_request()
+
+        assert request.build == model.BuildRequest()
+        assert request.cloud == run.CloudOptions()
+        assert request.force is False
+        assert request.work_base is None
+
+    def test_everything_arrives(self, tmp_path: pathlib.Path):
+        authority = tmp_path / "ca.pem"
+        authority.write_bytes(_certificate("ours", first_day=-1, last_day=1))
+        definition = _read(
+            tmp_path,
+            {
+                **_FILES,
+                "force": True,
+                "image-format": "raw",
+                "recipe": "amphora",
+                "series": "noble",
+                "mirror": "http://mirror/ubuntu",
+                "uca-mirror": "http://mirror/uca",
+                "uca-pocket": "caracal",
+                "ppas": ["ppa:owner/name"],
+                "elements": ["one", "two"],
+                "elements-paths": ["/elements"],
+                "environment": {"B": "2", "A": "1"},
+                "http-proxy": "http://proxy:3128",
+                "https-proxy": "http://proxy:3129",
+                "no-proxy": "localhost,.example",
+                "ca-certificate": str(authority),
+                "root-size": "8G",
+                "amp-image-tag": "tag",
+                "cloud": "ours",
+                "region": "two",
+                "interface": "internal",
+                "work-dir": "/srv",
+                "run-id": "r1",
+            },
+        )
+
+        request = definition.to_request()
+
+        assert request.build == model.BuildRequest(
+            recipe="amphora",
+            image_format=model.ImageFormat.RAW,
+            elements=("one", "two"),
+            elements_paths=(pathlib.Path("/elements"),),
+            environment=(("A", "1"), ("B", "2")),
+            archives=model.Archives(
+                mirror="http://mirror/ubuntu",
+                uca_mirror="http://mirror/uca",
+                uca_pocket="caracal",
+                ppas=("ppa:owner/name",),
+            ),
+            proxies=model.Proxies("http://proxy:3128", "http://proxy:3129", "localhost,.example"),
+            ca_certificate=authority.read_text(),
+            root_size=8 * model.GIB,
+            series="noble",
+        )
+        assert request.cloud == run.CloudOptions("ours", "two", "internal")
+        assert request.force
+        assert request.work_base == pathlib.Path("/srv")
+        assert definition.run_id == "r1"
+
+    def test_empty_texts_of_juju_stand_for_nothing(self, tmp_path: pathlib.Path):
+        empty = (
+            "series mirror uca-mirror uca-pocket http-proxy https-proxy no-proxy ca-certificate"
+            " root-size amp-image-tag region interface cloud architecture"
+        ).split()
+
+        request = _read(tmp_path, {**_FILES, **dict.fromkeys(empty, "")}).to_request()
+
+        assert request.build == model.BuildRequest()
+        assert request.cloud == run.CloudOptions()
+
+    @pytest.mark.parametrize("series", ["noble", "jammy", "bookworm"])
+    def test_series_of_both_distributions_are_known(self, series: str):
+        request = definitions.RunDefinition.parse(**_FILES, series=series).to_request()
+
+        assert request.build.series == series
+
+    def test_mistyped_series_is_named(self):
+        with pytest.raises(errors.ConfigError, match="no series 'nobel'"):
+            definitions.RunDefinition.parse(**_FILES, series="nobel").to_request()
+
+
+class TestWrongValues:
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("image-format", "vmdk"),
+            ("recipe", "../amphora"),
+            ("series", "Noble Numbat"),
+            ("uca-pocket", "caracal proposed"),
+            ("ppas", ["owner/name"]),
+            ("elements", ["a b"]),
+            ("environment", {"A B": "1"}),
+            ("http-proxy", "proxy:3128"),
+            ("https-proxy", "ftp://proxy"),
+            ("amp-image-tag", "two words"),
+            ("amp-image-tag", "one,two"),
+            ("amp-image-tag", "x" * 256),
+            ("interface", "privat"),
+            ("force", "perhaps"),
+            ("source", ""),
+        ],
+    )
+    def test_value_is_named(self, tmp_path: pathlib.Path, key: str, value: object):
+        with pytest.raises(errors.ConfigError) as raised:
+            _read(tmp_path, _FILES | {key: value})
+
+        assert key in raised.value.message
+        assert "\n" not in str(raised.value)
+
+    def test_mistyped_key_is_named_with_the_one_meant(self, tmp_path: pathlib.Path):
+        with pytest.raises(errors.ConfigError, match="unknown key image-fromat") as raised:
+            _read(tmp_path, {**_FILES, "image-fromat": "raw"})
+
+        assert raised.value.hint == "did you mean image-format?"
+
+    def test_missing_key_is_named(self, tmp_path: pathlib.Path):
+        with pytest.raises(errors.ConfigError, match="target is missing"):
+            _read(tmp_path, {"source": "in"})
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '"text"', "\x00"])
+    def test_file_that_is_no_request(self, tmp_path: pathlib.Path, content: str):
+        path = tmp_path / "request.json"
+        path.write_text(content)
+
+        with pytest.raises(errors.ConfigError, match="request.json"):
+            definitions.RunDefinition.read(path)
+
+    def test_missing_file(self, tmp_path: pathlib.Path):
+        with pytest.raises(errors.InputMissing, match="cannot read .*/none: No such file"):
+            definitions.RunDefinition.read(tmp_path / "none")
+
+
+class TestOnce:
+    def test_replaces_keys(self, tmp_path: pathlib.Path):
+        request, once = tmp_path / "request.json", tmp_path / "once.json"
+        request.write_text(json.dumps({**_FILES, "force": False, "series": "noble"}))
+        once.write_text(json.dumps({"force": True, "run-id": "r2"}))
+
+        definition = definitions.RunDefinition.read(request, once=once)
+
+        assert (definition.force, definition.run_id, definition.series) == (True, "r2", "noble")
+
+    def test_need_not_exist(self, tmp_path: pathlib.Path):
+        request = tmp_path / "request.json"
+        request.write_text(json.dumps(_FILES))
+
+        assert not definitions.RunDefinition.read(request, once=tmp_path / "none").force
+
+
+class TestSizes:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("1", 1),
+            ("512M", 512 * model.MIB),
+            ("8G", 8 * model.GIB),
+            ("8GiB", 8 * model.GIB),
+            (" 2T ", 2048 * model.GIB),
+        ],
+    )
+    def test_units(self, text: str, expected: int):
+        assert definitions.size(text) == expected
+
+    @pytest.mark.parametrize("text", ["", "0", "-1G", "8 gigabytes", "1.5G", "G", "8K"])
+    def test_nonsense_is_refused(self, text: str):
+        with pytest.raises(errors.ConfigError, match="is no size"):
+            definitions.size(text)
+
+    @given(st.integers(min_value=1, max_value=2**40))
+    def test_plain_numbers_are_bytes(self, number: int):
+        assert definitions.size(str(number)) == number
+
+
+class TestCertificates:
+    def test_bundle_is_read_whole(self, tmp_path: pathlib.Path):
+        bundle = tmp_path / "ca.pem"
+        one = _certificate("one", first_day=-1, last_day=1)
+        bundle.write_bytes(one + _certificate("two", first_day=-1, last_day=1))
+
+        assert definitions.certificates(bundle).count("BEGIN CERTIFICATE") == 2
+
+    def test_expired_one_is_named(self, tmp_path: pathlib.Path):
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(
+            _certificate("good", first_day=-1, last_day=1)
+            + _certificate("old", first_day=-9, last_day=-2)
+        )
+
+        with pytest.raises(errors.ConfigError, match="CN=old in .*ca.pem expired on 20"):
+            definitions.certificates(bundle)
+
+    def test_future_one_points_at_the_clock(self, tmp_path: pathlib.Path):
+        bundle = tmp_path / "ca.pem"
+        bundle.write_bytes(_certificate("new", first_day=2, last_day=9))
+
+        with pytest.raises(errors.ConfigError, match="clock"):
+            definitions.certificates(bundle)
+
+    def test_other_files_are_refused(self, tmp_path: pathlib.Path):
+        bundle = tmp_path / "ca.pem"
+        bundle.write_text("no certificate\n")
+
+        with pytest.raises(errors.ConfigError, match="holds no CA certificate"):
+            definitions.certificates(bundle)
+
+    def test_missing_file(self, tmp_path: pathlib.Path):
+        with pytest.raises(errors.InputMissing, match="cannot read the CA certificate"):
+            definitions.certificates(tmp_path / "none")
