@@ -86,7 +86,7 @@ def agent(deployed: agent_module.Agent) -> Iterator[agent_module.Agent]:
 def run_outside(agent: agent_module.Agent, *command: str) -> str:
     """Run a command in the machine as a service would, and return all it printed."""
     script = '"$@" 2>&1; echo "status $?"'
-    return agent.container.run(["sh", "-c", script, "sh", *command], cwd="/").stdout
+    return agent.machine.container.run(["sh", "-c", script, "sh", *command], cwd="/").stdout
 
 
 def test_status_follows_relation_and_option(agent: agent_module.Agent) -> None:
@@ -178,7 +178,7 @@ def test_hook_tools_are_strict(
 
 
 def test_hook_tools_need_an_operation(agent: agent_module.Agent) -> None:
-    tool = f"/var/lib/juju/tools/{agent.tag}/config-get"
+    tool = f"/var/lib/juju/tools/{agent.machine.tag}/config-get"
     assert 'ERROR unknown context id ""\nstatus 1' in run_outside(agent, tool)
 
 
@@ -193,7 +193,7 @@ def test_juju_exec_waits_for_its_turn(agent: agent_module.Agent) -> None:
     slow = "touch /tmp/first; sleep 2; test ! -e /tmp/second"
     with futures.ThreadPoolExecutor() as pool:
         first = pool.submit(run_outside, agent, "juju-exec", "probe/0", slow)
-        while not agent.container.exists("/tmp/first"):
+        while not agent.machine.container.exists("/tmp/first"):
             time.sleep(0.1)
         second = run_outside(agent, "juju-exec", "probe/0", "touch /tmp/second")
         assert "status 0" in first.result()

@@ -6,14 +6,11 @@ import collections
 import contextlib
 import dataclasses
 import itertools
-import json
-import logging
 import pathlib
 import tempfile
 import threading
-import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import container as container_module
@@ -21,6 +18,7 @@ from .unit_agent import (
     charm,
     flags,
     hook_tool,
+    machine,
     peers,
     server,
     state,
@@ -29,10 +27,7 @@ from .unit_agent import (
     tools_unit,
 )
 
-_LOG = logging.getLogger(__name__)
 _TOOLS = tools_unit.TOOLS | tools_relation.TOOLS
-_JUJU_VERSION = "3.6.9"
-_HOOK_TIMEOUT_S = 1800
 _EXEC_FLAGS = (
     flags.Flag("relation", "r"),
     flags.Flag("remote-unit"),
@@ -74,7 +69,6 @@ class Agent:
         container: The unit's machine.
         packed: The charm.
         logs: Directory that receives a log of each operation.
-        application: Name under which it is deployed.
         principal: The unit that it accompanies, as a subordinate; empty for none.
     """
 
@@ -84,18 +78,13 @@ class Agent:
         packed: charm.PackedCharm,
         *,
         logs: pathlib.Path,
-        application: str = "",
         principal: str = "",
     ) -> None:
-        self.container = container
+        name = f"{packed.metadata['name']}/0"
         self.packed = packed
-        name = f"{application or packed.metadata['name']}/0"
-        self.unit = state.Unit(name, address=_address(container))
-        self.tag = f"unit-{name.replace('/', '-')}"
-        self.directory = f"/var/lib/juju/agents/{self.tag}/charm"
+        self.machine = machine.Machine(container, name, logs)
+        self.unit = state.Unit(name, self.machine.address(), principal)
         self.logs = logs
-        self._tools_directory = f"/var/lib/juju/tools/{self.tag}"
-        self._principal = principal
         self._peers: dict[int, peers.Peer] = {}
         self._relation_numbers = itertools.count()
         self._operation_numbers = itertools.count(1)
@@ -109,8 +98,8 @@ class Agent:
 
     def deploy(self, *, leader: bool = True, options: Mapping[str, Any] | None = None) -> None:
         """Install the charm and bring the unit up."""
-        self._install_tools()
-        self._unpack(self.packed)
+        self.machine.install_tools(_TOOLS)
+        self.machine.unpack(self.packed)
         self._given_options = dict(options or {})
         with self._operation():
             self.unit.config = self.packed.options(self._given_options)
@@ -127,7 +116,7 @@ class Agent:
         """Replace the charm by another revision of it."""
         with self._operation():
             self.packed = packed
-            self._unpack(packed)
+            self.machine.unpack(packed)
             self.unit.config = packed.options(self._given_options)
             self._queue("upgrade-charm")
             self._queue("config-changed")
@@ -139,7 +128,7 @@ class Agent:
         with self._operation():
             self._queue("stop")
             self._queue("remove")
-        self.container.run(["rm", "-rf", self.directory, self._tools_directory])
+        self.machine.clear()
 
     def configure(self, **options: Any) -> None:
         """Set options; underscores in names stand for hyphens, ``None`` resets to the default."""
@@ -179,7 +168,7 @@ class Agent:
             relation.local_unit |= self.unit.addresses()
             self.unit.committed.relations[number] = relation
             self._peers[number] = peer
-        if self.container.exists(self.directory):
+        if self.machine.has_charm():
             with self._operation():
                 self._queue(f"{endpoint}-relation-created", number)
                 self._queue_join(number)
@@ -238,7 +227,7 @@ class Agent:
             socket = pathlib.Path(directory) / "agent.socket"
             with (
                 server.serving(socket, self._answer),
-                self.container.joined_socket(hook_tool.SOCKET, socket),
+                self.machine.container.joined_socket(hook_tool.SOCKET, socket),
             ):
                 yield self
 
@@ -315,87 +304,23 @@ class Agent:
         variables = {"JUJU_DISPATCH_PATH": path, **environment}
         if path.startswith("hooks/"):
             variables["JUJU_HOOK_NAME"] = path.removeprefix("hooks/")
-        return self._execute(context, [f"{self.directory}/dispatch"], path, variables).code
+        argv = [f"{self.machine.directory}/dispatch"]
+        return self._execute(context, argv, name=path, environment=variables).code
 
     def _execute(
         self,
         context: state.Context,
-        argv: list[str],
+        argv: Sequence[str],
+        *,
         name: str,
         environment: Mapping[str, str],
     ) -> server.Answer:
-        """Run a program with hook tools, and keep its log."""
-        number = next(self._operation_numbers)
-        log = self.logs / f"{number:03d}-{name.replace('/', '-')}.log"
+        """Run a program whose hook tools act on a context."""
         self._context = context
-        started = time.monotonic()
-        with log.open("w") as stream:
-
-            def line(text: str) -> None:
-                stream.write(text + "\n")
-                stream.flush()
-
-            try:
-                completed = self.container.run(
-                    argv,
-                    timeout_s=_HOOK_TIMEOUT_S,
-                    environment=self._environment(context) | dict(environment),
-                    cwd=self.directory,
-                    on_line=line,
-                    check=False,
-                )
-            finally:
-                self._context = None
-            for level, message in context.log:
-                stream.write(f"juju-log {level}: {message}\n")
-        _LOG.info(
-            "%s %s: status %d, %.1f s; %s: %s",
-            self.unit.name,
-            name,
-            completed.returncode,
-            time.monotonic() - started,
-            self.unit.status.status,
-            self.unit.status.message,
-        )
-        return server.Answer(stdout=completed.stdout, code=completed.returncode)
-
-    def _environment(self, context: state.Context) -> dict[str, str]:
-        """Return what Juju sets for every operation."""
-        variables = {
-            "APT_LISTCHANGES_FRONTEND": "none",
-            "CHARM_DIR": self.directory,
-            "CLOUD_API_VERSION": "5.0",
-            "DEBIAN_FRONTEND": "noninteractive",
-            "JUJU_AGENT_SOCKET_ADDRESS": f"@/var/lib/juju/agents/{self.tag}/agent.socket",
-            "JUJU_AGENT_SOCKET_NETWORK": "unix",
-            "JUJU_API_ADDRESSES": "127.0.0.1:17070",
-            "JUJU_AVAILABILITY_ZONE": "",
-            "JUJU_CHARM_DIR": self.directory,
-            "JUJU_CHARM_FTP_PROXY": "",
-            "JUJU_CHARM_HTTPS_PROXY": "",
-            "JUJU_CHARM_HTTP_PROXY": "",
-            "JUJU_CHARM_NO_PROXY": "127.0.0.1,localhost,::1",
-            "JUJU_CONTEXT_ID": context.id,
-            "JUJU_MACHINE_ID": "0/lxd/0",
-            "JUJU_MODEL_NAME": "retrofit",
-            "JUJU_MODEL_UUID": str(uuid.uuid5(uuid.NAMESPACE_DNS, "retrofit")),
-            "JUJU_PRINCIPAL_UNIT": self._principal,
-            "JUJU_UNIT_NAME": self.unit.name,
-            "JUJU_VERSION": _JUJU_VERSION,
-            "LANG": "C.UTF-8",
-            "PATH": f"{self._tools_directory}:/usr/local/sbin:/usr/local/bin:"
-            "/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin",
-            "TERM": "tmux-256color",
-        }
-        if context.relation is not None:
-            relation = context.working.relations[context.relation]
-            variables |= {
-                "JUJU_RELATION": relation.endpoint,
-                "JUJU_RELATION_ID": relation.name,
-                "JUJU_REMOTE_APP": relation.remote_application,
-                "JUJU_REMOTE_UNIT": context.remote_unit,
-            }
-        return variables
+        try:
+            return self.machine.execute(context, argv, name=name, environment=environment)
+        finally:
+            self._context = None
 
     def _answer(self, request: server.Request) -> server.Answer:
         """Answer a hook tool."""
@@ -419,38 +344,17 @@ class Agent:
             return server.Answer(stderr=f"ERROR {error}\n", code=2)
         words = list(parsed.words)
         unit = parsed.text("unit") or (words.pop(0) if words else "")
-        if unit not in {self.unit.name, self.tag}:
+        if unit not in {self.unit.name, self.machine.tag}:
             return server.Answer(stderr=f'ERROR unit "{unit}" not found on this machine\n', code=1)
         if not words:
             return server.Answer(stderr="ERROR missing commands\n", code=2)
         try:
             with self._operation():
                 context = self._new_context("juju-run-commands")
-                answer = self._execute(context, ["bash", "-c", " ".join(words)], "juju-exec", {})
+                argv = ["bash", "-c", " ".join(words)]
+                answer = self._execute(context, argv, name="juju-exec", environment={})
                 if answer.code == 0:
                     context.commit()
                 return answer
         except HookFailed as error:
             return server.Answer(stderr=f"ERROR {error}\n", code=1)
-
-    def _install_tools(self) -> None:
-        """Put the hook tools where Juju puts them."""
-        client = f"{self._tools_directory}/hook-tool"
-        self.container.write(client, pathlib.Path(hook_tool.__file__).read_text(), mode=0o755)
-        links = [f"{self._tools_directory}/{name}" for name in _TOOLS]
-        script = 'client=$1; shift; for link; do ln -sf "$client" "$link"; done'
-        self.container.run(["sh", "-c", script, "link", client, *links, "/usr/bin/juju-exec"])
-
-    def _unpack(self, packed: charm.PackedCharm) -> None:
-        """Put the charm's files where Juju puts them."""
-        with tempfile.TemporaryDirectory() as directory:
-            archive = pathlib.Path(directory) / "charm.tar"
-            packed.to_tar(archive)
-            self.container.run(["rm", "-rf", self.directory])
-            self.container.unpack(archive, self.directory)
-
-
-def _address(container: container_module.Container) -> str:
-    """Return the container's address."""
-    listing = json.loads(container.run(["ip", "-json", "-4", "address", "show", "eth0"]).stdout)
-    return str(listing[0]["addr_info"][0]["local"])

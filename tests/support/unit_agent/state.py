@@ -83,6 +83,7 @@ class Unit:
     Attributes:
         name: Its name, such as ``octavia-diskimage-retrofit/0``.
         address: Its address.
+        principal: The unit that it accompanies as a subordinate; empty for none.
         leader: Whether it leads its application.
         config: The application's options, defaults included.
         committed: See :class:`Committed`.
@@ -94,6 +95,7 @@ class Unit:
 
     name: str
     address: str
+    principal: str = ""
     leader: bool = False
     config: dict[str, Any] = dataclasses.field(default_factory=dict)
     committed: Committed = dataclasses.field(default_factory=Committed)
