@@ -98,6 +98,33 @@ class BuildRequest:
 
 
 @dataclasses.dataclass(frozen=True)
+class BaseImage:
+    """A base image as its publisher describes it; what is not known is empty.
+
+    Attributes:
+        id: Glance's identifier; empty for a file.
+        name: Name in Glance, or of the file.
+        size: Bytes.
+        content_hash: Algorithm and hexadecimal digest of the content, such as ``sha512:9b3f…``.
+        product_name: Simplestreams product, such as ``com.ubuntu.cloud.daily:server:24.04:amd64``.
+        version_name: Simplestreams version, such as ``20260801``.
+        os_distro: Such as ``ubuntu``.
+        os_version: Such as ``24.04``.
+        architecture: As Glance spells it, such as ``x86_64``.
+    """
+
+    id: str = ""
+    name: str = ""
+    size: int = 0
+    content_hash: str = ""
+    product_name: str = ""
+    version_name: str = ""
+    os_distro: str = ""
+    os_version: str = ""
+    architecture: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Package:
     """One installed package: name, version and Debian architecture."""
 

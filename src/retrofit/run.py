@@ -86,7 +86,7 @@ class RunResult:
     """
 
     build: model.BuildResult
-    base: glance.BaseImage | None
+    base: model.BaseImage | None
     published: publish.Published | None
 
 
@@ -145,7 +145,9 @@ def _run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
             targets.deliver(built.image, target)
             return RunResult(dataclasses.replace(built, image=target), base, None)
         assert connection is not None
-        description = naming.describe(built, base, fingerprint=mark, tag=target.amp_image_tag)
+        description = naming.describe(
+            built, base, recipe=recipe.name, fingerprint=mark, tag=target.amp_image_tag
+        )
         with progress.step(reporter, "upload"):
             published = publish.publish(
                 connection, built.image, description, advanced=reporter.advanced
@@ -161,18 +163,18 @@ def _connect(request: RunRequest) -> cloud.Cloud | None:
     return cloud.connect(options.name, region=options.region, interface=options.interface)
 
 
-def _base_hash(source: pathlib.Path | glance.Wanted, base: glance.BaseImage | None) -> str:
+def _base_hash(source: pathlib.Path | glance.Wanted, base: model.BaseImage | None) -> str:
     """Return what identifies the base image's content."""
     if base is not None:
         return base.content_hash
     assert isinstance(source, pathlib.Path)
     with source.open("rb") as file:
-        return hashlib.file_digest(file, "sha512").hexdigest()
+        return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"
 
 
 def _bring(
     source: pathlib.Path | glance.Wanted,
-    base: glance.BaseImage | None,
+    base: model.BaseImage | None,
     connection: cloud.Cloud | None,
     work: pathlib.Path,
     reporter: progress.Reporter,

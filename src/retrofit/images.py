@@ -1,0 +1,99 @@
+"""Images in Glance, as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+# Keys of Glance's own schema; all other keys of an image are properties.
+_SCHEMA = frozenset(
+    (
+        "checksum",
+        "container_format",
+        "created_at",
+        "direct_url",
+        "disk_format",
+        "file",
+        "id",
+        "locations",
+        "min_disk",
+        "min_ram",
+        "name",
+        "os_hash_algo",
+        "os_hash_value",
+        "os_hidden",
+        "owner",
+        "protected",
+        "schema",
+        "self",
+        "size",
+        "status",
+        "stores",
+        "tags",
+        "updated_at",
+        "virtual_size",
+        "visibility",
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """An image in Glance.
+
+    Attributes:
+        id: Its identifier.
+        name: Its name, not unique.
+        status: ``active`` when it can be used; ``queued``, ``saving``, ``deactivated``, …
+        owner: Identifier of the project it belongs to.
+        visibility: ``public``, ``shared``, ``private`` or ``community``.
+        disk_format: Such as ``qcow2``.
+        size: Bytes; 0 before any arrived.
+        content_hash: Algorithm and hexadecimal digest, such as ``sha512:9b3f…``; empty if unknown.
+        tags: Its tags.
+        created_at: When it was registered.
+        updated_at: When it was changed last.
+        properties: What else was set on it.
+    """
+
+    id: str
+    name: str
+    status: str
+    owner: str
+    visibility: str
+    disk_format: str
+    size: int
+    content_hash: str
+    tags: frozenset[str]
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    properties: Mapping[str, str]
+
+
+def parse(shown: Mapping[str, Any]) -> Image:
+    """Read Glance's JSON, which leaves out or sets to null what is not known yet."""
+    digest = ""
+    if shown.get("os_hash_algo") and shown.get("os_hash_value"):
+        digest = f"{shown['os_hash_algo']}:{shown['os_hash_value']}"
+    elif shown.get("checksum"):
+        digest = f"md5:{shown['checksum']}"
+    return Image(
+        id=shown["id"],
+        name=shown.get("name") or "",
+        status=shown["status"],
+        owner=shown.get("owner") or "",
+        visibility=shown.get("visibility") or "",
+        disk_format=shown.get("disk_format") or "",
+        size=shown.get("size") or 0,
+        content_hash=digest,
+        tags=frozenset(shown.get("tags", ())),
+        created_at=datetime.datetime.fromisoformat(shown["created_at"]),
+        updated_at=datetime.datetime.fromisoformat(shown["updated_at"]),
+        properties={
+            key: value
+            for key, value in shown.items()
+            if key not in _SCHEMA and isinstance(value, str)
+        },
+    )

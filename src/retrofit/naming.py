@@ -1,0 +1,130 @@
+"""What an image is called in Glance: name, properties and tags.
+
+Consumers find images by the prefix of the name and by tags; both are those of the charm and snap
+that this project takes over from. Names of our own properties begin with ``retrofit_``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from . import __version__, errors, model
+
+# On every image we publish, whatever tag the operator chose in addition.
+OWN_TAG = "octavia-diskimage-retrofit"
+FINGERPRINT = "retrofit_fingerprint"
+# Set while an image is being uploaded; who meets it later knows that the upload was cut.
+STATE = "retrofit_state"
+UPLOADING = "uploading"
+# For a base image that no simplestreams product describes.
+CUSTOM = "custom"
+
+_TAG_LENGTH = 255
+# Glance follows the kernel's names, Debian has its own.
+_KERNEL_ARCHITECTURES = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "armhf": "armv7l",
+    "i386": "i686",
+    "ppc64el": "ppc64le",
+}
+_DEBIAN_ARCHITECTURES = {kernel: debian for debian, kernel in _KERNEL_ARCHITECTURES.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """How an image is to appear in Glance.
+
+    Attributes:
+        name: Its name.
+        disk_format: Its format.
+        properties: Its properties, as pairs sorted by name.
+        tags: Its tags, sorted.
+        fingerprint: Identity of all inputs (:mod:`retrofit.fingerprint`).
+    """
+
+    name: str
+    disk_format: model.ImageFormat
+    properties: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...]
+    fingerprint: str
+
+
+def describe(
+    built: model.BuildResult,
+    base: model.BaseImage | None,
+    *,
+    recipe: str,
+    fingerprint: str,
+    tag: str,
+) -> Description:
+    """Describe an amphora image made from a base image.
+
+    Args:
+        built: The image, and what runs in it.
+        base: What Glance says of the base image; what it leaves out comes from ``built``.
+        recipe: What was made.
+        fingerprint: Identity of all inputs.
+        tag: Tag by which Octavia finds the image; empty for none.
+
+    Raises:
+        errors.ConfigError: The tag is not one that Glance takes.
+    """
+    known = base or model.BaseImage()
+    release = built.release
+    architecture = known.architecture or kernel_architecture(release.architecture)
+    os_distro = known.os_distro or release.distribution
+    os_version = known.os_version or release.version
+    version_name = known.version_name or CUSTOM
+    properties = {
+        "architecture": architecture,
+        "os_distro": os_distro,
+        "os_version": os_version,
+        "source_product_name": known.product_name or CUSTOM,
+        "source_version_name": version_name,
+        FINGERPRINT: fingerprint,
+        "retrofit_source_id": known.id,
+        "retrofit_source_hash": known.content_hash,
+        "retrofit_recipe": recipe,
+        "retrofit_version": __version__,
+    }
+    return Description(
+        name="-".join(("amphora-haproxy", architecture, os_distro, os_version, version_name)),
+        disk_format=built.image_format,
+        properties=tuple(sorted((key, value) for key, value in properties.items() if value)),
+        tags=tags(tag),
+        fingerprint=fingerprint,
+    )
+
+
+def tags(tag: str) -> tuple[str, ...]:
+    """Return all tags of an image of ours, sorted.
+
+    Args:
+        tag: Tag by which Octavia finds it; empty for none.
+
+    Raises:
+        errors.ConfigError: It is not a tag that Glance takes and consumers can ask for.
+    """
+    if len(tag) > _TAG_LENGTH:
+        raise errors.ConfigError(
+            f"the tag {tag[:20]}… has {len(tag)} characters, Glance takes {_TAG_LENGTH}",
+            hint="choose a shorter amp-image-tag",
+        )
+    if tag != tag.strip() or "," in tag or not tag.isprintable():
+        raise errors.ConfigError(
+            f"the tag {tag!r} is not one word",
+            hint="choose an amp-image-tag without commas and surrounding blanks, "
+            "as Octavia's option amp_image_tag has it",
+        )
+    return tuple(sorted({OWN_TAG, tag} - {""}))
+
+
+def kernel_architecture(debian: str) -> str:
+    """Return Glance's name of a Debian architecture: ``x86_64`` for ``amd64``."""
+    return _KERNEL_ARCHITECTURES.get(debian, debian)
+
+
+def debian_architecture(kernel: str) -> str:
+    """Return Debian's name of an architecture, under either of its names."""
+    return _DEBIAN_ARCHITECTURES.get(kernel, kernel)
