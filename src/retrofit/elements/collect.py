@@ -1,0 +1,99 @@
+"""Gathers the element directories of a build, so that the workshop needs nothing else."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import pathlib
+import shutil
+import stat
+
+import diskimage_builder
+import yaml
+
+from .. import errors, model, recipes
+from . import dependencies, octavia
+
+OWN = pathlib.Path(__file__).parent / "own"
+# Python that diskimage-builder's own scripts import, and that an image need not have.
+SUPPORT = "support"
+ELEMENTS = "elements"
+LIBRARY = "lib"
+
+
+def collect(recipe: recipes.Recipe, request: model.BuildRequest, into: pathlib.Path) -> None:
+    """Copy all element directories of a build into a directory, those looked up first in front.
+
+    The order is the operator's, then the project's own, Octavia's, diskimage-builder's; an
+    element of an operator thus replaces one of the others.
+
+    Args:
+        recipe: Whose elements are applied.
+        request: Names further elements and the directories they are in.
+        into: Directory to fill; made here.
+
+    Raises:
+        errors.InputMissing: A directory or an element that was named does not exist.
+        errors.Unavailable: Octavia's elements are not packed and cannot be fetched.
+    """
+    builder = pathlib.Path(diskimage_builder.__file__).parent
+    sources = [*map(_operators, request.elements_paths), OWN]
+    if recipe.needs_octavia:
+        sources.append(octavia.find(request.proxies))
+    sources.append(builder / "elements")
+
+    elements = into / ELEMENTS
+    elements.mkdir(parents=True)
+    for number, source in enumerate(sources):
+        _copy_elements(source, elements / f"{number:02}")
+    for name in request.elements:
+        if not any((path / name).is_dir() for path in dependencies.search_paths(elements)):
+            raise errors.InputMissing(
+                f"there is no element {name!r}",
+                hint="correct its name, or name the directory it is in with --elements-path",
+            )
+    shutil.copytree(builder / "lib", into / LIBRARY)
+    _copy_support(builder, into / SUPPORT)
+    _open_to_all(into)
+
+
+def _operators(path: pathlib.Path) -> pathlib.Path:
+    """Check a directory of an operator's elements."""
+    if not path.is_dir():
+        raise errors.InputMissing(
+            f"the directory of elements {path} does not exist",
+            hint="give one whose entries are elements to --elements-path",
+        )
+    return path
+
+
+def _copy_elements(source: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy the elements in a directory; links inside an element are part of its content."""
+    into.mkdir()
+    for element in sorted(source.iterdir()):
+        if element.is_dir() and element.name not in ("__pycache__", ".git"):
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(element, into / element.name, symlinks=True, ignore=ignored)
+
+
+def _copy_support(builder: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy the pure Python that diskimage-builder's extra-data scripts import."""
+    package = into / "diskimage_builder"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "logging_config.py"):
+        shutil.copy2(builder / name, package / name)
+    (into / "yaml").mkdir()
+    for entry in importlib.resources.files(yaml).iterdir():
+        if entry.name.endswith(".py"):
+            (into / "yaml" / entry.name).write_bytes(entry.read_bytes())
+
+
+def _open_to_all(root: pathlib.Path) -> None:
+    """Let the workshop read everything: there the files belong to somebody else."""
+    for directory, names, files in os.walk(root):
+        for path in (pathlib.Path(directory, name) for name in [*names, *files]):
+            if path.is_symlink():
+                continue
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | (0o055 if path.is_dir() else 0o044 | (mode & 0o100 and 0o011)))
+    root.chmod(0o755)

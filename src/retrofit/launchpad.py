@@ -1,0 +1,94 @@
+"""Personal package archives, as Launchpad describes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from . import errors, model
+
+API = "https://api.launchpad.net/devel"
+_CONTENT = "https://ppa.launchpadcontent.net"
+_NAME = re.compile(r"(?:ppa:)?(?P<owner>[a-z0-9][a-z0-9.+-]*)/(?P<name>[a-z0-9][a-z0-9.+-]*)")
+_TIMEOUT_S = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Ppa:
+    """A personal package archive.
+
+    Attributes:
+        owner: Launchpad name of its owner.
+        name: Its name.
+        key: The key it is signed with, armoured.
+    """
+
+    owner: str
+    name: str
+    key: str
+
+    @property
+    def url(self) -> str:
+        """Where apt finds it."""
+        return f"{_CONTENT}/{self.owner}/{self.name}/ubuntu"
+
+
+def fetch(ppa: str, request: model.BuildRequest, *, api: str = API) -> Ppa:
+    """Ask Launchpad for the key of a PPA.
+
+    Args:
+        ppa: ``ppa:owner/name`` or ``owner/name``.
+        request: Proxies and certificates to ask with.
+        api: Base URL of Launchpad's web service.
+
+    Raises:
+        errors.ConfigError: It is misspelt, or there is no such PPA.
+        errors.Unavailable: Launchpad cannot be reached.
+    """
+    match = _NAME.fullmatch(ppa)
+    if match is None:
+        raise errors.ConfigError(f"the PPA {ppa!r} is misspelt", hint="give ppa:owner/name")
+    owner, name = match["owner"], match["name"]
+    query = urllib.parse.urlencode({"ws.op": "getSigningKeyData"})
+    try:
+        with _opener(request).open(
+            f"{api}/~{owner}/+archive/ubuntu/{name}?{query}", timeout=_TIMEOUT_S
+        ) as answer:
+            key = json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise _unavailable(ppa, error) from error
+        raise errors.ConfigError(
+            f"Launchpad has no PPA {ppa!r}", hint="correct its owner or name"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unavailable(ppa, error) from error
+    return Ppa(owner, name, str(key))
+
+
+def _unavailable(ppa: str, error: Exception) -> errors.Unavailable:
+    return errors.Unavailable(
+        f"Launchpad does not tell the key of the PPA {ppa!r}: {error}",
+        hint="check the proxies; without the Internet, put the PPA's packages into the archive"
+        " mirror and leave the PPA out",
+    )
+
+
+def _opener(request: model.BuildRequest) -> urllib.request.OpenerDirector:
+    """Return what opens URLs through the build's proxies, trusting its certificates, too."""
+    proxies = {
+        kind: url
+        for kind, url in (("http", request.proxies.http), ("https", request.proxies.https))
+        if url
+    }
+    context = ssl.create_default_context()
+    if request.ca_certificate:
+        context.load_verify_locations(cadata=request.ca_certificate)
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
+    )

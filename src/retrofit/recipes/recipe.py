@@ -1,0 +1,42 @@
+"""What a recipe is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from .. import errors, model
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What makes a base image an image for a service.
+
+    Attributes:
+        name: Its name, such as ``amphora``.
+        elements: Elements it applies, in no order, by distribution.
+        environment: Variables for the elements; the user's come on top.
+        root_size: Size in bytes that the root file system gets at least, before packages come in.
+        supports: Tells whether it can be applied to a release.
+        needs_octavia: Whether elements of Octavia's release are among them.
+    """
+
+    name: str
+    elements: Mapping[str, tuple[str, ...]]
+    environment: Mapping[str, str]
+    root_size: int
+    supports: Callable[[model.Release], bool]
+    needs_octavia: bool = False
+
+    def check(self, release: model.Release) -> None:
+        """Refuse a release that the recipe cannot be applied to.
+
+        Raises:
+            errors.ImageError: It cannot.
+        """
+        if not self.supports(release):
+            raise errors.ImageError(
+                f"the recipe {self.name} does not support {release.distribution}"
+                f" {release.series or release.version}",
+                hint="docs/reference/elements.md lists the releases it supports",
+            )
