@@ -6,17 +6,17 @@ import pathlib
 
 from . import rootfs
 
-# Logs that stay as empty files with their owner and mode: rsyslog may not make new ones in
-# /var/log, and tools such as last expect theirs.
 _LOGS = "/var/log"
+# What stays as an empty file: the machine id has to be there on a root that is read-only at first,
+# and nobody makes the records of logins anew.
 _EMPTIED = (
     "/etc/machine-id",
     "/var/log/btmp",
+    "/var/log/faillog",
     "/var/log/lastlog",
     "/var/log/wtmp",
 )
 _REMOVED = (
-    "/etc/.pwd.lock",
     "/root/.bash_history",
     "/root/.cache",
     "/root/.wget-hsts",
@@ -34,12 +34,13 @@ _CLEARED = (
     "/tmp",
     "/var/cache/apt",
     "/var/crash",
-    "/var/lib/apt/lists",
     "/var/lib/dhcp",
     "/var/lib/systemd/timers",
     "/var/log/journal",
     "/var/tmp",
 )
+# Directories below which all files go: apt wants their subdirectories, with their owners, back.
+_WITHOUT_FILES = ("/var/cache/apt", "/var/lib/apt/lists")
 _HOST_KEYS = "/etc/ssh"
 
 
@@ -58,21 +59,24 @@ def seal(tree: pathlib.Path) -> None:
     for path in _CLEARED:
         for entry in rootfs.entries(tree, path):
             rootfs.remove(tree, entry)
-    _seal_logs(tree, _LOGS)
+    for path in (*_WITHOUT_FILES, _LOGS):
+        _remove_files(tree, path)
     for path in _EMPTIED:
         file = rootfs.resolve(tree, path)
         if file.is_file():
             file.write_bytes(b"")
 
 
-def _seal_logs(tree: pathlib.Path, directory: str) -> None:
-    """Remove the files below a directory of logs, but for those that are to be emptied."""
+def _remove_files(tree: pathlib.Path, directory: str) -> None:
+    """Remove the files below a directory, but for links and what is to be emptied."""
     for path in rootfs.entries(tree, directory):
         found = rootfs.resolve(tree, path, follow_last=False)
-        if found.is_dir() and not found.is_symlink():
-            _seal_logs(tree, path)
+        if found.is_symlink():
+            continue
+        if found.is_dir():
+            _remove_files(tree, path)
         elif path not in _EMPTIED:
-            rootfs.remove(tree, path)
+            found.unlink()
 
 
 def _share_machine_id(tree: pathlib.Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.resources
 import os
 import pathlib
 import shutil
 import stat
+from typing import Protocol
 
 import diskimage_builder
 import yaml
 
-from .. import errors, model, recipes
+from .. import errors, model
 from . import dependencies, octavia
 
 OWN = pathlib.Path(__file__).parent / "own"
@@ -21,7 +23,15 @@ ELEMENTS = "elements"
 LIBRARY = "lib"
 
 
-def collect(recipe: recipes.Recipe, request: model.BuildRequest, into: pathlib.Path) -> None:
+class Recipe(Protocol):
+    """What is to be known of a recipe here."""
+
+    @property
+    def needs_octavia(self) -> bool:
+        """Whether elements of Octavia's release are among its elements."""
+
+
+def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> None:
     """Copy all element directories of a build into a directory, those looked up first in front.
 
     The order is the operator's, then the project's own, Octavia's, diskimage-builder's; an
@@ -55,6 +65,22 @@ def collect(recipe: recipes.Recipe, request: model.BuildRequest, into: pathlib.P
     shutil.copytree(builder / "lib", into / LIBRARY)
     _copy_support(builder, into / SUPPORT)
     _open_to_all(into)
+
+
+def digest(collected: pathlib.Path) -> str:
+    """Return the SHA-256 of a directory that :func:`collect` filled: names, modes and content."""
+    total = hashlib.sha256()
+    for path in sorted(collected.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if path.is_symlink():
+            kind, content = "link", os.fsencode(os.readlink(path))
+        else:
+            kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
+            content = path.read_bytes()
+        name = path.relative_to(collected)
+        total.update(f"{kind}\0{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
 def _operators(path: pathlib.Path) -> pathlib.Path:

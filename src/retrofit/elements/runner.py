@@ -18,7 +18,7 @@ import yaml
 
 from .. import errors
 from ..sandbox import cell as cells
-from . import collect, dependencies, hooks
+from . import collect, dependencies, hooks, standins
 
 _LOG = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.
 # Where diskimage-builder puts the hooks for scripts inside the image.
 _HOOKS = "/tmp/in_target.d"
 _LIBRARY = "/tmp/retrofit"
+_PROGRAMS = "/tmp/retrofit-programs"
 _SCRIPT_TIMEOUT_S = 3600.0
 _SOURCING = "retrofit: sourcing "
 _SOURCE = f"""
@@ -37,17 +38,6 @@ env --null >&3
 """
 # What a shell sets for itself.
 _OF_THE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
-# Root of a cell needs no sudo, and could not use it: a cell grants no program more rights.
-_SUDO = """#!/bin/sh
-while :; do
-    case "$1" in
-        -u | -g) shift 2 ;;
-        -*) shift ;;
-        *) break ;;
-    esac
-done
-exec env "$@"
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +62,7 @@ class Runner:
         """
         for phase in PHASES:
             self._run_phase(phase)
+        standins.compile_python(self.cell, self.on_line)
 
     def _run_phase(self, phase: str) -> None:
         scripts = self.hooks.scripts(phase)
@@ -145,10 +136,7 @@ def prepare(
     elements = dependencies.expand(names, paths)
     _LOG.info("elements: %s", " ".join(element.name for element in elements))
     programs = work / "programs"
-    programs.mkdir()
-    sudo = programs / "sudo"
-    sudo.write_text(_SUDO, encoding="ascii")
-    sudo.chmod(0o755)
+    standins.write(programs)
     scratch = work / "scratch"
     scratch.mkdir()
     scratch.chmod(0o1777)
@@ -156,7 +144,7 @@ def prepare(
         *cell.binds,
         cells.Bind(scratch, "/tmp", writable=True),
         cells.Bind(elements_root, _LIBRARY),
-        cells.Bind(programs, f"{_LIBRARY}-bin"),
+        cells.Bind(programs, _PROGRAMS),
     )
     described = _description(elements, paths, elements_root)
     variables = {**cell.environment, **described, **environment}
@@ -180,7 +168,7 @@ def _description(
     places = {element.name: inside(element.path) for element in elements}
     pairs = " ".join(f"[{name}]={place}" for name, place in places.items())
     return {
-        "PATH": f"{_LIBRARY}-bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "PYTHONPATH": f"{_LIBRARY}/{collect.SUPPORT}",
         "_LIB": f"{_LIBRARY}/{collect.LIBRARY}",
         "ELEMENTS_PATH": ":".join(map(inside, paths)),
