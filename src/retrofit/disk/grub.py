@@ -39,9 +39,7 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
     configuration = (tree / "boot/grub/grub.cfg").read_text(encoding="utf-8", errors="replace")
     root = found.root
     names = (root.filesystem.uuid, root.partition.uuid, f"LABEL={root.filesystem.label}")
-    kernels = [
-        line for line in configuration.splitlines() if line.lstrip().startswith("linux")
-    ]
+    kernels = [line for line in configuration.splitlines() if line.lstrip().startswith("linux")]
     if not kernels or not all(any(name and name in line for name in names) for line in kernels):
         raise errors.OutputError(
             "update-grub wrote a configuration that does not boot the image's root file system",

@@ -31,9 +31,7 @@ class Overlay:
 
 
 @contextlib.contextmanager
-def overlay(
-    lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path
-) -> Iterator[Overlay]:
+def overlay(lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path) -> Iterator[Overlay]:
     """Mount an overlay.
 
     Args:

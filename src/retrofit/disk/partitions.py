@@ -86,7 +86,8 @@ def read(raw: pathlib.Path) -> Table:
     table = json.loads(completed.stdout)["partitiontable"]
     sector = int(table.get("sectorsize", 512))
     partitions = tuple(
-        _partition(raw, entry, sector, str(table["label"])) for entry in table.get("partitions", ())
+        _partition(raw, entry, sector, str(table["label"]))
+        for entry in table.get("partitions", ())
     )
     length = raw.stat().st_size
     for one in partitions:

@@ -13,7 +13,7 @@ import pathlib
 from collections.abc import Iterator
 from concurrent import futures
 
-from . import esp, ext4, grub, guestfs_path, layout, mounts, sparse
+from . import acl, esp, ext4, grub, guestfs_path, layout, mounts, sparse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,11 +97,15 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
     """
     place = work / "tree"
     merged = place / "merged"
+    place.mkdir()
+    # All before the first mount: e2fsck takes a file with a mounted file system in it for mounted.
+    volumes = [found.root] if found.boot is None else [found.root, found.boot]
+    prepared = [_prepare(raw, volume, place) for volume in volumes]
     with contextlib.ExitStack() as stack:
-        parts = [stack.enter_context(_opened(raw, found.root, place / "root", merged))]
-        if found.boot is not None:
-            boot = _opened(raw, found.boot, place / "boot", merged / "boot")
-            parts.append(stack.enter_context(boot))
+        parts = [
+            stack.enter_context(_opened(raw, one, place, merged / one.volume.mount_point[1:]))
+            for one in prepared
+        ]
         system = None
         if found.esp is not None:
             system = stack.enter_context(
@@ -117,21 +121,45 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Prepared:
+    """A file system of the image that is ready to be opened.
+
+    Attributes:
+        volume: What it is.
+        like: Its parameters if it is an ext4 that can be made anew.
+        access_lists: What was taken out of it, to be set again.
+    """
+
+    volume: layout.Volume
+    like: ext4.Parameters | None = None
+    access_lists: tuple[acl.AccessList, ...] = ()
+
+
+def _prepare(raw: pathlib.Path, volume: layout.Volume, work: pathlib.Path) -> _Prepared:
+    """Make a file system of the image readable, and find out the way that fits it."""
+    if volume.filesystem.kind not in ext4.KINDS:
+        return _Prepared(volume)
+    ext4.repair(raw, volume.partition)
+    like = ext4.parameters(raw, volume.partition.start)
+    if not like.supported:
+        return _Prepared(volume)
+    return _Prepared(volume, like, acl.take_out(raw, volume.partition, work))
+
+
 @contextlib.contextmanager
 def _opened(
-    raw: pathlib.Path, volume: layout.Volume, place: pathlib.Path, merged: pathlib.Path
+    raw: pathlib.Path, prepared: _Prepared, work: pathlib.Path, merged: pathlib.Path
 ) -> Iterator[_Part]:
-    """Open one file system of the image by the way that fits it."""
+    """Open one file system of the image."""
+    place = work / f"partition-{prepared.volume.partition.number}"
     lower = place / "lower"
     with contextlib.ExitStack() as stack:
-        like = None
-        if volume.filesystem.kind in ext4.KINDS:
-            ext4.repair(raw, volume.partition)
-            like = ext4.parameters(raw, volume.partition.start)
-        if like is not None and like.supported:
-            stack.enter_context(ext4.mounted(raw, volume.partition, lower))
+        if prepared.like is None:
+            guestfs_path.extract(raw, prepared.volume, lower, place)
         else:
-            like = None
-            guestfs_path.extract(raw, volume, lower, place)
+            stack.enter_context(ext4.mounted(raw, prepared.volume.partition, lower))
         files = stack.enter_context(mounts.overlay(lower, place / "changes", merged))
-        yield _Part(volume, files, like)
+        for access_list in prepared.access_lists:
+            access_list.restore(merged)
+        yield _Part(prepared.volume, files, prepared.like)

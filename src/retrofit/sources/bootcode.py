@@ -109,9 +109,7 @@ def _write_bios_code(
     struct.pack_into("<Q", code, _NEXT_SECTOR_AT, first)
     code[_DRIVE_CHECK_AT : _DRIVE_CHECK_AT + len(_NO_OPERATIONS)] = _NO_OPERATIONS
     sectors = -(-len(core) // _SECTOR)
-    _BLOCK_LIST.pack_into(
-        core, _SECTOR - _BLOCK_LIST.size, first + 1, sectors - 1, _LOAD_SEGMENT
-    )
+    _BLOCK_LIST.pack_into(core, _SECTOR - _BLOCK_LIST.size, first + 1, sectors - 1, _LOAD_SEGMENT)
     with raw.open("r+b") as stream:
         stream.write(code)
         stream.seek(partition.start)

@@ -187,9 +187,7 @@ def _write_filesystems(
     """Make the file systems with their files."""
     writers = {"ext4": _write_ext4, "xfs": _write_xfs}
     with futures.ThreadPoolExecutor() as pool:
-        waiting = [
-            pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)
-        ]
+        waiting = [pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)]
         if found.boot is not None:
             waiting.append(pool.submit(_write_ext4, found.boot, boot, raw, work))
         for done in waiting:

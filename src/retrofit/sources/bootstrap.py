@@ -38,12 +38,14 @@ class _Distribution:
 
 # What Debian's genericcloud image and Ubuntu's server image have in common.
 _PACKAGES = (
-    "apparmor bash-completion bind9-host ca-certificates cloud-guest-utils cloud-init curl dbus"
-    " dbus-user-session dosfstools e2fsprogs ethtool fdisk file gdisk gnupg grub-efi-amd64-bin"
-    " grub-pc initramfs-tools iproute2 iputils-ping less libpam-systemd locales lsof man-db"
-    " manpages netcat-openbsd netplan.io openssh-server pciutils perl polkitd procps psmisc python3"
-    " python3-apt rsync socat sudo systemd-resolved systemd-sysv systemd-timesyncd"
-    " tcpdump tmux traceroute udev unattended-upgrades uuid-runtime vim-tiny wget xz-utils zstd"
+    "adduser apparmor apt-utils bash-completion bind9-host ca-certificates cloud-guest-utils"
+    " cloud-init cpio cron curl dbus dbus-user-session dmidecode dosfstools e2fsprogs ethtool"
+    " fdisk file gdisk gnupg grub-efi-amd64-bin grub-pc init initramfs-tools iproute2"
+    " iputils-ping kmod less libpam-systemd locales logrotate lsof man-db manpages mount nano"
+    " netbase netcat-openbsd netplan.io nftables openssh-server passwd pciutils perl polkitd"
+    " procps psmisc python3 python3-apt readline-common rsync sensible-utils socat sudo"
+    " systemd-resolved systemd-sysv systemd-timesyncd tcpdump tmux traceroute tzdata udev"
+    " unattended-upgrades uuid-runtime vim-tiny wget whiptail xz-utils zstd"
 ).split()
 _DISTRIBUTIONS = {
     "debian": _Distribution(
@@ -183,8 +185,14 @@ def _install(
     packages = ",".join((*_PACKAGES, *about.packages, about.kernel))
     try:
         process.run(
-            ["mmdebstrap", "--mode=root", "--variant=important", "--format=directory"]
-            + [f"--architectures={architecture}", f"--include={packages}", release, tree, *sources],
+            ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
+            + [
+                f"--architectures={architecture}",
+                f"--include={packages}",
+                release,
+                tree,
+                *sources,
+            ],
             timeout_s=_BOOTSTRAP_TIMEOUT_S,
         )
     except errors.CommandError as failure:
