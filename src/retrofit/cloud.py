@@ -181,7 +181,8 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
     import openstack.config
     import openstack.connection
 
-    wanted: dict[str, Any] = {"region_name": region, "interface": interface}
+    # Prefixed with the service, as the unprefixed region must be one that clouds.yaml lists.
+    wanted: dict[str, Any] = {"image_region_name": region, "image_interface": interface}
     what = f"read the settings of the cloud {cloud_name or 'that OS_* variables name'}"
 
     def configure() -> openstack.connection.Connection:

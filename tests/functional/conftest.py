@@ -1,0 +1,47 @@
+"""Fixtures that several functional tests share."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.support import cloud as support
+
+from retrofit import cloud
+
+Connect = Callable[..., cloud.Cloud]
+
+
+@pytest.fixture(scope="session")
+def running_cloud() -> Iterator[support.Cloud]:
+    """One cloud for all tests: each tells its own images apart by name, version or series."""
+    with support.running() as running:
+        yield running
+
+
+@pytest.fixture
+def connect(
+    running_cloud: support.Cloud, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Connect]:
+    """Return how to connect to the shared cloud; connections are closed after the test."""
+    path = running_cloud.clouds_yaml(tmp_path / "clouds.yaml")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(path))
+    opened = []
+
+    def open_connection(who: str = support.RETROFIT) -> cloud.Cloud:
+        connection = cloud.connect(who, region=None, interface=None)
+        opened.append(connection)
+        return connection
+
+    yield open_connection
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def image_file(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Return a file of 3 MB that passes for a raw image."""
+    path = tmp_path / "image.raw"
+    path.write_bytes(bytes(range(256)) * 12_000)
+    return path
