@@ -170,17 +170,19 @@ class RetrofitCharm(ops.CharmBase):
         """Report a run until it ends, then how it ended."""
         deadline = time.monotonic() + workload.BUILD_TIMEOUT_S
         reported = 0
-        while self._workload.building():
+        building = True
+        while building:
+            time.sleep(_POLL_S)
+            # Asked first: what the result holds after the end is final.
+            building = self._workload.building()
             result = self._workload.result()
             if result is not None and result.run_id == run_id:
                 for step in result.steps[reported:]:
                     event.log(f"{step.name}: {step.wall_s:.0f} s")
                 reported = len(result.steps)
-            if time.monotonic() > deadline:
+            if building and time.monotonic() > deadline:
                 event.fail("the build goes on for too long to wait for; the status tells more")
                 return
-            time.sleep(_POLL_S)
-        result = self._workload.result()
         if result is None or result.run_id != run_id:
             event.fail(f"the build ended without a result; {results.JOURNAL}")
             return

@@ -1,0 +1,126 @@
+"""A workload that lives in memory and behaves as the real one does."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import request
+import results
+import workload
+from retrofit import model
+
+PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
+
+
+@dataclasses.dataclass
+class Workload:
+    """What :class:`workload.Workload` keeps on a machine.
+
+    Attributes:
+        missing: Packages that are not installed.
+        broken_apt: Whether installing them fails.
+        wanted: The request written last.
+        cloud: The credentials written last.
+        authority: The authority written last.
+        service: Whether the service is in place.
+        timer: How often the timer fires, if there is one.
+        once: Overrides of the next run.
+        last: The result file.
+        runs: Overrides of each run begun.
+        play: What a run does, one call for each look at it; it ends when nothing is left.
+        removed: How often everything was removed.
+    """
+
+    missing: list[str] = dataclasses.field(default_factory=list)
+    broken_apt: bool = False
+    wanted: Mapping[str, object] | None = None
+    cloud: request.Cloud | None = None
+    authority: str = ""
+    service: bool = False
+    debug: bool = False
+    timer: str | None = None
+    once: Mapping[str, object] | None = None
+    last: results.Result | None = None
+    runs: list[Mapping[str, object]] = dataclasses.field(default_factory=list)
+    play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
+    running: bool = False
+    removed: int = 0
+
+    def missing_packages(self) -> list[str]:
+        return self.missing
+
+    def install_packages(self, _: model.Proxies) -> None:
+        if self.missing and self.broken_apt:
+            raise workload.InstallError("cannot install fuse2fs (apt-get ended with status 100)")
+        self.missing = []
+
+    def configure(
+        self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
+    ) -> bool:
+        former, self.wanted = self.wanted, wanted
+        self.cloud, self.authority = cloud, authority
+        return former is not None and not request.same_image(former, wanted)
+
+    def install_service(self, *, debug: bool, frequency: str | None) -> None:
+        self.service, self.debug, self.timer = True, debug, frequency
+
+    def remove_timer(self) -> None:
+        self.timer = None
+
+    def ask(self, overrides: Mapping[str, object]) -> None:
+        self.once = overrides
+
+    def asked(self) -> bool:
+        return self.once is not None
+
+    def start(self) -> None:
+        if self.running:
+            return
+        assert self.service, "systemd does not know the service"
+        self.running = True
+        self.runs.append(self.once or {})
+        self.once = None
+
+    def building(self) -> bool:
+        if self.running and self.play:
+            self.play.pop(0)(self)
+            self.running = bool(self.play)
+        return self.running
+
+    def result(self) -> results.Result | None:
+        return self.last
+
+    def remove(self) -> None:
+        self.removed += 1
+        self.running = self.service = False
+        self.timer = self.wanted = self.cloud = self.once = self.last = None
+
+    def record(self, **values: Any) -> None:
+        """Write a result as the engine does."""
+        run_id = self.runs[-1].get("run-id", "") if self.runs else ""
+        document = {"run-id": run_id, "step": "", "steps": []} | values
+        self.last = results.Result.model_validate(document)
+
+
+def nothing(_: Workload) -> None:
+    """A look at a run in which nothing happened since the last one."""
+
+
+def hours_ago(hours: float) -> str:
+    """Return a time as the engine writes it."""
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=hours)
+    return then.isoformat(timespec="seconds")
+
+
+def use(monkeypatch: Any, fake: Workload) -> None:
+    """Have the charm use ``fake``."""
+
+    def make(charm: pathlib.Path, unit: str) -> Workload:
+        assert (charm, unit) != (None, None)
+        return fake
+
+    monkeypatch.setattr(workload, "Workload", make)

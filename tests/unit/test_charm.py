@@ -1,0 +1,442 @@
+"""The charm against a workload in memory: what it writes, starts and says."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import ops
+import pytest
+from ops import testing
+from tests.unit import charm_fakes
+
+import charm
+
+Context = testing.Context[charm.RetrofitCharm]
+
+IMAGE = {
+    "id": "5f3c",
+    "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261120",
+    "size": 361758720,
+}
+
+
+def _state(*relations: testing.Relation, leader: bool = True, **options: Any) -> testing.State:
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    return testing.State(relations=relations, leader=leader, config=named)
+
+
+def _secrets_in(context: Context, state: testing.State) -> bool:
+    """Tell whether the password shows in what people get to read."""
+    texts = [state.unit_status.message, *(line.message for line in context.juju_log)]
+    texts += context.action_logs + [str(context.action_results)]
+    return any(charm_fakes.PASSWORD in text for text in texts)
+
+
+# Status.
+
+
+def test_names_the_relation_that_is_missing(context: Context) -> None:
+    out = context.run(context.on.config_changed(), _state())
+
+    assert out.unit_status == ops.BlockedStatus(
+        "missing relation identity-credentials: relate this to keystone"
+    )
+
+
+@pytest.mark.parametrize("lacking", ["auth_host", "credentials_password", "credentials_project"])
+def test_waits_until_keystone_has_answered_completely(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, lacking: str
+) -> None:
+    answer = {key: value for key, value in keystone.remote_units_data[0].items() if key != lacking}
+    partly = dataclasses.replace(keystone, remote_units_data={0: answer})
+
+    out = context.run(context.on.relation_changed(partly), _state(partly, auto_retrofit=True))
+
+    assert out.unit_status == ops.WaitingStatus(
+        "waiting for keystone to answer on identity-credentials"
+    )
+    assert fake.wanted is None
+    assert fake.timer is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("image-format", "vmdk", "'qcow2' or 'raw'"),
+        ("frequency", "fortnightly", "'hourly', 'daily' or 'weekly'"),
+        ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
+        ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
+        ("amp-image-tag", "one,two", "characters without comma"),
+        ("ubuntu-mirror", "mirror.example", "a URL or lines that begin with deb"),
+        ("uca-mirror", "ppa:some/ppa", "a URL"),
+        ("region", "", "the name of a region"),
+    ],
+)
+def test_names_a_wrong_option_and_what_it_may_be(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    name: str,
+    value: str,
+    allowed: str,
+) -> None:
+    fake.timer = "daily"
+
+    out = context.run(
+        context.on.config_changed(), _state(keystone, auto_retrofit=True, **{name: value})
+    )
+
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert f"wrong option {name}={value!r}: it must be" in out.unit_status.message
+    assert allowed in out.unit_status.message
+    assert fake.timer is None, "a schedule went on with the former options"
+
+
+def test_is_ready_before_the_first_build(context: Context, keystone: testing.Relation) -> None:
+    out = context.run(context.on.relation_changed(keystone), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus("ready; no image built yet")
+    assert not _secrets_in(context, out)
+
+
+def test_shows_the_step_that_a_build_is_in(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.running = True
+    fake.record(outcome="running", step="customise")
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.MaintenanceStatus("building: customise")
+
+
+def test_does_not_take_the_former_result_for_the_present_step(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.running = True
+    fake.record(outcome="published", step="publish", image=IMAGE)
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.MaintenanceStatus("building")
+
+
+@pytest.mark.parametrize(
+    ("hours", "age"), [(0, "just now"), (0.5, "30 min ago"), (2.1, "2 h ago"), (73, "3 days ago")]
+)
+def test_names_the_last_image_and_its_age(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    hours: float,
+    age: str,
+) -> None:
+    fake.record(outcome="published", image=IMAGE, ended=charm_fakes.hours_ago(hours))
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built {age}")
+
+
+def test_says_when_it_looked_last_and_found_nothing_newer(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="up-to-date", image=IMAGE, ended=charm_fakes.hours_ago(1))
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} is up to date, checked 1 h ago")
+
+
+def test_says_why_the_last_build_failed_and_what_to_do(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="failed", message="the mirror does not answer", hint="check the proxies")
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.BlockedStatus(
+        "last build failed: the mirror does not answer; check the proxies"
+    )
+
+
+def test_says_that_a_build_died(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="running", step="convert")
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "ended without a result in step convert" in out.unit_status.message
+    assert "journalctl" in out.unit_status.message
+
+
+def test_says_which_packages_cannot_be_installed(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.missing, fake.broken_apt = ["fuse2fs"], True
+
+    out = context.run(context.on.install(), _state(keystone))
+
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+    assert "cannot install fuse2fs" in out.unit_status.message
+
+
+def test_installs_later_what_could_not_be_installed_at_first(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.missing, fake.broken_apt = ["fuse2fs"], True
+    state = context.run(context.on.install(), _state(keystone))
+    fake.broken_apt = False
+
+    out = context.run(context.on.update_status(), state)
+
+    assert out.unit_status == ops.ActiveStatus("ready; no image built yet")
+
+
+# Relations.
+
+
+def test_asks_keystone_in_plain_strings(context: Context) -> None:
+    relation = testing.Relation("identity-credentials", interface="keystone-credentials")
+
+    out = context.run(context.on.relation_created(relation), _state(relation, leader=False))
+
+    published = out.get_relation(relation.id).local_unit_data
+    assert {key: published[key] for key in ("username", "project", "domain")} == {
+        "username": "octavia-diskimage-retrofit",
+        "project": "services",
+        "domain": "service_domain",
+    }
+
+
+def test_hands_the_credentials_to_the_builds(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    out = context.run(
+        context.on.relation_changed(keystone),
+        _state(keystone, region="RegionTwo", use_internal_endpoints=True),
+    )
+
+    assert fake.cloud is not None
+    assert fake.cloud.auth_url == "https://10.1.0.5:35357/v3"
+    assert fake.cloud.password == charm_fakes.PASSWORD
+    assert (fake.cloud.region, fake.cloud.interface) == ("RegionTwo", "internal")
+    assert (fake.cloud.image_endpoint, fake.cloud.ca_certificate) == ("", "")
+    assert charm_fakes.PASSWORD not in str(fake.wanted)
+    assert charm_fakes.PASSWORD not in repr(fake.cloud)
+    assert not _secrets_in(context, out)
+
+
+def test_writes_an_ipv6_address_as_urls_have_it(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    answer = keystone.remote_units_data[0] | {"auth_host": "fd00::5"}
+    relation = dataclasses.replace(keystone, remote_units_data={0: answer})
+
+    context.run(context.on.relation_changed(relation), _state(relation))
+
+    assert fake.cloud is not None
+    assert fake.cloud.auth_url == "https://[fd00::5]:35357/v3"
+
+
+def test_trusts_the_clouds_authority(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    vault = testing.Relation(
+        "certificates", interface="tls-certificates", remote_units_data={0: {}}
+    )
+    waiting = context.run(context.on.relation_created(vault), _state(keystone, vault))
+    assert waiting.unit_status == ops.WaitingStatus("waiting for an authority on certificates")
+
+    answered = dataclasses.replace(vault, remote_units_data={0: {"ca": "ROOT\n", "chain": "SUB"}})
+    context.run(context.on.relation_changed(answered), _state(keystone, answered))
+
+    assert fake.authority == "ROOT\nSUB\n"
+    assert fake.cloud is not None
+    assert fake.wanted is not None
+    assert fake.cloud.ca_certificate == fake.wanted["ca-certificate"]
+    assert fake.cloud.ca_certificate.endswith("/ca.pem")
+
+
+def test_uses_glances_endpoint_where_it_is_related(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    data = {"glance-api-server": "http://10.1.0.9:9292", "glance-api-ready": "no"}
+    glance = testing.Relation("image-service", interface="glance", remote_units_data={0: data})
+    waiting = context.run(context.on.relation_changed(glance), _state(keystone, glance))
+    assert waiting.unit_status == ops.WaitingStatus(
+        "waiting for glance to be ready on image-service"
+    )
+
+    ready = dataclasses.replace(glance, remote_units_data={0: data | {"glance-api-ready": "yes"}})
+    context.run(context.on.relation_changed(ready), _state(keystone, ready))
+
+    assert fake.cloud is not None
+    assert fake.cloud.image_endpoint == "http://10.1.0.9:9292"
+
+
+def test_forgets_the_schedule_when_keystone_goes(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    state = context.run(
+        context.on.relation_changed(keystone), _state(keystone, auto_retrofit=True)
+    )
+    assert fake.timer == "daily"
+
+    out = context.run(context.on.relation_broken(state.get_relation(keystone.id)), state)
+
+    assert fake.timer is None
+    assert isinstance(out.unit_status, ops.BlockedStatus)
+
+
+# Schedule and rebuilds.
+
+
+@pytest.mark.parametrize("frequency", ["hourly", "daily", "weekly"])
+def test_the_leader_has_the_timer(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, frequency: str
+) -> None:
+    state = _state(keystone, auto_retrofit=True, frequency=frequency)
+
+    context.run(context.on.config_changed(), state)
+
+    assert fake.timer == frequency
+    assert not fake.runs
+
+
+def test_a_unit_that_is_not_leader_has_no_timer(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.timer = "daily"
+
+    context.run(context.on.update_status(), _state(keystone, leader=False, auto_retrofit=True))
+
+    assert fake.timer is None
+    assert fake.service
+
+
+def test_the_timer_moves_with_the_leadership(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, leader=False, auto_retrofit=True))
+    assert fake.timer is None
+
+    context.run(context.on.leader_elected(), _state(keystone, auto_retrofit=True))
+
+    assert fake.timer == "daily"
+
+
+def test_the_timer_goes_with_the_option(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.timer = "daily"
+
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=False))
+
+    assert fake.timer is None
+
+
+def test_reconciling_again_changes_nothing(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    state = context.run(
+        context.on.config_changed(), _state(keystone, auto_retrofit=True, retrofit_series="noble")
+    )
+    before = dataclasses.replace(fake)
+
+    for event in (context.on.update_status(), context.on.upgrade_charm(), context.on.start()):
+        state = context.run(event, state)
+
+    assert dataclasses.replace(fake) == before
+    assert not fake.runs
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("image-format", "raw"),
+        ("retrofit-series", "noble"),
+        ("retrofit-uca-pocket", "caracal"),
+        ("ubuntu-mirror", "http://mirror.example/ubuntu"),
+        ("amp-image-tag", "octavia-amphora"),
+    ],
+)
+def test_a_changed_option_that_affects_the_image_starts_one_build(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    option: str,
+    value: str,
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+    changed = _state(keystone, auto_retrofit=True, **{option: value})
+
+    state = context.run(context.on.config_changed(), changed)
+    fake.running = False
+    context.run(context.on.update_status(), state)
+
+    assert [run["force"] for run in fake.runs] == [True]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auto_retrofit": True, "debug": True, "frequency": "weekly"},
+        {"auto_retrofit": True, "region": "RegionTwo", "use_internal_endpoints": True},
+        {"auto_retrofit": False, "image_format": "raw"},
+    ],
+)
+def test_other_changes_start_none(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    options: dict[str, Any],
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+
+    context.run(context.on.config_changed(), _state(keystone, **options))
+
+    assert fake.once is None
+    assert not fake.runs
+
+
+def test_only_the_leader_rebuilds(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    options = {"leader": False, "auto_retrofit": True}
+    context.run(context.on.config_changed(), _state(keystone, **options))
+
+    context.run(context.on.config_changed(), _state(keystone, **options, image_format="raw"))
+
+    assert not fake.runs
+
+
+def test_a_change_during_a_build_starts_another_afterwards(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+    fake.running = True
+    changed = _state(keystone, auto_retrofit=True, image_format="raw")
+    state = context.run(context.on.config_changed(), changed)
+    assert not fake.runs
+
+    fake.running = False
+    context.run(context.on.update_status(), state)
+
+    assert len(fake.runs) == 1
+    assert fake.once is None
+
+
+@pytest.mark.parametrize("event", ["stop", "remove"])
+def test_leaves_nothing_behind(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, event: str
+) -> None:
+    state = context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+
+    context.run(getattr(context.on, event)(), state)
+
+    assert fake.removed == 1
+    assert (fake.cloud, fake.timer, fake.service) == (None, None, False)
