@@ -197,6 +197,20 @@ def test_steps_are_measured(work: pathlib.Path) -> None:
     assert record.peak_memory > model.MIB
 
 
+def test_what_a_cell_costs_is_counted(work: pathlib.Path) -> None:
+    reporter = _Quiet()
+
+    def function(inner: progress.Reporter) -> None:
+        with progress.step(inner, "count"):
+            count = "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"
+            _cell(work).run(["/bin/sh", "-c", f"sh -c '{count}'"], timeout_s=_TIMEOUT_S)
+
+    workshop.run(work, function, reporter)
+
+    [record] = reporter.records
+    assert record.cpu_s > 0.2
+
+
 def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
     # A name that no other process of the machine has among its arguments.
     marker = f"{os.getpid()}.25"

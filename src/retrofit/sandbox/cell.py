@@ -92,7 +92,9 @@ class Cell:
 
     def _bubblewrap(self, cwd: str) -> list[str]:
         """The command that makes the cell."""
-        words = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+        # As first process of its namespace the program is bubblewrap's own child, so that what it
+        # costs is known, and nothing that it leaves behind outlives it.
+        words = ["bwrap", "--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts"]
         words += ["--die-with-parent", "--new-session", "--hostname", "localhost"]
         words += ["--bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
