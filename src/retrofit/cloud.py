@@ -34,15 +34,25 @@ _CHUNK = model.MIB
 _PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 
 
-def retrying(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Repeat a function a few times within seconds while a service does not answer."""
-    return tenacity.retry(
-        retry=tenacity.retry_if_exception_type(cloud_errors.Transient),
-        stop=tenacity.stop_after_attempt(_ATTEMPTS),
-        wait=tenacity.wait_exponential(multiplier=0.5, max=4),
-        before_sleep=tenacity.before_sleep_log(_LOG, logging.INFO),
-        reraise=True,
-    )(function)
+def _retrying_after(
+    kind: type[errors.RetrofitError],
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Return a decorator that repeats a function a few times within seconds after an error."""
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        return tenacity.retry(
+            retry=tenacity.retry_if_exception_type(kind),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            wait=tenacity.wait_exponential(multiplier=0.5, max=4),
+            before_sleep=tenacity.before_sleep_log(_LOG, logging.INFO),
+            reraise=True,
+        )(function)
+
+    return decorate
+
+
+# Decorates what may safely be repeated when a service does not answer.
+retrying = _retrying_after(cloud_errors.Transient)
 
 
 class Cloud:
@@ -134,10 +144,12 @@ class Cloud:
         )
         return glance_images.parse(answer.json())
 
+    # While Glance notices that an upload was cut, it also fails in other ways than being away.
+    @_retrying_after(errors.Unavailable)
     def delete(self, image_id: str) -> None:
         """Delete an image, which may be gone already."""
         try:
-            self._send("DELETE", f"/images/{image_id}", f"delete image {image_id}")
+            self._once("DELETE", f"/images/{image_id}", f"delete image {image_id}")
         except errors.InputMissing:
             _LOG.debug("image %s is gone already", image_id)
 
@@ -181,6 +193,8 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
     import openstack.config
     import openstack.connection
 
+    from . import cloud_transport
+
     # Prefixed with the service, as the unprefixed region must be one that clouds.yaml lists.
     wanted: dict[str, Any] = {"image_region_name": region, "image_interface": interface}
     what = f"read the settings of the cloud {cloud_name or 'that OS_* variables name'}"
@@ -191,6 +205,7 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
         connection = openstack.connection.Connection(config=configuration)
         # Without a limit a dead service would be waited for until somebody looks.
         connection.session.timeout = connection.session.timeout or _TIMEOUT_S
+        connection.session.session.mount("https://", cloud_transport.Adapter())
         return connection
 
     connection = _mapped(what, configure)

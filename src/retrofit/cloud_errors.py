@@ -57,9 +57,11 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
     return errors.Unavailable(f"{message}: the service answered {status}: {reason}")
 
 
-def tls(what: str, problem: str) -> errors.Denied:
+def tls(what: str, problem: str) -> errors.RetrofitError:
     """Return the error that stands for a certificate or connection that TLS did not accept."""
     lowered = problem.lower()
+    if "eof occurred" in lowered:
+        return unreachable(what, "the server closed it")
     hint = "check which authority signed it"
     if "has expired" in lowered:
         reason = "the server's certificate, or the authority's that signed it, has expired"

@@ -175,7 +175,7 @@ def _remove_leftovers(connection: cloud.Cloud, created: images.Image) -> None:
     for image in list(marked):
         old = image.updated_at < created.created_at - _LEFTOVER_AGE
         # Data still arrives for an image that is being saved.
-        if old and image.status != "saving":
+        if old and image.status != "saving" and image.id != created.id:
             _LOG.info("removing %s, the leftover of a cut upload", image.id)
             connection.delete(image.id)
 

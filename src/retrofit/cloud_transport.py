@@ -1,0 +1,36 @@
+"""Lets a refusal through that a server sends before it has read the whole upload.
+
+Glance answers 413 as soon as it knows that an image is too large, and closes the connection while
+the client still writes. urllib3 then reads the answer, but only if writing failed with a broken
+pipe: over TLS it fails with an error of TLS, and the reason would be lost.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import requests.adapters
+import urllib3.connection
+
+
+class _Connection(urllib3.connection.HTTPSConnection):
+    def send(self, data: Any) -> None:
+        """Write; a connection that the server closed is a broken pipe, with TLS or without."""
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as error:
+            raise BrokenPipeError(*error.args) from error
+
+
+class _Pool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class Adapter(requests.adapters.HTTPAdapter):
+    """What a session sends its requests over TLS with."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        """Have the connections made that this module is about."""
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
