@@ -32,7 +32,6 @@ _REMOVED = (
 _CLEARED = (
     "/run",
     "/tmp",
-    "/var/cache/apt",
     "/var/crash",
     "/var/lib/dhcp",
     "/var/lib/systemd/timers",

@@ -61,10 +61,11 @@ class Runner:
             errors.RecipeError: A script failed, or did not end in time.
         """
         for phase in PHASES:
-            self._run_phase(phase)
+            self.run_phase(phase)
         standins.compile_python(self.cell, self.on_line)
 
-    def _run_phase(self, phase: str) -> None:
+    def run_phase(self, phase: str) -> None:
+        """Run the scripts of one phase; see :meth:`run`."""
         scripts = self.hooks.scripts(phase)
         if not scripts:
             return

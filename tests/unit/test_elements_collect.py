@@ -1,0 +1,103 @@
+"""Gathering the elements of a build."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from retrofit import errors, model
+from retrofit.elements import collect, dependencies, octavia
+
+
+class Recipe:
+    """A recipe without Octavia's elements."""
+
+    needs_octavia = False
+
+
+def test_the_operators_come_first(tmp_path: pathlib.Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "pkg-map").mkdir(parents=True)
+    request = model.BuildRequest(elements_paths=(tmp_path / "one", tmp_path / "two"))
+    collect.collect(Recipe(), request, tmp_path / "into")
+    paths = dependencies.search_paths(tmp_path / "into" / collect.ELEMENTS)
+    places = [path.name for path in paths if (path / "pkg-map").is_dir()]
+    assert places == ["00", "01", "03"]
+    assert (paths[2] / "amphora-boot").is_dir()
+
+
+def test_a_directory_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
+    request = model.BuildRequest(elements_paths=(tmp_path / "missing",))
+    with pytest.raises(errors.InputMissing, match="/missing does not exist"):
+        collect.collect(Recipe(), request, tmp_path / "into")
+
+
+def test_an_element_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
+    request = model.BuildRequest(elements=("mistyped",))
+    with pytest.raises(errors.InputMissing, match="no element 'mistyped'"):
+        collect.collect(Recipe(), request, tmp_path / "into")
+
+
+def test_everything_can_be_read_by_others(tmp_path: pathlib.Path) -> None:
+    script = tmp_path / "mine/a/install.d/10-a"
+    script.parent.mkdir(parents=True)
+    script.touch(0o700)
+    (tmp_path / "mine/a/data").touch(0o600)
+    (tmp_path / "mine/a").chmod(0o700)
+    (tmp_path / "mine/a/link").symlink_to("/etc/passwd")
+    request = model.BuildRequest(elements_paths=(tmp_path / "mine",))
+    collect.collect(Recipe(), request, tmp_path / "into")
+    copy = tmp_path / "into" / collect.ELEMENTS / "00/a"
+    assert [oct(path.stat().st_mode & 0o777) for path in (copy, copy / "data")] == [
+        "0o755",
+        "0o644",
+    ]
+    assert (copy / "install.d/10-a").stat().st_mode & 0o777 == 0o755
+    assert (copy / "link").is_symlink()
+
+
+def test_the_digest_tells_content_names_and_modes(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "tree/a/file"
+    file.parent.mkdir(parents=True)
+    seen = set()
+    for text, mode in (("one", 0o644), ("two", 0o644), ("two", 0o755)):
+        file.write_text(text)
+        file.chmod(mode)
+        seen.add(collect.digest(tmp_path / "tree"))
+    file.rename(file.with_name("other"))
+    seen.add(collect.digest(tmp_path / "tree"))
+    assert len(seen) == 4
+    assert collect.digest(tmp_path / "tree") in seen
+
+
+def test_scripts_of_our_own_elements_are_executable() -> None:
+    scripts = [
+        path
+        for phase in ("extra-data", "pre-install", "install", "post-install", "finalise")
+        for path in collect.OWN.glob(f"*/{phase}.d/*")
+    ]
+    assert len(scripts) > 5
+    assert [path for path in scripts if not path.stat().st_mode & 0o100] == []
+    assert all(path.read_text().startswith("#!") for path in scripts)
+
+
+def test_every_own_element_says_what_it_is_for() -> None:
+    elements = [path for path in collect.OWN.iterdir() if path.is_dir()]
+    assert [path.name for path in elements if not (path / "README.md").is_file()] == []
+
+
+def test_packed_elements_need_no_index(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(octavia, "_PACKED", tmp_path)
+    assert octavia.find(model.Proxies()) == tmp_path
+
+
+def test_an_index_out_of_reach_is_told(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(octavia, "VERSION", "0.0.0.dev0")
+    with pytest.raises(errors.Unavailable, match=r"Octavia 0\.0\.0\.dev0 cannot be fetched"):
+        octavia.fetch(tmp_path / "into", model.Proxies())
+    assert list(tmp_path.iterdir()) == []

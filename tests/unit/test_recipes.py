@@ -1,0 +1,85 @@
+"""Recipes, and what surrounds them in a tree."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from retrofit import errors, model, recipes
+from retrofit.recipes import workbench
+from retrofit.sandbox import cell
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
+
+
+def test_an_unknown_recipe_is_refused_with_those_known() -> None:
+    with pytest.raises(errors.ConfigError, match="no recipe 'amfora'; known recipes: amphora"):
+        recipes.get("amfora")
+
+
+def test_the_amphora_is_for_ubuntu_and_debian() -> None:
+    recipe = recipes.get("amphora")
+    recipe.check(model.Release("ubuntu", "24.04", "noble", "amd64"))
+    recipe.check(model.Release("debian", "12", "bookworm", "amd64"))
+    with pytest.raises(errors.ImageError, match="amphora does not support fedora 40"):
+        recipe.check(model.Release("fedora", "40", "", "amd64"))
+
+
+def files(tree: pathlib.Path) -> dict[str, str]:
+    """Return the files of a tree with their content."""
+    found = (path for path in tree.rglob("*") if path.is_file())
+    return {str(path.relative_to(tree)): path.read_text() for path in found}
+
+
+def test_what_a_build_needs_is_there_while_it_runs_only(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "var/lib/man-db").mkdir(parents=True)
+    (tmp_path / "var/lib/man-db/auto-update").touch()
+    before = files(tmp_path)
+    with workbench.prepared(tmp_path, model.BuildRequest()):
+        policy = tmp_path / "usr/sbin/policy-rc.d"
+        assert policy.stat().st_mode & 0o777 == 0o755
+        assert policy.read_text().endswith("exit 101\n")
+        assert not (tmp_path / "var/lib/man-db/auto-update").exists()
+    assert files(tmp_path) == before
+
+
+def test_a_policy_of_the_base_image_comes_back(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    policy = tmp_path / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 0\n")
+    policy.chmod(0o755)
+    with workbench.prepared(tmp_path, model.BuildRequest()):
+        assert "101" in policy.read_text()
+    assert policy.read_text() == "#!/bin/sh\nexit 0\n"
+    assert policy.stat().st_mode & 0o777 == 0o755
+
+
+def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None:
+    request = model.BuildRequest(
+        proxies=model.Proxies("http://p.test:3128", "http://q.test:3128", "a.test, .b.test"),
+        ca_certificate=CERTIFICATE,
+    )
+    with workbench.prepared(tmp_path, request):
+        text = (tmp_path / "etc/apt/apt.conf.d/00retrofit-build").read_text()
+    assert 'Acquire::http::Proxy "http://p.test:3128";' in text
+    assert 'Acquire::https::Proxy "http://q.test:3128";' in text
+    assert 'Acquire::http::Proxy::a.test "DIRECT";' in text
+    assert "Acquire::https::CaInfo" in text
+
+
+def test_programs_are_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "tree/etc/ssl/certs").mkdir(parents=True)
+    (tmp_path / "tree/etc/ssl/certs/ca-certificates.crt").write_text("system\n")
+    request = model.BuildRequest(
+        proxies=model.Proxies(http="http://p.test:3128"), ca_certificate=CERTIFICATE
+    )
+    bare = cell.Cell(root=tmp_path / "tree", work=tmp_path)
+    furnished = workbench.furnish(bare, request, tmp_path)
+    assert furnished.environment["http_proxy"] == "http://p.test:3128"
+    assert furnished.environment["HTTP_PROXY"] == "http://p.test:3128"
+    assert "https_proxy" not in furnished.environment
+    target = furnished.environment["SSL_CERT_FILE"]
+    [bind] = [bind for bind in furnished.binds if bind.target == target]
+    assert bind.source.read_text() == f"system\n\n{CERTIFICATE}\n"
+    assert list(files(tmp_path / "tree")) == ["etc/ssl/certs/ca-certificates.crt"]
