@@ -44,7 +44,7 @@ def use(
 def _connect(**options: str | None) -> list[str]:
     """Connect to the only cloud, and return the identifiers of its images."""
     named = {"region": None, "interface": None} | options
-    connection = cloud.connect("mine", **named)  # type: ignore[arg-type]
+    connection = cloud.connect("mine", **named)
     try:
         return [image.id for image in connection.images([("status", "active")])]
     finally:

@@ -25,7 +25,7 @@ def _ignore(done: int, total: int) -> None:
 
 
 def _upload_base(running: support.Cloud, file: pathlib.Path, **options: str | None) -> str:
-    return running.upload_base(file, disk_format="raw", **options)  # type: ignore[arg-type]
+    return running.upload_base(file, disk_format="raw", **options)
 
 
 def _find(connection: cloud.Cloud, series: str = "", **options: str) -> model.BaseImage:

@@ -1,0 +1,89 @@
+"""Names, properties and tags of published images: the contract with consumers."""
+
+from __future__ import annotations
+
+import pathlib
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from retrofit import errors, model, naming
+
+BUILT = model.BuildResult(
+    image=pathlib.Path("output.qcow2"),
+    image_format=model.ImageFormat.QCOW2,
+    virtual_size=0,
+    size=0,
+    sha256="",
+    sha512="",
+    release=model.Release("debian", "12", "bookworm", "amd64"),
+    packages=(),
+    steps=(),
+)
+STREAM = model.BaseImage(
+    id="4d1b",
+    content_hash="sha512:abcd",
+    product_name="com.ubuntu.cloud.daily:server:24.04:amd64",
+    version_name="20260801",
+    os_distro="ubuntu",
+    os_version="24.04",
+    architecture="x86_64",
+)
+
+
+def _describe(base: model.BaseImage | None, tag: str = "octavia-amphora") -> naming.Description:
+    return naming.describe(BUILT, base, recipe="amphora", fingerprint="f" * 64, tag=tag)
+
+
+def test_takes_the_words_of_the_source() -> None:
+    described = _describe(STREAM)
+
+    assert described.name == "amphora-haproxy-x86_64-ubuntu-24.04-20260801"
+    properties = dict(described.properties)
+    assert properties["architecture"] == "x86_64"
+    assert properties["source_product_name"] == "com.ubuntu.cloud.daily:server:24.04:amd64"
+    assert properties["source_version_name"] == "20260801"
+    assert properties[naming.FINGERPRINT] == "f" * 64
+    assert described.tags == ("octavia-amphora", "octavia-diskimage-retrofit")
+
+
+@pytest.mark.parametrize("base", [None, model.BaseImage(id="4d1b", name="mine")])
+def test_takes_from_the_content_what_the_source_leaves_out(base: model.BaseImage | None) -> None:
+    described = _describe(base)
+
+    assert described.name == "amphora-haproxy-x86_64-debian-12-custom"
+    properties = dict(described.properties)
+    assert properties["source_product_name"] == "custom"
+    assert properties["source_version_name"] == "custom"
+    assert all(properties.values())
+
+
+def test_without_a_tag_of_the_operators_only_our_own_remains() -> None:
+    assert naming.tags("") == ("octavia-diskimage-retrofit",)
+    assert naming.tags(naming.OWN_TAG) == ("octavia-diskimage-retrofit",)
+
+
+@pytest.mark.parametrize("tag", ["a,b", " octavia", "octavia ", "a\nb", "x" * 256])
+def test_refuses_tags_that_nobody_could_ask_for(tag: str) -> None:
+    with pytest.raises(errors.ConfigError, match="the tag"):
+        naming.tags(tag)
+
+
+@hypothesis.given(strategies.text(strategies.characters(codec="ascii"), max_size=300))
+def test_every_tag_taken_is_kept_as_it_is(tag: str) -> None:
+    try:
+        tags = naming.tags(tag)
+    except errors.ConfigError:
+        return
+    assert set(tags) == {naming.OWN_TAG, tag or naming.OWN_TAG}
+    assert all(0 < len(each) <= 255 for each in tags)
+
+
+@pytest.mark.parametrize(
+    ("debian", "kernel"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("s390x", "s390x")]
+)
+def test_architectures_have_two_names(debian: str, kernel: str) -> None:
+    assert naming.kernel_architecture(debian) == kernel
+    assert naming.debian_architecture(kernel) == debian
+    assert naming.debian_architecture(debian) == debian
