@@ -90,16 +90,6 @@ def ready_with_cloud(driver: Driver) -> None:
     assert mode.strip() == "600"
 
 
-def machine_is_bare(driver: Driver) -> None:
-    """The machine is an unprivileged container: other ids, neither KVM nor loop devices."""
-    unit = driver.units[0]
-    inside, outside, _ = driver.shell(unit, "head -n 1 /proc/self/uid_map").split()
-    assert inside == "0"
-    assert outside != "0"
-    devices = driver.shell(unit, "ls /dev").split()
-    assert [name for name in devices if name == "kvm" or name.startswith("loop")] == []
-
-
 def wrong_option_is_named(driver: Driver) -> None:
     """A wrong option blocks the unit until it is right again."""
     driver.configure(frequency="fortnightly")
@@ -202,7 +192,6 @@ def nothing_is_left(driver: Driver) -> None:
 
 ALL = (
     deployed_without_cloud,
-    machine_is_bare,
     ready_with_cloud,
     wrong_option_is_named,
     image_is_published,

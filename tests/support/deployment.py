@@ -101,6 +101,22 @@ def ready(packed: pathlib.Path, logs: pathlib.Path) -> Iterator[Deployment]:
             yield Deployment(running_cloud, agent)
 
 
+def upload_base(running_cloud: cloud.Cloud, image: pathlib.Path, **properties: str) -> str:
+    """Upload a base image as glance-simplestreams-sync would, and return its id.
+
+    Args:
+        running_cloud: Where to.
+        image: The image file.
+        properties: In place of those of the Debian 12 that the tests bootstrap.
+    """
+    debian = {
+        "os_distro": "debian",
+        "os_version": "12",
+        "product_name": "org.debian.cloud.daily:server:12:amd64",
+    }
+    return running_cloud.upload_base(image, **(debian | properties))
+
+
 def _possible_profile(wanted: dict[str, Any]) -> dict[str, Any]:
     """Return the charm's profile without what the tests withhold or this machine cannot load."""
     config = dict(wanted["config"])
