@@ -1,0 +1,311 @@
+"""What the charm writes on a machine, in a directory that stands for its root."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+from charmlibs import systemd
+from tests.support import paths
+from tests.unit import charm_fakes
+
+import config
+import helpers
+import request
+import workload
+from retrofit import definitions, model, process
+
+CLOUD = request.Cloud(
+    name=request.CLOUD,
+    auth_url="https://10.1.0.5:35357/v3",
+    username="octavia-diskimage-retrofit",
+    password=charm_fakes.PASSWORD,
+    project="services",
+    user_domain="service_domain",
+    project_domain="service_domain",
+    region="RegionOne",
+    interface="internal",
+    ca_certificate="",
+    image_endpoint="",
+)
+
+
+@dataclasses.dataclass
+class Machine:
+    """A machine below a directory, and what its systemd was told."""
+
+    state: pathlib.Path
+    units: pathlib.Path
+    apt_proxy: pathlib.Path
+    told: list[str]
+
+    def unit(self, kind: str) -> str:
+        path = self.units / f"octavia-diskimage-retrofit.{kind}"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@pytest.fixture
+def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine(tmp_path / "state", tmp_path / "units", tmp_path / "99proxy", [])
+    made.units.mkdir()
+    cron = tmp_path / "auto-retrofit"
+    cron.symlink_to("/var/lib/juju/agents/gone/charm/files/auto-retrofit.sh")
+    monkeypatch.setattr(workload, "STATE", made.state)
+    monkeypatch.setattr(workload, "_UNITS", made.units)
+    monkeypatch.setattr(workload, "_APT_PROXY", made.apt_proxy)
+    monkeypatch.setattr(workload, "_FORMER_SCHEDULES", (cron,))
+    for verb in ("service_start", "service_stop", "service_restart", "service_enable"):
+        monkeypatch.setattr(
+            systemd, verb, lambda *words, verb=verb: made.told.append(" ".join([verb, *words]))
+        )
+    monkeypatch.setattr(
+        systemd, "service_disable", lambda *words: made.told.append(f"service_disable {words[0]}")
+    )
+    monkeypatch.setattr(systemd, "daemon_reload", lambda: made.told.append("daemon_reload"))
+    return made
+
+
+@pytest.fixture
+def unit(machine: Machine) -> workload.Workload:
+    return workload.Workload(paths.REPOSITORY, "octavia-diskimage-retrofit/0")
+
+
+def _request(**options: Any) -> dict[str, str]:
+    loaded = config.load({name.replace("_", "-"): value for name, value in options.items()})
+    return request.compute(loaded, proxies=model.Proxies(), ca_certificate="")
+
+
+def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload) -> None:
+    options = {
+        "ubuntu_mirror": "deb http://mirror.example/ubuntu noble main\\ndeb http://b.example a b",
+        "uca_mirror": "http://uca.example/ubuntu|KEY",
+        "retrofit_series": "noble",
+        "retrofit_uca_pocket": "caracal/proposed",
+        "image_format": "raw",
+        "use_internal_endpoints": True,
+    }
+    unit.configure(_request(**options), CLOUD, "")
+    unit.ask(request.once(run_id="run", source_image="77aa"))
+
+    definition = definitions.RunDefinition.read(
+        machine.state / "request.json", once=machine.state / "once.json"
+    )
+
+    asked = definition.to_request()
+    assert asked.build.image_format is model.ImageFormat.RAW
+    assert asked.build.archives == model.Archives(
+        mirror="deb http://mirror.example/ubuntu noble main\ndeb http://b.example a b",
+        uca_mirror="http://uca.example/ubuntu",
+        uca_pocket="caracal/proposed",
+    )
+    assert asked.cloud.interface == "internal"
+    assert (definition.source, definition.force, definition.run_id) == ("glance:77aa", True, "run")
+    assert definition.amp_image_tag == ""
+
+
+@pytest.mark.parametrize(
+    ("ca_certificate", "image_endpoint"), [("", ""), ("/ca.pem", "https://glance:9292")]
+)
+def test_credentials_are_as_given_and_for_root_only(
+    machine: Machine, unit: workload.Workload, ca_certificate: str, image_endpoint: str
+) -> None:
+    cloud = dataclasses.replace(
+        CLOUD, ca_certificate=ca_certificate, image_endpoint=image_endpoint
+    )
+
+    unit.configure(_request(), cloud, "PEM\n")
+
+    written = yaml.safe_load((machine.state / "clouds.yaml").read_text(encoding="utf-8"))
+    entry = written["clouds"]["octavia-diskimage-retrofit"]
+    assert entry["auth"] == {
+        "auth_url": CLOUD.auth_url,
+        "username": CLOUD.username,
+        "password": charm_fakes.PASSWORD,
+        "project_name": "services",
+        "user_domain_name": "service_domain",
+        "project_domain_name": "service_domain",
+    }
+    assert (entry["region_name"], entry["interface"]) == ("RegionOne", "internal")
+    assert entry.get("cacert", "") == ca_certificate
+    assert entry.get("image_endpoint_override", "") == image_endpoint
+    modes = {path.name: path.stat().st_mode & 0o777 for path in machine.state.iterdir()}
+    assert modes == {"clouds.yaml": 0o600, "request.json": 0o600, "ca.pem": 0o600}
+    assert machine.state.stat().st_mode & 0o777 == 0o700
+
+
+def test_tells_whether_another_image_is_wanted(unit: workload.Workload) -> None:
+    assert not unit.configure(_request(), CLOUD, ""), "there was no request before"
+    assert not unit.configure(_request(), CLOUD, "")
+    assert not unit.configure(_request(region="RegionTwo"), CLOUD, "")
+    assert unit.configure(_request(image_format="raw"), CLOUD, "")
+    assert not unit.configure(_request(image_format="raw"), CLOUD, "")
+
+
+def test_the_service_runs_the_engine_of_the_charm(
+    machine: Machine, unit: workload.Workload
+) -> None:
+    unit.install_service(debug=False, frequency=None)
+
+    service = machine.unit("service")
+    state, charm = machine.state, paths.REPOSITORY
+    assert f"Environment=PYTHONPATH={charm}/src\n" in service
+    assert f"Environment=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml\n" in service
+    assert (
+        f"ExecStart={charm}/venv/bin/python -m retrofit run {state}/request.json "
+        f"--once {state}/once-taken.json --result {state}/result.json\n"
+    ) in service
+    assert "hooks/update-status" in service
+    assert not machine.unit("timer")
+
+    unit.install_service(debug=True, frequency=None)
+    assert f"{state}/result.json --debug\n" in machine.unit("service")
+
+
+def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Workload) -> None:
+    unit.install_service(debug=False, frequency="weekly")
+    assert "OnCalendar=weekly\n" in machine.unit("timer")
+    assert "Persistent=true\n" in machine.unit("timer")
+    assert "service_enable octavia-diskimage-retrofit.timer" in machine.told
+
+    machine.told.clear()
+    unit.install_service(debug=False, frequency="weekly")
+    assert machine.told == []
+
+    unit.install_service(debug=False, frequency="hourly")
+    assert "OnCalendar=hourly\n" in machine.unit("timer")
+    assert "service_restart octavia-diskimage-retrofit.timer" in machine.told
+
+    unit.install_service(debug=False, frequency=None)
+    assert not machine.unit("timer")
+    assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
+
+
+def test_the_schedule_of_the_former_charm_goes(
+    unit: workload.Workload, tmp_path: pathlib.Path
+) -> None:
+    unit.install_service(debug=False, frequency=None)
+
+    assert not (tmp_path / "auto-retrofit").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("shown", "building"),
+    [
+        ("ActiveState=inactive\nJob=0\n", False),
+        ("ActiveState=failed\n", False),
+        ("ActiveState=inactive\nJob=77\n", True),
+        ("ActiveState=activating\nJob=77\n", True),
+        ("ActiveState=deactivating\n", True),
+    ],
+)
+def test_knows_a_build_from_systemd(
+    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, building: bool
+) -> None:
+    monkeypatch.setattr(
+        process, "run", lambda argv, **_: process.Completed(tuple(argv), 0, shown, ())
+    )
+
+    assert unit.building() is building
+
+
+def test_starting_does_not_wait(machine: Machine, unit: workload.Workload) -> None:
+    unit.start()
+
+    assert machine.told == ["service_start --no-block octavia-diskimage-retrofit.service"]
+
+
+def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.Workload) -> None:
+    unit.configure(_request(), CLOUD, "")
+    assert not unit.asked()
+
+    unit.ask(request.once(run_id="run", force=True))
+
+    assert unit.asked()
+    assert json.loads((machine.state / "once.json").read_text(encoding="utf-8")) == {
+        "run-id": "run",
+        "force": True,
+    }
+
+
+def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> None:
+    unit.configure(_request(), CLOUD, "PEM\n")
+    unit.install_service(debug=False, frequency="daily")
+    unit.ask(request.once(run_id="run"))
+
+    unit.remove()
+    unit.remove()
+
+    assert not machine.state.exists()
+    assert not list(machine.units.iterdir())
+    assert machine.told.count("service_stop octavia-diskimage-retrofit.service") == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"outcome": 1}', '{"outcome": "published", "image": {"id": "1"}}']
+)
+def test_a_result_that_cannot_be_read_is_none(
+    machine: Machine, unit: workload.Workload, content: str
+) -> None:
+    machine.state.mkdir()
+    (machine.state / "result.json").write_text(content, encoding="utf-8")
+
+    assert unit.result() is None
+
+
+def test_apt_goes_through_the_models_proxies_for_a_moment(
+    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(helpers.fetch, "filter_installed_packages", lambda _: ["fuse2fs"])
+    monkeypatch.setattr(
+        helpers.fetch, "apt_update", lambda **_: seen.append(machine.apt_proxy.read_text("utf-8"))
+    )
+    monkeypatch.setattr(
+        helpers.fetch, "apt_install", lambda packages, *_, **__: seen.append(packages)
+    )
+
+    unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
+
+    assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["fuse2fs"]]
+    assert not machine.apt_proxy.exists()
+
+
+def test_a_failing_apt_is_named(
+    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise subprocess.CalledProcessError(100, ["apt-get"])
+
+    monkeypatch.setattr(helpers.fetch, "filter_installed_packages", lambda _: ["fuse2fs"])
+    monkeypatch.setattr(helpers.fetch, "apt_update", fail)
+
+    with pytest.raises(workload.InstallError, match="cannot install fuse2fs .*status 100"):
+        unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
+
+    assert not machine.apt_proxy.exists()
+
+
+def test_proxies_are_those_of_the_juju_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("JUJU_CHARM_HTTPS_PROXY", "http://proxy.example:3129")
+    monkeypatch.setenv("JUJU_CHARM_NO_PROXY", "localhost")
+
+    assert workload.proxies() == model.Proxies(
+        http="http://proxy.example:3128", https="http://proxy.example:3129", no_proxy="localhost"
+    )
+
+
+def test_a_kernel_is_wanted_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workload.platform, "freedesktop_os_release", lambda: {"ID": "ubuntu"})
+    monkeypatch.setattr(pathlib.Path, "glob", lambda *_: iter(()))
+    assert "linux-image-virtual" in workload.wanted_packages()
+    assert "linux-image-cloud-amd64" not in workload.wanted_packages()
+
+    monkeypatch.setattr(pathlib.Path, "glob", lambda *_: iter((pathlib.Path("/boot/vmlinuz-1"),)))
+    assert not [name for name in workload.wanted_packages() if name.startswith("linux-image")]
+    assert "fuse2fs" in workload.wanted_packages()
