@@ -121,10 +121,11 @@ def test_leader_alone_writes_for_the_application(agent: agent_module.Agent) -> N
 
 
 def test_actions_take_defaults_and_end_as_the_charm_says(agent: agent_module.Agent) -> None:
-    result = agent.run_action("echo")
+    reported: list[str] = []
+    result = agent.run_action("echo", report=reported.append)
     assert result.status == "completed"
     assert result.results == {"text": "hello", "secret": "made in install"}
-    assert result.progress == ("halfway",)
+    assert reported == ["halfway"]
     failed = agent.run_action("echo", text="other", fail=True)
     assert (failed.status, failed.message) == ("failed", "as asked")
     assert failed.results["text"] == "other"

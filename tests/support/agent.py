@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import container as container_module
@@ -49,7 +49,6 @@ class ActionResult:
     status: str
     message: str
     results: Mapping[str, Any]
-    progress: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,14 +194,25 @@ class Agent:
 
     # Actions and commands.
 
-    def run_action(self, action: str, **parameters: Any) -> ActionResult:
-        """Run an action to its end; underscores in names stand for hyphens.
+    def run_action(
+        self,
+        action: str,
+        *,
+        report: Callable[[str], None] = lambda _: None,
+        **parameters: Any,
+    ) -> ActionResult:
+        """Run an action to its end.
+
+        Args:
+            action: Its name.
+            report: Called with each message of progress.
+            parameters: Its parameters; underscores in names stand for hyphens.
 
         Raises:
             charm.Rejected: The parameters do not fit actions.yaml.
         """
         given = {name.replace("_", "-"): value for name, value in parameters.items()}
-        run = state.ActionRun(self.packed.parameters(action, given))
+        run = state.ActionRun(self.packed.parameters(action, given), report)
         identifier = str(next(self._operation_numbers))
         environment = {
             "JUJU_ACTION_NAME": action,
@@ -213,10 +223,10 @@ class Agent:
             context = self._new_context(f"actions/{action}", action=run)
             code = self._dispatch(context, f"actions/{action}", environment)
             if code != 0:
-                return ActionResult("failed", f"exit status {code}", {}, tuple(run.progress))
+                return ActionResult("failed", f"exit status {code}", {})
             context.commit()
         status = "completed" if run.failure is None else "failed"
-        return ActionResult(status, run.failure or "", run.results, tuple(run.progress))
+        return ActionResult(status, run.failure or "", run.results)
 
     # The inside.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 Data = dict[str, str]
@@ -129,15 +130,15 @@ class ActionRun:
 
     Attributes:
         parameters: Its parameters, defaults included.
+        report: Called with what the charm reports on the way.
         results: What the charm set so far.
         failure: Why it failed; ``None`` as long as it did not.
-        progress: What the charm reported on the way.
     """
 
     parameters: dict[str, Any]
+    report: Callable[[str], None]
     results: dict[str, Any] = dataclasses.field(default_factory=dict)
     failure: str | None = None
-    progress: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass

@@ -209,7 +209,7 @@ def action_set(call: Call) -> None:
 
 @TOOLS.tool("action-log", words=(1, None))
 def action_log(call: Call) -> None:
-    _action(call).progress.append(" ".join(call.parsed.words))
+    _action(call).report(" ".join(call.parsed.words))
 
 
 @TOOLS.tool("action-fail", words=(0, 1))
