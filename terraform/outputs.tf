@@ -1,0 +1,12 @@
+output "app_name" {
+  description = "Name of the deployed application."
+  value       = juju_application.retrofit.name
+}
+
+output "requires" {
+  description = "Endpoints that other modules can integrate with."
+  value = {
+    for endpoint in ["juju-info", "identity-credentials", "certificates", "image-service"] :
+    endpoint => endpoint
+  }
+}
