@@ -166,7 +166,8 @@ def _connect(request: RunRequest) -> cloud.Cloud | None:
 def _base_hash(source: pathlib.Path | glance.Wanted, base: model.BaseImage | None) -> str:
     """Return what identifies the base image's content."""
     if base is not None:
-        return base.content_hash
+        # Data in Glance never changes, so an identifier does where there is no hash.
+        return base.content_hash or f"glance:{base.id}"
     assert isinstance(source, pathlib.Path)
     with source.open("rb") as file:
         return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"

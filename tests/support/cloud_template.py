@@ -106,9 +106,9 @@ def _prepare(directory: pathlib.Path) -> None:
     for name in ("fernet-keys", "credential-keys"):
         (directory / name).mkdir(mode=0o700)
     _manage(directory, "keystone", "db_sync")
-    who = pathlib.Path(directory).owner()
+    owner = ("--keystone-user", directory.owner(), "--keystone-group", directory.group())
     for setup in ("fernet_setup", "credential_setup"):
-        _manage(directory, "keystone", setup, "--keystone-user", who, "--keystone-group", who)
+        _manage(directory, "keystone", setup, *owner)
     url = keystone_url(KEYSTONE_PORT)
     _manage(
         directory,
