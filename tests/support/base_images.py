@@ -13,6 +13,10 @@ from retrofit.sources import bootstrap
 from . import artefacts, paths
 
 
+# The modules that decide what is in a base image.
+_MAKERS = ("bootcode", "bootdisk", "bootstrap")
+
+
 class Silent:
     """A reporter that says nothing."""
 
@@ -32,7 +36,7 @@ def noble() -> pathlib.Path:
 
 
 def jammy() -> pathlib.Path:
-    """Return Debian 12 in the layout of Ubuntu's jammy: no ``/boot`` of its own, one-line sources."""
+    """Return Debian 12 in Ubuntu's jammy layout: no separate ``/boot``, one-line sources."""
     return _image("jammy", "ext4")
 
 
@@ -43,7 +47,8 @@ def xfs() -> pathlib.Path:
 
 @functools.cache
 def _image(layout_name: str, root_filesystem: str) -> pathlib.Path:
-    made_from = artefacts.digest(paths.REPOSITORY / "src" / "retrofit" / "sources")
+    sources = paths.REPOSITORY / "src" / "retrofit" / "sources"
+    made_from = artefacts.digest(*(sources / f"{name}.py" for name in _MAKERS))
     name = f"base-{layout_name}-{root_filesystem}-{made_from}"
 
     def build(directory: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+from typing import Any
 
 from .. import errors, model, process
 
@@ -50,7 +51,7 @@ def from_raw(raw: pathlib.Path, output: pathlib.Path, image_format: model.ImageF
 
 def virtual_size(image: pathlib.Path, image_format: model.ImageFormat) -> int:
     """Return the size in bytes of the disk in an image."""
-    return int(_info(image, image_format.value)["virtual-size"])  # type: ignore[call-overload]
+    return int(_info(image, image_format.value)["virtual-size"])
 
 
 def _convert(options: list[str], source: pathlib.Path, target: pathlib.Path) -> None:
@@ -70,7 +71,7 @@ def _convert(options: list[str], source: pathlib.Path, target: pathlib.Path) -> 
         ) from failure
 
 
-def _info(image: pathlib.Path, image_format: str) -> dict[str, object]:
+def _info(image: pathlib.Path, image_format: str) -> dict[str, Any]:
     """Ask qemu-img about an image."""
     completed = process.run(
         ["qemu-img", "info", "-f", image_format, "--output=json", image],
@@ -81,7 +82,7 @@ def _info(image: pathlib.Path, image_format: str) -> dict[str, object]:
         raise errors.ImageError(
             f"the image is a damaged {image_format}", hint="fetch it again", details=completed.tail
         )
-    info: dict[str, object] = json.loads(completed.stdout)
+    info: dict[str, Any] = json.loads(completed.stdout)
     return info
 
 
@@ -92,8 +93,7 @@ def _check_qcow2(source: pathlib.Path) -> None:
         errors.ImageError: It is one of these.
     """
     info = _info(source, "qcow2")
-    specific = info.get("format-specific")
-    data = specific.get("data", {}) if isinstance(specific, dict) else {}
+    data = info.get("format-specific", {}).get("data", {})
     if "backing-filename" in info or "data-file" in data:
         other = info.get("backing-filename", data.get("data-file"))
         raise errors.ImageError(
@@ -115,7 +115,7 @@ def _check_qcow2(source: pathlib.Path) -> None:
     # Clusters past the end of a file read as zeros without an error, and the check says nothing.
     # The last cluster of a whole file may be cut, where compressed data ends in it.
     end, length = int(json.loads(completed.stdout)["image-end-offset"]), source.stat().st_size
-    if end - length >= int(str(info["cluster-size"])):
+    if end - length >= int(info["cluster-size"]):
         raise errors.ImageError(
             f"the image is truncated: it has {length} bytes, {end} belong to it",
             hint="fetch it again",

@@ -14,7 +14,8 @@ from ..sandbox import cell
 from . import layout, partitions
 
 _UPDATE_TIMEOUT_S = 300.0
-_ROOT_DEVICE, _BOOT_DEVICE = "/dev/retrofit-root", "/dev/retrofit-boot"
+# Stands for a partition, whose name depends on the machine; grub.cfg has identifiers instead.
+_PARTITION = "/dev/retrofit"
 _PROBE = "/usr/sbin/grub-probe"
 # grub names its own module for what blkid says.
 _GRUB_FILESYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2"}
@@ -37,13 +38,25 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
     probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
 
     configuration = (tree / "boot/grub/grub.cfg").read_text(encoding="utf-8", errors="replace")
+    lines = [words for words in map(str.split, configuration.splitlines()) if words]
+    kernels = [words for words in lines if words[0] in ("linux", "linuxefi")]
+    files = [words[1] for words in lines if words[0] in ("linux", "initrd") and len(words) > 1]
     root = found.root
-    names = (root.filesystem.uuid, root.partition.uuid, f"LABEL={root.filesystem.label}")
-    kernels = [line for line in configuration.splitlines() if line.lstrip().startswith("linux")]
-    if not kernels or not all(any(name and name in line for name in names) for line in kernels):
+    wanted = {
+        f"root=UUID={root.filesystem.uuid}",
+        f"root=PARTUUID={root.partition.uuid}",
+        f"root=LABEL={root.filesystem.label}",
+        f"root={_device(root)}",
+    }
+    place = tree if found.boot is None else tree / "boot"
+    if (
+        not kernels
+        or not all(wanted.intersection(words) for words in kernels)
+        or not all((place / name.lstrip("/")).is_file() for name in files)
+    ):
         raise errors.OutputError(
             "update-grub wrote a configuration that does not boot the image's root file system",
-            details=tuple(kernels),
+            details=tuple(" ".join(words) for words in kernels),
         )
 
 
@@ -70,12 +83,12 @@ def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
 def stand_in(found: layout.Layout) -> str:
     """Return a shell script that answers grub-probe's questions from a layout."""
     boot = found.boot or found.root
+    root_device, boot_device = _device(found.root), _device(boot)
     answers = "\n".join(
         f"  {device}:{target}) printf '%s\\n' {shlex.quote(answer)} ;;"
-        for device, volume in ((_ROOT_DEVICE, found.root), (_BOOT_DEVICE, boot))
+        for device, volume in ((root_device, found.root), (boot_device, boot))
         for target, answer in _answers(found.table, volume).items()
     )
-    boot_device = _BOOT_DEVICE if found.boot else _ROOT_DEVICE
     return f"""#!/bin/sh
 target=fs device= path=
 while [ $# -gt 0 ]; do
@@ -91,7 +104,7 @@ done
 if [ -z "$device" ]; then
   case $path in
     /boot | /boot/*) path={boot_device} ;;
-    *) path={_ROOT_DEVICE} ;;
+    *) path={root_device} ;;
   esac
 fi
 case $target in
@@ -111,17 +124,32 @@ def _answers(table: partitions.Table, volume: layout.Volume) -> dict[str, str]:
     grub_device = f"hd0,{part}{volume.partition.number}"
     hint = " ".join(f"--hint-{firmware}={grub_device}" for firmware in ("bios", "efi"))
     logical = volume.device != ""
+    if logical:
+        grub_device = "lvm/" + _mapped(volume.device)
     return {
         "fs": _GRUB_FILESYSTEMS.get(kind, kind),
         "fs_uuid": volume.filesystem.uuid,
         "fs_label": volume.filesystem.label,
         "partuuid": "" if logical else volume.partition.uuid,
-        "drive": f"(lvm/{volume.device})" if logical else f"({grub_device})",
+        "drive": f"({grub_device})",
         "abstraction": "lvm" if logical else "",
         "partmap": part,
         "hints_string": "" if logical else hint,
         "compatibility_hint": grub_device,
     }
+
+
+def _device(volume: layout.Volume) -> str:
+    """Name the device of a file system as the booted image does, if that can be known."""
+    if volume.device:
+        return "/dev/mapper/" + _mapped(volume.device)
+    return f"{_PARTITION}{volume.partition.number}"
+
+
+def _mapped(logical_volume: str) -> str:
+    """Turn ``/dev/group/volume`` into the device mapper's name for it, which doubles hyphens."""
+    _, _, group, name = logical_volume.split("/")
+    return "-".join(part.replace("-", "--") for part in (group, name))
 
 
 def _device_names(found: layout.Layout) -> dict[str, list[str]]:

@@ -47,12 +47,22 @@ def overlay(lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path) ->
     os.chown(upper, status.st_uid, status.st_gid)
     shutil.copystat(lower, upper)
     merged.mkdir(parents=True, exist_ok=True)
-    options = [f"lowerdir={lower}", f"upperdir={upper}", f"workdir={scratch}"]
-    if _ids_are_mapped():
-        # The kernel keeps trusted extended attributes, the usual place, from a user namespace.
-        options.append("userxattr")
+    options = [f"lowerdir={lower}", f"upperdir={upper}", f"workdir={scratch}", *_attributes()]
     with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", merged], merged):
         yield Overlay(lower, upper, merged)
+
+
+@contextlib.contextmanager
+def frozen(files: Overlay, at: pathlib.Path) -> Iterator[None]:
+    """Show what an overlay holds once more, read-only and without other mounts in it.
+
+    An overlay gives the names of a hard link different inode numbers if the file came from below
+    and was linked later. As both of its layers are lower ones here, the numbers are the files'.
+    """
+    at.mkdir(parents=True)
+    options = [f"lowerdir={files.upper}:{files.lower}", "ro", *_attributes()]
+    with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", at], at):
+        yield
 
 
 @contextlib.contextmanager
@@ -73,6 +83,7 @@ def _mounted(arguments: list[str | pathlib.Path], at: pathlib.Path) -> Iterator[
         process.run(["umount", "--lazy", at], timeout_s=_TOOL_TIMEOUT_S)
 
 
-def _ids_are_mapped() -> bool:
-    """Tell whether this is a user namespace other than the machine's own."""
-    return pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii").split() != _ALL_IDS
+def _attributes() -> list[str]:
+    """Choose where overlayfs keeps notes: a user namespace is kept from trusted attributes."""
+    ids = pathlib.Path("/proc/self/uid_map").read_text(encoding="ascii").split()
+    return [] if ids == _ALL_IDS else ["userxattr"]

@@ -74,13 +74,12 @@ class OpenTree:
 
     def _write(self, part: _Part, new: pathlib.Path) -> None:
         """Write one file system into the new image."""
-        if part.like is None:
-            guestfs_path.apply(new, part.volume, part.files, self._work)
-            return
-        # A bind shows the file system without /boot and whatever else is mounted in it.
         alone = self._work / f"alone-{part.volume.partition.number}"
-        with mounts.bind(part.files.merged, alone):
-            ext4.write(new, part.volume.partition, alone, part.like)
+        with mounts.frozen(part.files, alone):
+            if part.like is None:
+                guestfs_path.apply(new, part.volume, alone, part.files, self._work)
+            else:
+                ext4.write(new, part.volume.partition, alone, part.like)
 
 
 @contextlib.contextmanager

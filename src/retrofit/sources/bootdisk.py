@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -9,7 +10,7 @@ import shutil
 import uuid
 from concurrent import futures
 
-from .. import errors, model, process
+from .. import model, process
 from ..disk import esp, ext4, layout, mounts, partitions, sparse
 from . import bootcode
 
@@ -85,34 +86,23 @@ def make(
 
     system = work / "esp"
     system.mkdir()
-    boot = tree / "boot"
+    boot = work / "boot"
     if found.boot is not None:
-        boot = work / "boot"
         shutil.move(tree / "boot", boot)
-        (tree / "boot").mkdir()
-    (boot / "efi").mkdir(parents=True, exist_ok=True)
-    if (tree / "usr/lib/grub/i386-pc").exists():
-        _install_grub(tree, boot, system, raw, found, work)
-    _write_filesystems(tree, boot, system, raw, found, work)
+    (tree / "boot").mkdir(exist_ok=True)
 
-
-def _install_grub(
-    tree: pathlib.Path,
-    boot: pathlib.Path,
-    system: pathlib.Path,
-    raw: pathlib.Path,
-    found: layout.Layout,
-    work: pathlib.Path,
-) -> None:
-    """Install grub with ``/boot`` as a file system of its own, as it will be when it boots."""
-    if found.boot is None:
-        bootcode.install(tree, system, raw, found, work)
-        return
-    with mounts.overlay(boot, work / "boot-changes", tree / "boot") as files:
-        bootcode.install(tree, system, raw, found, work)
-        shutil.copytree(files.merged, work / "boot-installed", symlinks=True)
-    shutil.rmtree(boot)
-    (work / "boot-installed").rename(boot)
+    # grub's tools tell a file system's own paths by its mount, so each is one as when it boots.
+    merged = work / "merged"
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(mounts.overlay(tree, work / "root-changes", merged))
+        if found.boot is not None:
+            stack.enter_context(mounts.overlay(boot, work / "boot-changes", merged / "boot"))
+        (merged / "boot/efi").mkdir(exist_ok=True)
+        if (merged / "usr/lib/grub/i386-pc").exists():
+            bootcode.install(merged, system, raw, found, work)
+        stack.enter_context(mounts.frozen(files, work / "alone"))
+        _write_filesystems(work / "alone", merged / "boot", raw, found, work)
+    _write_esp(found, system, raw)
 
 
 def _fstab(slots: tuple[_Slot, ...]) -> str:
@@ -179,12 +169,11 @@ def _identifier(kind: str) -> str:
 def _write_filesystems(
     tree: pathlib.Path,
     boot: pathlib.Path,
-    system: pathlib.Path,
     raw: pathlib.Path,
     found: layout.Layout,
     work: pathlib.Path,
 ) -> None:
-    """Make the file systems with their files."""
+    """Make the root and boot file systems with their files."""
     writers = {"ext4": _write_ext4, "xfs": _write_xfs}
     with futures.ThreadPoolExecutor() as pool:
         waiting = [pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)]
@@ -192,15 +181,18 @@ def _write_filesystems(
             waiting.append(pool.submit(_write_ext4, found.boot, boot, raw, work))
         for done in waiting:
             done.result()
+
+
+def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) -> None:
+    """Make the EFI system partition with its files."""
     assert found.esp is not None
-    identifier = found.esp.filesystem.uuid.replace("-", "")
-    offset, size = found.esp.partition.start, found.esp.partition.size
+    about, partition = found.esp.filesystem, found.esp.partition
     process.run(
-        ["mkfs.vfat", "-F", "32", "-s", "1", "-i", identifier, "-n", found.esp.filesystem.label]
-        + [f"--offset={offset // 512}", raw, str(size // 1024)],
+        ["mkfs.vfat", "-F", "32", "-s", "1", "-i", about.uuid.replace("-", ""), "-n", about.label]
+        + [f"--offset={partition.start // 512}", raw, str(partition.size // 1024)],
         timeout_s=_TOOL_TIMEOUT_S,
     )
-    esp.write(raw, offset, system)
+    esp.write(raw, partition.start, system)
 
 
 def _write_ext4(

@@ -1,0 +1,77 @@
+"""What an overlay changed, read from its own upper directory."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import stat
+
+from . import mounts
+
+_OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How a tree differs from the one below it.
+
+    Attributes:
+        removed: Paths that are gone, or that are something else now; directories with all below.
+        changed: Paths that are new or changed, directories before what is in them.
+    """
+
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def names(tree: pathlib.Path) -> frozenset[str]:
+    """Return the paths of everything below a directory but what is in its ``dev``."""
+    found: set[str] = set()
+    for directory, subdirectories, files in os.walk(tree):
+        below = os.path.relpath(directory, tree)
+        prefix = "" if below == "." else below + "/"
+        found.update(prefix + name for name in (*subdirectories, *files))
+        if below == "dev":
+            found.difference_update({prefix + name for name in (*subdirectories, *files)})
+            subdirectories.clear()
+    return frozenset(found)
+
+
+def difference(files: mounts.Overlay) -> Difference:
+    """Tell what changed in an overlay.
+
+    A whiteout (a character device 0:0) stands for a path that is gone; an opaque directory hides
+    what the directory below has under its name.
+    """
+    removed: list[str] = []
+    changed: list[str] = ["."]
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        for entry in sorted(os.scandir(files.upper / prefix), key=lambda entry: entry.name):
+            path = prefix + entry.name
+            status = entry.stat(follow_symlinks=False)
+            below = files.lower / path
+            if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
+                removed.append(path)
+                continue
+            changed.append(path)
+            if not entry.is_dir(follow_symlinks=False):
+                if below.is_dir() and not below.is_symlink():
+                    removed.append(path)
+                continue
+            if os.path.lexists(below) and (_is_opaque(entry.path) or not _is_directory(below)):
+                removed.append(path)
+            pending.append(path + "/")
+    return Difference(removed=tuple(removed), changed=tuple(changed))
+
+
+def _is_directory(path: pathlib.Path) -> bool:
+    """Tell whether a path is a directory and no link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_opaque(directory: str) -> bool:
+    """Tell whether overlayfs hides what lies below a directory of an upper layer."""
+    return any(name in os.listxattr(directory) for name in _OPAQUE)
