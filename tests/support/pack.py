@@ -12,11 +12,9 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import sysconfig
 
-from . import paths
+from . import artefacts, paths
 
-_CHARMCRAFT = "charmcraft==4.5.0"
 _INPUTS = (
     "LICENSE",
     "actions.yaml",
@@ -40,15 +38,16 @@ _SYSTEM_PACKAGES = pathlib.Path("/usr/lib/python3/dist-packages")
 
 def charm() -> pathlib.Path:
     """Return the charm packed from the present content of the work tree."""
-    digest = hashlib.sha256(_CHARMCRAFT.encode())
+    lock = paths.REPOSITORY / "requirements" / "charmcraft.txt"
+    digest = hashlib.sha256(lock.read_bytes())
     for path in _files():
         digest.update(f"{path.relative_to(paths.REPOSITORY)}\0{path.stat().st_mode}\0".encode())
         digest.update(path.read_bytes())
     directory = paths.cache() / "charm"
     directory.mkdir(exist_ok=True)
     packed = directory / f"octavia-diskimage-retrofit-{digest.hexdigest()[:16]}.charm"
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (directory / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         if packed.exists():
             packed.touch()
         else:
@@ -122,25 +121,14 @@ def _pack(project: pathlib.Path) -> pathlib.Path:
 
 
 def _charmcraft() -> pathlib.Path:
-    """Return charmcraft in an environment of its own, made on first use."""
-    environment = paths.cache() / f"charmcraft-{_CHARMCRAFT.rpartition('=')[2]}"
-    program = environment / "bin" / "charmcraft"
-    ready = environment / "ready"
-    if ready.exists():
-        return program
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", environment], check=True)
-    pip = environment / "bin" / "pip"
-    subprocess.run(
-        [pip, "install", "--quiet", "--disable-pip-version-check", _CHARMCRAFT], check=True
-    )
-    site = pathlib.Path(
-        sysconfig.get_path("purelib", vars={"base": str(environment)}, scheme="venv")
-    )
+    """Return charmcraft in an environment of its own, with the system's python-apt in reach."""
+    environment = artefacts.programs("charmcraft")
+    [site] = environment.glob("lib/python3*/site-packages")
     for pattern in _SYSTEM_MODULES:
         for module in _SYSTEM_PACKAGES.glob(pattern):
-            (site / module.name).symlink_to(module)
-    ready.touch()
-    return program
+            if not (site / module.name).exists():
+                (site / module.name).symlink_to(module)
+    return environment / "bin" / "charmcraft"
 
 
 def _forget(directory: pathlib.Path) -> None:
