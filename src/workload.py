@@ -31,6 +31,7 @@ _TIMER = f"{NAME}.timer"
 # An emulated appliance on a slow disk takes hours; a build that takes longer than this hangs.
 BUILD_TIMEOUT_S = 4 * 60 * 60
 _SYSTEMCTL_TIMEOUT_S = 60
+_DPKG_TIMEOUT_S = 60
 _DELAY_S = {"hourly": 300, "daily": 3600, "weekly": 3600}
 # The schedule of the former charm, which would go on beside ours.
 _FORMER_SCHEDULES = tuple(
@@ -56,7 +57,18 @@ class Workload:
 
     def missing_packages(self) -> list[str]:
         """Return the packages that builds need and that are not installed."""
-        return list(helpers.fetch.filter_installed_packages(wanted_packages()))
+        wanted = wanted_packages()
+        # charmhelpers asks apt for all it knows, which takes seconds in every hook, and takes a
+        # package that dpkg lists with its architecture for another one.
+        shown = process.run(
+            ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *wanted],
+            timeout_s=_DPKG_TIMEOUT_S,
+            check=False,
+        )
+        installed = {
+            line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")
+        }
+        return [name for name in wanted if name not in installed]
 
     def install_packages(self, proxies: model.Proxies) -> None:
         """Install the packages that are missing.

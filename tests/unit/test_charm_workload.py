@@ -261,7 +261,7 @@ def test_apt_goes_through_the_models_proxies_for_a_moment(
     machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(helpers.fetch, "filter_installed_packages", lambda _: ["fuse2fs"])
+    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6", "no-such-package"])
     monkeypatch.setattr(
         helpers.fetch, "apt_update", lambda **_: seen.append(machine.apt_proxy.read_text("utf-8"))
     )
@@ -271,7 +271,7 @@ def test_apt_goes_through_the_models_proxies_for_a_moment(
 
     unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
 
-    assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["fuse2fs"]]
+    assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["no-such-package"]]
     assert not machine.apt_proxy.exists()
 
 
@@ -281,10 +281,10 @@ def test_a_failing_apt_is_named(
     def fail(**_: object) -> None:
         raise subprocess.CalledProcessError(100, ["apt-get"])
 
-    monkeypatch.setattr(helpers.fetch, "filter_installed_packages", lambda _: ["fuse2fs"])
+    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6", "no-such-package"])
     monkeypatch.setattr(helpers.fetch, "apt_update", fail)
 
-    with pytest.raises(workload.InstallError, match="cannot install fuse2fs .*status 100"):
+    with pytest.raises(workload.InstallError, match="cannot install no-such-package .*status 100"):
         unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
 
     assert not machine.apt_proxy.exists()
