@@ -48,9 +48,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> charm.PackedCharm:
         for file in PROBE.rglob("*"):
             archive.write(file, file.relative_to(PROBE))
         for name in sorted(distributions("ops")):
-            for file in importlib.metadata.files(name) or []:
-                if ".." not in file.parts and file.suffix != ".pyc":
-                    archive.write(file.locate(), pathlib.PurePath("venv", file))
+            for module in importlib.metadata.files(name) or []:
+                if ".." not in module.parts and module.suffix != ".pyc":
+                    archive.write(str(module.locate()), pathlib.PurePath("venv", module))
     return charm.PackedCharm(path)
 
 
@@ -126,7 +126,7 @@ def test_actions_take_defaults_and_end_as_the_charm_says(agent: agent_module.Age
     assert result.status == "completed"
     assert result.results == {"text": "hello", "secret": "made in install"}
     assert reported == ["halfway"]
-    failed = agent.run_action("echo", text="other", fail=True)
+    failed = agent.run_action("echo", {"text": "other", "fail": True})
     assert (failed.status, failed.message) == ("failed", "as asked")
     assert failed.results["text"] == "other"
 
@@ -139,7 +139,7 @@ def test_actions_refuse_what_is_not_declared(
     agent: agent_module.Agent, parameters: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(charm.Rejected, match=reason):
-        agent.run_action("echo", **parameters)
+        agent.run_action("echo", parameters)
 
 
 @pytest.mark.parametrize(

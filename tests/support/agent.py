@@ -197,22 +197,21 @@ class Agent:
     def run_action(
         self,
         action: str,
+        parameters: Mapping[str, Any] | None = None,
         *,
         report: Callable[[str], None] = lambda _: None,
-        **parameters: Any,
     ) -> ActionResult:
         """Run an action to its end.
 
         Args:
             action: Its name.
+            parameters: Its parameters.
             report: Called with each message of progress.
-            parameters: Its parameters; underscores in names stand for hyphens.
 
         Raises:
             charm.Rejected: The parameters do not fit actions.yaml.
         """
-        given = {name.replace("_", "-"): value for name, value in parameters.items()}
-        run = state.ActionRun(self.packed.parameters(action, given), report)
+        run = state.ActionRun(self.packed.parameters(action, parameters or {}), report)
         identifier = str(next(self._operation_numbers))
         environment = {
             "JUJU_ACTION_NAME": action,

@@ -115,7 +115,7 @@ def _run_action(
     """
     with _step(f"juju run retrofit-image{' force=true' if force else ''}"):
         result = ready.agent.run_action(
-            "retrofit-image", report=lambda text: _say(f"  {text}"), force=force
+            "retrofit-image", {"force": force}, report=lambda text: _say(f"  {text}")
         )
         if result.message:
             _say(f"  {result.message}")

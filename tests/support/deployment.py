@@ -55,7 +55,8 @@ class Deployment:
         self.agent.configure(**options)
 
     def retrofit(self, **parameters: str | bool) -> scenarios.Outcome:
-        result = self.agent.run_action("retrofit-image", **parameters)
+        given = {name.replace("_", "-"): value for name, value in parameters.items()}
+        result = self.agent.run_action("retrofit-image", given)
         return scenarios.Outcome(result.status, result.message, dict(result.results))
 
     def status(self) -> scenarios.Status:
