@@ -53,6 +53,9 @@ class Cloud:
     ca_path: pathlib.Path
     keystone_pid: int
     glance_pid: int
+    _connections: dict[str, openstack.connection.Connection] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def auth_url(self) -> str:
@@ -111,18 +114,17 @@ class Cloud:
         """Return the images a user sees, newest first, as Glance's JSON."""
         found: list[dict[str, Any]] = []
         params = {"sort": "created_at:desc", "limit": "1000", **filters}
-        with self.connect(who) as connection:
-            page: dict[str, Any] = connection.image.get("/images", params=params).json()
+        service = self._kept(who).image
+        page: dict[str, Any] = service.get("/images", params=params).json()
+        found += page["images"]
+        while "next" in page:
+            page = service.get(page["next"].removeprefix("/v2")).json()
             found += page["images"]
-            while "next" in page:
-                page = connection.image.get(page["next"].removeprefix("/v2")).json()
-                found += page["images"]
         return found
 
     def image(self, image_id: str) -> dict[str, Any]:
         """Return one image as Glance's JSON."""
-        with self.admin() as connection:
-            shown: dict[str, Any] = connection.image.get(f"/images/{image_id}").json()
+        shown: dict[str, Any] = self._kept(ADMIN).image.get(f"/images/{image_id}").json()
         return shown
 
     def unfinished(self) -> list[dict[str, Any]]:
@@ -157,16 +159,27 @@ class Cloud:
             "visibility": visibility,
             **wanted,
         }
-        with self.connect(who) as connection, path.open("rb") as file:
-            created = connection.image.post("/images", json=body)
-            created.raise_for_status()
-            image_id: str = created.json()["id"]
-            connection.image.put(
+        service = self._kept(who).image
+        created = service.post("/images", json=body)
+        created.raise_for_status()
+        image_id: str = created.json()["id"]
+        with path.open("rb") as file:
+            service.put(
                 f"/images/{image_id}/file",
                 data=file,
                 headers={"Content-Type": "application/octet-stream"},
             ).raise_for_status()
         return image_id
+
+    def _kept(self, who: str) -> openstack.connection.Connection:
+        """Return a connection that lasts as long as the cloud: to make one takes a second."""
+        if who not in self._connections:
+            self._connections[who] = self.connect(who)
+        return self._connections[who]
+
+    def _close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
 
 
 @contextlib.contextmanager
@@ -212,7 +225,11 @@ def running(
         _move_endpoints(directory / "keystone.db", keystone_port, glance_port)
         keystone = s.enter_context(cloud_template.serving("keystone", directory, keystone_port))
         glance = s.enter_context(cloud_template.serving("glance", directory, glance_port))
-        yield Cloud(directory, keystone_port, glance_port, signer.path, keystone.pid, glance.pid)
+        running_cloud = Cloud(
+            directory, keystone_port, glance_port, signer.path, keystone.pid, glance.pid
+        )
+        s.callback(running_cloud._close)
+        yield running_cloud
 
 
 def _move_endpoints(database: pathlib.Path, keystone_port: int, glance_port: int) -> None:
