@@ -104,8 +104,8 @@ def _layouts(table: partitions.Table, root: Volume, read_file: ReadFile) -> list
         Layout(
             table=table,
             root=root,
-            boot=_mounted(table, fstab, _BOOT),
-            esp=_mounted(table, fstab, _ESP),
+            boot=mounted(table, fstab, _BOOT),
+            esp=mounted(table, fstab, _ESP),
             release=_release(os_release, read_file("/var/lib/dpkg/status")),
         )
     ]
@@ -135,7 +135,7 @@ def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
     )
 
 
-def _mounted(table: partitions.Table, fstab: str, mount_point: str) -> Volume | None:
+def mounted(table: partitions.Table, fstab: str, mount_point: str) -> Volume | None:
     """Find the partition that fstab mounts at ``mount_point``.
 
     Raises:

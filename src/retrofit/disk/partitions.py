@@ -12,6 +12,8 @@ from .. import errors, process
 _TOOL_TIMEOUT_S = 60.0
 # What libblkid says of a partition that it knows nothing about.
 _BLKID_NOTHING = 2
+# MBR type of the one partition that covers a disk with a GPT.
+_PROTECTIVE = "ee"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,12 @@ def read(raw: pathlib.Path) -> Table:
         )
     table = json.loads(completed.stdout)["partitiontable"]
     sector = int(table.get("sectorsize", 512))
+    # Where the GPT cannot be used, sfdisk shows the placeholder that protects it from old tools.
+    if any(entry["type"] == _PROTECTIVE for entry in table.get("partitions", ())):
+        raise errors.ImageError(
+            "the image's partition table contradicts its size",
+            hint="the image is truncated; fetch it again",
+        )
     partitions = tuple(
         _partition(raw, entry, sector, str(table["label"]))
         for entry in table.get("partitions", ())
