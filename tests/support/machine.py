@@ -10,12 +10,21 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from retrofit import accelerator
+
 _T = TypeVar("_T")
+
+# Address of the machine's network card; in the range that QEMU uses for guests.
+MAC = "52:54:00:0a:4d:01"
 
 _PROCESSORS = 2
 _MEMORY_MIB = 2048
 # What charm-octavia's flavor gives an amphora, so the image has to grow on its first boot.
 _DISK = "8G"
+_ACCELERATED = {
+    True: ("-accel", "kvm", "-cpu", "host"),
+    False: ("-accel", "tcg,thread=multi", "-cpu", "max"),
+}
 _END_TIMEOUT_S = 20
 _POLL_S = 1.0
 _TAIL_LINES = 60
@@ -91,7 +100,7 @@ def boot(
         # Nothing of a test run that is killed may go on burning two processors.
         *("setpriv", "--pdeathsig", "KILL"),
         *("qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot"),
-        *("-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"),
+        *("-machine", "q35", *_ACCELERATED[accelerator.kvm_works()]),
         *("-smp", str(_PROCESSORS), "-m", str(_MEMORY_MIB)),
         *("-drive", f"file={overlay},format=qcow2,if=virtio,cache=unsafe,discard=unmap"),
         *("-drive", f"file={config_drive},format=raw,if=virtio,readonly=on"),
@@ -113,7 +122,3 @@ def boot(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-# Address of the machine's network card; in the range that qemu's makers set apart for guests.
-MAC = "52:54:00:0a:4d:01"
