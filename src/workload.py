@@ -30,7 +30,7 @@ _TIMER = f"{NAME}.timer"
 
 # An emulated appliance on a slow disk takes hours; a build that takes longer than this hangs.
 BUILD_TIMEOUT_S = 4 * 60 * 60
-_SYSTEMCTL_TIMEOUT_S = 60
+_QUERY_TIMEOUT_S = 60
 _DPKG_TIMEOUT_S = 60
 _DELAY_S = {"hourly": 300, "daily": 3600, "weekly": 3600}
 # The schedule of the former charm, which would go on beside ours.
@@ -157,7 +157,7 @@ class Workload:
         """Tell whether a run is under way or about to be."""
         shown = process.run(
             ["systemctl", "show", "--property=ActiveState,Job", _SERVICE],
-            timeout_s=_SYSTEMCTL_TIMEOUT_S,
+            timeout_s=_QUERY_TIMEOUT_S,
         )
         properties = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
         idle = properties.get("ActiveState") in ("inactive", "failed")

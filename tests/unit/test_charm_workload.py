@@ -257,6 +257,14 @@ def test_a_result_that_cannot_be_read_is_none(
     assert unit.result() is None
 
 
+def test_asks_dpkg_what_is_missing(
+    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workload, "wanted_packages", lambda: ["dpkg", "libc6", "no-such-package"])
+
+    assert unit.missing_packages() == ["no-such-package"]
+
+
 def test_apt_goes_through_the_models_proxies_for_a_moment(
     machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
