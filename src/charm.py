@@ -68,7 +68,7 @@ class RetrofitCharm(ops.CharmBase):
         scheduled = options.auto_retrofit and self.unit.is_leader()
         if self._configure(options) and scheduled:
             _LOG.info("an option that affects the image changed: asking for a build")
-            self._workload.ask(request.once(run_id=str(uuid.uuid4()), force=True))
+            self._workload.ask(request.once(run_id=str(uuid.uuid4())))
         self._workload.install_service(
             debug=options.debug, frequency=str(options.frequency) if scheduled else None
         )

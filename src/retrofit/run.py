@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import hashlib
+import functools
 import os
 import pathlib
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from . import (
     cloud,
@@ -29,7 +28,7 @@ from . import (
 )
 from .elements import collect
 from .sandbox import workshop
-from .sources import glance
+from .sources import glance, origins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,107 +101,73 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         errors.Busy: Another run writes the same file.
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
     """
-    with contextlib.ExitStack() as held:
-        if isinstance(request.target, pathlib.Path):
-            targets.check(request.target, force=request.force)
-            held.enter_context(
-                _lock(targets.beside(request.target, "lock"), f"writes {request.target}")
-            )
-            return _run(request, reporter)
-        lock = workshop.work_base(request.work_base) / f"retrofit-publish-{os.geteuid()}.lock"
-        held.enter_context(_lock(lock, "publishes an image"))
-        return _run(request, reporter)
-
-
-def _run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
-    """Do a run that has its lock."""
     recipe = recipes.get(request.build.recipe)
-    connection = _connect(request)
-    base = None
-    if isinstance(request.source, pathlib.Path):
-        _check_source(request.source)
-    else:
-        assert connection is not None
-        base = glance.find(connection, request.source)
-    with workshop.work_directory(request.work_base) as work:
+    with contextlib.ExitStack() as held:
+        held.enter_context(_locked(request))
+        connect = _connector(request.cloud, held)
+        origin = _find(request.source, connect)
+        work = held.enter_context(workshop.work_directory(request.work_base))
         elements = work / "elements"
         collect.collect(recipe, request.build, elements)
-        target = request.target
-        mark = ""
-        if isinstance(target, GlanceTarget):
-            assert connection is not None
-            mark = fingerprint.compute(
-                base=_base_hash(request.source, base),
-                elements=collect.digest(elements),
-                request=request.build,
-            )
-            if not request.force:
-                publish.check_current(connection, mark, tag=target.amp_image_tag)
-        source = _bring(request.source, base, connection, work, reporter)
-        job = pipeline.Job(source, work, elements, request.build)
-        built = pipeline.build(job, reporter)
-        if isinstance(target, pathlib.Path):
-            targets.deliver(built.image, target)
-            return RunResult(dataclasses.replace(built, image=target), base, None)
-        assert connection is not None
+
+        def build() -> model.BuildResult:
+            source = origin.bring(work, reporter)
+            return pipeline.build(pipeline.Job(source, work, elements, request.build), reporter)
+
+        if isinstance(request.target, pathlib.Path):
+            built = build()
+            targets.deliver(built.image, request.target)
+            made = dataclasses.replace(built, image=request.target)
+            return RunResult(made, origin.base, None)
+        mark = fingerprint.compute(
+            base=origin.content_hash(),
+            elements=collect.digest(elements),
+            request=request.build,
+        )
+        tag = request.target.amp_image_tag
+        if not request.force:
+            publish.check_current(connect(), mark, tag=tag)
+        built = build()
         description = naming.describe(
-            built, base, recipe=recipe.name, fingerprint=mark, tag=target.amp_image_tag
+            built, origin.base, recipe=recipe.name, fingerprint=mark, tag=tag
         )
         with progress.step(reporter, "upload"):
             published = publish.publish(
-                connection, built.image, description, advanced=reporter.advanced
+                connect(), built.image, description, advanced=reporter.advanced
             )
-        return RunResult(built, base, published)
+        return RunResult(built, origin.base, published)
 
 
-def _connect(request: RunRequest) -> cloud.Cloud | None:
-    """Connect to the cloud if the run needs one."""
-    if isinstance(request.source, pathlib.Path) and isinstance(request.target, pathlib.Path):
-        return None
-    options = request.cloud
-    return cloud.connect(options.name, region=options.region, interface=options.interface)
+def _connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
+    """Return what connects to the cloud when that is first needed, and closes it in the end."""
+
+    @functools.cache
+    def connect() -> cloud.Cloud:
+        connection = cloud.connect(
+            options.name, region=options.region, interface=options.interface
+        )
+        return held.enter_context(contextlib.closing(connection))
+
+    return connect
 
 
-def _base_hash(source: pathlib.Path | glance.Wanted, base: model.BaseImage | None) -> str:
-    """Return what identifies the base image's content."""
-    if base is not None:
-        # Data in Glance never changes, so an identifier does where there is no hash.
-        return base.content_hash or f"glance:{base.id}"
-    assert isinstance(source, pathlib.Path)
-    with source.open("rb") as file:
-        return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"
-
-
-def _bring(
-    source: pathlib.Path | glance.Wanted,
-    base: model.BaseImage | None,
-    connection: cloud.Cloud | None,
-    work: pathlib.Path,
-    reporter: progress.Reporter,
-) -> pathlib.Path:
-    """Put the base image where the workshop can read it, and return its path."""
-    local = work / "source.img"
+def _find(
+    source: pathlib.Path | glance.Wanted, connect: Callable[[], cloud.Cloud]
+) -> origins.Origin:
+    """Find the base image."""
     if isinstance(source, pathlib.Path):
-        if workshop.reachable(source):
-            return source.absolute()
-        shutil.copyfile(source, local)
-    else:
-        assert base is not None and connection is not None
-        with progress.step(reporter, "download"):
-            glance.download(connection, base, local, advanced=reporter.advanced)
-    workshop.adopt(local)
-    return local
+        return origins.File(source)
+    connection = connect()
+    return origins.Glance(connection, glance.find(connection, source))
 
 
-def _check_source(source: pathlib.Path) -> None:
-    """Refuse a base image that is not there before anything is set up for it."""
-    try:
-        with source.open("rb"):
-            pass
-    except OSError as error:
-        raise errors.InputMissing(
-            f"cannot read the base image {source}: {error.strerror}"
-        ) from error
+def _locked(request: RunRequest) -> contextlib.AbstractContextManager[None]:
+    """Keep other runs from making the same file, or from publishing beside this one."""
+    if isinstance(request.target, pathlib.Path):
+        targets.check(request.target, force=request.force)
+        return _lock(targets.beside(request.target, "lock"), f"writes {request.target}")
+    base = workshop.work_base(request.work_base)
+    return _lock(base / f"retrofit-publish-{os.geteuid()}.lock", "publishes an image")
 
 
 @contextlib.contextmanager

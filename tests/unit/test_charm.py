@@ -378,7 +378,7 @@ def test_a_changed_option_that_affects_the_image_starts_one_build(
     fake.running = False
     context.run(context.on.update_status(), state)
 
-    assert [run["force"] for run in fake.runs] == [True]
+    assert [run["force"] for run in fake.runs] == [False]
 
 
 @pytest.mark.parametrize(
