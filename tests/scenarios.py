@@ -124,7 +124,7 @@ def timer_starts_a_run(driver: Driver) -> None:
     before = _ids(driver)
     driver.configure(auto_retrofit=True, frequency="hourly")
     unit = driver.leader()
-    assert _has_timer(driver, unit)
+    assert _units_with_timer(driver) == {unit}
     former = _invocation(driver, unit)
     drop_in = f"/run/systemd/system/{_TIMER}.d"
     driver.shell(
@@ -144,13 +144,12 @@ def leader_has_the_timer(driver: Driver) -> None:
     """The schedule moves with the leadership."""
     for _ in range(2):
         driver.move_leadership()
-        wanted = {driver.leader()} & set(driver.units)
         _until(
-            lambda wanted=wanted: {u for u in driver.units if _has_timer(driver, u)} == wanted,
-            f"the timer to be on {wanted or 'no unit'}",
+            lambda: _units_with_timer(driver) == {driver.leader()} & set(driver.units),
+            lambda: f"the timer on {driver.leader()}; it is on {_units_with_timer(driver)}",
         )
     driver.configure(auto_retrofit=None, frequency=None)
-    assert not any(_has_timer(driver, unit) for unit in driver.units)
+    assert _units_with_timer(driver) == set()
 
 
 def changed_option_starts_a_build(driver: Driver) -> None:
@@ -237,8 +236,9 @@ def _ids(driver: Driver) -> list[str]:
     return [image["id"] for image in driver.images()]
 
 
-def _has_timer(driver: Driver, unit: str) -> bool:
-    return driver.shell(unit, f"systemctl is-active {_TIMER} || true").strip() == "active"
+def _units_with_timer(driver: Driver) -> set[str]:
+    script = f"systemctl is-active {_TIMER} || true"
+    return {unit for unit in driver.units if driver.shell(unit, script).strip() == "active"}
 
 
 def _invocation(driver: Driver, unit: str) -> str:

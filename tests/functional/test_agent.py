@@ -14,7 +14,7 @@ import pytest
 from packaging import requirements
 from tests.support import agent as agent_module
 from tests.support import container, lxd
-from tests.support.unit_agent import charm, state
+from tests.support.unit_agent import charm, operations, state
 
 PROBE = pathlib.Path(__file__).parent / "probe_charm"
 
@@ -104,7 +104,7 @@ def test_status_follows_relation_and_option(agent: agent_module.Agent) -> None:
 
 def test_failed_hook_changes_nothing_but_status(agent: agent_module.Agent) -> None:
     number = agent.relate("service", Service())
-    with pytest.raises(agent_module.HookFailed, match="config-changed failed with status 1"):
+    with pytest.raises(operations.HookFailed, match="config-changed failed with status 1"):
         agent.configure(word="lost", fail=True)
     assert agent.unit.status == state.Status("maintenance", "asking")
     assert agent.unit.committed.relations[number].local_unit["word"] == "first"

@@ -7,39 +7,11 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
-import tempfile
-import threading
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from . import container as container_module
-from .unit_agent import (
-    charm,
-    flags,
-    hook_tool,
-    machine,
-    peers,
-    server,
-    state,
-    tools,
-    tools_relation,
-    tools_unit,
-)
-
-_TOOLS = tools_unit.TOOLS | tools_relation.TOOLS
-_EXEC_FLAGS = (
-    flags.Flag("relation", "r"),
-    flags.Flag("remote-unit"),
-    flags.Flag("force-remote-unit", switch=True),
-    flags.Flag("no-context", switch=True),
-    flags.Flag("operator", switch=True),
-    flags.Flag("unit", "u"),
-)
-
-
-class HookFailed(Exception):
-    """A hook ended with another status than 0; Juju would show the unit in error."""
+from .unit_agent import charm, machine, operations, peers, state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,18 +61,16 @@ class Agent:
         self._operation_numbers = itertools.count(1)
         self._given_options: dict[str, Any] = {}
         self._events: collections.deque[_Event] = collections.deque()
-        # Operations take turns; those of juju-exec arrive in threads of their own.
-        self._turn = threading.Lock()
-        self._context: state.Context | None = None
+        self._operations = operations.Operations(self.unit, self.machine, self._run_queued)
 
     # Life of the unit.
 
     def deploy(self, *, leader: bool = True, options: Mapping[str, Any] | None = None) -> None:
         """Install the charm and bring the unit up."""
-        self.machine.install_tools(_TOOLS)
+        self.machine.install_tools(operations.TOOLS)
         self.machine.unpack(self.packed)
         self._given_options = dict(options or {})
-        with self._operation():
+        with self._operations.turn():
             self.unit.config = self.packed.options(self._given_options)
             self.unit.leader = leader
             self._queue("install")
@@ -113,7 +83,7 @@ class Agent:
 
     def upgrade(self, packed: charm.PackedCharm) -> None:
         """Replace the charm by another revision of it."""
-        with self._operation():
+        with self._operations.turn():
             self.packed = packed
             self.machine.unpack(packed)
             self.unit.config = packed.options(self._given_options)
@@ -124,7 +94,7 @@ class Agent:
         """Take the unit away: relations first, then ``stop`` and ``remove``."""
         for number in list(self._peers):
             self._unrelate(number)
-        with self._operation():
+        with self._operations.turn():
             self._queue("stop")
             self._queue("remove")
         self.machine.clear()
@@ -138,19 +108,19 @@ class Agent:
             if value is not None
         }
         complete = self.packed.options(given)
-        with self._operation():
+        with self._operations.turn():
             self._given_options, self.unit.config = given, complete
             self._queue("config-changed")
 
     def set_leader(self, leader: bool) -> None:
         """Give the unit the leadership of its application, or take it away."""
-        with self._operation():
+        with self._operations.turn():
             self.unit.leader = leader
             self._queue("leader-elected" if leader else "leader-settings-changed")
 
     def update_status(self) -> None:
         """Run the hook that Juju runs every few minutes."""
-        with self._operation():
+        with self._operations.turn():
             self._queue("update-status")
 
     # Relations.
@@ -162,13 +132,13 @@ class Agent:
         start.
         """
         number = next(self._relation_numbers)
-        with self._turn:
+        with self._operations.turn():
             relation = state.Relation(number, endpoint, peer.application)
             relation.local_unit |= self.unit.addresses()
             self.unit.committed.relations[number] = relation
             self._peers[number] = peer
         if self.machine.has_charm():
-            with self._operation():
+            with self._operations.turn():
                 self._queue(f"{endpoint}-relation-created", number)
                 self._queue_join(number)
         return number
@@ -180,7 +150,7 @@ class Agent:
                 self._unrelate(number)
 
     def _unrelate(self, number: int) -> None:
-        with self._operation():
+        with self._operations.turn():
             relation = self.unit.committed.relations[number]
             self._peers.pop(number)
             for unit in list(relation.remote_units):
@@ -218,12 +188,11 @@ class Agent:
             "JUJU_ACTION_UUID": identifier,
             "JUJU_ACTION_TAG": f"action-{identifier}",
         }
-        with self._operation():
-            context = self._new_context(f"actions/{action}", action=run)
-            code = self._dispatch(context, f"actions/{action}", environment)
+        with self._operations.turn():
+            context = self._operations.start(f"actions/{action}", action=run)
+            code = self._operations.dispatch(context, f"actions/{action}", environment)
             if code != 0:
                 return ActionResult("failed", f"exit status {code}", {})
-            context.commit()
         status = "completed" if run.failure is None else "failed"
         return ActionResult(status, run.failure or "", run.results)
 
@@ -232,30 +201,18 @@ class Agent:
     @contextlib.contextmanager
     def serving(self) -> Iterator[Agent]:
         """Answer the unit's hook tools until the end of the block."""
-        with tempfile.TemporaryDirectory(prefix="agent-") as directory:
-            socket = pathlib.Path(directory) / "agent.socket"
-            with (
-                server.serving(socket, self._answer),
-                self.machine.container.joined_socket(hook_tool.SOCKET, socket),
-            ):
-                yield self
+        with self._operations.serving():
+            yield self
 
-    @contextlib.contextmanager
-    def _operation(self) -> Iterator[None]:
-        """Wait for the turn; at the end, run all hooks that are queued by then.
-
-        Raises:
-            HookFailed: A hook failed; those after it are dropped.
-        """
-        with self._turn:
-            yield
-            try:
+    def _run_queued(self) -> None:
+        """Run all hooks that wait, and those that they cause; one that fails drops the rest."""
+        try:
+            self._ask_peers()
+            while self._events:
+                self._run_hook(self._events.popleft())
                 self._ask_peers()
-                while self._events:
-                    self._run_hook(self._events.popleft())
-                    self._ask_peers()
-            finally:
-                self._events.clear()
+        finally:
+            self._events.clear()
 
     def _queue(
         self,
@@ -294,76 +251,13 @@ class Agent:
         """Run one hook, and commit what it did if it succeeds."""
         if event.hook.endswith("-relation-departed") and event.relation is not None:
             del self.unit.committed.relations[event.relation].remote_units[event.remote_unit]
-        context = self._new_context(
+        context = self._operations.start(
             event.hook, relation=event.relation, remote_unit=event.remote_unit
         )
-        code = self._dispatch(context, f"hooks/{event.hook}", event.environment)
+        code = self._operations.dispatch(context, f"hooks/{event.hook}", event.environment)
         if code != 0:
-            raise HookFailed(f"hook {event.hook} failed with status {code}; see {self.logs}")
-        context.commit()
+            raise operations.HookFailed(
+                f"hook {event.hook} failed with status {code}; see {self.logs}"
+            )
         if event.hook.endswith("-relation-broken") and event.relation is not None:
             del self.unit.committed.relations[event.relation]
-
-    def _new_context(self, name: str, **details: Any) -> state.Context:
-        identifier = f"{self.unit.name}-{name.replace('/', '-')}-{uuid.uuid4().int % 10**18}"
-        return state.Context.of(identifier, self.unit, **details)
-
-    def _dispatch(self, context: state.Context, path: str, environment: Mapping[str, str]) -> int:
-        """Run the charm's ``dispatch`` and return its exit status."""
-        variables = {"JUJU_DISPATCH_PATH": path, **environment}
-        if path.startswith("hooks/"):
-            variables["JUJU_HOOK_NAME"] = path.removeprefix("hooks/")
-        argv = [f"{self.machine.directory}/dispatch"]
-        return self._execute(context, argv, name=path, environment=variables).code
-
-    def _execute(
-        self,
-        context: state.Context,
-        argv: Sequence[str],
-        *,
-        name: str,
-        environment: Mapping[str, str],
-    ) -> server.Answer:
-        """Run a program whose hook tools act on a context."""
-        self._context = context
-        try:
-            return self.machine.execute(context, argv, name=name, environment=environment)
-        finally:
-            self._context = None
-
-    def _answer(self, request: server.Request) -> server.Answer:
-        """Answer a hook tool."""
-        if request.tool == "juju-exec":
-            return self._juju_exec(request)
-        context = self._context
-        if context is None or request.context != context.id:
-            return server.Answer(stderr=f'ERROR unknown context id "{request.context}"\n', code=1)
-        return tools.run(_TOOLS[request.tool], context, request)
-
-    def _juju_exec(self, request: server.Request) -> server.Answer:
-        """Run a command in the unit's context, when its turn has come."""
-        if request.context:
-            message = (
-                f'juju-exec cannot be called from within a hook, have context "{request.context}"'
-            )
-            return server.Answer(stderr=f"ERROR {message}\n", code=1)
-        try:
-            parsed = flags.parse(request.argv, _EXEC_FLAGS, interspersed=False)
-        except flags.FlagError as error:
-            return server.Answer(stderr=f"ERROR {error}\n", code=2)
-        words = list(parsed.words)
-        unit = parsed.text("unit") or (words.pop(0) if words else "")
-        if unit not in {self.unit.name, self.machine.tag}:
-            return server.Answer(stderr=f'ERROR unit "{unit}" not found on this machine\n', code=1)
-        if not words:
-            return server.Answer(stderr="ERROR missing commands\n", code=2)
-        try:
-            with self._operation():
-                context = self._new_context("juju-run-commands")
-                argv = ["bash", "-c", " ".join(words)]
-                answer = self._execute(context, argv, name="juju-exec", environment={})
-                if answer.code == 0:
-                    context.commit()
-                return answer
-        except HookFailed as error:
-            return server.Answer(stderr=f"ERROR {error}\n", code=1)

@@ -37,7 +37,7 @@ def main() -> int:
         answer = json.loads(connection.makefile().readline())
     sys.stdout.write(answer["stdout"])
     sys.stderr.write(answer["stderr"])
-    return answer["code"]
+    return int(answer["code"])
 
 
 if __name__ == "__main__":
