@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
 import openstack
 
-from . import authority, cloud_config, paths
+from . import artefacts, authority, cloud_config, paths
 
 _LOCK = paths.REPOSITORY / "requirements" / "cloud.txt"
 _SERVER = pathlib.Path(__file__).with_name("cloud_server.py")
 _MANAGE_TIMEOUT_S = 300
 _START_TIMEOUT_S = 60
-# Python of the distribution: the environment outlives whatever environment runs the tests.
-_PYTHON = "/usr/bin/python3"
 
 # Ports that the template's catalogue names; each start puts its own in their place.
 KEYSTONE_PORT, GLANCE_PORT = 5000, 9292
@@ -41,26 +35,13 @@ def glance_urls(port: int) -> dict[str, str]:
 
 def programs() -> pathlib.Path:
     """Return the cloud's virtual environment, made if it is not there."""
-    directory = paths.cache() / f"cloud-programs-{_digest(_LOCK)}"
-    with _once(directory) as missing:
-        if missing:
-            subprocess.run([_PYTHON, "-m", "venv", "--clear", directory], check=True)
-            pip = [directory / "bin" / "pip", "install", "-qq", "--require-hashes"]
-            environment = os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-            subprocess.run([*pip, "--requirement", _LOCK], check=True, env=environment)
-    return directory
+    return artefacts.programs("cloud")
 
 
 def template() -> pathlib.Path:
     """Return a directory with databases and keys of a cloud nobody used yet."""
     own_modules = [pathlib.Path(__file__), pathlib.Path(cloud_config.__file__)]
-    directory = paths.cache() / f"cloud-template-{_digest(_LOCK, *own_modules)}"
-    with _once(directory) as missing:
-        if missing:
-            shutil.rmtree(directory, ignore_errors=True)
-            directory.mkdir()
-            _prepare(directory)
-    return directory
+    return artefacts.once(f"cloud-template-{artefacts.digest(_LOCK, *own_modules)}", _prepare)
 
 
 @contextlib.contextmanager
@@ -220,25 +201,3 @@ def _await_port(
             return
     log = (directory / f"{service}-server.log").read_text()[-4000:]
     raise RuntimeError(f"{service} did not start; {directory}:\n{log}")
-
-
-@contextlib.contextmanager
-def _once(directory: pathlib.Path) -> Iterator[bool]:
-    """Say whether a directory is still to be filled, and remember it was if that succeeds."""
-    done = directory.with_name(directory.name + ".done")
-    if done.exists():
-        yield False
-        return
-    with directory.with_name(directory.name + ".lock").open("w") as lock:
-        # Two test runs may start at once.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        missing = not done.exists()
-        yield missing
-        done.touch()
-
-
-def _digest(*files: pathlib.Path) -> str:
-    digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
