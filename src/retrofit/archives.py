@@ -285,7 +285,9 @@ def _apt(
 def _explain(complaints: list[str], archives: model.Archives) -> errors.RetrofitError:
     """Turn apt's complaints into an error that names what the user gave."""
     text = "\n".join(complaints)
-    last = complaints[-1] if complaints else "apt says nothing"
+    # apt's last line only says that something failed.
+    telling = [line for line in complaints if "Failed to fetch" in line or "'http" in line]
+    reason = (telling or complaints or ["apt says nothing"])[0].removeprefix("E: ")
     absent = "404" in text or "does not have a Release file" in text
     details = tuple(complaints)
     if archives.uca_pocket and f"/{archives.uca_pocket.rpartition('/')[2]}" in text:
@@ -298,18 +300,18 @@ def _explain(complaints: list[str], archives: model.Archives) -> errors.Retrofit
                 details=details,
             )
         return errors.Unavailable(
-            f"the Ubuntu Cloud Archive at {where} cannot be used: {last}",
+            f"the Ubuntu Cloud Archive at {where} cannot be used: {reason}",
             hint="check its mirror and the proxies",
             details=details,
         )
     if absent:
         return errors.ConfigError(
-            f"an archive lacks what is wanted of it: {last}",
+            f"an archive lacks what is wanted of it: {reason}",
             hint="check the archive mirror",
             details=details,
         )
     return errors.Unavailable(
-        f"an archive cannot be used: {last}",
+        f"an archive cannot be used: {reason}",
         hint="check the archive mirror, the proxies and the network",
         details=details,
     )
