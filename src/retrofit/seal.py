@@ -35,6 +35,8 @@ _REMOVED = (
 _CLEARED = (
     "/run",
     "/tmp",
+    # Fonts of packages by the times they were unpacked; who draws a font makes it anew.
+    "/var/cache/fontconfig",
     "/var/crash",
     "/var/lib/dhcp",
     "/var/lib/systemd/timers",
