@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 
 from .. import errors, model, process
-from . import partitions
+from . import partitions, sparse
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
 
@@ -109,18 +109,34 @@ def read_file(
     return content
 
 
-def repair(raw: pathlib.Path, partition: partitions.Partition) -> None:
-    """Replay the journal of a file system that was not unmounted cleanly.
+def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Path) -> None:
+    """Make a file system right that was not unmounted cleanly.
+
+    Args:
+        raw: The image, changed in place.
+        partition: Where the file system is.
+        work: Directory for temporary files.
 
     Raises:
         errors.ImageError: It is damaged beyond what may be repaired without asking.
     """
-    completed = process.run(
-        ["e2fsck", "-p", _at(raw, partition.start)], timeout_s=_CHECK_TIMEOUT_S, check=False
-    )
+    values = parameters(raw, partition.start).values
+    if "needs_recovery" in values["Filesystem features"].split():
+        # e2fsprogs forget the offset when they have replayed a journal, so it is done beside.
+        alone = work / "journal.img"
+        sparse.copy_out(raw, alone, partition.start, partition.end)
+        _repair(partition.number, os.fspath(alone))
+        sparse.copy_into(alone, raw, partition.start)
+        alone.unlink()
+    _repair(partition.number, _at(raw, partition.start))
+
+
+def _repair(number: int, where: str) -> None:
+    """Let e2fsck repair what it may repair without asking."""
+    completed = process.run(["e2fsck", "-p", where], timeout_s=_CHECK_TIMEOUT_S, check=False)
     if completed.returncode not in (0, _REPAIRED):
         raise errors.ImageError(
-            f"the file system of partition {partition.number} is damaged",
+            f"the file system of partition {number} is damaged",
             hint="fetch the image again, or repair it with e2fsck",
             details=completed.tail,
         )

@@ -225,19 +225,16 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
             "python3-guestfs is not installed, and only it reads this image's root file system",
             hint="install the distribution's package python3-guestfs",
         ) from missing
-    kernel = _kernel()
     # libguestfs starts programs by itself, with the environment of this process.
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(
-        process.environment(), SUPERMIN_KERNEL=str(kernel), SUPERMIN_MODULES=str(_modules(kernel))
-    )
+    os.environ.update(process.environment())
     appliance = guestfs.GuestFS(python_return_dict=True)
     try:
         appliance.set_backend("direct")
         if not accelerator.kvm_works():
             appliance.set_backend_settings(["force_tcg"])
-        appliance.set_cachedir(str(work))
+        appliance.set_path(str(_files(work)))
         appliance.set_tmpdir(str(work))
         appliance.add_drive_opts(str(raw), format="raw", readonly=readonly, label="image")
         try:
@@ -256,6 +253,38 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
         appliance.close()
         os.environ.clear()
         os.environ.update(before)
+
+
+def _files(work: pathlib.Path) -> pathlib.Path:
+    """Build the appliance's disk, once in a work directory, and return where it is.
+
+    libguestfs would do so itself, but of this system's files as the workshop sees them: root's
+    belong to nobody there, and the appliance's mount, which is set-user-id, becomes nobody's.
+    """
+    place = work / "appliance"
+    if place.exists():
+        return place
+    kernel = _kernel()
+    definition = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/guestfs/supermin.d"))), None)
+    if definition is None:
+        raise errors.ToolMissing(
+            "the files of libguestfs's appliance are missing", hint="install libguestfs-tools"
+        )
+    words = ["supermin", "--build", "--format", "ext2", "--copy-kernel"]
+    process.run(
+        [*words, "--host-cpu", platform.machine(), "-o", place, definition],
+        timeout_s=_TAR_TIMEOUT_S,
+        extra_environment={
+            "SUPERMIN_KERNEL": str(kernel),
+            "SUPERMIN_MODULES": str(_modules(kernel)),
+        },
+    )
+    for program in ("mount", "umount"):
+        request = f"sif /usr/bin/{program} mode 0100755"
+        process.run(["debugfs", "-w", "-R", request, place / "root"], timeout_s=_TAR_TIMEOUT_S)
+    # This file is how libguestfs knows an appliance that is not to be rebuilt.
+    (place / "README.fixed").touch()
+    return place
 
 
 def _kernel() -> pathlib.Path:

@@ -32,6 +32,14 @@ def copy_into(source: pathlib.Path, target: pathlib.Path, offset: int) -> None:
             _copy_range(reader.fileno(), writer.fileno(), start, stop, shift=offset)
 
 
+def copy_out(source: pathlib.Path, target: pathlib.Path, first: int, end: int) -> None:
+    """Copy a range of bytes of a sparse file to a new file, holes as holes."""
+    with source.open("rb") as reader, target.open("xb") as writer:
+        writer.truncate(end - first)
+        for start, stop in _data(reader.fileno(), first, end):
+            _copy_range(reader.fileno(), writer.fileno(), start, stop, shift=-first)
+
+
 def _data(descriptor: int, first: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield the ranges between two bytes of a file that are no holes."""
     position = first

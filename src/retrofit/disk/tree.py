@@ -139,7 +139,7 @@ def _prepare(raw: pathlib.Path, volume: layout.Volume, work: pathlib.Path) -> _P
     """Make a file system of the image readable, and find out the way that fits it."""
     if volume.filesystem.kind not in ext4.KINDS:
         return _Prepared(volume)
-    ext4.repair(raw, volume.partition)
+    ext4.repair(raw, volume.partition, work)
     like = ext4.parameters(raw, volume.partition.start)
     if not like.supported:
         return _Prepared(volume)

@@ -113,8 +113,11 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
             )
         yield work
     finally:
-        os.close(held)
-        _remove(work)
+        # It stays locked to its end: another build must not take it for one that was left.
+        try:
+            _remove(work)
+        finally:
+            os.close(held)
 
 
 def _sweep(parent: pathlib.Path) -> None:
@@ -149,7 +152,7 @@ def reachable(path: pathlib.Path) -> bool:
     if owner == os.geteuid():
         return os.access(path, os.R_OK)
     status = path.stat()
-    open_above = all(above.stat().st_mode & stat.S_IXOTH for above in path.absolute().parents)
+    open_above = all(above.stat().st_mode & stat.S_IXOTH for above in path.resolve().parents)
     return open_above and (status.st_uid == owner or bool(status.st_mode & stat.S_IROTH))
 
 

@@ -15,7 +15,8 @@ from ..disk import esp, ext4, layout, mounts, partitions, sparse
 from . import bootcode
 
 _TOOL_TIMEOUT_S = 300.0
-_ROOT_LABEL = "cloudimg-rootfs"
+# Of Ubuntu's images; a label of XFS has 12 characters at most.
+_ROOT_LABELS = {"ext4": "cloudimg-rootfs", "xfs": "cloudimgroot"}
 # Types of the UEFI specification and of the Discoverable Partitions Specification
 # (https://uapi-group.org/specifications/specs/discoverable_partitions_specification/).
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -79,7 +80,7 @@ def make(
     Raises:
         errors.NoSpace: The files do not fit in ``size``.
     """
-    root = _Slot(1, 0, _LINUX, "/", root_filesystem, _ROOT_LABEL)
+    root = _Slot(1, 0, _LINUX, "/", root_filesystem, _ROOT_LABELS[root_filesystem])
     slots = (*_SLOTS[layout_name], root)
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
     found = _partition(raw, slots, size or _fitting_size(tree, slots), release)
@@ -223,7 +224,7 @@ def _write_xfs(
         stream.truncate(volume.partition.size)
     process.run(
         ["mkfs.xfs", "-q", "-m", f"uuid={volume.filesystem.uuid}"]
-        + ["-L", volume.filesystem.label[:12], "-p", prototype, alone],
+        + ["-L", volume.filesystem.label, "-p", prototype, alone],
         timeout_s=_TOOL_TIMEOUT_S,
     )
     sparse.copy_into(alone, raw, volume.partition.start)
