@@ -269,6 +269,9 @@ def _apt(
     def watch(line: str) -> None:
         if re.match(r"(E:|W:|Err:)", line):
             complaints.append(line)
+        elif line.startswith("  ") and complaints and complaints[-1].startswith("Err:"):
+            # Why it failed stands below what failed.
+            complaints[-1] += f": {line.strip()}"
         if on_line is not None:
             on_line(line)
 
@@ -285,10 +288,10 @@ def _apt(
 def _explain(complaints: list[str], archives: model.Archives) -> errors.RetrofitError:
     """Turn apt's complaints into an error that names what the user gave."""
     text = "\n".join(complaints)
-    # apt's last line only says that something failed.
-    telling = [line for line in complaints if "Failed to fetch" in line or "'http" in line]
-    reason = (telling or complaints or ["apt says nothing"])[0].removeprefix("E: ")
-    absent = "404" in text or "does not have a Release file" in text
+    # apt's first complaint is the cause; its last one only says that something failed.
+    reason = complaints[0] if complaints else "apt says nothing"
+    reason = re.sub(r"^(?:E: |W: |Err:\d+ )", "", reason)
+    absent = "404  " in text or "File not found" in text
     details = tuple(complaints)
     if archives.uca_pocket and f"/{archives.uca_pocket.rpartition('/')[2]}" in text:
         where = archives.uca_mirror or _PUBLIC_UCA

@@ -142,8 +142,9 @@ def prepare(
     scratch.mkdir()
     scratch.chmod(0o1777)
     binds = (
-        *cell.binds,
+        # First, for the others may stand below it.
         cells.Bind(scratch, "/tmp", writable=True),
+        *cell.binds,
         cells.Bind(elements_root, _LIBRARY),
         cells.Bind(programs, _PROGRAMS),
     )
