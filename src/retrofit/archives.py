@@ -172,6 +172,23 @@ def pocket_suite(pocket: str, release: model.Release) -> str:
     return f"{release.series}-{kind}/{match['name']}"
 
 
+def cloud_archive_source(archives: model.Archives, release: model.Release) -> str:
+    """Return apt's line for the Ubuntu Cloud Archive, empty when none is wanted.
+
+    A mirror that is a complete line needs no pocket, as with the existing charm.
+
+    Raises:
+        errors.ConfigError: The pocket is misspelt or for another series.
+    """
+    if _ONE_LINE.fullmatch(archives.uca_mirror):
+        return f"{archives.uca_mirror}\n"
+    if not archives.uca_pocket:
+        return ""
+    url = archives.uca_mirror.rstrip("/") or _PUBLIC_UCA
+    suite = pocket_suite(archives.uca_pocket, release)
+    return f"deb [signed-by=/usr/share/keyrings/{_UCA_KEYRING}.gpg] {url} {suite} main\n"
+
+
 def write(tree: pathlib.Path, archives: model.Archives, release: model.Release) -> None:
     """Tell the apt of a system of a mirror; no source of the distribution's stays beside it.
 
@@ -180,8 +197,7 @@ def write(tree: pathlib.Path, archives: model.Archives, release: model.Release) 
     Raises:
         errors.ConfigError: The mirror is neither a URL nor a list of sources.
     """
-    if archives.uca_pocket:
-        pocket_suite(archives.uca_pocket, release)
+    cloud_archive_source(archives, release)
     mirror = archives.mirror.strip()
     if not mirror:
         return
@@ -230,17 +246,10 @@ def refresh(
     for ppa in archives.ppas:
         _add_ppa(cell.root, launchpad.fetch(ppa, request), release)
         added = True
-    if archives.uca_pocket:
+    cloud_archive = cloud_archive_source(archives, release)
+    if cloud_archive:
         _apt(cell, ["install", "--assume-yes", _UCA_KEYRING], archives, on_line)
-        url = archives.uca_mirror.rstrip("/") or _PUBLIC_UCA
-        suite = pocket_suite(archives.uca_pocket, release)
-        keyring = f"/usr/share/keyrings/{_UCA_KEYRING}.gpg"
-        name = suite.replace("/", "-")
-        rootfs.write(
-            cell.root,
-            f"{_DIRECTORY}/cloudarchive-{name}.list",
-            f"deb [signed-by={keyring}] {url} {suite} main\n",
-        )
+        rootfs.write(cell.root, f"{_DIRECTORY}/cloudarchive.list", cloud_archive)
         added = True
     if added:
         _apt(cell, ["update"], archives, on_line)

@@ -41,7 +41,8 @@ class Archives:
     Attributes:
         mirror: Base URL of the distribution's archive, or complete one-line ``deb …`` sources
             separated by newlines; empty keeps what the base image has.
-        uca_mirror: Base URL of the Ubuntu Cloud Archive; empty means the public one.
+        uca_mirror: Base URL of the Ubuntu Cloud Archive, or a complete one-line ``deb …`` source
+            that needs no pocket; empty means the public one.
         uca_pocket: Pocket of the Ubuntu Cloud Archive, such as ``caracal``; empty means none.
         ppas: Personal package archives, each ``ppa:owner/name``.
     """

@@ -210,7 +210,7 @@ def test_a_pocket_of_the_cloud_archive_is_used(mirror: str, element: Write) -> N
     )
     outcome = apply(request)
     assert "from-noble-updates-testpocket" in outcome.packages
-    source = outcome.after["etc/apt/sources.list.d/cloudarchive-noble-updates-testpocket.list"]
+    source = outcome.after["etc/apt/sources.list.d/cloudarchive.list"]
     assert f"{mirror} noble-updates/testpocket main" in source
 
 

@@ -243,3 +243,26 @@ def test_a_pocket_of_another_series_is_refused() -> None:
 def test_debian_has_no_pocket(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.ConfigError, match="is not for debian bookworm"):
         archives.write(tmp_path, model.Archives(uca_pocket="caracal"), BOOKWORM)
+
+
+@pytest.mark.parametrize(
+    ("mirror_given", "pocket", "line"),
+    [
+        ("", "", ""),
+        ("http://uca.test/u", "", ""),
+        (
+            "http://uca.test/u/",
+            "caracal",
+            "deb [signed-by=/usr/share/keyrings/ubuntu-cloud-keyring.gpg] http://uca.test/u"
+            " jammy-updates/caracal main\n",
+        ),
+        (
+            "deb http://uca.test/u jammy-updates/yoga main",
+            "",
+            "deb http://uca.test/u jammy-updates/yoga main\n",
+        ),
+    ],
+)
+def test_the_line_for_the_cloud_archive(mirror_given: str, pocket: str, line: str) -> None:
+    wanted = model.Archives(uca_mirror=mirror_given, uca_pocket=pocket)
+    assert archives.cloud_archive_source(wanted, JAMMY) == line
