@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
 import stat
 import tarfile
@@ -39,28 +38,26 @@ class PackedCharm:
 
     Args:
         path: Where it is.
+
+    Attributes:
+        metadata: Its name, endpoints and resources.
+        lxd_profile: What it wants of its container; empty if nothing.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
+        self.metadata = self._read("metadata.yaml")
+        self.lxd_profile = self._read("lxd-profile.yaml")
+        self._options = self._read("config.yaml").get("options", {})
+        self._actions = self._read("actions.yaml")
 
-    def read(self, name: str) -> dict[str, Any]:
+    def _read(self, name: str) -> dict[str, Any]:
         """Return the content of one of its YAML files; empty if it has none of that name."""
         with zipfile.ZipFile(self.path) as archive:
             if name not in archive.namelist():
                 return {}
             content: dict[str, Any] = yaml.safe_load(archive.read(name)) or {}
             return content
-
-    @functools.cached_property
-    def metadata(self) -> dict[str, Any]:
-        """Its name, endpoints and resources."""
-        return self.read("metadata.yaml")
-
-    @functools.cached_property
-    def lxd_profile(self) -> dict[str, Any]:
-        """What it wants of its container."""
-        return self.read("lxd-profile.yaml")
 
     def to_tar(self, path: pathlib.Path) -> None:
         """Write its files as a tar archive, which keeps modes and links where unpacked."""
@@ -86,7 +83,7 @@ class PackedCharm:
         Raises:
             Rejected: There is no such option, or the value is of another type.
         """
-        known = self.read("config.yaml").get("options", {})
+        known = self._options
         for name, value in given.items():
             if name not in known:
                 raise Rejected(f'unknown option "{name}"')
@@ -100,10 +97,9 @@ class PackedCharm:
         Raises:
             Rejected: There is no such action or parameter, or a value is of another type.
         """
-        actions = self.read("actions.yaml")
-        if action not in actions:
+        if action not in self._actions:
             raise Rejected(f'action "{action}" not defined on unit')
-        schema = actions[action] or {}
+        schema = self._actions[action] or {}
         known = schema.get("params", {})
         missing = [name for name in schema.get("required", []) if name not in given]
         if missing:
