@@ -14,6 +14,7 @@ import re
 from typing import Annotated, Self
 
 import pydantic
+import pydantic_core
 from cryptography import x509
 
 from . import errors, model, releases, run
@@ -23,15 +24,39 @@ GLANCE_PREFIX = "glance:"
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
 _UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9+._-]*$"
-_URL = r"^(https?://[^\s/]+\S*)?$"
-# Glance allows 255 characters; a comma would split the tag in queries.
-_TAG = r"^[^\s,]{0,255}$"
 
-_Name = Annotated[str, pydantic.Field(pattern=_NAME)]
-_Url = Annotated[str, pydantic.Field(pattern=_URL)]
-_Variable = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-_Ppa = Annotated[str, pydantic.Field(pattern=r"^ppa:[^\s/:]+/[^\s/:]+$")]
+
+def _shaped(pattern: str, meaning: str) -> pydantic.AfterValidator:
+    """Return a check that a text has a shape, which says in words what the shape is."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise pydantic_core.PydanticCustomError("shape", f"it must be {meaning}")
+        return value
+
+    return pydantic.AfterValidator(check)
+
+
+_Name = Annotated[
+    str,
+    _shaped(
+        r"[A-Za-z0-9][A-Za-z0-9+._-]*", "a name of letters, digits, hyphens, underscores and dots"
+    ),
+]
+_Url = Annotated[
+    str, _shaped(r"(https?://[^\s/]+\S*)?", "a URL that begins with http:// or https://")
+]
+_Variable = Annotated[str, _shaped(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a shell variable")]
+_Ppa = Annotated[str, _shaped(r"ppa:[^\s/:]+/[^\s/:]+", "of the form ppa:owner/name")]
+_Series = Annotated[str, _shaped(r"[a-z]*", "a series' first name in lower case, such as noble")]
+_Architecture = Annotated[str, _shaped(r"[a-z0-9_]*", "an architecture such as x86_64")]
+_Pocket = Annotated[str, _shaped(r"[a-z0-9/.-]*", "a pocket such as caracal")]
+_Interface = Annotated[str, _shaped("public|internal|admin", "public, internal or admin")]
+# Glance allows 255 characters; a comma would split the tag in queries.
+_Tag = Annotated[
+    str, _shaped(r"[^\s,]{0,255}", "at most 255 characters, no space or comma among them")
+]
 
 
 class RunDefinition(pydantic.BaseModel):
@@ -77,11 +102,11 @@ class RunDefinition(pydantic.BaseModel):
     force: bool = False
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
     recipe: _Name = "amphora"
-    series: Annotated[str, pydantic.Field(pattern=r"^[a-z]*$")] = ""
-    architecture: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9_]*$")] = ""
+    series: _Series = ""
+    architecture: _Architecture = ""
     mirror: str = ""
     uca_mirror: str = ""
-    uca_pocket: Annotated[str, pydantic.Field(pattern=r"^[a-z0-9/.-]*$")] = ""
+    uca_pocket: _Pocket = ""
     ppas: tuple[_Ppa, ...] = ()
     elements: tuple[_Name, ...] = ()
     elements_paths: tuple[pathlib.Path, ...] = ()
@@ -91,10 +116,10 @@ class RunDefinition(pydantic.BaseModel):
     no_proxy: str = ""
     ca_certificate: pathlib.Path | None = None
     root_size: str | None = None
-    amp_image_tag: Annotated[str, pydantic.Field(pattern=_TAG)] = "octavia-amphora"
+    amp_image_tag: _Tag = "octavia-amphora"
     cloud: str | None = None
     region: str | None = None
-    interface: Annotated[str, pydantic.Field(pattern="^(public|internal|admin)$")] | None = None
+    interface: _Interface | None = None
     work_dir: pathlib.Path | None = None
     run_id: str = ""
 

@@ -31,7 +31,7 @@ def check(target: pathlib.Path, *, force: bool) -> None:
 
 
 def deliver(made: pathlib.Path, target: pathlib.Path) -> None:
-    """Copy a file made in a work directory to its place, where it belongs to the caller.
+    """Copy a file to its place, where it belongs to the caller; holes stay holes.
 
     Args:
         made: The file, which may lie on another disk and belong to another user.

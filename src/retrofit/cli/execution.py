@@ -64,7 +64,7 @@ def _turn_signals_into_errors() -> None:
 
 def _as_usage_error(error: click.ClickException) -> errors.RetrofitError:
     """Say what click found wrong, in the form of all other errors."""
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".").replace(". (", " (")
     context = getattr(error, "ctx", None)
     hint = f"see {context.command_path} --help" if context is not None else ""
     return errors.UsageError(message[:1].lower() + message[1:], hint=hint)

@@ -57,8 +57,10 @@ def _data(descriptor: int, first: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _copy_range(source: int, target: int, first: int, end: int, *, shift: int) -> None:
     """Copy bytes to another file, ``shift`` bytes further on."""
+    os.lseek(target, first + shift, os.SEEK_SET)
     while first < end:
-        copied = os.copy_file_range(source, target, end - first, first, first + shift)
+        # copy_file_range refuses to copy from one kind of file system to another.
+        copied = os.sendfile(target, source, first, end - first)
         if copied == 0:
             raise OSError(errno.EIO, "the file became shorter while it was copied")
         first += copied

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
-import shutil
 from typing import Protocol
 
-from .. import cloud, errors, model, progress
+from .. import cloud, errors, model, progress, targets
 from ..sandbox import workshop
 from . import glance
 
@@ -55,10 +54,10 @@ class File:
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
         """Copy it only if the workshop cannot read it where it is."""
         if workshop.reachable(self.path):
-            return self.path.absolute()
+            return self.path.resolve()
         local = work / "source.img"
         with progress.step(reporter, "copy"):
-            shutil.copyfile(self.path, local)
+            targets.deliver(self.path, local)
         workshop.adopt(local)
         return local
 

@@ -1,0 +1,422 @@
+"""What the commands say to bad input, and that nothing is left: docs/reference/bad-input.md.
+
+``RETROFIT_WRITE_DOCS=1`` writes the table anew from what was printed; else the tests compare.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.support import authority, cloud, command, mirror, paths, simple_disks
+
+_TABLE = paths.REPOSITORY / "docs" / "reference" / "bad-input.md"
+_BEGIN = "| Bad input | Command | Printed last | Code |\n|---|---|---|---|\n"
+_BARE = "tests.support.bare_retrofit"
+_IN_CLOUD = "retrofit image glance: glance: --os-cloud retrofit"
+_BUILD = "retrofit image base.qcow2 out.qcow2"
+_STEPS = (
+    *("unpack", "inspect", "grow", "open", "customise"),
+    *("boot-loader", "seal", "write-back", "convert"),
+)
+_SIGNALS = {signal.SIGINT: ("Ctrl-C", 130), signal.SIGTERM: ("SIGTERM", 143)}
+_INTERRUPTED = "retrofit: error: interrupted; everything half-done was removed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Clouds:
+    """A cloud, and one whose certification authority expired."""
+
+    good: cloud.Cloud
+    expired: cloud.Cloud
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a command runs.
+
+    Attributes:
+        files: Directory of its input and output; what it prints is relative to that.
+        work: Directory for its temporary files.
+        mirror: Base URL of a package archive.
+        clouds: Clouds it can be given.
+        environment: Variables for it.
+    """
+
+    files: pathlib.Path
+    work: pathlib.Path
+    mirror: str
+    clouds: Clouds
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def use(self, which: cloud.Cloud, **auth: str) -> None:
+        """Write a clouds.yaml for a cloud, with changes to its ``auth`` sections."""
+        path = self.work.with_name("clouds.yaml")
+        which.clouds_yaml(path, **auth)
+        self.environment["OS_CLIENT_CONFIG_FILE"] = str(path)
+
+    def run(self, line: str, *, module: str = "retrofit") -> command.Outcome:
+        """Run a command line to its end."""
+        with self.start(line, module=module) as running:
+            return running.end()
+
+    def start(
+        self, line: str, *, module: str = "retrofit"
+    ) -> contextlib.AbstractContextManager[command.Command]:
+        """Start a command line, written as in the table."""
+        words = shlex.split(line.replace("MIRROR", self.mirror))
+        return command.started(
+            [*words[1:], "--work-dir", str(self.work)],
+            cwd=self.files,
+            work=self.work,
+            module=module,
+            environment=self.environment,
+        )
+
+    def shown(self, printed: str) -> str:
+        """Return what was printed without what differs between runs."""
+        for text, name in {str(self.work): "WORK-DIR", self.mirror: "MIRROR"}.items():
+            printed = printed.replace(text, name)
+        printed = re.sub(r" \[IP: \S+ \d+\]", "", printed)
+        printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", printed)
+        return re.sub(r"\d{4}-\d\d-\d\d", "DATE", printed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One kind of bad input.
+
+    Attributes:
+        what: Its name.
+        line: The command line.
+        code: The exit code it is to have.
+        prepare: Makes the input.
+    """
+
+    what: str
+    line: str
+    code: int
+    prepare: Callable[[Place], None] = lambda _: None
+
+    def row(self, printed: str) -> str:
+        """Return the table's row."""
+        return f"| {self.what} | `{self.line}` | `{printed}` | {self.code} |\n"
+
+
+def _notes(place: Place) -> None:
+    (place.files / "notes.txt").write_text("no image\n" * 1000)
+
+
+def _truncated(place: Place) -> None:
+    whole = simple_disks.installable().read_bytes()
+    (place.files / "half.qcow2").write_bytes(whole[: len(whole) // 2])
+
+
+def _no_system(place: Place) -> None:
+    simple_disks.disk(place.files / "data.img", {"holiday.txt": "sunny\n"})
+
+
+def _blank(place: Place) -> None:
+    words = ["qemu-img", "create", "-q", "-f", "qcow2", place.files / "blank.qcow2", "64M"]
+    subprocess.run(words, check=True)
+
+
+def _fedora(place: Place) -> None:
+    path = place.files / "fedora.img"
+    simple_disks.system(path, distribution="fedora", version="41", series="")
+
+
+def _trusty(place: Place) -> None:
+    path = place.files / "trusty.img"
+    simple_disks.system(path, distribution="ubuntu", version="14.04", series="trusty")
+
+
+def _present(place: Place) -> None:
+    (place.files / "out.qcow2").write_text("precious\n")
+
+
+def _small_disk(place: Place) -> None:
+    _mount(place.work, 32)
+
+
+def _mount(place: pathlib.Path, mebibytes: int) -> None:
+    options = f"size={mebibytes}m,mode=1777"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
+
+
+def _broken_element(place: Place) -> None:
+    script = place.files / "elements" / "broken" / "pre-install.d" / "00-break"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/bash\necho about to break\necho 'it broke' >&2\nexit 3\n")
+    script.chmod(0o755)
+
+
+def _old_authority(place: Place) -> None:
+    authority.Authority(place.files, expired=True).path.rename(place.files / "old.pem")
+
+
+def _good_cloud(place: Place) -> None:
+    place.use(place.clouds.good)
+
+
+def _wrong_password(place: Place) -> None:
+    place.use(place.clouds.good, password="wrong")
+
+
+def _expired_cloud(place: Place) -> None:
+    place.use(place.clouds.expired)
+
+
+CASES = (
+    Case("Not an image", "retrofit image notes.txt out.qcow2", 65, _notes),
+    Case("Truncated qcow2", "retrofit image half.qcow2 out.qcow2", 65, _truncated),
+    Case("No operating system", "retrofit image data.img out.qcow2", 65, _no_system),
+    Case("Nothing at all", "retrofit image blank.qcow2 out.qcow2", 65, _blank),
+    Case("Unsupported release", "retrofit image trusty.img out.qcow2", 65, _trusty),
+    Case("Unsupported distribution", "retrofit image fedora.img out.qcow2", 65, _fedora),
+    Case("Another series than asked for", f"{_BUILD} --series jammy", 65),
+    Case("Missing file", "retrofit image none.img out.qcow2", 66),
+    Case("Output that exists", _BUILD, 73, _present),
+    Case("Output directory missing", "retrofit image base.qcow2 none/out.qcow2", 73),
+    Case("No space left", _BUILD, 74, _small_disk),
+    Case("Unreachable mirror", f"{_BUILD} --mirror http://mirror.invalid/ubuntu", 69),
+    Case("Mistyped mirror", f"{_BUILD} --mirror MIRROR/ubunut", 78),
+    Case(
+        "Unknown pocket",
+        f"{_BUILD} --mirror MIRROR --uca-mirror MIRROR --uca-pocket caracel",
+        78,
+    ),
+    Case(
+        "Failing element",
+        f"{_BUILD} --mirror MIRROR --elements-path elements --element broken",
+        76,
+        _broken_element,
+    ),
+    Case("Missing element", f"{_BUILD} --element mistyped", 66),
+    Case("Mistyped recipe", f"{_BUILD} --recipe amfora", 78),
+    Case("Mistyped series", f"{_BUILD} --series nobel", 78),
+    Case("Mistyped option", f"{_BUILD} --elment mine", 64),
+    Case("Mistyped format", f"{_BUILD} --format qcow", 64),
+    Case("Mistyped size", f"{_BUILD} --root-size 8gigs", 78),
+    Case("Expired CA for the build", f"{_BUILD} --ca-certificate old.pem", 78, _old_authority),
+    Case("Mistyped tag", f"{_IN_CLOUD} --amp-image-tag 'octavia amphora'", 78, _good_cloud),
+    Case("Wrong credentials", _IN_CLOUD, 77, _wrong_password),
+    Case("Expired CA of the cloud", _IN_CLOUD, 77, _expired_cloud),
+    Case("Mistyped cloud", "retrofit image glance: glance: --os-cloud retro", 78, _good_cloud),
+    Case("Mistyped region", f"{_IN_CLOUD} --os-region-name RegionTwo", 78, _good_cloud),
+    Case(
+        "Missing image in Glance",
+        "retrofit image glance:00000000-0000-4000-8000-000000000000 out.qcow2 --os-cloud retrofit",
+        66,
+        _good_cloud,
+    ),
+    Case("No base image that suits", f"{_IN_CLOUD} --series jammy", 66, _good_cloud),
+)
+_BUSY = Case("Second build while one runs", _BUILD, 75)
+
+
+@pytest.fixture(scope="module")
+def clouds() -> Iterator[Clouds]:
+    with cloud.running() as good, cloud.running(expired_authority=True) as expired:
+        yield Clouds(good, expired)
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[str]:
+    with mirror.serving() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def bare_image(clouds: Clouds) -> str:
+    """Upload a base image of which Glance knows nothing, and return its identifier."""
+    unknown = dict.fromkeys(
+        ("product_name", "version_name", "item_name", "content_id", "source_content_id")
+        + ("os_distro", "os_version", "architecture", "simplestreams_metadata")
+    )
+    return clouds.good.upload_base(simple_disks.installable(), name="unknown", **unknown)
+
+
+@pytest.fixture
+def place(clouds: Clouds, archive: str) -> Iterator[Place]:
+    # Not in pytest's own directory, which is closed to all but root: root of a build's workshop
+    # is another user.
+    with tempfile.TemporaryDirectory(prefix="bad-input-", dir="/var/tmp") as name:
+        directory = pathlib.Path(name)
+        directory.chmod(0o755)
+        yield from _place(directory, clouds, archive)
+
+
+def _place(directory: pathlib.Path, clouds: Clouds, archive: str) -> Iterator[Place]:
+    files, work = directory / "files", directory / "work"
+    files.mkdir()
+    work.mkdir()
+    (files / "base.qcow2").symlink_to(simple_disks.installable())
+    yield Place(files, work, archive, clouds)
+    if work.is_mount():
+        subprocess.run(["umount", work], check=True)
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[dict[str, str]]:
+    """Rows as printed in this run, by kind of input; written into the page on demand."""
+    rows: dict[str, str] = {}
+    yield rows
+    if os.environ.get("RETROFIT_WRITE_DOCS"):
+        head = _TABLE.read_text().partition(_BEGIN)[0]
+        order = [case.what for case in (*CASES, _BUSY)]
+        order += [name for name, _ in _SIGNALS.values()]
+        _TABLE.write_text(head + _BEGIN + "".join(rows[what] for what in order if what in rows))
+
+
+def _check(row: str, what: str, table: dict[str, str]) -> None:
+    """Keep a row, and compare it with the page unless that is being written."""
+    table[what] = row
+    if not os.environ.get("RETROFIT_WRITE_DOCS"):
+        assert row in _TABLE.read_text()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what.replace(" ", "-"))
+def test_bad_input(case: Case, place: Place, table: dict[str, str]) -> None:
+    case.prepare(place)
+    images = place.clouds.good.images()
+
+    outcome = place.run(case.line)
+
+    assert outcome.code == case.code, outcome.stderr
+    assert outcome.line.startswith("retrofit: error: ")
+    assert "Traceback" not in outcome.stderr
+    assert outcome.stdout == ""
+    assert outcome.left == ()
+    assert place.clouds.good.images() == images
+    _check(case.row(place.shown(outcome.line)), case.what, table)
+
+
+def test_failing_element_shows_its_last_lines(place: Place) -> None:
+    _broken_element(place)
+
+    outcome = place.run(f"{_BUILD} --mirror MIRROR --elements-path elements --element broken")
+
+    assert outcome.code == 76
+    printed = outcome.stderr.splitlines()
+    assert printed.index("  | about to break") < printed.index("  | it broke") < len(printed) - 1
+    for part in ("broken", "pre-install.d", "00-break"):
+        assert part in outcome.line
+
+
+def test_output_that_exists_is_kept(place: Place) -> None:
+    _present(place)
+
+    place.run(_BUILD)
+
+    assert (place.files / "out.qcow2").read_text() == "precious\n"
+
+
+def test_full_disk_of_the_output(place: Place) -> None:
+    target = place.files / "small"
+    target.mkdir()
+    _mount(target, 16)
+    try:
+        outcome = place.run(
+            "retrofit image base.qcow2 small/out.qcow2 --recipe bare --mirror MIRROR", module=_BARE
+        )
+        left = list(target.iterdir())
+    finally:
+        subprocess.run(["umount", target], check=True)
+
+    assert outcome.code == 74, outcome.stderr
+    assert outcome.line.startswith("retrofit: error: the disk of small/out.qcow2 is full")
+    assert (outcome.left, left) == ((), [])
+
+
+def test_second_build_while_one_runs(place: Place, table: dict[str, str]) -> None:
+    with place.start(f"{_BUILD} --recipe bare --mirror MIRROR", module=_BARE) as first:
+        first.wait_for(lambda printed: "open:" in printed)
+
+        second = subprocess.run(
+            [*command.PROGRAM, "image", "base.qcow2", "out.qcow2", "--work-dir", place.work],
+            cwd=place.files,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert second.returncode == _BUSY.code
+        assert second.stderr.count("\n") == 1
+        first.send(signal.SIGTERM)
+        assert first.end().left == ()
+    _check(_BUSY.row(place.shown(second.stderr.strip())), _BUSY.what, table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", _SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("step", _STEPS)
+def test_interruption(
+    step: str, number: signal.Signals, place: Place, table: dict[str, str]
+) -> None:
+    before = _STEPS.index(step) - 1
+    with place.start(f"{_BUILD} --recipe bare --mirror MIRROR", module=_BARE) as running:
+        if before < 0:
+            running.wait_for(lambda _: any(place.work.rglob("disk.raw")))
+        else:
+            running.wait_for(lambda printed: f"{_STEPS[before]}:" in printed)
+        running.send(number)
+        outcome = running.end()
+
+    name, code = _SIGNALS[number]
+    assert (outcome.code, outcome.line) == (code, _INTERRUPTED)
+    assert outcome.left == ()
+    row = f"| {name} in any step | `{_BUILD}` | `{outcome.line}` | {code} |\n"
+    _check(row, name, table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", _SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("before", ["", "download:", "convert:"])
+def test_interruption_with_a_cloud(
+    before: str, number: signal.Signals, place: Place, bare_image: str
+) -> None:
+    _good_cloud(place)
+    images = place.clouds.good.images()
+    line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit"
+    with place.start(f"{line} --recipe bare --mirror MIRROR", module=_BARE) as running:
+        if before:
+            running.wait_for(lambda printed: before in printed)
+        else:
+            running.wait_for(lambda _: any(place.work.rglob("source.img")))
+        running.send(number)
+        outcome = running.end()
+
+    assert (outcome.code, outcome.line) == (_SIGNALS[number][1], _INTERRUPTED)
+    assert outcome.left == ()
+    assert place.clouds.good.images() == images
+
+
+@pytest.mark.slow
+def test_missing_properties_are_derived(place: Place, bare_image: str) -> None:
+    _good_cloud(place)
+    line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --recipe bare"
+
+    outcome = place.run(f"{line} --mirror MIRROR", module=_BARE)
+
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.left == ()
+    published = place.clouds.good.image(outcome.stdout.split()[0])
+    assert published["name"] == "amphora-haproxy-x86_64-ubuntu-24.04-custom"
+    assert published["architecture"] == "x86_64"
+    assert published["source_version_name"] == "custom"
+
+    again = place.run(f"{line} --mirror MIRROR", module=_BARE)
+
+    assert again.code == 3
+    assert published["name"] in again.line
+    assert again.left == ()

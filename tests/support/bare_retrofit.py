@@ -1,0 +1,22 @@
+"""The command ``retrofit`` with one more recipe, ``bare``, which installs nothing.
+
+Tests that are about everything around a recipe take it: a build of it needs a minute.
+"""
+
+from __future__ import annotations
+
+from retrofit import recipes
+from retrofit.cli import main
+from retrofit.recipes import amphora, recipe
+
+_BARE = recipe.Recipe(
+    name="bare",
+    elements={"debian": ("existing-debian",), "ubuntu": ("existing-ubuntu",)},
+    environment={},
+    root_size=1,
+    supports=amphora.RECIPE.supports,
+)
+
+if __name__ == "__main__":
+    recipes._RECIPES[_BARE.name] = _BARE
+    main.main()
