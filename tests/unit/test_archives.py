@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import archives, errors, model
+from retrofit.archives import texts
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 JAMMY = model.Release("ubuntu", "22.04", "jammy", "amd64")
@@ -59,9 +60,9 @@ Components: stable
 """
 
 
-def mirror(release: model.Release, url: str = "http://mirror.test/ubuntu") -> archives.Mirror:
+def mirror(release: model.Release, url: str = "http://mirror.test/ubuntu") -> texts.Mirror:
     """Return a mirror of a release's distribution."""
-    return archives.Mirror(release, url)
+    return texts.Mirror(release, url)
 
 
 def stanzas(text: str) -> list[deb822.Deb822]:
@@ -70,7 +71,7 @@ def stanzas(text: str) -> list[deb822.Deb822]:
 
 
 def test_every_pocket_of_noble_uses_the_mirror() -> None:
-    changed = archives.redirect_deb822(NOBLE_SOURCES, NOBLE, mirror(NOBLE))
+    changed = texts.redirect_deb822(NOBLE_SOURCES, NOBLE, mirror(NOBLE))
     assert "ubuntu.com" not in changed
     assert [(one["URIs"], one["Suites"], one["Components"]) for one in stanzas(changed)] == [
         (
@@ -83,20 +84,20 @@ def test_every_pocket_of_noble_uses_the_mirror() -> None:
 
 
 def test_what_else_a_stanza_says_stays() -> None:
-    changed = archives.redirect_deb822(NOBLE_SOURCES, NOBLE, mirror(NOBLE))
+    changed = texts.redirect_deb822(NOBLE_SOURCES, NOBLE, mirror(NOBLE))
     assert all(one["Signed-By"].endswith("ubuntu-archive-keyring.gpg") for one in stanzas(changed))
     assert "## Security" in changed
 
 
 def test_without_a_mirror_noble_has_no_source_enabled() -> None:
-    changed = archives.redirect_deb822(NOBLE_SOURCES, NOBLE, None)
+    changed = texts.redirect_deb822(NOBLE_SOURCES, NOBLE, None)
     assert [one["Enabled"] for one in stanzas(changed)] == ["no", "no"]
 
 
 def test_a_list_of_uris_over_several_lines_is_replaced() -> None:
     text = "Types: deb\nURIs: http://a.test/ubuntu\n http://b.test/ubuntu\nSuites:\n noble\n"
     text += " noble-updates\nComponents: main\n"
-    [one] = stanzas(archives.redirect_deb822(text, NOBLE, mirror(NOBLE)))
+    [one] = stanzas(texts.redirect_deb822(text, NOBLE, mirror(NOBLE)))
     assert (one["URIs"], one["Suites"].split()) == (
         "http://mirror.test/ubuntu",
         ["noble", "noble-updates"],
@@ -104,12 +105,12 @@ def test_a_list_of_uris_over_several_lines_is_replaced() -> None:
 
 
 def test_a_third_partys_source_stays() -> None:
-    assert archives.redirect_deb822(THIRD_PARTY, NOBLE, mirror(NOBLE)) == THIRD_PARTY
-    assert archives.redirect_deb822(THIRD_PARTY, NOBLE, None) == THIRD_PARTY
+    assert texts.redirect_deb822(THIRD_PARTY, NOBLE, mirror(NOBLE)) == THIRD_PARTY
+    assert texts.redirect_deb822(THIRD_PARTY, NOBLE, None) == THIRD_PARTY
 
 
 def test_every_pocket_of_jammy_uses_the_mirror() -> None:
-    changed = archives.redirect_one_line(JAMMY_SOURCES, JAMMY, mirror(JAMMY)).splitlines()
+    changed = texts.redirect_one_line(JAMMY_SOURCES, JAMMY, mirror(JAMMY)).splitlines()
     assert changed == [
         "## Note, this file is written by cloud-init",
         "deb http://mirror.test/ubuntu jammy main restricted",
@@ -121,14 +122,14 @@ def test_every_pocket_of_jammy_uses_the_mirror() -> None:
 
 
 def test_without_a_mirror_jammy_has_comments() -> None:
-    changed = archives.redirect_one_line(JAMMY_SOURCES, JAMMY, None)
+    changed = texts.redirect_one_line(JAMMY_SOURCES, JAMMY, None)
     active = [line for line in changed.splitlines() if not line.startswith("#")]
     assert active == ["deb https://ppa.launchpadcontent.net/owner/name/ubuntu/ jammy main"]
 
 
 def test_debians_security_suite_is_in_an_archive_beside() -> None:
     url = "http://mirror.test/debian"
-    changed = archives.redirect_deb822(BOOKWORM_SOURCES, BOOKWORM, mirror(BOOKWORM, url))
+    changed = texts.redirect_deb822(BOOKWORM_SOURCES, BOOKWORM, mirror(BOOKWORM, url))
     assert [(one["URIs"], one["Suites"]) for one in stanzas(changed)] == [
         (url, "bookworm bookworm-updates bookworm-backports"),
         (f"{url}-security", "bookworm-security"),
@@ -139,7 +140,7 @@ def test_a_stanza_whose_suites_are_in_two_archives_is_split() -> None:
     text = "Types: deb\nURIs: http://one.test/all\nSuites: bookworm bookworm-security\n"
     text += "Components: main\n"
     url = "http://mirror.test/debian"
-    changed = archives.redirect_deb822(text, BOOKWORM, mirror(BOOKWORM, url))
+    changed = texts.redirect_deb822(text, BOOKWORM, mirror(BOOKWORM, url))
     assert {(one["URIs"], one["Suites"], one["Components"]) for one in stanzas(changed)} == {
         (url, "bookworm", "main"),
         (f"{url}-security", "bookworm-security", "main"),
@@ -158,16 +159,16 @@ def test_both_forms_are_treated_alike(sources: list[tuple[str, str, list[str]]])
         f"Types: deb\nURIs: http://{h}/u\nSuites: {s}\nComponents: {' '.join(c)}\n"
         for h, s, c in sources
     )
-    lines = archives.redirect_one_line(one_line, NOBLE, mirror(NOBLE)).splitlines()
-    parsed = stanzas(archives.redirect_deb822(deb, NOBLE, mirror(NOBLE)))
+    lines = texts.redirect_one_line(one_line, NOBLE, mirror(NOBLE)).splitlines()
+    parsed = stanzas(texts.redirect_deb822(deb, NOBLE, mirror(NOBLE)))
     assert lines == [f"deb {one['URIs']} {one['Suites']} {one['Components']}" for one in parsed]
     assert all(one["URIs"] == "http://mirror.test/ubuntu" for one in parsed)
 
 
 @given(st.text(st.sampled_from("deb: \n#[]aU/.\t"), max_size=80))
 def test_no_text_is_too_strange(text: str) -> None:
-    assert archives.redirect_one_line(text, NOBLE, None).count("\n") == len(text.splitlines())
-    archives.redirect_deb822(text, NOBLE, mirror(NOBLE))
+    assert texts.redirect_one_line(text, NOBLE, None).count("\n") == len(text.splitlines())
+    texts.redirect_deb822(text, NOBLE, mirror(NOBLE))
 
 
 def write(tree: pathlib.Path, path: str, text: str) -> pathlib.Path:
