@@ -166,7 +166,6 @@ class BuildResult:
         sha512: Hash of the file, hexadecimal; what Glance keeps as ``os_hash_value``.
         release: What runs in it.
         packages: Packages installed in it, sorted by name.
-        steps: What each step cost, in order.
     """
 
     image: pathlib.Path
@@ -177,4 +176,3 @@ class BuildResult:
     sha512: str
     release: Release
     packages: tuple[Package, ...]
-    steps: tuple[StepRecord, ...]

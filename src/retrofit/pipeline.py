@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import logging
 import pathlib
 
 from . import errors, manifest, model, progress, recipes, seal
@@ -18,7 +17,6 @@ from .disk import conversion, growth, layout, tree
 from .recipes import application
 from .sandbox import cell, workshop
 
-_LOG = logging.getLogger(__name__)
 _READ_SIZE = 4 * model.MIB
 
 
@@ -39,30 +37,13 @@ class Job:
     request: model.BuildRequest
 
 
-class _Recorder:
-    """Keeps what each step cost, and passes everything on."""
-
-    def __init__(self, reporter: progress.Reporter) -> None:
-        self._reporter = reporter
-        self.records: list[model.StepRecord] = []
-        self.step_started = reporter.step_started
-        self.advanced = reporter.advanced
-
-    def step_ended(self, record: model.StepRecord) -> None:
-        """Keep the record."""
-        self.records.append(record)
-        self._reporter.step_ended(record)
-
-
 def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
     """Make an image in a workshop.
 
     Raises:
         errors.RetrofitError: A step failed; nothing but files in the work directory is left of it.
     """
-    recorder = _Recorder(reporter)
-    result = workshop.run(job.work, functools.partial(_run, job), recorder)
-    return dataclasses.replace(result, steps=tuple(recorder.records))
+    return workshop.run(job.work, functools.partial(_run, job), reporter)
 
 
 def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
@@ -114,7 +95,6 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         sha512=sha512,
         release=found.release,
         packages=packages,
-        steps=(),
     )
 
 

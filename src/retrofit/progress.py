@@ -24,6 +24,25 @@ class Reporter(Protocol):
         """Of ``total`` bytes of the present step, ``done`` are done."""
 
 
+class Recorder:
+    """Keeps what each step cost, and passes everything on.
+
+    Attributes:
+        records: The steps that are done, in order.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self.records: list[model.StepRecord] = []
+        self.step_started = reporter.step_started
+        self.advanced = reporter.advanced
+
+    def step_ended(self, record: model.StepRecord) -> None:
+        """Keep the record."""
+        self.records.append(record)
+        self._reporter.step_ended(record)
+
+
 @contextlib.contextmanager
 def step(reporter: Reporter, name: str) -> Iterator[None]:
     """Report a step and measure what this process and its ended children spend on it."""

@@ -82,11 +82,13 @@ class RunResult:
         build: The image; its path is the target's, or gone where it was published.
         base: The base image in Glance, where it came from there.
         published: The image in Glance, where it went there.
+        steps: What each step cost, in order.
     """
 
     build: model.BuildResult
     base: model.BaseImage | None
     published: publish.Published | None
+    steps: tuple[model.StepRecord, ...]
 
 
 def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
@@ -102,6 +104,7 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
     """
     recipe = recipes.get(request.build.recipe)
+    recorder = progress.Recorder(reporter)
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
         connect = _connector(request.cloud, held)
@@ -111,14 +114,14 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         collect.collect(recipe, request.build, elements)
 
         def build() -> model.BuildResult:
-            source = origin.bring(work, reporter)
-            return pipeline.build(pipeline.Job(source, work, elements, request.build), reporter)
+            source = origin.bring(work, recorder)
+            return pipeline.build(pipeline.Job(source, work, elements, request.build), recorder)
 
         if isinstance(request.target, pathlib.Path):
             built = build()
             targets.deliver(built.image, request.target)
             made = dataclasses.replace(built, image=request.target)
-            return RunResult(made, origin.base, None)
+            return RunResult(made, origin.base, None, tuple(recorder.records))
         mark = fingerprint.compute(
             base=origin.content_hash(),
             elements=collect.digest(elements),
@@ -131,11 +134,11 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         description = naming.describe(
             built, origin.base, recipe=recipe.name, fingerprint=mark, tag=tag
         )
-        with progress.step(reporter, "upload"):
+        with progress.step(recorder, "upload"):
             published = publish.publish(
                 connect(), built.image, description, advanced=reporter.advanced
             )
-        return RunResult(built, origin.base, published)
+        return RunResult(built, origin.base, published, tuple(recorder.records))
 
 
 def _connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:

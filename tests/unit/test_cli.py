@@ -45,9 +45,9 @@ class FakeRun:
             sha512="bb",
             release=model.Release("debian", "12", "bookworm", "amd64"),
             packages=(model.Package("haproxy", "2.6", "amd64"),),
-            steps=(_STEP,),
         )
-        return run.RunResult(made, _BASE if self.published else None, self.published)
+        base = _BASE if self.published else None
+        return run.RunResult(made, base, self.published, (_STEP,))
 
 
 @pytest.fixture

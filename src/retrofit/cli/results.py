@@ -27,10 +27,10 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
     the snap's command writes.
     """
     return {
-        "image": _hyphenated(result.build, without=("packages", "steps"))
+        "image": _hyphenated(result.build, without=("packages",))
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
-        "steps": [_hyphenated(step) for step in result.build.steps],
+        "steps": [step(record) for record in result.steps],
     }
 
 
