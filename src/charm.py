@@ -38,6 +38,8 @@ class RetrofitCharm(ops.CharmBase):
             self.on.start,
             self.on.config_changed,
             self.on.leader_elected,
+            # All that a unit hears when it ceases to lead.
+            self.on.leader_settings_changed,
             self.on.update_status,
             *(
                 getattr(self.on[endpoint], kind)

@@ -8,6 +8,7 @@ each other in the order of :data:`ALL`.
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -136,7 +137,10 @@ def timer_starts_a_run(driver: Driver) -> None:
     triggered = driver.shell(unit, f"systemctl show --value -p LastTriggerUSec {_TIMER}").strip()
     assert triggered not in ("", "n/a")
     driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {_TIMER}")
+    _until(lambda: not _builds(driver, unit), "the run to end")
     _await(driver, "active", "is up to date, checked")
+    assert _result(driver, unit)["outcome"] == "up-to-date"
+    assert not _result(driver, unit)["run-id"]
     assert _ids(driver) == before
 
 
@@ -244,6 +248,19 @@ def _units_with_timer(driver: Driver) -> set[str]:
 def _invocation(driver: Driver, unit: str) -> str:
     """Return what names the last start of the service."""
     return driver.shell(unit, f"systemctl show --value -p InvocationID {_SERVICE}").strip()
+
+
+def _builds(driver: Driver, unit: str) -> bool:
+    state = driver.shell(unit, f"systemctl show --value -p ActiveState {_SERVICE}").strip()
+    return state not in ("inactive", "failed")
+
+
+def _result(driver: Driver, unit: str) -> dict[str, Any]:
+    """Return what the last run left."""
+    found: dict[str, Any] = json.loads(
+        driver.shell(unit, "cat /var/lib/octavia-diskimage-retrofit/result.json")
+    )
+    return found
 
 
 def _work_directories(driver: Driver, unit: str) -> list[str]:

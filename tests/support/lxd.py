@@ -55,7 +55,7 @@ class Lxd:
     ) -> process.Completed:
         """Run ``lxc`` with the words given; see :func:`retrofit.process.run`."""
         return process.run(
-            [self.client, *words],
+            [self.client, "--quiet", *words],
             timeout_s=timeout_s,
             extra_environment={"LXD_DIR": str(self.directory)} if self.directory else {},
             text_input=text_input,
