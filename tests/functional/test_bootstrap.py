@@ -40,9 +40,10 @@ def work() -> Iterator[pathlib.Path]:
 def test_a_base_image_is_like_the_real_one(work: pathlib.Path, layout_name: str) -> None:
     image = getattr(base_images, layout_name)()
     raw = work / "disk.raw"
+    conversion.to_raw(image, raw)
+    workshop.adopt(raw)
 
     def look(_: object) -> tuple[layout.Layout, dict[str, str], list[str], dict[str, str]]:
-        conversion.to_raw(image, raw)
         found = layout.read(raw, work)
         with tree.open_tree(raw, found, work) as opened:
             there = [name for name in _FILES if (opened.path / name).exists()]
