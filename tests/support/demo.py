@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import datetime
 import pathlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -83,10 +84,13 @@ def _demonstrate(given: pathlib.Path | None) -> None:
 def _release(image: pathlib.Path) -> model.Release:
     """Return what runs in an image."""
     with workshop.work_directory(None) as work:
-        raw = work / "source.raw"
+        # The workshop's root is nobody outside, and cannot enter everyone's home directory.
+        source, raw = work / "source.img", work / "source.raw"
+        shutil.copyfile(image, source)
+        workshop.adopt(source)
 
         def read(_: progress.Reporter) -> model.Release:
-            conversion.to_raw(image, raw)
+            conversion.to_raw(source, raw)
             return layout.read(raw, work).release
 
         return workshop.run(work, read, base_images.Silent(), connected=False)
