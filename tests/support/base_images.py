@@ -12,7 +12,6 @@ from retrofit.sources import bootstrap
 
 from . import artefacts, paths
 
-
 # The modules that decide what is in a base image.
 _MAKERS = ("bootcode", "bootdisk", "bootstrap")
 
