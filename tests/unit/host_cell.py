@@ -20,7 +20,6 @@ class HostCell(cell.Cell):
         *,
         timeout_s: float,
         extra_environment: Mapping[str, str] | None = None,
-        cwd: str = "/",
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         text_input: str | None = None,

@@ -19,7 +19,6 @@ BUILT = model.BuildResult(
     sha512="",
     release=model.Release("debian", "12", "bookworm", "amd64"),
     packages=(),
-    steps=(),
 )
 STREAM = model.BaseImage(
     id="4d1b",

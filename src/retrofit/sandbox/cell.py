@@ -70,7 +70,6 @@ class Cell:
         *,
         timeout_s: float,
         extra_environment: Mapping[str, str] | None = None,
-        cwd: str = "/",
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         text_input: str | None = None,
@@ -82,7 +81,7 @@ class Cell:
         """
         environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"}
         return process.run(
-            [*_limits(), *self._bubblewrap(cwd), "--", *argv],
+            [*_limits(), *self._bubblewrap(), "--", *argv],
             timeout_s=timeout_s,
             only_environment=environment | dict(self.environment) | dict(extra_environment or {}),
             on_line=on_line,
@@ -90,7 +89,7 @@ class Cell:
             text_input=text_input,
         )
 
-    def _bubblewrap(self, cwd: str) -> list[str]:
+    def _bubblewrap(self) -> list[str]:
         """The command that makes the cell."""
         # As first process of its namespace the program is bubblewrap's own child, so that what it
         # costs is known, and nothing that it leaves behind outlives it.
@@ -109,7 +108,7 @@ class Cell:
         words += ["--cap-drop", "ALL"]
         for capability in _CAPABILITIES:
             words += ["--cap-add", capability]
-        return [*words, "--chdir", cwd]
+        return [*words, "--chdir", "/"]
 
 
 def _limits() -> list[str]:

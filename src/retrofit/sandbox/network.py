@@ -8,7 +8,7 @@ import pathlib
 import select
 from collections.abc import Iterator
 
-from .. import errors, process
+from .. import errors, interruption, process
 
 # slirp4netns answers for DNS here (slirp4netns(1), "Default network").
 DNS_SERVER = "10.0.2.3"
@@ -25,20 +25,16 @@ def user_mode(pid: int) -> Iterator[None]:
     Raises:
         errors.ToolMissing: slirp4netns is missing or does not come up.
     """
-    ready, announce = os.pipe()
-    try:
-        stack = process.start(
-            [
-                "slirp4netns",
-                "--configure",
-                "--disable-host-loopback",
-                "--mtu=65520",
-                f"--ready-fd={announce}",
-                str(pid),
-                "tap0",
-            ],
-            pass_fds=(announce,),
-        )
+    with contextlib.ExitStack() as held:
+        ready, announce = os.pipe()
+        held.callback(os.close, ready)
+        words = ["--configure", "--disable-host-loopback", "--mtu=65520"]
+        with interruption.deferred():
+            stack = process.start(
+                ["slirp4netns", *words, f"--ready-fd={announce}", str(pid), "tap0"],
+                pass_fds=(announce,),
+            )
+            held.callback(process.stop, stack)
         os.close(announce)
         readable, _, _ = select.select([ready], [], [], _READY_TIMEOUT_S)
         if not readable or os.read(ready, 1) != b"1":
@@ -47,12 +43,7 @@ def user_mode(pid: int) -> Iterator[None]:
                 "the build's network does not come up: " + (said or "slirp4netns says nothing"),
                 hint="check that /dev/net/tun exists and is open to all users",
             )
-    finally:
-        os.close(ready)
-    try:
         yield
-    finally:
-        process.stop(stack)
 
 
 def shut_out_metadata() -> None:

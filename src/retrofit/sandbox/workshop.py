@@ -16,6 +16,7 @@ import logging
 import multiprocessing
 import os
 import pathlib
+import select
 import shutil
 import signal
 import stat
@@ -25,7 +26,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing import connection
 from typing import Any, NoReturn, TypeVar
 
-from .. import errors, model, progress
+from .. import errors, interruption, model, progress
 from . import identity, namespaces, network
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ _Channel = connection.Connection
 
 _PREFIX = "retrofit-work-"
 _POLL_S = 0.5
+_END_TIMEOUT_S = 30.0
 # A script that writes without end must not take the host's last byte along.
 _DISK_RESERVE = 256 * model.MIB
 
@@ -94,16 +96,20 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         errors.OutputError: It cannot be made there, or the workshop could not reach it.
     """
     parent = work_base(base)
-    try:
-        work = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    except OSError as error:
-        raise errors.OutputError(
-            f"no work directory can be made in {parent}: {error.strerror}",
-            hint="name another with --work-dir",
-        ) from error
-    held = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        with interruption.deferred():
+            try:
+                work = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+            except OSError as error:
+                raise errors.OutputError(
+                    f"no work directory can be made in {parent}: {error.strerror}",
+                    hint="name another with --work-dir",
+                ) from error
+            # It stays locked to its end: another build must not take it for one that was left.
+            handle = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            held.callback(os.close, handle)
+            held.callback(_remove, work)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         _sweep(parent)
         adopt(work)
         if not reachable(work):
@@ -112,12 +118,6 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
                 hint="name another with --work-dir",
             )
         yield work
-    finally:
-        # It stays locked to its end: another build must not take it for one that was left.
-        try:
-            _remove(work)
-        finally:
-            os.close(held)
 
 
 def _sweep(parent: pathlib.Path) -> None:
@@ -179,17 +179,19 @@ def run(
     """
     plan = identity.plan()
     ours, theirs = multiprocessing.Pipe()
-    child = os.fork()
-    if child == 0:
-        ours.close()
-        _enter(theirs, function, connected=connected)
-    theirs.close()
     with ours, contextlib.ExitStack() as helpers:
-        helpers.callback(_end, child)
+        with interruption.deferred():
+            child = os.fork()
+            if child == 0:
+                ours.close()
+                _enter(theirs, function, connected=connected)
+            helpers.callback(_end, child)
+        theirs.close()
         _expect(ours, _Kind.UNSHARED)
         identity.write(plan, child)
         ours.send((_Kind.MAPPED, None))
         inside: int = _expect(ours, _Kind.INSIDE)
+        helpers.callback(_empty, os.pidfd_open(inside))
         if connected:
             helpers.enter_context(network.user_mode(inside))
         ours.send((_Kind.CONNECTED, None))
@@ -202,6 +204,7 @@ def _serve(channel: _Channel, work: pathlib.Path, reporter: progress.Reporter) -
     free_before = lowest = shutil.disk_usage(work).free
     while True:
         while not channel.poll(_POLL_S):
+            interruption.check()
             free = shutil.disk_usage(work).free
             lowest = min(lowest, free)
             if free < _DISK_RESERVE:
@@ -317,6 +320,21 @@ def _end(child: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def _empty(first: int) -> None:
+    """Kill the first process of a workshop, and wait until all others have ended with it.
+
+    Args:
+        first: Its process file descriptor, which is closed.
+    """
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(first, signal.SIGKILL)
+        # The kernel says that it ended when the last process of its namespace has.
+        select.select([first], [], [], _END_TIMEOUT_S)
+    finally:
+        os.close(first)
 
 
 def _remove(work: pathlib.Path) -> None:
