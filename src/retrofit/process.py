@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import logging
 import os
@@ -14,7 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from . import errors
+from . import errors, interruption
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,8 +96,10 @@ def start(
 
 def stop(child: subprocess.Popen[bytes]) -> str:
     """End a helper that :func:`start` started; return the last line it wrote as an error."""
-    _end_group(child)
     assert child.stderr is not None
+    if child.stderr.closed:
+        return ""
+    _end_group(child)
     with child.stderr:
         lines = child.stderr.read().decode(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -136,24 +139,25 @@ def run(
     _LOG.debug("run: %s", " ".join(command))
     env = dict(only_environment) if only_environment is not None else environment()
     env |= extra_environment or {}
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE if text_input is not None else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=env,
-        cwd=cwd,
-        pass_fds=tuple(pass_fds),
-        start_new_session=True,
-    )
-    try:
-        stdout, tail = _collect(child, text_input, time.monotonic() + timeout_s, on_line)
-    except TimeoutError as timeout:
-        raise errors.CommandError(
-            f"{name} did not end within {timeout_s:.0f} s", details=timeout.args[0]
-        ) from timeout
-    finally:
-        _end_group(child)
+    with contextlib.ExitStack() as held:
+        with interruption.deferred():
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if text_input is not None else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=env,
+                cwd=cwd,
+                pass_fds=tuple(pass_fds),
+                start_new_session=True,
+            )
+            held.callback(_end_group, child)
+        try:
+            stdout, tail = _collect(child, text_input, time.monotonic() + timeout_s, on_line)
+        except TimeoutError as timeout:
+            raise errors.CommandError(
+                f"{name} did not end within {timeout_s:.0f} s", details=timeout.args[0]
+            ) from timeout
     completed = Completed(tuple(command), child.returncode, stdout, tail)
     if check and completed.returncode != 0:
         raise errors.CommandError(

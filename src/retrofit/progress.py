@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
-from . import model
+from . import interruption, model
 
 
 class Reporter(Protocol):
@@ -46,6 +46,7 @@ class Recorder:
 @contextlib.contextmanager
 def step(reporter: Reporter, name: str) -> Iterator[None]:
     """Report a step and measure what this process and its ended children spend on it."""
+    interruption.check()
     reporter.step_started(name)
     wall, cpu = time.monotonic(), _cpu_s()
     yield

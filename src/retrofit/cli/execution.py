@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import traceback
-import types
 from typing import NoReturn
 
 import click
 
-from .. import errors
+from .. import errors, interruption
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DEBUG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 
 
@@ -25,7 +22,7 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
         name: Program name, which begins every line about an error.
         arguments: Words of the command line; the process's own without them.
     """
-    _turn_signals_into_errors()
+    interruption.watch()
     code = 0
     try:
         answer = command.main(args=arguments, prog_name=name, standalone_mode=False)
@@ -47,19 +44,6 @@ def start_logging(*, debug: bool) -> None:
         format=_DEBUG_FORMAT if debug else "%(message)s",
         force=True,
     )
-
-
-def _turn_signals_into_errors() -> None:
-    """Let the first signal unwind the build, and later ones not disturb the tidying up."""
-
-    def interrupt(number: int, _: types.FrameType | None) -> None:
-        for each in _SIGNALS:
-            # A handler, not SIG_IGN: programs started while tidying up would inherit that.
-            signal.signal(each, lambda *_: None)
-        raise errors.Interrupted(number)
-
-    for number in _SIGNALS:
-        signal.signal(number, interrupt)
 
 
 def _as_usage_error(error: click.ClickException) -> errors.RetrofitError:
