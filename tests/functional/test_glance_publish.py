@@ -35,7 +35,6 @@ def _description(
         sha512="",
         release=model.Release("ubuntu", "24.04", "noble", "amd64"),
         packages=(),
-        steps=(),
     )
     base = model.BaseImage(
         id="4d1b",
