@@ -1,7 +1,7 @@
 """Signals that end a run: they become an error, but never between a thing and its tidying up.
 
-A signal's error is raised wherever the program happens to be. Where something begins that has to be
-ended, such as a process, :func:`deferred` holds it back until that is provided for.
+A signal's error is raised wherever the program happens to be. Where something begins that has to
+be ended, such as a process, :func:`deferred` holds it back until that is provided for.
 """
 
 from __future__ import annotations

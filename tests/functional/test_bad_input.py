@@ -396,7 +396,7 @@ def test_interruption_with_a_cloud(
         running.send(number)
         outcome = running.end()
 
-    assert (outcome.code, outcome.line) == (_SIGNALS[number][1], _INTERRUPTED)
+    assert (outcome.code, outcome.line) == (_SIGNALS[number][1], _INTERRUPTED), outcome.stderr
     assert outcome.left == ()
     assert place.clouds.good.images() == images
 

@@ -20,6 +20,7 @@ PROGRAM = (sys.executable, "-m", "retrofit")
 _PR_SET_CHILD_SUBREAPER = 36
 _TIMEOUT_S = 1200.0
 _END_TIMEOUT_S = 60.0
+_DEATH_S = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,24 +138,38 @@ class _Traces:
         self._known = self._now()
 
     def new(self) -> tuple[str, ...]:
-        """Return what there is now and was not then."""
-        return tuple(sorted(self._now() - self._known))
+        """Return what there is now and was not then.
+
+        What the kernel is just ending, as a dead parent's last wish, gets a moment for it.
+        """
+        deadline = time.monotonic() + _DEATH_S
+        while left := self._now() - self._known:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        return tuple(sorted(left))
 
     def _now(self) -> set[str]:
-        return {*self._files(), *_mounts(), *_processes()}
+        return {*self._files(), *self._mounts(), *_processes()}
 
     def _files(self) -> Iterator[str]:
         for directory in self._directories:
             yield from (f"file {path}" for path in directory.rglob("*"))
 
-
-def _mounts() -> Iterator[str]:
-    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-        yield f"mount {line.split()[4]}"
+    def _mounts(self) -> Iterator[str]:
+        for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+            place = pathlib.Path(line.split()[4])
+            if any(place.is_relative_to(directory) for directory in self._directories):
+                yield f"mount {place}"
 
 
 def _processes() -> Iterator[str]:
     for task in pathlib.Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
             with contextlib.suppress(FileNotFoundError):
-                yield f"process {pid} {pathlib.Path('/proc', pid, 'comm').read_text().strip()}"
+                stat = pathlib.Path("/proc", pid, "stat").read_text()
+                name, _, rest = stat.partition("(")[2].rpartition(") ")
+                state = rest[0]
+                # One that ended only waits for this process, which inherited it, to notice.
+                if state not in "ZX":
+                    yield f"process {pid} {name}"
