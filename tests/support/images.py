@@ -22,7 +22,7 @@ class Image:
     Attributes:
         path: The image, qcow2.
         base: The base image.
-        result: What ``retrofit image --json`` said of it.
+        result: What ``retrofit image --json`` said of the image.
     """
 
     path: pathlib.Path
@@ -48,5 +48,5 @@ def amphora() -> Image:
     requirements = paths.REPOSITORY / "requirements" / "run.txt"
     made_from = artefacts.digest(base.name, paths.REPOSITORY / "src" / "retrofit", requirements)
     directory = artefacts.once(f"amphora-{made_from}", build)
-    result = json.loads((directory / "result.json").read_text())
+    result = json.loads((directory / "result.json").read_text())["image"]
     return Image(directory / "amphora.qcow2", base, result)
