@@ -86,7 +86,12 @@ class Lxd:
 
     def delete(self, name: str) -> None:
         """Remove a container, running or not."""
+        device = self.run("config", "get", name, "volatile.eth0.host_name").stdout.strip()
         self.run("delete", "--force", name, timeout_s=300)
+        # Where a build is cut short, the kernel can hand the container's network card back after
+        # LXD looked for it.
+        if device and pathlib.Path("/sys/class/net", device).exists():
+            process.run(["ip", "link", "delete", device], timeout_s=10, check=False)
 
 
 @contextlib.contextmanager
