@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
 import fcntl
 import logging
 import multiprocessing
@@ -21,68 +20,20 @@ import shutil
 import signal
 import stat
 import tempfile
-import traceback
 from collections.abc import Callable, Iterator
-from multiprocessing import connection
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from .. import errors, interruption, model, progress
-from . import identity, namespaces, network
+from . import identity, inside, network
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_Channel = connection.Connection
 
 _PREFIX = "retrofit-work-"
 _POLL_S = 0.5
 _END_TIMEOUT_S = 30.0
 # A script that writes without end must not take the host's last byte along.
 _DISK_RESERVE = 256 * model.MIB
-
-
-class _Kind(enum.Enum):
-    """What a message between the workshop and its parent says."""
-
-    UNSHARED = enum.auto()
-    MAPPED = enum.auto()
-    INSIDE = enum.auto()
-    CONNECTED = enum.auto()
-    LOG = enum.auto()
-    STEP_STARTED = enum.auto()
-    STEP_ENDED = enum.auto()
-    ADVANCED = enum.auto()
-    RESULT = enum.auto()
-    ERROR = enum.auto()
-
-
-class _Forwarder(logging.Handler):
-    """Sends the workshop's log records to the parent, which alone writes to the terminal."""
-
-    def __init__(self, channel: _Channel) -> None:
-        super().__init__()
-        self._channel = channel
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send one record, its text made up here: not every argument can be pickled."""
-        record.msg, record.args = record.getMessage(), None
-        record.exc_info = None
-        self._channel.send((_Kind.LOG, record))
-
-
-@dataclasses.dataclass(frozen=True)
-class _RemoteReporter:
-    """The reporter that a function in the workshop sees."""
-
-    channel: _Channel
-
-    def step_started(self, name: str) -> None:
-        self.channel.send((_Kind.STEP_STARTED, name))
-
-    def step_ended(self, record: model.StepRecord) -> None:
-        self.channel.send((_Kind.STEP_ENDED, record))
-
-    def advanced(self, done: int, total: int) -> None:
-        self.channel.send((_Kind.ADVANCED, (done, total)))
 
 
 @contextlib.contextmanager
@@ -184,22 +135,22 @@ def run(
             child = os.fork()
             if child == 0:
                 ours.close()
-                _enter(theirs, function, connected=connected)
+                inside.enter(theirs, function, connected=connected)
             helpers.callback(_end, child)
         theirs.close()
-        _expect(ours, _Kind.UNSHARED)
+        inside.expect(ours, inside.Kind.UNSHARED)
         identity.write(plan, child)
-        ours.send((_Kind.MAPPED, None))
-        inside: int = _expect(ours, _Kind.INSIDE)
-        helpers.callback(_empty, os.pidfd_open(inside))
+        ours.send((inside.Kind.MAPPED, None))
+        first: int = inside.expect(ours, inside.Kind.INSIDE)
+        helpers.callback(_empty, os.pidfd_open(first))
         if connected:
-            helpers.enter_context(network.user_mode(inside))
-        ours.send((_Kind.CONNECTED, None))
+            helpers.enter_context(network.user_mode(first))
+        ours.send((inside.Kind.CONNECTED, None))
         result: _T = _serve(ours, work, reporter)
         return result
 
 
-def _serve(channel: _Channel, work: pathlib.Path, reporter: progress.Reporter) -> Any:
+def _serve(channel: inside.Channel, work: pathlib.Path, reporter: progress.Reporter) -> Any:
     """Pass on what the workshop reports until it gives its result."""
     free_before = lowest = shutil.disk_usage(work).free
     while True:
@@ -212,107 +163,20 @@ def _serve(channel: _Channel, work: pathlib.Path, reporter: progress.Reporter) -
                     f"the disk of the work directory {work.parent} is full",
                     hint="make room there, or name another with --work-dir",
                 )
-        kind, content = _receive(channel)
+        kind, content = inside.receive(channel)
         match kind:
-            case _Kind.LOG:
+            case inside.Kind.LOG:
                 logging.getLogger(content.name).handle(content)
-            case _Kind.STEP_STARTED:
+            case inside.Kind.STEP_STARTED:
                 reporter.step_started(content)
-            case _Kind.STEP_ENDED:
+            case inside.Kind.STEP_ENDED:
                 lowest = min(lowest, shutil.disk_usage(work).free)
                 used = max(0, free_before - lowest)
                 reporter.step_ended(dataclasses.replace(content, peak_disk=used))
-            case _Kind.ADVANCED:
+            case inside.Kind.ADVANCED:
                 reporter.advanced(*content)
             case _:
                 return content
-
-
-def _expect(channel: _Channel, wanted: _Kind) -> Any:
-    """Receive the one message that is due."""
-    kind, content = _receive(channel)
-    if kind is not wanted:
-        raise errors.RetrofitError(f"the workshop said {kind.name} in place of {wanted.name}")
-    return content
-
-
-def _receive(channel: _Channel) -> tuple[_Kind, Any]:
-    """Receive a message; raise the error it carries, or that the workshop died."""
-    try:
-        kind, content = channel.recv()
-    except EOFError as ended:
-        raise errors.RetrofitError(
-            "the build's process was killed", hint="see the kernel's log: memory may be short"
-        ) from ended
-    if kind is _Kind.ERROR:
-        raise content
-    return kind, content
-
-
-def _enter(
-    channel: _Channel, function: Callable[[progress.Reporter], Any], *, connected: bool
-) -> NoReturn:
-    """Become the workshop: what the forked child does from its first to its last instruction."""
-    try:
-        os.setsid()  # a Ctrl-C is the parent's to handle
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        namespaces.die_with_parent()
-        namespaces.unshare(namespaces.NEW_USER)
-        channel.send((_Kind.UNSHARED, None))
-        _expect(channel, _Kind.MAPPED)
-        os.setresgid(0, 0, 0)
-        os.setresuid(0, 0, 0)
-        os.chdir("/")
-        namespaces.unshare(
-            namespaces.NEW_MOUNT
-            | namespaces.NEW_PID
-            | namespaces.NEW_IPC
-            | namespaces.NEW_UTS
-            | (namespaces.NEW_NETWORK if connected else 0)
-        )
-        # Changing ids made the kernel forget the wish to die.
-        namespaces.die_with_parent()
-        first = os.fork()
-        if first == 0:
-            namespaces.die_with_parent()
-            _expect(channel, _Kind.CONNECTED)
-            _work(channel, function, connected=connected)
-        channel.send((_Kind.INSIDE, first))
-        channel.close()
-        os.waitpid(first, 0)
-    except BaseException as error:
-        _report(channel, error)
-    os._exit(0)
-
-
-def _work(
-    channel: _Channel, function: Callable[[progress.Reporter], Any], *, connected: bool
-) -> NoReturn:
-    """Call the function as first process of the new PID namespace."""
-    try:
-        namespaces.privatise_mounts()
-        if connected:
-            network.shut_out_metadata()
-        logging.getLogger().handlers = [_Forwarder(channel)]
-        channel.send((_Kind.RESULT, function(_RemoteReporter(channel))))
-    except BaseException as error:
-        _report(channel, error)
-    os._exit(0)
-
-
-def _report(channel: _Channel, error: BaseException) -> None:
-    """Send an error to the parent; one that nobody raised on purpose goes with its traceback."""
-    if isinstance(error, errors.RetrofitError):
-        channel.send((_Kind.ERROR, error))
-        return
-    lines = tuple("".join(traceback.format_exception(error)).splitlines())
-    wrapped = errors.RetrofitError(
-        f"unexpected {type(error).__name__}: {error}",
-        hint="please report it with the output of --debug",
-        details=lines,
-    )
-    channel.send((_Kind.ERROR, wrapped))
 
 
 def _end(child: int) -> None:
