@@ -6,7 +6,6 @@ what is said of an option in one place holds in the other.
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import json
 import pathlib
@@ -15,9 +14,8 @@ from typing import Annotated, Self
 
 import pydantic
 import pydantic_core
-from cryptography import x509
 
-from . import errors, model, releases, run
+from . import authorities, errors, model, releases, run
 from .sources import glance
 
 GLANCE_PREFIX = "glance:"
@@ -219,7 +217,7 @@ class RunDefinition(pydantic.BaseModel):
             proxies=model.Proxies(
                 http=self.http_proxy, https=self.https_proxy, no_proxy=self.no_proxy
             ),
-            ca_certificate=certificates(self.ca_certificate) if self.ca_certificate else "",
+            ca_certificate=authorities.read(self.ca_certificate) if self.ca_certificate else "",
             root_size=size(self.root_size) if self.root_size else None,
             series=self.series,
         )
@@ -235,43 +233,6 @@ def size(text: str) -> int:
     if match is None:
         raise errors.ConfigError(f"{text!r} is no size", hint="write it as 8G or 512M")
     return int(match["number"]) * _UNITS[match["unit"]]
-
-
-def certificates(path: pathlib.Path) -> str:
-    """Read the certification authorities of a PEM file, all of which must be valid now.
-
-    Raises:
-        errors.InputMissing: The file cannot be read.
-        errors.ConfigError: It holds no certificate, or one that expired or is not valid yet.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise errors.InputMissing(
-            f"cannot read the CA certificate {path}: {error.strerror}"
-        ) from error
-    try:
-        found = x509.load_pem_x509_certificates(content)
-    except ValueError as error:
-        raise errors.ConfigError(
-            f"{path} holds no CA certificate", hint="give a file in PEM form"
-        ) from error
-    now = datetime.datetime.now(datetime.UTC)
-    for certificate in found:
-        subject = certificate.subject.rfc4514_string()
-        if certificate.not_valid_after_utc < now:
-            raise errors.ConfigError(
-                f"the CA certificate {subject} in {path} expired on "
-                f"{certificate.not_valid_after_utc:%Y-%m-%d}",
-                hint="give a current one",
-            )
-        if certificate.not_valid_before_utc > now:
-            raise errors.ConfigError(
-                f"the CA certificate {subject} in {path} is valid only from "
-                f"{certificate.not_valid_before_utc:%Y-%m-%d}",
-                hint="check this machine's clock",
-            )
-    return content.decode("ascii", errors="ignore")
 
 
 def _read_object(path: pathlib.Path) -> dict[str, object]:

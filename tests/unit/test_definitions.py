@@ -1,39 +1,17 @@
 """What people write, turned into requests or refused by name."""
 
-import datetime
 import json
 import pathlib
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import certificates
 
 from retrofit import definitions, errors, model, run
 from retrofit.sources import glance
 
-_DAY = datetime.timedelta(days=1)
 _FILES = {"source": "in.img", "target": "out.img"}
-
-
-def _certificate(name: str, *, first_day: int, last_day: int) -> bytes:
-    """Make a certification authority that is valid between two days from now."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + first_day * _DAY)
-        .not_valid_after(now + last_day * _DAY)
-        .sign(key, hashes.SHA256())
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _read(tmp_path: pathlib.Path, content: object) -> definitions.RunDefinition:
@@ -76,7 +54,7 @@ class TestBuild:
 
     def test_everything_arrives(self, tmp_path: pathlib.Path):
         authority = tmp_path / "ca.pem"
-        authority.write_bytes(_certificate("ours", first_day=-1, last_day=1))
+        authority.write_bytes(certificates.make("ours", first_day=-1, last_day=1))
         definition = _read(
             tmp_path,
             {
@@ -242,40 +220,3 @@ class TestSizes:
     @given(st.integers(min_value=1, max_value=2**40))
     def test_plain_numbers_are_bytes(self, number: int):
         assert definitions.size(str(number)) == number
-
-
-class TestCertificates:
-    def test_bundle_is_read_whole(self, tmp_path: pathlib.Path):
-        bundle = tmp_path / "ca.pem"
-        one = _certificate("one", first_day=-1, last_day=1)
-        bundle.write_bytes(one + _certificate("two", first_day=-1, last_day=1))
-
-        assert definitions.certificates(bundle).count("BEGIN CERTIFICATE") == 2
-
-    def test_expired_one_is_named(self, tmp_path: pathlib.Path):
-        bundle = tmp_path / "ca.pem"
-        bundle.write_bytes(
-            _certificate("good", first_day=-1, last_day=1)
-            + _certificate("old", first_day=-9, last_day=-2)
-        )
-
-        with pytest.raises(errors.ConfigError, match="CN=old in .*ca.pem expired on 20"):
-            definitions.certificates(bundle)
-
-    def test_future_one_points_at_the_clock(self, tmp_path: pathlib.Path):
-        bundle = tmp_path / "ca.pem"
-        bundle.write_bytes(_certificate("new", first_day=2, last_day=9))
-
-        with pytest.raises(errors.ConfigError, match="clock"):
-            definitions.certificates(bundle)
-
-    def test_other_files_are_refused(self, tmp_path: pathlib.Path):
-        bundle = tmp_path / "ca.pem"
-        bundle.write_text("no certificate\n")
-
-        with pytest.raises(errors.ConfigError, match="holds no CA certificate"):
-            definitions.certificates(bundle)
-
-    def test_missing_file(self, tmp_path: pathlib.Path):
-        with pytest.raises(errors.InputMissing, match="cannot read the CA certificate"):
-            definitions.certificates(tmp_path / "none")
