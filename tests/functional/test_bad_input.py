@@ -387,7 +387,7 @@ def test_interruption_with_a_cloud(
 ) -> None:
     _good_cloud(place)
     images = place.clouds.good.images()
-    line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit"
+    line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --force"
     with place.start(f"{line} --recipe bare --mirror MIRROR", module=_BARE) as running:
         if before:
             running.wait_for(lambda printed: before in printed)
