@@ -86,6 +86,7 @@ class Place:
         """Return what was printed without what differs between runs."""
         for text, name in {str(self.work): "WORK-DIR", self.mirror: "MIRROR"}.items():
             printed = printed.replace(text, name)
+        printed = re.sub(r"retrofit-work-\w+", "retrofit-work-X", printed)
         printed = re.sub(r" \[IP: \S+ \d+\]", "", printed)
         printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", printed)
         return re.sub(r"\d{4}-\d\d-\d\d", "DATE", printed)
