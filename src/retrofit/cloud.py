@@ -291,7 +291,7 @@ def _mapped(what: str, action: Callable[[], _R]) -> _R:
         raise cloud_errors.unreachable(what, str(error)) from error
     except (exceptions.AuthPluginException, openstack.exceptions.ConfigException) as error:
         raise errors.ConfigError(
-            f"cannot {what}: {str(error).rstrip(".")}",
+            f"cannot {what}: {str(error).rstrip('.')}",
             hint="name an entry of clouds.yaml (--os-cloud), or set the OS_* variables",
         ) from error
     except (exceptions.ClientException, openstack.exceptions.SDKException) as error:
