@@ -32,7 +32,7 @@ lint: venv ## Check format, style, types and the layers of the architecture
 # ran is the last thing printed.
 .PHONY: test
 test: lint ## Run all tests that need no Juju controller
-	$(BIN)/pytest --collect-only --quiet tests/integration
+	$(BIN)/pytest -p pytest_operator.plugin --collect-only --quiet tests/integration
 	$(BIN)/pytest tests/unit tests/functional
 
 .PHONY: demo
