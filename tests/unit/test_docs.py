@@ -1,0 +1,62 @@
+"""The documentation names what there is: options, keys, exit codes, files."""
+
+import pathlib
+import re
+
+import click
+import pytest
+
+from retrofit import definitions, errors
+from retrofit.cli import main, snap
+
+_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+_REFERENCE = _REPOSITORY / "docs" / "reference"
+_PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize(
+    ("title", "command"),
+    [
+        ("retrofit image", main.image.image),
+        ("retrofit bootstrap", main.bootstrap.bootstrap),
+        ("retrofit run", main.service.run),
+        ("octavia-diskimage-retrofit", snap.retrofit),
+    ],
+)
+def test_every_option_is_described(title: str, command: click.Command):
+    page = (_REFERENCE / "cli.md").read_text()
+    section = page.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+    options = {
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for name in parameter.opts
+        # What holds for all commands stands before their sections.
+        if name != "--debug"
+    }
+
+    assert options
+    assert {name for name in options if f"{name}" not in section} == set()
+
+
+def test_every_key_of_a_request_is_described():
+    page = (_REFERENCE / "cli.md").read_text()
+    keys = [name.replace("_", "-") for name in definitions.RunDefinition.model_fields]
+
+    assert [key for key in keys if f"`{key}`" not in page] == []
+
+
+def test_every_exit_code_is_described():
+    page = (_REFERENCE / "exit-codes.md").read_text()
+    kinds = {errors.RetrofitError, *errors.RetrofitError.__subclasses__()}
+
+    assert {kind.exit_code for kind in kinds if f"| {kind.exit_code} |" not in page} == set()
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_REPOSITORY)))
+def test_links_lead_somewhere(page: pathlib.Path):
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())
+    local = [target for target in targets if "://" not in target]
+
+    assert [target for target in local if not (page.parent / target).exists()] == []
