@@ -146,7 +146,8 @@ def _present(place: Place) -> None:
 
 
 def _small_disk(place: Place) -> None:
-    _mount(place.work, 32)
+    # Enough to begin with, and not enough for the base image's disk.
+    _mount(place.work, 320)
 
 
 def _mount(place: pathlib.Path, mebibytes: int) -> None:

@@ -45,6 +45,7 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
 
     Raises:
         errors.OutputError: It cannot be made there, or the workshop could not reach it.
+        errors.NoSpace: Its disk is full, or became full and so broke off what was done in it.
     """
     parent = work_base(base)
     with contextlib.ExitStack() as held:
@@ -68,7 +69,26 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
                 f"the work directory {parent} is closed to other users, the build's sandbox too",
                 hint="name another with --work-dir",
             )
-        yield work
+        _check_space(work)
+        try:
+            yield work
+        except (errors.UpToDate, errors.Interrupted):
+            raise
+        except (errors.RetrofitError, OSError):
+            # Whatever a program made of it: this is what is to be mended first.
+            _check_space(work)
+            raise
+
+
+def _check_space(work: pathlib.Path) -> int:
+    """Return the free bytes of a work directory's disk, or say that it is full."""
+    free = shutil.disk_usage(work).free
+    if free < _DISK_RESERVE:
+        raise errors.NoSpace(
+            f"the disk of the work directory {work.parent} is full",
+            hint="make room there, or name another with --work-dir",
+        )
+    return free
 
 
 def _sweep(parent: pathlib.Path) -> None:
@@ -156,13 +176,7 @@ def _serve(channel: inside.Channel, work: pathlib.Path, reporter: progress.Repor
     while True:
         while not channel.poll(_POLL_S):
             interruption.check()
-            free = shutil.disk_usage(work).free
-            lowest = min(lowest, free)
-            if free < _DISK_RESERVE:
-                raise errors.NoSpace(
-                    f"the disk of the work directory {work.parent} is full",
-                    hint="make room there, or name another with --work-dir",
-                )
+            lowest = min(lowest, _check_space(work))
         kind, content = inside.receive(channel)
         match kind:
             case inside.Kind.LOG:
