@@ -158,15 +158,15 @@ class RetrofitCharm(ops.CharmBase):
             if result is None or result.outcome != "running":
                 return ops.MaintenanceStatus("building")
             return ops.MaintenanceStatus(f"building: {result.step}")
-        if result is None:
-            return ops.ActiveStatus("ready; no image built yet")
-        if result.problem():
+        if result is not None and result.problem():
             return ops.BlockedStatus(f"last build failed: {result.problem()}")
-        ended = result.ended or datetime.datetime.now(datetime.UTC)
-        age = results.age(ended, datetime.datetime.now(datetime.UTC))
-        name = result.image.name if result.image else "image"
-        verb = "built" if result.outcome == "published" else "is up to date, checked"
-        return ops.ActiveStatus(f"{name} {verb} {age}")
+        if result is None or result.image is None:
+            return ops.ActiveStatus("ready; no image built yet")
+        now = datetime.datetime.now(datetime.UTC)
+        text = f"{result.image.name} built {results.age(result.image.created_at, now)}"
+        if result.outcome == "up-to-date" and result.ended is not None:
+            text += f", found up to date {results.age(result.ended, now)}"
+        return ops.ActiveStatus(text)
 
     def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
         """Report a run until it ends, then how it ended."""

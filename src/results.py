@@ -28,6 +28,7 @@ class Image(_Part):
 
     id: str
     name: str
+    created_at: datetime.datetime
     size: int | None = None
 
 

@@ -138,7 +138,7 @@ def timer_starts_a_run(driver: Driver) -> None:
     assert triggered not in ("", "n/a")
     driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {_TIMER}")
     _until(lambda: not _builds(driver, unit), "the run to end")
-    _await(driver, "active", "is up to date, checked")
+    _await(driver, "active", "found up to date")
     assert _result(driver, unit)["outcome"] == "up-to-date"
     assert not _result(driver, unit)["run-id"]
     assert _ids(driver) == before

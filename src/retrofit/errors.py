@@ -6,6 +6,8 @@ Library code raises these and never exits; only the command line turns one into 
 
 from __future__ import annotations
 
+import datetime
+
 
 class RetrofitError(Exception):
     """Base of every error the engine raises on purpose.
@@ -29,9 +31,31 @@ class RetrofitError(Exception):
 
 
 class UpToDate(RetrofitError):
-    """Nothing to do: the image wanted is published already."""
+    """Nothing to do: the image wanted is published already.
+
+    Args:
+        message: As for every error.
+        hint: As for every error.
+        image_id: Identifier of that image in Glance.
+        image_name: Its name.
+        created_at: When it was made.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        image_id: str = "",
+        image_name: str = "",
+        created_at: datetime.datetime | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.image_id = image_id
+        self.image_name = image_name
+        self.created_at = created_at
 
 
 class UsageError(RetrofitError):

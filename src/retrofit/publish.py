@@ -70,6 +70,9 @@ def check_current(connection: cloud.Cloud, fingerprint: str, *, tag: str) -> Non
         raise errors.UpToDate(
             f"the image is up to date: {current.name} ({current.id})",
             hint="force a build to have it made again",
+            image_id=current.id,
+            image_name=current.name,
+            created_at=current.created_at,
         )
 
 

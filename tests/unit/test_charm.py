@@ -18,6 +18,7 @@ IMAGE = {
     "id": "5f3c",
     "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261120",
     "size": 361758720,
+    "created-at": "2026-11-20T06:00:00+00:00",
 }
 
 
@@ -132,7 +133,8 @@ def test_names_the_last_image_and_its_age(
     hours: float,
     age: str,
 ) -> None:
-    fake.record(outcome="published", image=IMAGE, ended=charm_fakes.hours_ago(hours))
+    made = IMAGE | {"created-at": charm_fakes.hours_ago(hours)}
+    fake.record(outcome="published", image=made)
 
     out = context.run(context.on.update_status(), _state(keystone))
 
@@ -142,11 +144,13 @@ def test_names_the_last_image_and_its_age(
 def test_says_when_it_looked_last_and_found_nothing_newer(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
-    fake.record(outcome="up-to-date", image=IMAGE, ended=charm_fakes.hours_ago(1))
+    made = IMAGE | {"created-at": charm_fakes.hours_ago(73)}
+    fake.record(outcome="up-to-date", image=made, ended=charm_fakes.hours_ago(1))
 
     out = context.run(context.on.update_status(), _state(keystone))
 
-    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} is up to date, checked 1 h ago")
+    told = f"{IMAGE['name']} built 3 days ago, found up to date 1 h ago"
+    assert out.unit_status == ops.ActiveStatus(told)
 
 
 def test_says_why_the_last_build_failed_and_what_to_do(

@@ -14,7 +14,12 @@ import workload
 
 Context = testing.Context[charm.RetrofitCharm]
 
-IMAGE = {"id": "5f3c", "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261120", "size": 361758720}
+IMAGE = {
+    "id": "5f3c",
+    "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261120",
+    "size": 361758720,
+    "created-at": "2026-11-20T06:00:00+00:00",
+}
 SOURCE = {"id": "77aa", "name": "ubuntu-noble-24.04", "version": "20261120"}
 
 

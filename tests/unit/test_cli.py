@@ -316,6 +316,18 @@ class TestService:
         assert (result["outcome"], result["step"]) == (outcome, "unpack")
         assert (result["message"], result["hint"]) == ("same", "force it")
 
+    def test_the_image_that_is_up_to_date_is_named(self, engine: FakeRun, go: Callable[..., Any]):
+        made = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
+        engine.error = errors.UpToDate("same", image_id="i1", image_name="a", created_at=made)
+
+        _, result = go()
+
+        assert result["image"] == {
+            "id": "i1",
+            "name": "a",
+            "created-at": "2026-11-20T06:00:00+00:00",
+        }
+
     def test_interruption(self, engine: FakeRun, go: Callable[..., Any]):
         engine.error = errors.Interrupted(signal.SIGTERM)
 

@@ -74,6 +74,7 @@ class Record:
         outcome = "failed"
         if isinstance(error, errors.UpToDate):
             outcome = "up-to-date"
+            self.state["image"] = results.current(error)
         if isinstance(error, errors.Interrupted):
             outcome = "interrupted"
         details = list(error.details)

@@ -7,7 +7,7 @@ import datetime
 import pathlib
 from typing import Any
 
-from .. import model, run
+from .. import errors, model, run
 
 
 def as_line(result: run.RunResult) -> str:
@@ -31,6 +31,15 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
         "steps": [step(record) for record in result.steps],
+    }
+
+
+def current(error: errors.UpToDate) -> dict[str, Any]:
+    """Return the image that is up to date, in the form of the result file."""
+    return {
+        "id": error.image_id,
+        "name": error.image_name,
+        "created-at": _plain(error.created_at),
     }
 
 
