@@ -115,6 +115,7 @@ def run(
     cwd: pathlib.Path | None = None,
     on_line: Callable[[str], None] | None = None,
     check: bool = True,
+    confidential: bool = False,
     pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Run a program to its end, logging what it prints.
@@ -128,6 +129,7 @@ def run(
         cwd: Directory to run in.
         on_line: Called with each line of output as it arrives.
         check: Whether an exit status other than 0 is an error.
+        confidential: Whether standard output is kept from the log, ``on_line`` and ``tail``.
         pass_fds: File descriptors the program inherits.
 
     Raises:
@@ -153,7 +155,8 @@ def run(
             )
             held.callback(_end_group, child)
         try:
-            stdout, tail = _collect(child, text_input, time.monotonic() + timeout_s, on_line)
+            deadline = time.monotonic() + timeout_s
+            stdout, tail = _collect(child, text_input, deadline, on_line, confidential)
         except TimeoutError as timeout:
             raise errors.CommandError(
                 f"{name} did not end within {timeout_s:.0f} s", details=timeout.args[0]
@@ -174,6 +177,7 @@ def _collect(
     text_input: str | None,
     deadline: float,
     on_line: Callable[[str], None] | None,
+    confidential: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """Read both streams of a child until they close and it ended."""
     assert child.stdout is not None and child.stderr is not None
@@ -209,10 +213,11 @@ def _collect(
                         child.stdin.close()
                     continue
                 chunk = os.read(key.fd, 65536)
-                buffer = partial[key.fd]
-                buffer += chunk
                 if key.fileobj is child.stdout:
                     stdout += chunk
+                buffer = partial[key.fd]
+                if not confidential or key.fileobj is child.stderr:
+                    buffer += chunk
                 *lines, rest = bytes(buffer).split(b"\n")
                 buffer[:] = rest
                 for raw in lines:

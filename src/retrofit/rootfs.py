@@ -57,8 +57,15 @@ def read(root: pathlib.Path, path: str) -> str | None:
 
 
 def write(root: pathlib.Path, path: str, text: str, *, mode: int = 0o644) -> None:
-    """Write a file, and the directories above it where they are missing."""
+    """Write a file, and the directories above it where they are missing.
+
+    Raises:
+        errors.ImageError: Something else than a file is there.
+    """
     file = resolve(root, path)
+    if file.exists() and not file.is_file():
+        # Opening a pipe would wait for its other end for ever.
+        raise errors.ImageError(f"{path} in the image is no file")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", errors="surrogateescape")
     file.chmod(mode)

@@ -22,6 +22,7 @@ class HostCell(cell.Cell):
         extra_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
+        confidential: bool = False,
         text_input: str | None = None,
     ) -> process.Completed:
         # Not /tmp itself: what was translated once, which lies below it, must stay as it is.
@@ -42,5 +43,6 @@ class HostCell(cell.Cell):
             only_environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"} | translated,
             on_line=on_line,
             check=check,
+            confidential=confidential,
             text_input=text_input,
         )

@@ -1,5 +1,6 @@
 """The one way to run programs: output, input, failures, time-outs, environment."""
 
+import logging
 import os
 import pathlib
 import signal
@@ -176,3 +177,21 @@ def test_helper_is_ended_with_its_children(tmp_path: pathlib.Path):
 
     assert helper.returncode is not None
     assert _wait_until_gone(child)
+
+
+def test_confidential_output_reaches_the_caller_only(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    lines: list[str] = []
+
+    completed = process.run(
+        ["sh", "-c", "cat; echo open >&2"],
+        timeout_s=10,
+        text_input="secret\n",
+        on_line=lines.append,
+        confidential=True,
+    )
+
+    assert completed.stdout == "secret\n"
+    assert completed.tail == ("open",)
+    assert lines == ["open"]
+    assert "secret" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import pytest
@@ -72,3 +73,9 @@ def test_text_that_is_not_utf8_survives(root: pathlib.Path) -> None:
     assert text is not None
     rootfs.write(root, "/etc/file", text)
     assert (root / "etc/file").read_bytes() == b"caf\xe9\n"
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(root: pathlib.Path) -> None:
+    os.mkfifo(root / "etc/pipe")
+    with pytest.raises(errors.ImageError, match="/etc/pipe in the image is no file"):
+        rootfs.write(root, "/etc/pipe", "text")

@@ -15,7 +15,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from .. import errors, process
+from .. import errors, process, rootfs
 from . import partitions
 
 _TOOL_TIMEOUT_S = 120.0
@@ -46,7 +46,9 @@ class AccessList:
 
     def restore(self, root: pathlib.Path) -> None:
         """Give the file its list in the tree at ``root``."""
-        os.setxattr(root / self.path, self.name, self.value, follow_symlinks=False)
+        # The image gives the path, and whether there are links on its way.
+        file = rootfs.resolve(root, self.path, follow_last=False)
+        os.setxattr(file, self.name, self.value, follow_symlinks=False)
 
 
 def take_out(

@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import stat
 from collections.abc import Iterator
 
 from .. import errors, process
@@ -91,12 +92,24 @@ def _mtools(words: list[str | pathlib.Path]) -> process.Completed:
 
 
 def _contents(tree: pathlib.Path) -> _Contents:
-    """Return the paths below a directory, with hashes of what is in files."""
+    """Return the paths below a directory, with hashes of what is in files.
+
+    Raises:
+        errors.OutputError: Something is there that FAT cannot hold, such as a link, which would
+            be followed to files of the host.
+    """
     contents: _Contents = {}
     for directory, subdirectories, files in os.walk(tree):
-        for name in subdirectories:
-            contents[os.path.relpath(os.path.join(directory, name), tree)] = "directory"
-        for name in files:
+        for name in (*subdirectories, *files):
             path = pathlib.Path(directory, name)
-            contents[os.path.relpath(path, tree)] = hashlib.sha256(path.read_bytes()).hexdigest()
+            place, mode = os.path.relpath(path, tree), path.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                contents[place] = "directory"
+                continue
+            if not stat.S_ISREG(mode):
+                raise errors.OutputError(
+                    f"/boot/efi/{place} is neither a file nor a directory, which is all that the"
+                    " EFI system partition can hold"
+                )
+            contents[place] = hashlib.sha256(path.read_bytes()).hexdigest()
     return contents

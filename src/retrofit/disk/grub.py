@@ -7,9 +7,10 @@ are overlays, so a stand-in answers what the real program will say on the booted
 from __future__ import annotations
 
 import pathlib
+import re
 import shlex
 
-from .. import errors
+from .. import errors, rootfs
 from ..sandbox import cell
 from . import layout, partitions
 
@@ -32,12 +33,12 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
     Raises:
         errors.OutputError: The configuration does not boot the image's root file system.
     """
-    if not (tree / "usr/sbin/update-grub").exists():
+    if not rootfs.resolve(tree, "/usr/sbin/update-grub").exists():
         return
     probe = cell.Cell(root=tree, work=work, binds=binds(found, work))
     probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
 
-    configuration = (tree / "boot/grub/grub.cfg").read_text(encoding="utf-8", errors="replace")
+    configuration = rootfs.read(tree, "/boot/grub/grub.cfg") or ""
     lines = [words for words in map(str.split, configuration.splitlines()) if words]
     kernels = [words for words in lines if words[0] in ("linux", "linuxefi")]
     files = [words[1] for words in lines if words[0] in ("linux", "initrd") and len(words) > 1]
@@ -48,11 +49,11 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
         f"root=LABEL={root.filesystem.label}",
         f"root={_device(root)}",
     }
-    place = tree if found.boot is None else tree / "boot"
+    prefix = "" if found.boot is None else "/boot"
     if (
         not kernels
         or not all(wanted.intersection(words) for words in kernels)
-        or not all((place / name.lstrip("/")).is_file() for name in files)
+        or not all(rootfs.resolve(tree, f"{prefix}/{name}").is_file() for name in files)
     ):
         raise errors.OutputError(
             "update-grub wrote a configuration that does not boot the image's root file system",
@@ -68,7 +69,7 @@ def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
     place = work / "grub"
     place.mkdir(exist_ok=True)
     probe = place / "grub-probe"
-    probe.write_text(stand_in(found), encoding="ascii")
+    probe.write_text(stand_in(found), encoding="utf-8")
     probe.chmod(0o755)
     # grub-mkconfig names the root file system by UUID only if udev knows it.
     disk = place / "disk"
@@ -158,5 +159,12 @@ def _device_names(found: layout.Layout) -> dict[str, list[str]]:
     return {
         "by-uuid": [one.filesystem.uuid for one in volumes],
         "by-partuuid": [one.partition.uuid for one in volumes],
-        "by-label": [one.filesystem.label for one in volumes if one.filesystem.label],
+        "by-label": [_link(one.filesystem.label) for one in volumes if one.filesystem.label],
     }
+
+
+def _link(label: str) -> str:
+    """Name a label as udev does below /dev/disk: no slash in it leads to another directory."""
+    return re.sub(
+        r"[^A-Za-z0-9#+.:=@_\u0080-\U0010ffff-]", lambda match: f"\\x{ord(match[0]):02x}", label
+    )

@@ -115,10 +115,14 @@ def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
     """Read the release from os-release and dpkg's list of packages.
 
     Raises:
-        errors.ImageError: The system has no dpkg.
+        errors.ImageError: The system has no dpkg, or its os-release is damaged.
     """
     values: dict[str, str] = {}
-    for word in shlex.split(os_release.decode(errors="replace"), comments=True):
+    try:
+        words = shlex.split(os_release.decode(errors="replace"), comments=True)
+    except ValueError as error:
+        raise errors.ImageError(f"the image's os-release cannot be read: {error}") from error
+    for word in words:
         name, _, value = word.partition("=")
         values[name] = value
     for package in deb822.Packages.iter_paragraphs(dpkg_status or b"", use_apt_pkg=False):

@@ -13,6 +13,7 @@ import pathlib
 from collections.abc import Iterator
 from concurrent import futures
 
+from .. import rootfs
 from . import acl, esp, ext4, grub, guestfs_path, layout, mounts, sparse
 
 
@@ -102,13 +103,22 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
     prepared = [_prepare(raw, volume, place) for volume in volumes]
     with contextlib.ExitStack() as stack:
         parts = [
-            stack.enter_context(_opened(raw, one, place, merged / one.volume.mount_point[1:]))
+            # The image says what /boot is: a link there must not have a mount land on the host's
+            # files, whose programs run in the workshop.
+            stack.enter_context(
+                _opened(raw, one, place, rootfs.resolve(merged, one.volume.mount_point))
+            )
             for one in prepared
         ]
         system = None
         if found.esp is not None:
             system = stack.enter_context(
-                esp.opened(raw, found.esp.partition, place / "esp", merged / "boot/efi")
+                esp.opened(
+                    raw,
+                    found.esp.partition,
+                    place / "esp",
+                    rootfs.resolve(merged, found.esp.mount_point),
+                )
             )
         yield OpenTree(
             path=merged,

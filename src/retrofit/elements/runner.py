@@ -101,6 +101,8 @@ class Runner:
                 ["/bin/bash", "-c", _SOURCE, "environment", *paths],
                 timeout_s=_SCRIPT_TIMEOUT_S,
                 on_line=watch,
+                # A proxy's password is among the variables.
+                confidential=True,
             )
         except errors.CommandError as error:
             if last not in files:

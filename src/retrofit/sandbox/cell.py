@@ -7,13 +7,14 @@ its own. It is root there, without the capabilities that reach beyond files and 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from .. import model, process
+from .. import errors, model, process, rootfs
 from . import network
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -32,6 +33,8 @@ _CAPABILITIES = (
     "CAP_SETUID",
     "CAP_SYS_CHROOT",
 )
+# Of the workshop: what the image's own programs say of PATH or LD_PRELOAD counts in the cell only.
+_OUTSIDE = {"PATH": _PATH, "LANG": "C.UTF-8"}
 _MAX_PROCESSES = 4096
 _MAX_DATA = 4 * model.GIB
 _MAX_FILE = 8 * model.GIB
@@ -72,22 +75,27 @@ class Cell:
         extra_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
+        confidential: bool = False,
         text_input: str | None = None,
     ) -> process.Completed:
         """Run a program of the cell's own system; see :func:`retrofit.process.run`.
 
         Raises:
             errors.CommandError: It failed or took too long.
+            errors.ImageError: The resolver configuration of the image is no file.
         """
-        environment = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8"}
-        return process.run(
-            [*_limits(), *self._bubblewrap(), "--", *argv],
-            timeout_s=timeout_s,
-            only_environment=environment | dict(self.environment) | dict(extra_environment or {}),
-            on_line=on_line,
-            check=check,
-            text_input=text_input,
-        )
+        variables = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
+        with _inherited(variables | dict(extra_environment or {})) as words:
+            return process.run(
+                [*_limits(), *self._bubblewrap(), "--args", str(words), "--", *argv],
+                timeout_s=timeout_s,
+                only_environment=_OUTSIDE,
+                on_line=on_line,
+                check=check,
+                confidential=confidential,
+                text_input=text_input,
+                pass_fds=(words,),
+            )
 
     def _bubblewrap(self) -> list[str]:
         """The command that makes the cell."""
@@ -104,7 +112,7 @@ class Cell:
         words += ["--ro-bind", os.fspath(network.resolver(self.work)), resolver]
         for bind in self.binds:
             kind = "--bind" if bind.writable else "--ro-bind"
-            words += [kind, os.fspath(bind.source), bind.target]
+            words += [kind, os.fspath(bind.source), _inside(self.root, bind.target)]
         words += ["--cap-drop", "ALL"]
         for capability in _CAPABILITIES:
             words += ["--cap-add", capability]
@@ -122,13 +130,39 @@ def _limits() -> list[str]:
     ]
 
 
+@contextlib.contextmanager
+def _inherited(variables: Mapping[str, str]) -> Iterator[int]:
+    """Give a file descriptor from which bubblewrap reads the variables of a cell's programs.
+
+    Among them are a proxy's password, which everybody could read on a command line, and whatever
+    programs of the image said, which bubblewrap itself must not be run with.
+    """
+    words = ["--clearenv"]
+    for name, value in variables.items():
+        words += ["--setenv", name, value]
+    with os.fdopen(os.memfd_create("variables"), "w+b") as file:
+        file.write(b"".join(os.fsencode(word) + b"\0" for word in words))
+        file.seek(0)
+        yield file.fileno()
+
+
 def _resolver_in(root: pathlib.Path) -> str:
-    """Path at which the cell's programs read their resolver configuration.
+    """Path at which the cell's programs read their resolver configuration, free of links.
 
     A systemd image has a link there that leads into ``/run``, which is the cell's own.
+
+    Raises:
+        errors.ImageError: A directory is there, or links that go in circles.
     """
-    configuration = root / "etc/resolv.conf"
-    if not configuration.is_symlink():
-        return "/etc/resolv.conf"
-    target = os.path.join("/etc", os.readlink(configuration))
-    return os.path.normpath(target)
+    path = _inside(root, "/etc/resolv.conf")
+    if (root / path[1:]).is_dir():
+        raise errors.ImageError("/etc/resolv.conf of the image is a directory or leads to one")
+    return path
+
+
+def _inside(root: pathlib.Path, path: str) -> str:
+    """Path without links that a path of the system leads to.
+
+    bubblewrap makes what is missing, and would follow the image's links out of the image for that.
+    """
+    return f"/{rootfs.resolve(root, path).relative_to(root)}"

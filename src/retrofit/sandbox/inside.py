@@ -97,7 +97,9 @@ def enter(
         os.waitpid(first, 0)
     except BaseException as error:
         _report(channel, error)
-    os._exit(0)
+    finally:
+        # Whatever happens, the parent's own code above this must not go on here.
+        os._exit(0)
 
 
 def _work(
@@ -112,7 +114,8 @@ def _work(
         channel.send((Kind.RESULT, function(_RemoteReporter(channel))))
     except BaseException as error:
         _report(channel, error)
-    os._exit(0)
+    finally:
+        os._exit(0)
 
 
 def _report(channel: Channel, error: BaseException) -> None:
