@@ -10,8 +10,8 @@ import distro_info
 import pydantic
 import pydantic_core
 
-# As launchpad's cloud archive names them: a release, and "proposed" or "updates" behind it.
-_POCKET = re.compile(r"[a-z]+(/(proposed|updates))?")
+# What the engine takes: a release, and a series with kind before it or a kind behind it.
+_POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
 # What Glance takes as a tag.
 _TAG_LENGTH = 255
 
@@ -70,10 +70,10 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("uca_mirror")
     @classmethod
     def _check_uca_mirror(cls, value: str) -> str:
-        url = value.split("|")[0].strip()
-        if url and not url.startswith(("http://", "https://")):
-            raise ValueError("a URL")
-        return url
+        source = value.split("|")[0].strip()
+        if source and not source.startswith(("deb ", "http://", "https://")):
+            raise ValueError("a URL or a line that begins with deb")
+        return source
 
     @pydantic.field_validator("retrofit_series")
     @classmethod
@@ -93,8 +93,8 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("amp_image_tag")
     @classmethod
     def _check_tag(cls, value: str) -> str:
-        if len(value) > _TAG_LENGTH or "," in value or not value.isprintable():
-            raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma")
+        if len(value) > _TAG_LENGTH or re.search(r"[\s,]", value) or not value.isprintable():
+            raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma or space")
         return value
 
     @pydantic.field_validator("region")

@@ -220,6 +220,8 @@ def test_a_mirror_of_another_shape_is_refused(tmp_path: pathlib.Path, given_mirr
     [
         ("caracal", "jammy-updates/caracal"),
         ("caracal-proposed", "jammy-proposed/caracal"),
+        ("caracal/proposed", "jammy-proposed/caracal"),
+        ("caracal/updates", "jammy-updates/caracal"),
         ("jammy-updates/caracal", "jammy-updates/caracal"),
         ("jammy-proposed/caracal", "jammy-proposed/caracal"),
     ],

@@ -17,7 +17,8 @@ _UCA_KEYRING = "ubuntu-cloud-keyring"
 _APT_TIMEOUT_S = 900.0
 
 _POCKET = re.compile(
-    r"(?:(?P<series>[a-z]+)-(?P<kind>updates|proposed)/)?(?P<name>[a-z]+)(?P<proposed>-proposed)?"
+    r"(?:(?P<series>[a-z]+)-(?P<kind>updates|proposed)/)?(?P<name>[a-z]+)"
+    r"(?:[-/](?P<suffix>updates|proposed))?"
 )
 
 
@@ -25,8 +26,8 @@ def pocket_suite(pocket: str, release: model.Release) -> str:
     """Return the suite of an Ubuntu Cloud Archive pocket, such as ``jammy-updates/caracal``.
 
     Args:
-        pocket: An OpenStack release's name; ``-proposed`` may follow, or a series with kind and a
-            slash precede.
+        pocket: An OpenStack release's name; ``/proposed`` or ``-proposed`` may follow, or a series
+            with kind and a slash precede.
         release: The system that is to use it.
 
     Raises:
@@ -36,7 +37,7 @@ def pocket_suite(pocket: str, release: model.Release) -> str:
     if match is None:
         raise errors.ConfigError(
             f"the Ubuntu Cloud Archive pocket {pocket!r} is misspelt",
-            hint="give a release's name, such as caracal, caracal-proposed or"
+            hint="give a release's name, such as caracal, caracal/proposed or"
             " jammy-updates/caracal",
         )
     if release.distribution != "ubuntu" or match["series"] not in (None, release.series):
@@ -45,7 +46,7 @@ def pocket_suite(pocket: str, release: model.Release) -> str:
             f" {release.distribution} {release.series}",
             hint="leave the pocket out, or use a base image that it is for",
         )
-    kind = "proposed" if match["proposed"] else match["kind"] or "updates"
+    kind = match["suffix"] or match["kind"] or "updates"
     return f"{release.series}-{kind}/{match['name']}"
 
 
@@ -179,7 +180,8 @@ def _explain(complaints: list[str], archives: model.Archives) -> errors.Retrofit
     reason = re.sub(r"^(?:E: |W: |Err:\d+ )", "", reason)
     absent = "404  " in text or "File not found" in text
     details = tuple(complaints)
-    if archives.uca_pocket and f"/{archives.uca_pocket.rpartition('/')[2]}" in text:
+    pocket = _POCKET.fullmatch(archives.uca_pocket)
+    if pocket is not None and f"/{pocket['name']}" in text:
         where = archives.uca_mirror or _PUBLIC_UCA
         if absent:
             return errors.ConfigError(
