@@ -66,6 +66,8 @@ class RetrofitCharm(ops.CharmBase):
         if options is None or problem is not None:
             # Nothing may run with what the model no longer says.
             self._workload.remove_timer()
+            if self._keystone.get() is None:
+                self._workload.forget_credentials()
             return
         scheduled = options.auto_retrofit and self.unit.is_leader()
         if self._configure(options) and scheduled:

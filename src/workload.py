@@ -109,6 +109,10 @@ class Workload:
         _write(STATE / "request.json", json.dumps(dict(wanted), indent=2) + "\n", 0o600)
         return former is not None and not request.same_image(former, wanted)
 
+    def forget_credentials(self) -> None:
+        """Remove the credentials of runs, which keystone gives no more."""
+        (STATE / "clouds.yaml").unlink(missing_ok=True)
+
     def install_service(self, *, debug: bool, frequency: str | None) -> None:
         """Put the service in place, and the timer where this unit is to have one.
 

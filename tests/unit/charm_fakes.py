@@ -65,6 +65,9 @@ class Workload:
         self.cloud, self.authority = cloud, authority
         return former is not None and not request.same_image(former, wanted)
 
+    def forget_credentials(self) -> None:
+        self.cloud = None
+
     def install_service(self, *, debug: bool, frequency: str | None) -> None:
         self.service, self.debug, self.timer = True, debug, frequency
 

@@ -68,7 +68,8 @@ def test_waits_until_keystone_has_answered_completely(
         ("frequency", "fortnightly", "'hourly', 'daily' or 'weekly'"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
-        ("amp-image-tag", "one,two", "characters without comma"),
+        ("amp-image-tag", "one,two", "characters without comma or space"),
+        ("amp-image-tag", "one two", "characters without comma or space"),
         ("ubuntu-mirror", "mirror.example", "a URL or lines that begin with deb"),
         ("uca-mirror", "ppa:some/ppa", "a URL"),
         ("region", "", "the name of a region"),
@@ -293,7 +294,30 @@ def test_forgets_the_schedule_when_keystone_goes(
     out = context.run(context.on.relation_broken(state.get_relation(keystone.id)), state)
 
     assert fake.timer is None
+    assert fake.cloud is None
     assert isinstance(out.unit_status, ops.BlockedStatus)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("uca-mirror", "deb http://uca.example/ubuntu noble-updates/caracal main"),
+        ("retrofit-uca-pocket", "caracal-proposed"),
+        ("retrofit-uca-pocket", "caracal/proposed"),
+        ("retrofit-uca-pocket", "noble-updates/caracal"),
+    ],
+)
+def test_takes_what_the_engine_takes(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    name: str,
+    value: str,
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, **{name.replace("-", "_"): value}))
+
+    assert fake.wanted is not None
+    assert fake.wanted[name.removeprefix("retrofit-")] == value
 
 
 # Schedule and rebuilds.
