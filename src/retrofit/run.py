@@ -177,12 +177,16 @@ def _locked(request: RunRequest) -> contextlib.AbstractContextManager[None]:
 def _lock(path: pathlib.Path, doing: str) -> Iterator[None]:
     """Hold a lock file, or say that another run does."""
     try:
-        file = path.open("w", encoding="ascii")
+        # Everybody may make links where work directories are made.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise errors.OutputError(f"cannot write {path}: {error.strerror}") from error
-    with file:
+    with os.fdopen(handle, "r+b"):
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not _is_at(handle, path):
+                # It was opened while the other run was about to remove it.
+                raise BlockingIOError
         except BlockingIOError as busy:
             raise errors.Busy(
                 f"another run {doing} at this moment", hint="wait until it has ended"
@@ -191,3 +195,11 @@ def _lock(path: pathlib.Path, doing: str) -> Iterator[None]:
             yield
         finally:
             path.unlink()
+
+
+def _is_at(handle: int, path: pathlib.Path) -> bool:
+    """Tell whether an open file is the one that has a name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,43 @@
+"""The lock of a run, where anybody may make files beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import pathlib
+
+import pytest
+
+from retrofit import errors, run
+
+
+def test_one_run_holds_it_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
+    lock = tmp_path / "lock"
+    with (
+        run._lock(lock, "publishes"),
+        pytest.raises(errors.Busy, match="another run publishes"),
+        run._lock(lock, "publishes"),
+    ):
+        pass
+    assert not lock.exists()
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "precious").write_text("content")
+    (tmp_path / "lock").symlink_to(tmp_path / "precious")
+
+    with (
+        pytest.raises(errors.OutputError, match="cannot write"),
+        run._lock(tmp_path / "lock", "publishes"),
+    ):
+        pass
+    assert (tmp_path / "precious").read_text() == "content"
+
+
+def test_a_file_that_was_removed_while_it_was_opened_locks_nothing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "lock"
+    monkeypatch.setattr(fcntl, "flock", lambda *_: lock.unlink())
+
+    with pytest.raises(errors.Busy), run._lock(lock, "publishes"):
+        pass
