@@ -257,6 +257,9 @@ def _as_config_error(error: pydantic.ValidationError, place: str = "") -> errors
     if first["type"] == "missing":
         return errors.ConfigError(f"{where} is missing{place}")
     problem = first["msg"][:1].lower() + first["msg"][1:]
+    if where in ("http-proxy", "https-proxy"):
+        # A proxy's password may be in it.
+        return errors.ConfigError(f"wrong value of {where}{place}: {problem}")
     return errors.ConfigError(f"wrong value {first['input']!r} of {where}{place}: {problem}")
 
 

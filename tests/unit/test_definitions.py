@@ -158,6 +158,12 @@ class TestWrongValues:
         assert key in raised.value.message
         assert "\n" not in str(raised.value)
 
+    def test_the_password_of_a_proxy_is_not_shown(self, tmp_path: pathlib.Path):
+        with pytest.raises(errors.ConfigError, match="wrong value of http-proxy") as raised:
+            _read(tmp_path, _FILES | {"http-proxy": "user:secret@proxy:3128"})
+
+        assert "secret" not in str(raised.value)
+
     def test_mistyped_key_is_named_with_the_one_meant(self, tmp_path: pathlib.Path):
         with pytest.raises(errors.ConfigError, match="unknown key image-fromat") as raised:
             _read(tmp_path, {**_FILES, "image-fromat": "raw"})
