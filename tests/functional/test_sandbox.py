@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import os
 import pathlib
@@ -268,3 +269,23 @@ def _wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)
+
+
+def test_variables_reach_a_cells_programs_and_nothing_outside(work: pathlib.Path) -> None:
+    variables = {
+        "PATH": "/tmp/programs:/usr/bin",
+        "LD_PRELOAD": "/nowhere.so",
+        "BASH_FUNC_greet%%": '() { echo "hello $1"; }',
+    }
+
+    def function(_: progress.Reporter) -> str:
+        in_cell = dataclasses.replace(_cell(work), environment=variables)
+        script = 'greet you; echo "$PATH $LD_PRELOAD"'
+        # The linker complains of what it cannot load, once for each program it is said to.
+        completed = in_cell.run(["/bin/bash", "-c", script], timeout_s=_TIMEOUT_S)
+        complaints = [line for line in completed.tail if "LD_PRELOAD" in line]
+        return f"{completed.stdout}{len(complaints)}"
+
+    printed = workshop.run(work, function, _Quiet()).splitlines()
+
+    assert printed == ["hello you", "/tmp/programs:/usr/bin /nowhere.so", "1"]
