@@ -49,8 +49,11 @@ def _members(groups: set[int]) -> list[str]:
     found = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if os.getpgid(int(process.name)) in groups:
-                found.append((process / "cmdline").read_text())
+            if os.getpgid(int(process.name)) not in groups:
+                continue
+            # One that ended has no command line, however late init asks how.
+            if command := (process / "cmdline").read_text():
+                found.append(command)
         except (ProcessLookupError, FileNotFoundError):
             continue
     return found
