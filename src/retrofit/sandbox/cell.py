@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import shutil
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -101,8 +102,9 @@ class Cell:
         """The command that makes the cell."""
         # As first process of its namespace the program is bubblewrap's own child, so that what it
         # costs is known, and nothing that it leaves behind outlives it.
-        words = ["bwrap", "--unshare-pid", "--as-pid-1", "--unshare-ipc", "--unshare-uts"]
-        words += ["--die-with-parent", "--new-session", "--hostname", "localhost"]
+        words = [os.fspath(_bubblewrap(self.work)), "--unshare-pid", "--as-pid-1"]
+        words += ["--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
+        words += ["--hostname", "localhost"]
         words += ["--bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
         resolver = _resolver_in(self.root)
@@ -117,6 +119,20 @@ class Cell:
         for capability in _CAPABILITIES:
             words += ["--cap-add", capability]
         return [*words, "--chdir", "/"]
+
+
+def _bubblewrap(work: pathlib.Path) -> pathlib.Path:
+    """Copy bubblewrap into the work directory, once, and return where the copy is.
+
+    AppArmor's profile ``bwrap-userns-restrict``, which Ubuntu has since 25.04, takes every
+    capability from what ``/usr/bin/bwrap`` starts, also where root starts it, and dpkg needs some.
+    It goes by the path.
+    """
+    copy = work / "bwrap"
+    if not copy.exists():
+        shutil.copyfile(process.find("bwrap"), copy)
+        copy.chmod(0o755)
+    return copy
 
 
 def _limits() -> list[str]:
