@@ -76,6 +76,8 @@ class Workload:
         Raises:
             InstallError: apt could not, after several attempts.
         """
+        # A hook that was killed may have left it, with the password of a proxy in it.
+        _APT_PROXY.unlink(missing_ok=True)
         missing = self.missing_packages()
         if not missing:
             return
@@ -178,7 +180,8 @@ class Workload:
         self.remove_timer()
         (_UNITS / _SERVICE).unlink(missing_ok=True)
         systemd.daemon_reload()
-        for name in ("request.json", "once.json", "result.json", "clouds.yaml", "ca.pem"):
+        requests = ("request.json", "once.json", "once-taken.json")
+        for name in (*requests, "result.json", "clouds.yaml", "ca.pem"):
             (STATE / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             # Whatever else somebody put there is theirs.

@@ -160,6 +160,11 @@ def test_the_service_runs_the_engine_of_the_charm(
         f"--once {state}/once-taken.json --result {state}/result.json\n"
     ) in service
     assert "hooks/update-status" in service
+    before = [line for line in service.splitlines() if line.startswith("ExecStartPre=")]
+    assert before == [
+        f"ExecStartPre=/bin/rm -f {state}/once-taken.json",
+        f"ExecStartPre=-/bin/mv -f {state}/once.json {state}/once-taken.json",
+    ]
     assert not machine.unit("timer")
 
     unit.install_service(debug=True, frequency=None)
@@ -281,6 +286,25 @@ def test_apt_goes_through_the_models_proxies_for_a_moment(
 
     assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["no-such-package"]]
     assert not machine.apt_proxy.exists()
+
+
+def test_a_proxys_password_that_a_killed_hook_left_goes(
+    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6"])
+    machine.apt_proxy.write_text('Acquire::http::Proxy "http://user:secret@proxy";\n')
+
+    unit.install_packages(model.Proxies())
+
+    assert not machine.apt_proxy.exists()
+
+
+def test_credentials_go_alone(machine: Machine, unit: workload.Workload) -> None:
+    unit.configure(_request(), CLOUD, "")
+
+    unit.forget_credentials()
+
+    assert {path.name for path in machine.state.iterdir()} == {"request.json", "ca.pem"}
 
 
 def test_a_failing_apt_is_named(
