@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from retrofit import process
 from retrofit.sandbox import cell
@@ -19,7 +19,6 @@ class HostCell(cell.Cell):
         argv: Sequence[str],
         *,
         timeout_s: float,
-        extra_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         confidential: bool = False,
@@ -33,9 +32,8 @@ class HostCell(cell.Cell):
         def here(text: str) -> str:
             return pattern.sub(lambda match: sources[match[0]], text)
 
-        variables = {**self.environment, **(extra_environment or {})}
-        translated = {name: here(value) for name, value in variables.items()}
-        if "TMP_MOUNT_PATH" in variables:
+        translated = {name: here(value) for name, value in self.environment.items()}
+        if "TMP_MOUNT_PATH" in translated:
             translated["TMP_MOUNT_PATH"] = str(self.root)
         return process.run(
             [here(word) for word in argv],

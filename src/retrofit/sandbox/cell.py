@@ -73,7 +73,6 @@ class Cell:
         argv: Sequence[str],
         *,
         timeout_s: float,
-        extra_environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         confidential: bool = False,
@@ -86,7 +85,7 @@ class Cell:
             errors.ImageError: The resolver configuration of the image is no file.
         """
         variables = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
-        with _inherited(variables | dict(extra_environment or {})) as words:
+        with _inherited(variables) as words:
             return process.run(
                 [*_limits(), *self._bubblewrap(), "--args", str(words), "--", *argv],
                 timeout_s=timeout_s,
