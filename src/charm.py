@@ -70,7 +70,8 @@ class RetrofitCharm(ops.CharmBase):
                 self._workload.forget_credentials()
             return
         scheduled = options.auto_retrofit and self.unit.is_leader()
-        if self._configure(options) and scheduled:
+        # What an action asked for and has not begun sees the new options, too.
+        if self._configure(options) and scheduled and not self._workload.asked():
             _LOG.info("an option that affects the image changed: asking for a build")
             self._workload.ask(request.once(run_id=str(uuid.uuid4())))
         self._workload.install_service(
