@@ -117,8 +117,7 @@ class RetrofitCharm(ops.CharmBase):
             options = config.load(self.config)
         except config.WrongOption as error:
             return None, ops.BlockedStatus(str(error))
-        sources = (self._keystone, self._certificates, self._glance)
-        problems = (source.problem() for source in sources)
+        problems = (each.problem() for each in (self._keystone, self._certificates, self._glance))
         return options, next((problem for problem in problems if problem is not None), None)
 
     def _problem(self) -> ops.StatusBase | None:
