@@ -26,6 +26,11 @@ def test_the_amphora_is_for_ubuntu_and_debian() -> None:
         recipe.check(model.Release("fedora", "40", "", "amd64"))
 
 
+def test_an_image_that_starts_by_lists_of_blocks_is_refused() -> None:
+    with pytest.raises(errors.ImageError, match="s390x"):
+        recipes.get("amphora").check(model.Release("ubuntu", "24.04", "noble", "s390x"))
+
+
 def files(tree: pathlib.Path) -> dict[str, str]:
     """Return the files of a tree with their content."""
     found = (path for path in tree.rglob("*") if path.is_file())

@@ -34,6 +34,12 @@ class Recipe:
         Raises:
             errors.ImageError: It cannot.
         """
+        # zipl starts a machine from lists of blocks, and a build moves every block.
+        if release.architecture == "s390x":
+            raise errors.ImageError(
+                "images for s390x would not start after a build: their boot loader goes by blocks",
+                hint="use an image for another architecture",
+            )
         if not self.supports(release):
             raise errors.ImageError(
                 f"the recipe {self.name} does not support {release.distribution}"

@@ -50,7 +50,10 @@ def serving(path: pathlib.Path, answer: Callable[[Request], Answer]) -> Iterator
             request = Request(
                 words["tool"], tuple(words["argv"]), words["files"], words["context"]
             )
-            self.wfile.write(json.dumps(dataclasses.asdict(answer(request))).encode() + b"\n")
+            answered = json.dumps(dataclasses.asdict(answer(request)))
+            # Whoever waited for its turn may have gone with its machine.
+            with contextlib.suppress(BrokenPipeError):
+                self.wfile.write(answered.encode() + b"\n")
 
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads = True
