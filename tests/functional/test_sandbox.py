@@ -245,9 +245,13 @@ def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
     with engine, engine.stdout:
         assert engine.stdout.readline() == b"inside\n"
         _wait_until(lambda: _running(marker))
+        children = pathlib.Path(f"/proc/{engine.pid}/task/{engine.pid}/children")
+        helpers = [pathlib.Path("/proc", pid, "cmdline") for pid in children.read_text().split()]
+        assert any("slirp4netns" in helper.read_text() for helper in helpers)
         engine.send_signal(signal.SIGKILL)
 
     _wait_until(lambda: not _running(marker))
+    _wait_until(lambda: not any(helper.exists() and helper.read_text() for helper in helpers))
     [left] = tmp_path.glob("retrofit-work-*")
     with workshop.work_directory(tmp_path) as work:
         assert [entry for entry in tmp_path.iterdir() if entry.is_dir()] == [work]

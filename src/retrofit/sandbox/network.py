@@ -28,14 +28,19 @@ def user_mode(pid: int) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         ready, announce = os.pipe()
         held.callback(os.close, ready)
+        # Its other end closes with this process, even if that is killed: then the stack ends, too.
+        watched, alive = os.pipe()
+        held.callback(os.close, alive)
         words = ["--configure", "--disable-host-loopback", "--mtu=65520"]
         with interruption.deferred():
             stack = process.start(
-                ["slirp4netns", *words, f"--ready-fd={announce}", str(pid), "tap0"],
-                pass_fds=(announce,),
+                ["slirp4netns", *words, f"--ready-fd={announce}", f"--exit-fd={watched}"]
+                + [str(pid), "tap0"],
+                pass_fds=(announce, watched),
             )
             held.callback(process.stop, stack)
-        os.close(announce)
+        for passed in (announce, watched):
+            os.close(passed)
         readable, _, _ = select.select([ready], [], [], _READY_TIMEOUT_S)
         if not readable or os.read(ready, 1) != b"1":
             said = process.stop(stack)
