@@ -22,7 +22,6 @@ class HostCell(cell.Cell):
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         confidential: bool = False,
-        text_input: str | None = None,
     ) -> process.Completed:
         # Not /tmp itself: what was translated once, which lies below it, must stay as it is.
         sources = {bind.target: str(bind.source) for bind in self.binds if bind.target != "/tmp"}
@@ -42,5 +41,4 @@ class HostCell(cell.Cell):
             on_line=on_line,
             check=check,
             confidential=confidential,
-            text_input=text_input,
         )

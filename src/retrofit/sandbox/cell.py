@@ -76,7 +76,6 @@ class Cell:
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
         confidential: bool = False,
-        text_input: str | None = None,
     ) -> process.Completed:
         """Run a program of the cell's own system; see :func:`retrofit.process.run`.
 
@@ -93,7 +92,6 @@ class Cell:
                 on_line=on_line,
                 check=check,
                 confidential=confidential,
-                text_input=text_input,
                 pass_fds=(words,),
             )
 
