@@ -58,6 +58,12 @@ class UpToDate(RetrofitError):
         self.created_at = created_at
 
 
+class ProofFailed(RetrofitError):
+    """The image does not do what it is for; the details name the checks that failed."""
+
+    exit_code = 4
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

@@ -93,7 +93,7 @@ def _release(image: pathlib.Path) -> model.Release:
             conversion.to_raw(source, raw)
             return layout.read(raw, work).release
 
-        return workshop.run(work, read, base_images.Silent(), connected=False)
+        return workshop.run(work, read, base_images.Silent(), network=workshop.Network.HOST)
 
 
 def _upload(running: cloud.Cloud, image: pathlib.Path, release: model.Release) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from .. import errors, model
+from ..proof import bench, subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,8 @@ class Recipe:
         environment: Variables for the elements; the user's come on top.
         root_size: Size in bytes that the root file system gets at least, before packages come in.
         supports: Tells whether it can be applied to a release.
+        rest_checks: Checks of its images at rest, in order.
+        trial: How its images are booted and what is asked of them; ``None`` if nobody knows.
         needs_octavia: Whether elements of Octavia's release are among them.
     """
 
@@ -26,6 +29,8 @@ class Recipe:
     environment: Mapping[str, str]
     root_size: int
     supports: Callable[[model.Release], bool]
+    rest_checks: tuple[subject.Check, ...] = ()
+    trial: bench.Trial | None = None
     needs_octavia: bool = False
 
     def check(self, release: model.Release) -> None:

@@ -13,7 +13,9 @@ from multiprocessing import connection
 from typing import Any, NoReturn
 
 from .. import errors, model, progress
-from . import namespaces, network
+from . import namespaces
+from . import network as networks
+from .network import Network
 
 Channel = connection.Connection
 
@@ -64,7 +66,7 @@ class _RemoteReporter:
 
 
 def enter(
-    channel: Channel, function: Callable[[progress.Reporter], Any], *, connected: bool
+    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: Network
 ) -> NoReturn:
     """Become the workshop: what the forked child does from its first to its last instruction."""
     try:
@@ -83,7 +85,7 @@ def enter(
             | namespaces.NEW_PID
             | namespaces.NEW_IPC
             | namespaces.NEW_UTS
-            | (namespaces.NEW_NETWORK if connected else 0)
+            | (0 if network is Network.HOST else namespaces.NEW_NETWORK)
         )
         # Changing ids made the kernel forget the wish to die.
         namespaces.die_with_parent()
@@ -91,7 +93,7 @@ def enter(
         if first == 0:
             namespaces.die_with_parent()
             expect(channel, Kind.CONNECTED)
-            _work(channel, function, connected=connected)
+            _work(channel, function, network=network)
         channel.send((Kind.INSIDE, first))
         channel.close()
         os.waitpid(first, 0)
@@ -103,13 +105,16 @@ def enter(
 
 
 def _work(
-    channel: Channel, function: Callable[[progress.Reporter], Any], *, connected: bool
+    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: Network
 ) -> NoReturn:
     """Call the function as first process of the new PID namespace."""
     try:
         namespaces.privatise_mounts()
-        if connected:
-            network.shut_out_metadata()
+        match network:
+            case Network.CONNECTED:
+                networks.shut_out_metadata()
+            case Network.ALONE:
+                networks.bring_up_loopback()
         logging.getLogger().handlers = [_Forwarder(channel)]
         channel.send((Kind.RESULT, function(_RemoteReporter(channel))))
     except BaseException as error:

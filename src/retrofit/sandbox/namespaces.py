@@ -18,6 +18,7 @@ NEW_IPC = 0x08000000
 NEW_USER = 0x10000000
 NEW_PID = 0x20000000
 NEW_NETWORK = 0x40000000
+_MS_BIND = 0x1000
 _MS_REC_PRIVATE = 0x4000 | 0x40000
 _MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 _PR_SET_PDEATHSIG = 1
@@ -50,6 +51,15 @@ def privatise_mounts() -> None:
     """
     _mount(None, pathlib.Path("/"), None, _MS_REC_PRIVATE)
     _mount(b"proc", pathlib.Path("/proc"), b"proc", _MS_NOSUID_NODEV_NOEXEC)
+
+
+def bind(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Have what is at ``target`` be what is at ``source``, in this mount namespace.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    _mount(os.fsencode(source), target, None, _MS_BIND)
 
 
 def _mount(source: bytes | None, target: pathlib.Path, kind: bytes | None, flags: int) -> None:

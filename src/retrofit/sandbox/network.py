@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import pathlib
 import select
@@ -16,6 +17,20 @@ DNS_SERVER = "10.0.2.3"
 _METADATA = "169.254.0.0/16"
 _READY_TIMEOUT_S = 15.0
 _COMMAND_TIMEOUT_S = 10.0
+
+
+class Network(enum.Enum):
+    """What a workshop gets for a network.
+
+    Attributes:
+        CONNECTED: Mirrors and other hosts, but not the host's loopback; see :func:`user_mode`.
+        ALONE: A loopback of its own.
+        HOST: The caller's own.
+    """
+
+    CONNECTED = enum.auto()
+    ALONE = enum.auto()
+    HOST = enum.auto()
 
 
 @contextlib.contextmanager
@@ -54,6 +69,11 @@ def user_mode(pid: int) -> Iterator[None]:
 def shut_out_metadata() -> None:
     """Have nothing in the calling network namespace reach link-local addresses."""
     process.run(["ip", "route", "add", "blackhole", _METADATA], timeout_s=_COMMAND_TIMEOUT_S)
+
+
+def bring_up_loopback() -> None:
+    """Have the processes of the calling network namespace reach each other."""
+    process.run(["ip", "link", "set", "lo", "up"], timeout_s=_COMMAND_TIMEOUT_S)
 
 
 def resolver(work: pathlib.Path) -> pathlib.Path:

@@ -24,7 +24,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from .. import errors, interruption, model, progress
-from . import identity, inside, network
+from . import identity, inside
+from . import network as networks
+from .network import Network as Network
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -132,7 +134,7 @@ def run(
     function: Callable[[progress.Reporter], _T],
     reporter: progress.Reporter,
     *,
-    connected: bool = True,
+    network: Network = Network.CONNECTED,
 ) -> _T:
     """Call ``function`` in a new workshop and return what it returns.
 
@@ -141,7 +143,7 @@ def run(
         function: Called in a forked child, so it sees all that the caller has in memory; what it
             returns is pickled.
         reporter: Told of the steps and bytes that ``function`` reports.
-        connected: Whether the workshop gets a network.
+        network: What the workshop gets for a network.
 
     Raises:
         errors.RetrofitError: What ``function`` raised.
@@ -155,7 +157,7 @@ def run(
             child = os.fork()
             if child == 0:
                 ours.close()
-                inside.enter(theirs, function, connected=connected)
+                inside.enter(theirs, function, network=network)
             helpers.callback(_end, child)
         theirs.close()
         inside.expect(ours, inside.Kind.UNSHARED)
@@ -163,8 +165,8 @@ def run(
         ours.send((inside.Kind.MAPPED, None))
         first: int = inside.expect(ours, inside.Kind.INSIDE)
         helpers.callback(_empty, os.pidfd_open(first))
-        if connected:
-            helpers.enter_context(network.user_mode(first))
+        if network is Network.CONNECTED:
+            helpers.enter_context(networks.user_mode(first))
         ours.send((inside.Kind.CONNECTED, None))
         result: _T = _serve(ours, work, reporter)
         return result
@@ -228,7 +230,7 @@ def _remove(work: pathlib.Path) -> None:
             else:
                 entry.unlink()
 
-    run(work, clear, _Silent(), connected=False)
+    run(work, clear, _Silent(), network=Network.HOST)
     work.rmdir()
 
 

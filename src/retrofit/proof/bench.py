@@ -1,0 +1,41 @@
+"""Where machines are started from an image that is to be proven."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+
+from .. import findings, progress
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """What a trial needs to start machines.
+
+    It stands in a workshop whose network is its own loopback and nothing else.
+
+    Attributes:
+        image: The image, raw; machines never write to it.
+        architecture: Debian architecture of the image.
+        work: Directory for files of the machines.
+        evidence: Directory for what is kept after a failure, consoles above all.
+        flavor_disk: Bytes of disk that a machine gets.
+        accelerated: Whether KVM works here.
+        boot_timeout_s: Seconds that a machine has from its start to its service's first answer.
+        reporter: Told of steps.
+    """
+
+    image: pathlib.Path
+    architecture: str
+    work: pathlib.Path
+    evidence: pathlib.Path
+    flavor_disk: int
+    accelerated: bool
+    boot_timeout_s: float
+    reporter: progress.Reporter
+
+
+# Boots machines from the image on a bench and yields what is found, up to the depth that is asked
+# for: all checks of one depth come before those of the next, which are not begun after a failure.
+Trial = Callable[[Bench, findings.Depth], Iterator[findings.Finding]]

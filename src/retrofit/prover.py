@@ -1,0 +1,179 @@
+"""Proves an image to a depth, by the checks of its recipe.
+
+Everything happens in a workshop: the image is not trusted, and neither is what boots from it. Its
+network is a loopback of its own, so a machine reaches nobody, and all ends with the workshop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import pathlib
+import time
+from collections.abc import Iterator
+
+from . import accelerator, errors, findings, manifest, progress, recipes
+from .disk import conversion, layout, tree
+from .proof import bench, subject
+from .sandbox import kvm, network, workshop
+
+# Emulated on two busy processors a machine's first answer took up to 390 s.
+_BOOT_TIMEOUT_S = {True: 300.0, False: 1500.0}
+_EVIDENCE = "evidence"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One proof, as it is handed to the workshop.
+
+    Attributes:
+        image: The image, readable by the workshop.
+        work: The work directory.
+        recipe: Name of the recipe the image was made by.
+        depth: How far to go; not ``OFF``.
+        expected: What the image has to be.
+        boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
+    """
+
+    image: pathlib.Path
+    work: pathlib.Path
+    recipe: str
+    depth: findings.Depth
+    expected: subject.Expected
+    boot_timeout_s: float | None = None
+
+    @property
+    def evidence(self) -> pathlib.Path:
+        """Directory below ``work`` with the consoles of the machines, after the proof."""
+        return self.work / _EVIDENCE
+
+
+def prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
+    """Prove an image; that it fails is a result, not an error.
+
+    Raises:
+        errors.ConfigError: The recipe has no machine to boot, and a depth beyond rest is wanted.
+        errors.ToolMissing: QEMU or another program is not installed.
+        errors.RetrofitError: Something else than the image stood in the way.
+    """
+    recipe = recipes.get(job.recipe)
+    if recipe.trial is None and job.depth.includes(findings.Depth.BOOT):
+        raise errors.ConfigError(
+            f"the recipe {recipe.name} says nothing of how its images boot",
+            hint="prove them with --depth rest",
+        )
+    place = functools.partial(_prove, job, recipe)
+    kvm.lend(job.work)
+    return workshop.run(job.work, place, reporter, network=network.Network.ALONE)
+
+
+def _prove(job: Job, recipe: recipes.Recipe, reporter: progress.Reporter) -> findings.Proof:
+    """Go through all depths inside the workshop, until one has a failure."""
+    found: list[findings.Finding] = []
+    clock = _Clock()
+    job.evidence.mkdir()
+    accelerated: bool | None = None
+    raw = job.work / "disk.raw"
+    with progress.step(reporter, "prove at rest"):
+        # Machines start from it, too: QEMU never meets a file that names other files.
+        conversion.to_raw(job.image, raw)
+        architecture = _at_rest(job, recipe, raw, found)
+    clock.ended(findings.Depth.REST)
+    if not _failed(found) and job.depth.includes(findings.Depth.BOOT):
+        assert recipe.trial is not None
+        kvm.take(job.work)
+        accelerated = accelerator.kvm_works()
+        place = bench.Bench(
+            image=raw,
+            architecture=architecture,
+            work=job.work,
+            evidence=job.evidence,
+            flavor_disk=job.expected.flavor_disk,
+            accelerated=accelerated,
+            boot_timeout_s=job.boot_timeout_s or _BOOT_TIMEOUT_S[accelerated],
+            reporter=reporter,
+        )
+        for finding in recipe.trial(place, job.depth):
+            found.append(finding)
+            clock.ended(finding.depth)
+    return findings.Proof(
+        depth=job.depth,
+        findings=tuple(found),
+        accelerated=accelerated,
+        ended=datetime.datetime.now(datetime.UTC),
+        seconds=clock.seconds(),
+    )
+
+
+def _failed(found: list[findings.Finding]) -> bool:
+    return any(one.verdict.outcome is findings.Outcome.FAIL for one in found)
+
+
+def _at_rest(
+    job: Job, recipe: recipes.Recipe, raw: pathlib.Path, found: list[findings.Finding]
+) -> str:
+    """Make all checks at rest; return the architecture of the image, empty if unknown."""
+
+    def add(name: str, verdict: findings.Verdict) -> None:
+        found.append(findings.Finding(name, findings.Depth.REST, verdict))
+
+    try:
+        with _opened(job, raw) as image:
+            add("image", findings.passed(_described(image.layout)))
+            for check in recipe.rest_checks:
+                try:
+                    verdict = check.look(image)
+                except errors.ToolMissing:
+                    raise
+                except errors.RetrofitError as error:
+                    verdict = findings.failed(error.message)
+                add(check.name, verdict)
+            return image.layout.release.architecture
+    except errors.ImageError as error:
+        add("image", findings.failed(error.message))
+    return ""
+
+
+def _described(found: layout.Layout) -> str:
+    release = found.release
+    return f"{release.distribution} {release.series or release.version} {release.architecture}"
+
+
+@contextlib.contextmanager
+def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
+    """Open the image's files, of a copy: opening repairs what checks are to see."""
+    place = job.work / "rest"
+    place.mkdir()
+    copy = place / "copy.raw"
+    found = layout.read(raw, place)
+    conversion.to_raw(raw, copy)
+    with tree.open_tree(copy, found, place) as opened:
+        yield subject.Subject(
+            image=job.image,
+            raw=raw,
+            layout=found,
+            tree=opened.path,
+            packages=manifest.read(opened.path),
+            expected=job.expected,
+        )
+    copy.unlink()
+
+
+class _Clock:
+    """Sums up the time of each depth, as their findings arrive."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._seconds: dict[findings.Depth, float] = {}
+
+    def ended(self, depth: findings.Depth) -> None:
+        """Count the time since the last call for a depth."""
+        now = time.monotonic()
+        self._seconds[depth] = self._seconds.get(depth, 0.0) + now - self._last
+        self._last = now
+
+    def seconds(self) -> tuple[tuple[findings.Depth, float], ...]:
+        """Return the seconds of each depth."""
+        return tuple((depth, round(spent, 1)) for depth, spent in self._seconds.items())
