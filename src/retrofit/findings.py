@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+from typing import Any
 
 
 class Depth(enum.StrEnum):
@@ -101,3 +102,33 @@ class Proof:
     def passed(self) -> bool:
         """Whether at least one check was made and none failed."""
         return bool(self.findings) and not self.failures
+
+
+def as_json(proof: Proof) -> dict[str, Any]:
+    """Return a proof in JSON's types: what ``--json``, result files and kept evidence hold."""
+    return {
+        "depth": proof.depth.value,
+        "result": "passed" if proof.passed else "failed",
+        "accelerated": proof.accelerated,
+        "ended": proof.ended.isoformat(timespec="seconds"),
+        "seconds": {depth.value: spent for depth, spent in proof.seconds},
+        "checks": [
+            {
+                "check": finding.check,
+                "depth": finding.depth.value,
+                "outcome": finding.verdict.outcome.value,
+                "evidence": finding.verdict.evidence,
+            }
+            for finding in proof.findings
+        ],
+    }
+
+
+def summary(proof: Proof) -> str:
+    """Return in one line how a proof went: how many checks, or which of them failed."""
+    if proof.failures:
+        return "failed: " + ", ".join(finding.check for finding in proof.failures)
+    outcomes = [finding.verdict.outcome for finding in proof.findings]
+    idle = outcomes.count(Outcome.NOT_APPLICABLE)
+    text = f"{outcomes.count(Outcome.PASS)} passed"
+    return f"{text}, {idle} not applicable" if idle else text

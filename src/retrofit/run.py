@@ -107,8 +107,8 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
     recorder = progress.Recorder(reporter)
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
-        connect = _connector(request.cloud, held)
-        origin = _find(request.source, connect)
+        connect = connector(request.cloud, held)
+        origin = find_origin(request.source, connect)
         work = held.enter_context(workshop.work_directory(request.work_base))
         elements = work / "elements"
         collect.collect(recipe, request.build, elements)
@@ -141,7 +141,7 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         return RunResult(built, origin.base, published, tuple(recorder.records))
 
 
-def _connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
+def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
     """Return what connects to the cloud when that is first needed, and closes it in the end."""
 
     @functools.cache
@@ -154,10 +154,15 @@ def _connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[]
     return connect
 
 
-def _find(
+def find_origin(
     source: pathlib.Path | glance.Wanted, connect: Callable[[], cloud.Cloud]
 ) -> origins.Origin:
-    """Find the base image."""
+    """Find an image.
+
+    Args:
+        source: A file, or what to look for in Glance.
+        connect: Connects to the cloud if that is needed.
+    """
     if isinstance(source, pathlib.Path):
         return origins.File(source)
     connection = connect()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from . import bootstrap, execution, image, service
+from . import bootstrap, execution, image, service, verify
 
 
 @click.group(
@@ -22,6 +22,7 @@ def retrofit() -> None:
 retrofit.add_command(image.image)
 retrofit.add_command(service.run)
 retrofit.add_command(bootstrap.bootstrap)
+retrofit.add_command(verify.verify)
 
 
 def main() -> None:

@@ -1,0 +1,134 @@
+"""``retrofit verify``: prove that an image works."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import TYPE_CHECKING
+
+import click
+
+from .. import errors
+from . import execution, reporting
+
+if TYPE_CHECKING:
+    from .. import findings
+    from ..sources import glance
+
+_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
+
+
+@click.command()
+@click.argument("image", metavar="IMAGE")
+@click.option(
+    "--depth",
+    type=click.Choice(["rest", "boot", "traffic"]),
+    default="boot",
+    show_default=True,
+    help="How far to go; each includes those before.",
+)
+@click.option("--recipe", default="amphora", show_default=True, help="What the image was made to.")
+@click.option(
+    "--flavor-disk",
+    metavar="SIZE",
+    default="8G",
+    show_default=True,
+    help="Disk that machines of it get.",
+)
+@click.option("--architecture", help="Architecture the image has to be of, such as x86_64.")
+@click.option(
+    "--boot-timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1),
+    help="How long a machine may take to answer.  [default: 300, emulated 1500]",
+)
+@click.option(
+    "--evidence", metavar="DIR", type=_DIRECTORY, help="Keep consoles and checks in here."
+)
+@click.option("--work-dir", type=_DIRECTORY, help="Work here.  [default: /var/tmp]")
+@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
+@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
+@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
+@click.option("--json", "as_json", is_flag=True, help="Print all checks as JSON.")
+@click.option("--debug", is_flag=True, help="Print all that is done.")
+def verify(
+    *,
+    image: str,
+    depth: str,
+    recipe: str,
+    flavor_disk: str,
+    architecture: str | None,
+    boot_timeout: float | None,
+    evidence: pathlib.Path | None,
+    work_dir: pathlib.Path | None,
+    cloud: str | None,
+    region: str | None,
+    interface: str | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Prove that IMAGE works: a file, or an image in Glance, glance:ID.
+
+    Nothing is written to the image, nor to Glance. docs/reference/proof.md lists the checks.
+    """
+    execution.start_logging(debug=debug)
+    from .. import definitions, findings, naming, run, verification
+    from ..proof import subject
+
+    request = verification.VerifyRequest(
+        source=_source(image),
+        recipe=recipe,
+        depth=findings.Depth(depth),
+        expected=subject.Expected(
+            architecture=naming.debian_architecture(architecture or ""),
+            flavor_disk=definitions.size(flavor_disk),
+        ),
+        cloud=run.CloudOptions(name=cloud, region=region, interface=interface),
+        evidence=evidence,
+        boot_timeout_s=boot_timeout,
+        work_base=work_dir,
+    )
+    with reporting.reporter() as reporter:
+        proof = verification.verify(request, reporter)
+    click.echo(json.dumps(findings.as_json(proof), indent=2) if as_json else _table(proof))
+    if not proof.passed:
+        first = proof.failures[0]
+        raise errors.ProofFailed(
+            f"{image} fails {len(proof.failures)} of {len(proof.findings)} checks; "
+            f"the first is “{first.check}”: {first.verdict.evidence}"
+        )
+
+
+def _source(image: str) -> pathlib.Path | glance.Wanted:
+    """Return the file, or the image in Glance.
+
+    Raises:
+        errors.UsageError: No image is named.
+    """
+    from .. import definitions
+    from ..sources import glance
+
+    prefix = definitions.GLANCE_PREFIX
+    if not image.startswith(prefix):
+        return pathlib.Path(image)
+    if image == prefix:
+        raise errors.UsageError("glance: names no image", hint="write glance:ID")
+    return glance.Wanted(image_id=image.removeprefix(prefix))
+
+
+def _table(proof: findings.Proof) -> str:
+    """Return a line for each check, and one that sums them up."""
+    from .. import findings
+
+    widths = [max(len(word) for word in column) for column in zip(*map(_row, proof.findings))]
+    lines = [
+        "  ".join(word.ljust(width) for word, width in zip(_row(one), widths)).rstrip()
+        for one in proof.findings
+    ]
+    spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)
+    return "\n".join([*lines, f"{findings.summary(proof)} ({spent})"])
+
+
+def _row(finding: findings.Finding) -> tuple[str, str, str, str]:
+    verdict = finding.verdict
+    return finding.depth.value, finding.check, verdict.outcome.value, verdict.evidence
