@@ -120,9 +120,14 @@ def _table(proof: findings.Proof) -> str:
     """Return a line for each check, and one that sums them up."""
     from .. import findings
 
-    widths = [max(len(word) for word in column) for column in zip(*map(_row, proof.findings))]
+    widths = [
+        max(len(word) for word in column)
+        for column in zip(*map(_row, proof.findings), strict=True)
+    ]
     lines = [
-        "  ".join(word.ljust(width) for word, width in zip(_row(one), widths)).rstrip()
+        "  ".join(
+            word.ljust(width) for word, width in zip(_row(one), widths, strict=True)
+        ).rstrip()
         for one in proof.findings
     ]
     spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)
