@@ -8,12 +8,15 @@ they had.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pathlib
 import stat
 
+from .. import errors
 from . import identity, namespaces
 
+_LOG = logging.getLogger(__name__)
 _DEVICE = pathlib.Path("/dev/kvm")
 _LENT = "kvm"
 
@@ -33,5 +36,9 @@ def lend(work: pathlib.Path) -> None:
 def take(work: pathlib.Path) -> None:
     """Put the node that :func:`lend` made in its place; called in the workshop."""
     node = work / _LENT
-    if node.exists():
+    if not node.exists():
+        return
+    try:
         namespaces.bind(node, _DEVICE)
+    except errors.ToolMissing as refusal:
+        _LOG.warning("machines are emulated: %s", refusal.message)
