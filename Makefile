@@ -39,6 +39,10 @@ test: lint ## Run all tests that need no Juju controller
 demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)
 	$(BIN)/python -m tests.support.demo $(if $(IMAGE),--image "$(IMAGE)")
 
+.PHONY: bench
+bench: venv ## Measure a build and its proof, and write benchmarks/results
+	$(BIN)/python -m benchmarks
+
 .PHONY: charm
 charm: venv ## Pack the charm for this machine's distribution
 	$(BIN)/python -m tests.support.pack

@@ -1,0 +1,1 @@
+"""Measurements of the project, taken on one machine in one go."""

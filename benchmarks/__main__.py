@@ -1,0 +1,34 @@
+"""Measures a build and its proof, and prints and writes the table: ``make bench``."""
+
+from __future__ import annotations
+
+import pathlib
+import tempfile
+
+from tests.support import base_images
+
+from . import measure, table
+
+
+def main() -> None:
+    """Build an image, prove it to every depth, and say what each took."""
+    base = base_images.noble()
+    with tempfile.TemporaryDirectory(prefix="retrofit-bench-", dir="/var/tmp") as directory:
+        image = pathlib.Path(directory, "amphora.qcow2")
+        build = measure.retrofit("image", base, image)
+        proof = measure.retrofit("verify", image, "--depth", "traffic")
+    rows = [table.Row("build: `retrofit image`", build.wall_s, 1.0)]
+    rows += [
+        table.Row(f"proof, depth {depth}", seconds, seconds / build.wall_s)
+        for depth, seconds in proof.output["seconds"].items()
+    ]
+    rows.append(
+        table.Row(
+            "all of `retrofit verify --depth traffic`", proof.wall_s, proof.wall_s / build.wall_s
+        )
+    )
+    print(table.write(rows, accelerated=bool(proof.output["accelerated"])))
+
+
+if __name__ == "__main__":
+    main()
