@@ -20,11 +20,15 @@ class Row:
         what: What was done.
         wall_s: Elapsed seconds.
         ratio: Elapsed seconds by those of the build in the same run.
+        cpu_s: Processor seconds, where a whole command was measured.
+        peak_memory: Bytes of its largest process, where a whole command was measured.
     """
 
     what: str
     wall_s: float
     ratio: float
+    cpu_s: float | None = None
+    peak_memory: int | None = None
 
 
 def write(rows: list[Row], *, accelerated: bool) -> str:
@@ -43,9 +47,9 @@ def write(rows: list[Row], *, accelerated: bool) -> str:
             f"{machine['date']}, {machine['system']}, {machine['processors']} processors,"
             f" {machine['memory-gib']} GiB, {kvm}; `make bench`",
             "",
-            "| what | seconds | of the build |",
-            "|---|---:|---:|",
-            *(f"| {row.what} | {row.wall_s:.0f} | {row.ratio:.2f} |" for row in rows),
+            "| what | seconds | of the build | processor seconds | largest process, MiB |",
+            "|---|---:|---:|---:|---:|",
+            *map(_line, rows),
             "",
         ]
     )
@@ -53,3 +57,10 @@ def write(rows: list[Row], *, accelerated: bool) -> str:
     (RESULTS / "latest.json").write_text(json.dumps(document, indent=2) + "\n")
     (RESULTS / "latest.md").write_text(text)
     return text
+
+
+def _line(row: Row) -> str:
+    """Return a row as Markdown."""
+    cpu = "" if row.cpu_s is None else f"{row.cpu_s:.0f}"
+    memory = "" if row.peak_memory is None else f"{row.peak_memory / 2**20:.0f}"
+    return f"| {row.what} | {row.wall_s:.0f} | {row.ratio:.2f} | {cpu} | {memory} |"

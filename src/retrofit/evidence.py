@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
-import shutil
 
-from . import errors, files, findings
+from . import errors, files, findings, model
 
 CHECKS = "checks.json"
+# A machine may print without end; what it said last is what counts.
+_LONGEST = 2 * model.MIB
 
 
 def keep(gathered: pathlib.Path, proof: findings.Proof, directory: pathlib.Path) -> None:
@@ -27,7 +29,7 @@ def keep(gathered: pathlib.Path, proof: findings.Proof, directory: pathlib.Path)
         for file in sorted(gathered.iterdir()) if gathered.is_dir() else ():
             # A workshop filled the directory: what is no plain file there is not for the host.
             if file.is_file() and not file.is_symlink():
-                shutil.copyfile(file, directory / file.name)
+                files.write(directory / file.name, _tail(file), mode=0o600)
         text = json.dumps(findings.as_json(proof), indent=2) + "\n"
         files.write(directory / CHECKS, text, mode=0o600)
     except OSError as error:
@@ -35,3 +37,11 @@ def keep(gathered: pathlib.Path, proof: findings.Proof, directory: pathlib.Path)
             f"cannot keep the evidence in {directory}: {error.strerror}",
             hint="name another directory with --evidence",
         ) from error
+
+
+def _tail(file: pathlib.Path) -> str:
+    """Return the text of a file, or as much of its end as is kept."""
+    with file.open("rb") as stream:
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - _LONGEST))
+        return stream.read().decode(errors="replace")
