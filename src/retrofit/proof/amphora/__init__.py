@@ -1,0 +1,1 @@
+"""The trial of an amphora image: amphorae are booted, and asked for what Octavia asks for."""
