@@ -127,11 +127,19 @@ class BaseImage:
 
 @dataclasses.dataclass(frozen=True)
 class Package:
-    """One installed package: name, version and Debian architecture."""
+    """One installed package.
+
+    Attributes:
+        name: Its name.
+        version: Its version.
+        architecture: Debian's name of its architecture, or ``all``.
+        security: Whether a security pocket offered this version when the image was made.
+    """
 
     name: str
     version: str
     architecture: str
+    security: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,6 +174,7 @@ class BuildResult:
         sha512: Hash of the file, hexadecimal; what Glance keeps as ``os_hash_value``.
         release: What runs in it.
         packages: Packages installed in it, sorted by name.
+        elements: Names of the elements that were applied, sorted.
     """
 
     image: pathlib.Path
@@ -176,3 +185,4 @@ class BuildResult:
     sha512: str
     release: Release
     packages: tuple[Package, ...]
+    elements: tuple[str, ...] = ()

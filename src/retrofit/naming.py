@@ -7,6 +7,7 @@ that this project takes over from. Names of our own properties begin with ``retr
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from . import __version__, errors, model
 
@@ -57,6 +58,7 @@ def describe(
     recipe: str,
     fingerprint: str,
     tag: str,
+    further: Iterable[tuple[str, str]] = (),
 ) -> Description:
     """Describe an amphora image made from a base image.
 
@@ -66,6 +68,7 @@ def describe(
         recipe: What was made.
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
+        further: Properties that it gets in addition.
 
     Raises:
         errors.ConfigError: The tag is not one that Glance takes.
@@ -87,6 +90,7 @@ def describe(
         "retrofit_source_hash": known.content_hash,
         "retrofit_recipe": recipe,
         "retrofit_version": __version__,
+        **dict(further),
     }
     return Description(
         name="-".join(("amphora-haproxy", architecture, os_distro, os_version, version_name)),

@@ -13,6 +13,7 @@ import hashlib
 import pathlib
 
 from . import errors, manifest, model, progress, recipes, seal
+from .archives import security
 from .disk import conversion, growth, layout, tree
 from .recipes import application
 from .sandbox import cell, workshop
@@ -63,22 +64,24 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             found = growth.grow(raw, found, request.root_size or recipe.root_size)
         with step("open"):
             opened = resources.enter_context(tree.open_tree(raw, found, job.work))
+        inside = cell.Cell(root=opened.path, work=job.work)
         with step("customise"):
-            application.apply(
+            elements = application.apply(
                 opened.path,
                 recipe=recipe,
                 request=request,
                 release=found.release,
                 elements_root=job.elements,
                 work=job.work,
-                cell=cell.Cell(root=opened.path, work=job.work),
+                cell=inside,
                 on_line=None,
             )
         with step("boot-loader"):
             opened.update_grub()
         with step("seal"):
+            # Sealing takes the lists away by which the pockets are told.
+            packages = security.mark(inside, manifest.read(opened.path))
             seal.seal(opened.path)
-            packages = manifest.read(opened.path)
         with step("write-back"):
             opened.write_back()
     with step("convert"):
@@ -95,6 +98,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         sha512=sha512,
         release=found.release,
         packages=packages,
+        elements=elements,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import fcntl
 import functools
 import os
@@ -22,6 +23,7 @@ from . import (
     naming,
     pipeline,
     progress,
+    provenance,
     publish,
     recipes,
     targets,
@@ -122,17 +124,32 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
             targets.deliver(built.image, request.target)
             made = dataclasses.replace(built, image=request.target)
             return RunResult(made, origin.base, None, tuple(recorder.records))
+        base = dataclasses.replace(
+            origin.base or model.BaseImage(name=origin.name), content_hash=origin.content_hash()
+        )
+        elements_digest = collect.digest(elements)
         mark = fingerprint.compute(
-            base=origin.content_hash(),
-            elements=collect.digest(elements),
-            request=request.build,
+            base=base.content_hash, elements=elements_digest, request=request.build
         )
         tag = request.target.amp_image_tag
         if not request.force:
             publish.check_current(connect(), mark, tag=tag)
         built = build()
+        made_of = provenance.describe(
+            built,
+            base=base,
+            request=request.build,
+            elements_digest=elements_digest,
+            releases=collect.releases(recipe),
+            now=datetime.datetime.now(datetime.UTC),
+        )
         description = naming.describe(
-            built, origin.base, recipe=recipe.name, fingerprint=mark, tag=tag
+            built,
+            origin.base,
+            recipe=recipe.name,
+            fingerprint=mark,
+            tag=tag,
+            further=provenance.properties(made_of, built.packages),
         )
         with progress.step(recorder, "upload"):
             published = publish.publish(

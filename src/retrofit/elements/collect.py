@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import importlib.resources
 import os
 import pathlib
@@ -65,6 +66,12 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
     shutil.copytree(builder / "lib", into / LIBRARY)
     _copy_support(builder, into / SUPPORT)
     _open_to_all(into)
+
+
+def releases(recipe: Recipe) -> dict[str, str]:
+    """Return the version of each project whose elements a recipe applies, by its name."""
+    builder = {"diskimage-builder": importlib.metadata.version("diskimage-builder")}
+    return {**builder, "octavia": octavia.VERSION} if recipe.needs_octavia else builder
 
 
 def digest(collected: pathlib.Path) -> str:

@@ -45,11 +45,13 @@ class Runner:
     """Elements laid out to run on a tree.
 
     Attributes:
+        names: Their names, sorted.
         hooks: Their merged hooks.
         cell: Where the scripts run; its root is the tree.
         on_line: Called with each line the scripts print.
     """
 
+    names: tuple[str, ...]
     hooks: hooks.Hooks
     cell: cells.Cell
     on_line: Callable[[str], None] | None = None
@@ -153,6 +155,7 @@ def prepare(
     described = _description(elements, paths, elements_root)
     variables = {**cell.environment, **described, **environment}
     return Runner(
+        tuple(element.name for element in elements),
         hooks.merge(elements, work / "hooks"),
         dataclasses.replace(cell, binds=binds, environment=variables),
         on_line,

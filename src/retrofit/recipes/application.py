@@ -32,7 +32,7 @@ def apply(
     work: pathlib.Path,
     cell: cells.Cell,
     on_line: Callable[[str], None] | None,
-) -> None:
+) -> tuple[str, ...]:
     """Turn the base image in ``tree`` into what the recipe makes.
 
     Args:
@@ -44,6 +44,9 @@ def apply(
         work: Directory for files of the build.
         cell: Where untrusted programs run; its root is ``tree``.
         on_line: Called with each line that scripts print.
+
+    Returns:
+        The names of all elements that were applied, sorted.
 
     Raises:
         errors.RecipeError: A script of an element failed.
@@ -67,6 +70,7 @@ def apply(
     for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.hooks.programs())):
         rootfs.remove(tree, path)
     _install_resolver(tree)
+    return elements.names
 
 
 def _environment(

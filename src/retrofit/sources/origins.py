@@ -19,6 +19,10 @@ class Origin(Protocol):
     def base(self) -> model.BaseImage | None:
         """What Glance says of it, if it is there."""
 
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
     def content_hash(self) -> str:
         """Return what identifies its content, with the algorithm in front."""
 
@@ -46,6 +50,11 @@ class File:
                 f"cannot read the base image {self.path}: {error.strerror}"
             ) from error
 
+    @property
+    def name(self) -> str:
+        """Name of the file, without directories."""
+        return self.path.name
+
     def content_hash(self) -> str:
         """Return its SHA-512."""
         with self.path.open("rb") as file:
@@ -68,6 +77,11 @@ class Glance:
 
     connection: cloud.Cloud
     base: model.BaseImage
+
+    @property
+    def name(self) -> str:
+        """Its name in Glance."""
+        return self.base.name
 
     def content_hash(self) -> str:
         """Return the hash that Glance keeps; data there never changes, so an id does, too."""
