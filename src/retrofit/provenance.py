@@ -210,7 +210,7 @@ def read(image: images.Image) -> Record:
         raise errors.ImageError(
             f"the image {image.id} ({image.name!r}) does not say what it was made of: it has no "
             f"property {missing[0]}",
-            hint="name one that this tool published; what others made cannot tell",
+            hint="name one that this project published; others cannot tell",
         )
     try:
         packages = package_list.decode(image.properties[PACKAGES])

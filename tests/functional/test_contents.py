@@ -11,11 +11,13 @@ import pytest
 from debian import debian_support
 from tests.support import contents, images
 
-from retrofit import model
+from retrofit import model, package_list
 
 pytestmark = pytest.mark.slow
 
 _MAX_SIZE = 450 * model.MIB
+# A fifth of what Glance's database takes.
+_MAX_LIST = 12 * 1024
 
 # Packages that elements ask for by name; all others are there because one of these needs them.
 _WANTED = frozenset(
@@ -166,6 +168,15 @@ def test_no_other_file_has_changed(base: contents.Contents, result: contents.Con
     )
 
     assert _unexplained(changed, _CHANGED) == []
+
+
+def test_the_list_of_packages_fits_into_a_property(result: contents.Contents) -> None:
+    packages = [
+        model.Package(name, fields["Version"], fields["Architecture"], security=True)
+        for name, fields in sorted(result.packages.items())
+    ]
+
+    assert len(package_list.encode(packages)) < _MAX_LIST
 
 
 def _unexplained(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:

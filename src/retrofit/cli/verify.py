@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors
-from . import execution, reporting
+from . import execution, reporting, tables
 
 if TYPE_CHECKING:
     from .. import findings
@@ -120,16 +120,7 @@ def _table(proof: findings.Proof) -> str:
     """Return a line for each check, and one that sums them up."""
     from .. import findings
 
-    widths = [
-        max(len(word) for word in column)
-        for column in zip(*map(_row, proof.findings), strict=True)
-    ]
-    lines = [
-        "  ".join(
-            word.ljust(width) for word, width in zip(_row(one), widths, strict=True)
-        ).rstrip()
-        for one in proof.findings
-    ]
+    lines = tables.lines([_row(finding) for finding in proof.findings])
     spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)
     return "\n".join([*lines, f"{findings.summary(proof)} ({spent})"])
 

@@ -1,0 +1,101 @@
+"""``retrofit diff``: what two images in Glance differ in."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import execution, show, tables
+
+if TYPE_CHECKING:
+    from .. import comparison, provenance
+
+
+@click.command()
+@click.argument("before", metavar="ID", type=click.UUID)
+@click.argument("after", metavar="ID", type=click.UUID)
+@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
+@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
+@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
+@click.option("--json", "as_json", is_flag=True, help="Print all differences as JSON.")
+@click.option("--debug", is_flag=True, help="Print all that is done.")
+def diff(
+    *,
+    before: uuid.UUID,
+    after: uuid.UUID,
+    cloud: str | None,
+    region: str | None,
+    interface: str | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Show what the second of two images in Glance has other than the first."""
+    execution.start_logging(debug=debug)
+    from .. import comparison, run
+
+    old, new = show.records([before, after], run.CloudOptions(cloud, region, interface))
+    found = comparison.compare(old, new)
+    if as_json:
+        click.echo(json.dumps(_as_json(old, new, found), indent=2))
+        return
+    click.echo(_table(found))
+
+
+def _as_json(
+    before: provenance.Record, after: provenance.Record, found: comparison.Comparison
+) -> dict[str, Any]:
+    return {
+        "from": {"id": before.image.id, "name": before.image.name},
+        "to": {"id": after.image.id, "name": after.image.name},
+        "added": [show.package_as_json(package) for package in found.added],
+        "removed": [show.package_as_json(package) for package in found.removed],
+        "upgraded": [_change(change) for change in found.upgraded],
+        "downgraded": [_change(change) for change in found.downgraded],
+        "differences": [
+            {"what": difference.what, "from": difference.before, "to": difference.after}
+            for difference in found.differences
+        ],
+    }
+
+
+def _change(change: comparison.Change) -> dict[str, Any]:
+    return {
+        "name": change.name,
+        "architecture": change.architecture,
+        "from": change.before,
+        "to": change.after,
+        "security": change.security,
+    }
+
+
+def _table(found: comparison.Comparison) -> str:
+    """Return a line for each difference, and one that sums up those of packages."""
+    changes = [("upgraded", change) for change in found.upgraded]
+    changes += [("downgraded", change) for change in found.downgraded]
+    singles = [("added", package) for package in found.added]
+    singles += [("removed", package) for package in found.removed]
+    rows = [
+        (how, change.name, f"{change.before} → {change.after}", _mark(security=change.security))
+        for how, change in changes
+    ]
+    rows += [
+        (how, package.name, package.version, _mark(security=package.security))
+        for how, package in singles
+    ]
+    rows += [
+        ("differs", difference.what, f"{difference.before or '-'} → {difference.after or '-'}", "")
+        for difference in found.differences
+    ]
+    marked = sum(change.security for change in found.upgraded)
+    total = (
+        f"packages: {len(found.added)} added, {len(found.removed)} removed, "
+        f"{len(found.upgraded)} upgraded ({marked} security), {len(found.downgraded)} downgraded"
+    )
+    return "\n".join([*tables.lines(rows), total])
+
+
+def _mark(*, security: bool) -> str:
+    return "security" if security else ""

@@ -1,0 +1,145 @@
+"""``retrofit show``: what an image in Glance is, and what it was made of."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import errors
+from . import execution, tables
+
+if TYPE_CHECKING:
+    from .. import model, provenance, run
+
+# In the order in which a person reads them.
+_PROOF = ("depth", "result", "time", "summary")
+
+
+@click.command()
+@click.argument("image", metavar="ID", type=click.UUID)
+@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
+@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
+@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
+@click.option("--json", "as_json", is_flag=True, help="Print all as JSON, the packages, too.")
+@click.option("--sbom", "as_sbom", is_flag=True, help="Print it in CycloneDX's form.")
+@click.option("--debug", is_flag=True, help="Print all that is done.")
+def show(
+    *,
+    image: uuid.UUID,
+    cloud: str | None,
+    region: str | None,
+    interface: str | None,
+    as_json: bool,
+    as_sbom: bool,
+    debug: bool,
+) -> None:
+    """Show what the image ID in Glance was made of, and how it was proved."""
+    execution.start_logging(debug=debug)
+    if as_json and as_sbom:
+        raise errors.UsageError("--json and --sbom are two forms", hint="choose one of them")
+    from .. import run
+
+    (record,) = records([image], run.CloudOptions(cloud, region, interface))
+    if as_sbom:
+        from .. import sbom
+
+        click.echo(sbom.document(record))
+        return
+    click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
+
+
+def records(images: Iterable[uuid.UUID], options: run.CloudOptions) -> list[provenance.Record]:
+    """Return what images in Glance say of themselves.
+
+    Raises:
+        errors.InputMissing: There is no such image.
+        errors.ImageError: One does not say what it was made of.
+        errors.RetrofitError: The cloud cannot be used.
+    """
+    from .. import provenance, run
+
+    with contextlib.ExitStack() as held:
+        connection = run.connector(options, held)()
+        return [provenance.read(connection.image(str(image))) for image in images]
+
+
+def package_as_json(package: model.Package) -> dict[str, Any]:
+    """Return a package in JSON's types."""
+    return {
+        "name": package.name,
+        "version": package.version,
+        "architecture": package.architecture,
+        "security": package.security,
+    }
+
+
+def _as_json(record: provenance.Record) -> dict[str, Any]:
+    from .. import naming
+
+    image = record.image
+    known = image.properties
+    return {
+        "id": image.id,
+        "name": image.name,
+        "status": image.status,
+        "visibility": image.visibility,
+        "owner": image.owner,
+        "tags": sorted(image.tags),
+        "size": image.size,
+        "content-hash": image.content_hash,
+        "created-at": image.created_at.isoformat(),
+        "state": known.get(naming.STATE, ""),
+        "proof": _proof(record),
+        "fingerprint": known.get(naming.FINGERPRINT, ""),
+        "provenance": record.provenance.model_dump(mode="json", by_alias=True),
+        "packages": [package_as_json(package) for package in record.packages],
+    }
+
+
+def _proof(record: provenance.Record) -> dict[str, str]:
+    """Return how the image was proved; all is empty if it never was."""
+    return {word: record.image.properties.get(f"retrofit_proof_{word}", "") for word in _PROOF}
+
+
+def _table(record: provenance.Record) -> str:
+    """Return the image for a person, a line for each thing to know."""
+    from .. import naming
+
+    image, origin = record.image, record.provenance
+    base, system = origin.base, origin.system
+    proof = _proof(record)
+    releases = ", ".join(f"{name} {version}" for name, version in origin.releases.items())
+    marked = sum(package.security for package in record.packages)
+    rows = [
+        ("image", f"{image.id} {image.name}"),
+        ("status", ", ".join((image.status, image.visibility, *sorted(image.tags)))),
+        ("state", image.properties.get(naming.STATE, "")),
+        ("proof", " ".join(filter(None, proof.values())) or "none"),
+        ("made", f"{origin.built:%Y-%m-%d %H:%M} UTC"),
+        ("hash", image.content_hash),
+        ("base", f"{base.name} {base.id}"),
+        ("base hash", base.hash),
+        ("product", f"{base.product} {base.version}"),
+        ("system", f"{system.distribution} {system.version} {system.architecture}"),
+        ("recipe", f"{origin.recipe}, retrofit {origin.engine}, {releases}"),
+        ("elements", " ".join(origin.elements)),
+        *_options(origin.options),
+        ("fingerprint", image.properties.get(naming.FINGERPRINT, "")),
+        ("packages", f"{len(record.packages)}, {marked} of them security updates"),
+    ]
+    return "\n".join(tables.lines([row for row in rows if row[1].strip()]))
+
+
+def _options(options: provenance.Options) -> list[tuple[str, str]]:
+    """Return a row for each option that was given."""
+    return [
+        (name, " ".join(value) if isinstance(value, list) else str(value))
+        for name, value in options.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True
+        ).items()
+    ]
