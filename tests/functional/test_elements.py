@@ -16,6 +16,7 @@ import pytest
 from tests.support import base_images, local_archive
 
 from retrofit import errors, manifest, model, progress, recipes, seal
+from retrofit.archives import security
 from retrofit.elements import collect
 from retrofit.recipes import application
 from retrofit.sandbox import cell, workshop
@@ -40,6 +41,8 @@ class Outcome:
     before: dict[str, str]
     after: dict[str, str]
     packages: set[str]
+    marked: set[str]
+    indexes: set[str]
     lines: list[str]
 
     def added(self) -> set[str]:
@@ -47,17 +50,28 @@ class Outcome:
         return set(self.after) - set(self.before)
 
 
-def apply(request: model.BuildRequest) -> Outcome:
-    """Apply the small recipe to the small system, in a workshop."""
+def apply(request: model.BuildRequest, *, apt: str = "") -> Outcome:
+    """Apply the small recipe to the small system, in a workshop.
+
+    Args:
+        request: What to apply.
+        apt: Configuration of the system's apt.
+    """
     with workshop.work_directory(None) as work:
         local_archive.bring(work)
         collect.collect(RECIPE, request, work / "elements")
-        return workshop.run(work, functools.partial(_apply, work, request), base_images.Silent())
+        return workshop.run(
+            work, functools.partial(_apply, work, request, apt), base_images.Silent()
+        )
 
 
-def _apply(work: pathlib.Path, request: model.BuildRequest, _: progress.Reporter) -> Outcome:
+def _apply(
+    work: pathlib.Path, request: model.BuildRequest, apt: str, _: progress.Reporter
+) -> Outcome:
     tree = work / "tree"
     local_archive.unpack(work, tree)
+    (tree / "etc/apt/apt.conf.d/90of-the-image").write_text(apt)
+    inside = cell.Cell(root=tree, work=work)
     seal.seal(tree)
     before = _files(tree)
     lines: list[str] = []
@@ -68,12 +82,20 @@ def _apply(work: pathlib.Path, request: model.BuildRequest, _: progress.Reporter
         release=NOBLE,
         elements_root=work / "elements",
         work=work,
-        cell=cell.Cell(root=tree, work=work),
+        cell=inside,
         on_line=lines.append,
     )
+    indexes = {path.name for path in (tree / "var/lib/apt/lists").glob("*_Packages*")}
+    packages = security.mark(inside, manifest.read(tree))
     seal.seal(tree)
-    packages = {package.name for package in manifest.read(tree)}
-    return Outcome(before, _files(tree), packages, lines)
+    return Outcome(
+        before,
+        _files(tree),
+        packages={package.name for package in packages},
+        marked={package.name for package in packages if package.security},
+        indexes=indexes,
+        lines=lines,
+    )
 
 
 def _files(tree: pathlib.Path) -> dict[str, str]:
@@ -173,6 +195,8 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     assert outcome.after["etc/greeting"] == "hello noble\n"
     assert outcome.after["etc/mark"] == "static\n"
     assert {"from-noble", "from-noble-security"} <= outcome.packages
+    assert outcome.marked == {"from-noble-security"}
+    assert all(name.endswith("_Packages") for name in outcome.indexes)
     unexplained = {
         path
         for path in outcome.added() - {"etc/greeting", "etc/mark"}
@@ -189,6 +213,20 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     }
     lost = set(outcome.before) - set(outcome.after)
     assert lost == set()
+
+
+def test_a_security_pocket_is_told_by_compressed_lists_too(mirror: str, element: Write) -> None:
+    files = {
+        "element-deps": "package-installs\n",
+        "package-installs.yaml": f"{PACKAGES}from-noble-updates:\n",
+    }
+    request = element("mine", files, archives=model.Archives(mirror=mirror))
+
+    outcome = apply(request, apt='Acquire::GzipIndexes "true";\n')
+
+    assert all(name.endswith("_Packages.lz4") for name in outcome.indexes)
+    assert {"from-noble", "from-noble-security", "from-noble-updates"} <= outcome.packages
+    assert outcome.marked == {"from-noble-security"}
 
 
 def test_with_a_mirror_no_other_archive_is_asked_or_named(mirror: str, element: Write) -> None:

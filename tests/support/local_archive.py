@@ -1,12 +1,14 @@
 """A signed package archive of a few tiny packages, and a small system that can use it.
 
-The archive has the suites of Ubuntu's noble and a pocket of the Ubuntu Cloud Archive; the system
-is a small Debian whose apt is set up as in Ubuntu's noble images.
+The archive has the suites of Ubuntu's noble and a pocket of the Ubuntu Cloud Archive; beside it
+is what it becomes later, with a newer version of every package. The system is a small Debian whose
+apt is set up as in Ubuntu's noble images.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import pathlib
 import shutil
@@ -17,6 +19,9 @@ from . import artefacts
 
 SUITES = ("noble", "noble-updates", "noble-security", "noble-updates/testpocket")
 POCKET = "testpocket"
+# Below what archive() returns; each has versions of its own.
+NOW, LATER = "ubuntu", "later/ubuntu"
+_VERSIONS = {NOW: "1", LATER: "2"}
 KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 SOURCES = "etc/apt/sources.list.d/ubuntu.sources"
 # As Ubuntu's cloud images have it.
@@ -39,7 +44,7 @@ _TIMEOUT_S = 900.0
 
 @functools.cache
 def archive() -> pathlib.Path:
-    """Return the directory of the archive: ``ubuntu`` below it is what a mirror serves."""
+    """Return the directory of the archive: a mirror serves ``NOW`` or ``LATER`` below it."""
     return artefacts.once(f"archive-{artefacts.digest(pathlib.Path(__file__))}", _make_archive)
 
 
@@ -88,9 +93,9 @@ def _make_archive(directory: pathlib.Path) -> None:
     gpg = ["gpg", "--homedir", os.fspath(home), "--batch", "--quiet"]
     _run([*gpg, "--passphrase", "", "--quick-generate-key", "Test archive", "ed25519", "sign"])
     _run([*gpg, "--output", os.fspath(directory / "key.gpg"), "--export"])
-    mirror = directory / "ubuntu"
-    for suite in SUITES:
-        _make_suite(mirror, suite, directory / "key.gpg")
+    for time, suite in itertools.product((NOW, LATER), SUITES):
+        mirror = directory / time
+        _make_suite(mirror, suite, directory / "key.gpg", _VERSIONS[time])
         release = mirror / "dists" / suite / "Release"
         clearsigned = os.fspath(release.with_name("InRelease"))
         _run([*gpg, "--output", clearsigned, "--clearsign", os.fspath(release)])
@@ -99,15 +104,15 @@ def _make_archive(directory: pathlib.Path) -> None:
     _run(["gpgconf", "--homedir", os.fspath(home), "--kill", "all"])
 
 
-def _make_suite(mirror: pathlib.Path, suite: str, key: pathlib.Path) -> None:
-    """Make one suite, with a package whose name and version tell it."""
+def _make_suite(mirror: pathlib.Path, suite: str, key: pathlib.Path, version: str) -> None:
+    """Make one suite, with a package whose name tells it."""
     name = suite.replace("/", "-")
     pool = mirror / "pool" / name
     pool.mkdir(parents=True)
-    _make_package(pool, f"from-{name}", {f"usr/share/from/{name}": b"here\n"})
+    _make_package(pool, f"from-{name}", {f"usr/share/from/{name}": b"here\n"}, version)
     if suite == SUITES[0]:
         content = {"usr/share/keyrings/ubuntu-cloud-keyring.gpg": key.read_bytes()}
-        _make_package(pool, "ubuntu-cloud-keyring", content)
+        _make_package(pool, "ubuntu-cloud-keyring", content, version)
     binary = mirror / "dists" / suite / "main/binary-amd64"
     binary.mkdir(parents=True)
     packages = _run(["apt-ftparchive", "packages", f"pool/{name}"], cwd=mirror)
@@ -118,14 +123,14 @@ def _make_suite(mirror: pathlib.Path, suite: str, key: pathlib.Path) -> None:
     (mirror / "dists" / suite / "Release").write_text(text)
 
 
-def _make_package(pool: pathlib.Path, name: str, content: dict[str, bytes]) -> None:
+def _make_package(pool: pathlib.Path, name: str, content: dict[str, bytes], version: str) -> None:
     root = pool / "tree"
     for path, data in content.items():
         (root / path).parent.mkdir(parents=True)
         (root / path).write_bytes(data)
     (root / "DEBIAN").mkdir()
     (root / "DEBIAN/control").write_text(
-        f"Package: {name}\nVersion: 1\nArchitecture: all\n"
+        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
         "Maintainer: Test <test@example.com>\nDescription: made by a test\n"
     )
     _run(["dpkg-deb", "--root-owner-group", "--build", os.fspath(root), os.fspath(pool)])
