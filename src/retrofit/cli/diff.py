@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import execution, show, tables
+from . import execution, options, show, tables
 
 if TYPE_CHECKING:
     from .. import comparison, provenance
@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("before", metavar="ID", type=click.UUID)
 @click.argument("after", metavar="ID", type=click.UUID)
-@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
-@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
-@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
-@click.option("--json", "as_json", is_flag=True, help="Print all differences as JSON.")
-@click.option("--debug", is_flag=True, help="Print all that is done.")
+@options.cloud
+@options.as_json("all differences")
+@options.debug
 def diff(
     *,
     before: uuid.UUID,

@@ -8,7 +8,7 @@ import pathlib
 import click
 
 from .. import errors
-from . import execution, reporting
+from . import execution, options, reporting
 
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
@@ -47,15 +47,13 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @click.option("--no-proxy", metavar="HOST,…", help="What the build reaches without a proxy.")
 @click.option("--ca-certificate", type=_FILE, help="Authorities that the build trusts, too.")
 @click.option("--root-size", metavar="SIZE", help="Least size of the root file system: 8G.")
-@click.option("--work-dir", type=_DIRECTORY, help="Build here.  [default: /var/tmp]")
+@options.work_dir
 @click.option("--force", is_flag=True, help="Replace OUTPUT, or publish the same image again.")
-@click.option("--amp-image-tag", metavar="TAG", help="Tag in Glance.  [default: octavia-amphora]")
-@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
-@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
-@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option("--debug", is_flag=True, help="Print all that is done.")
-def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **options: object) -> None:
+@options.amp_image_tag
+@options.cloud
+@options.as_json("the result")
+@options.debug
+def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **given: object) -> None:
     """Make an amphora image out of the cloud image INPUT.
 
     INPUT is a file or an image in Glance, glance:ID; glance: alone takes the newest that suits.
@@ -65,7 +63,7 @@ def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **options: 
     from .. import definitions, run
     from . import results
 
-    definition = definitions.RunDefinition.parse(environment=_pairs(variables), **options)
+    definition = definitions.RunDefinition.parse(environment=_pairs(variables), **given)
     request = definition.to_request()
     with reporting.reporter() as reporter:
         result = run.run(request, reporter)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import errors
-from . import execution, tables
+from . import execution, options, tables
 
 if TYPE_CHECKING:
     from .. import model, provenance, run
@@ -22,12 +22,10 @@ _PROOF = ("depth", "result", "time", "summary")
 
 @click.command()
 @click.argument("image", metavar="ID", type=click.UUID)
-@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
-@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
-@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
+@options.cloud
 @click.option("--json", "as_json", is_flag=True, help="Print all as JSON, the packages, too.")
 @click.option("--sbom", "as_sbom", is_flag=True, help="Print it in CycloneDX's form.")
-@click.option("--debug", is_flag=True, help="Print all that is done.")
+@options.debug
 def show(
     *,
     image: uuid.UUID,

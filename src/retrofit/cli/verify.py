@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors
-from . import execution, reporting, tables
+from . import execution, options, reporting, tables
 
 if TYPE_CHECKING:
     from .. import findings
     from ..sources import glance
-
-_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 
 
 @click.command()
@@ -28,13 +26,7 @@ _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
     help="How far to go; each includes those before.",
 )
 @click.option("--recipe", default="amphora", show_default=True, help="What the image was made to.")
-@click.option(
-    "--flavor-disk",
-    metavar="SIZE",
-    default="8G",
-    show_default=True,
-    help="Disk that machines of it get.",
-)
+@options.flavor_disk
 @click.option("--architecture", help="Architecture the image has to be of, such as x86_64.")
 @click.option(
     "--boot-timeout",
@@ -42,15 +34,11 @@ _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
     type=click.FloatRange(min=1),
     help="How long a machine may take to answer.  [default: 300, emulated 1500]",
 )
-@click.option(
-    "--evidence", metavar="DIR", type=_DIRECTORY, help="Keep consoles and checks in here."
-)
-@click.option("--work-dir", type=_DIRECTORY, help="Work here.  [default: /var/tmp]")
-@click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml.")
-@click.option("--os-region-name", "region", metavar="NAME", help="Region of the image service.")
-@click.option("--os-interface", "interface", help="Endpoint type: public, internal or admin.")
-@click.option("--json", "as_json", is_flag=True, help="Print all checks as JSON.")
-@click.option("--debug", is_flag=True, help="Print all that is done.")
+@options.evidence
+@options.work_dir
+@options.cloud
+@options.as_json("all checks")
+@options.debug
 def verify(
     *,
     image: str,

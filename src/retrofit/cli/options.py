@@ -1,0 +1,63 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_Decorator = Callable[[Any], Any]
+_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
+
+
+def cloud(command: Any) -> Any:
+    """Add the options that say which cloud to use: ``cloud``, ``region`` and ``interface``."""
+    return _all(
+        command,
+        click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml."),
+        click.option(
+            "--os-region-name", "region", metavar="NAME", help="Region of the image service."
+        ),
+        click.option(
+            "--os-interface", "interface", help="Endpoint type: public, internal or admin."
+        ),
+    )
+
+
+amp_image_tag: _Decorator = click.option(
+    "--amp-image-tag",
+    metavar="TAG",
+    default="octavia-amphora",
+    show_default=True,
+    help="Tag by which Octavia finds the image.",
+)
+evidence: _Decorator = click.option(
+    "--evidence", metavar="DIR", type=_DIRECTORY, help="Keep consoles and checks in here."
+)
+flavor_disk: _Decorator = click.option(
+    "--flavor-disk",
+    metavar="SIZE",
+    default="8G",
+    show_default=True,
+    help="Disk that machines of it get.",
+)
+work_dir: _Decorator = click.option(
+    "--work-dir",
+    type=_DIRECTORY,
+    help="Work here.  [default: /var/tmp]",
+)
+debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
+
+
+def as_json(what: str) -> _Decorator:
+    """Return the option ``as_json``; its help says that this is printed as JSON."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+def _all(command: Any, *decorators: _Decorator) -> Any:
+    """Apply decorators so that the options appear in their order."""
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
