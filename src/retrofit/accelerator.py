@@ -1,4 +1,4 @@
-"""Whether virtual machines run at full speed here: tried, since a device file proves nothing.
+"""What runs virtual machines here, and whether at full speed: tried, a device file proves nothing.
 
 ``/dev/kvm`` may be there and refuse, or accept a machine that then never gets on (nested
 virtualisation that is not really there), so a tiny guest has to end by itself in time.
@@ -27,6 +27,43 @@ _CODE = b"\x66\xb9" + _COUNT + b"\x66\x49\x75\xfc" + b"\xba\x01\x05\xb0\x2a\xee\
 _GUEST = _CODE.ljust(510, b"\0") + b"\x55\xaa"
 # The device makes QEMU end with twice the value plus one.
 _SUCCESS = 0x2A * 2 + 1
+
+
+# By Debian architecture: QEMU's name of it, and the package with the program.
+_EMULATORS = {
+    "amd64": ("x86_64", "qemu-system-x86"),
+    "arm64": ("aarch64", "qemu-system-arm"),
+}
+
+
+def emulator(architecture: str) -> str:
+    """Return the QEMU that runs machines of a Debian architecture.
+
+    Raises:
+        errors.ImageError: No machine of that architecture is known.
+        errors.ToolMissing: It is not installed.
+    """
+    if architecture not in _EMULATORS:
+        raise errors.ImageError(
+            f"no machine of the architecture {architecture} can be started",
+            hint="prove the image with --depth rest",
+        )
+    name, package = _EMULATORS[architecture]
+    try:
+        return process.find(f"qemu-system-{name}")
+    except errors.ToolMissing as missing:
+        raise errors.ToolMissing(missing.message, hint=f"install the package {package}") from None
+
+
+def accelerates(architecture: str) -> bool:
+    """Tell whether machines of a Debian architecture run under KVM here.
+
+    Raises:
+        errors.ImageError: No machine of that architecture is known.
+        errors.ToolMissing: There is no QEMU for them.
+    """
+    emulator(architecture)
+    return _EMULATORS[architecture][0] == platform.machine() and kvm_works()
 
 
 @functools.cache

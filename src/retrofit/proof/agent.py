@@ -28,6 +28,8 @@ _READ_TIMEOUT_S = 120.0
 # A new network card takes a moment until the machine's kernel has it; Octavia asks again, too.
 _CARD_TIMEOUT_S = 120.0
 _CARD_POLL_S = 2.0
+# Of an answer that nobody expects, as much as fits into a line.
+_EXCERPT = 200
 _CARD_MISSING = "No suitable network interface found"
 
 
@@ -84,7 +86,7 @@ class Agent:
 
     def interface(self, address: str) -> str:
         """Return the name of the interface that has an address, in the amphora's namespace."""
-        return str(self._json("GET", _path("interface", address))["interface"])
+        return _field(self._json("GET", _path("interface", address)), "interface")
 
     def listeners(self) -> list[dict[str, Any]]:
         """Return ``status``, ``uuid`` and ``type`` of each listener."""
@@ -123,7 +125,7 @@ class Agent:
     def certificate_digest(self, loadbalancer: str, name: str) -> str:
         """Return the MD5 digest of a certificate that was stored."""
         path = _path("loadbalancer", loadbalancer, "certificates", name)
-        return str(self._json("GET", path)["md5sum"])
+        return _field(self._json("GET", path), "md5sum")
 
     def upload_haproxy(self, loadbalancer: str, configuration: str) -> None:
         """Store the configuration of haproxy, which the agent has haproxy check."""
@@ -179,7 +181,7 @@ class Agent:
         try:
             return json.loads(body)
         except ValueError as error:
-            raise AgentError(f"{method} {path} answers no JSON: {body[:200]!r}") from error
+            raise AgentError(f"{method} {path} answers no JSON: {body[:_EXCERPT]!r}") from error
 
     def _ask(
         self, method: str, path: str, body: str = "", *, kind: str = "application/octet-stream"
@@ -218,6 +220,13 @@ class Agent:
         )
 
 
+def _field(document: Any, name: str) -> str:
+    """Return a text of an answer."""
+    if not isinstance(document, dict) or not isinstance(document.get(name), str):
+        raise AgentError(f"an answer without {name}: {json.dumps(document)[:_EXCERPT]}")
+    return str(document[name])
+
+
 def _path(*words: str) -> str:
     return "/".join(["", _VERSION, *(parse.quote(word, safe="") for word in words)])
 
@@ -228,9 +237,11 @@ def _said(body: bytes) -> str:
     try:
         document = json.loads(text)
     except ValueError:
-        return " ".join(text.split())[:500]
+        document = None
+    if not isinstance(document, dict):
+        return " ".join(text.split())[:_EXCERPT]
     words = [str(document[key]) for key in ("message", "details", "error") if key in document]
-    return " ".join(" ".join(words or [text]).split())
+    return " ".join(" ".join(words).split())
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,83 @@
+"""How a system says from inside that it came up, on its machine's second serial port.
+
+The script goes with the vendor data of the config drive, so what a service gives stays as it is.
+cloud-init runs it while the boot still goes on, hence the unit of its own that waits for the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+_SCRIPT = """\
+#!/bin/sh
+if [ "$1" != report ]; then
+    exec systemd-run --no-block --unit=boot-report "$0" report
+fi
+exec >{port} 2>&1
+echo "state $(systemctl is-system-running --wait)"
+for unit in $(systemctl list-units --state=failed --plain --no-legend | cut -d ' ' -f 1); do
+    # What the unit itself wrote says more than what systemd says of it.
+    last=$(journalctl _SYSTEMD_UNIT="$unit" --boot --no-pager --quiet --lines=1 --output=cat)
+    [ -n "$last" ] ||
+        last=$(journalctl --unit="$unit" --boot --no-pager --quiet --lines=1 --output=cat)
+    echo "failed $unit $last"
+done
+echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
+echo "cloud-init $(cloud-init status --long | tr '\\n' ' ')"
+echo "root $(df --block-size=1 --output=size / | tail -n 1)"
+echo "clock $(date +%s)"
+echo "end"
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a system said at the end of its boot.
+
+    Attributes:
+        state: What ``systemctl is-system-running`` said: ``running``, ``degraded``, …
+        failed: Name of each failed unit, and the last line it wrote.
+        units: How many units are active.
+        cloud_init: What ``cloud-init status --long`` said, in one line.
+        root: Bytes of the root file system.
+        clock: Its time, in seconds since 1970.
+    """
+
+    state: str
+    failed: tuple[tuple[str, str], ...]
+    units: int
+    cloud_init: str
+    root: int
+    clock: int
+
+
+def script(port: str) -> str:
+    """Return the script that reports on a serial port, for cloud-init to run."""
+    return _SCRIPT.replace("{port}", port)
+
+
+def parse(lines: list[str]) -> Report | None:
+    """Return what a report says; ``None`` while it is not complete."""
+    if "end" not in lines:
+        return None
+    said: dict[str, str] = {}
+    failed = []
+    for line in lines:
+        key, _, rest = line.partition(" ")
+        if key == "failed":
+            unit, _, last = rest.partition(" ")
+            failed.append((unit, last))
+        # What comes later may be a unit's words.
+        said.setdefault(key, rest.strip())
+    return Report(
+        state=said.get("state", ""),
+        failed=tuple(failed),
+        units=_number(said.get("units", "")),
+        cloud_init=said.get("cloud-init", ""),
+        root=_number(said.get("root", "")),
+        clock=_number(said.get("clock", "")),
+    )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
