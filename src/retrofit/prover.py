@@ -84,7 +84,7 @@ def _prove(job: Job, recipe: recipes.Recipe, reporter: progress.Reporter) -> fin
     if not _failed(found) and job.depth.includes(findings.Depth.BOOT):
         assert recipe.trial is not None
         kvm.take(job.work)
-        accelerated = accelerator.kvm_works()
+        accelerated = accelerator.accelerates(architecture)
         place = bench.Bench(
             image=raw,
             architecture=architecture,
