@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import model, releases
+from ..proof.amphora import trial
 from . import recipe
 
 # Octavia's own composition (diskimage-create.sh) on an image that exists already, then what the
@@ -46,5 +47,6 @@ RECIPE = recipe.Recipe(
     },
     root_size=4 * model.GIB,
     supports=_supports,
+    trial=trial.trial,
     needs_octavia=True,
 )
