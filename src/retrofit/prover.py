@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 
 from . import accelerator, errors, findings, manifest, progress, recipes
-from .disk import conversion, layout, tree
+from .disk import conversion, layout, sparse, tree
 from .proof import bench, subject
 from .sandbox import kvm, network, workshop
 
@@ -129,6 +129,9 @@ def _at_rest(
                     raise
                 except errors.RetrofitError as error:
                     verdict = findings.failed(error.message)
+                except OSError as error:
+                    # What is damaged in a file system may not show before it is read.
+                    verdict = findings.failed(f"a file cannot be read: {error.strerror}")
                 add(check.name, verdict)
             return image.layout.release.architecture
     except errors.ImageError as error:
@@ -148,7 +151,7 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
     place.mkdir()
     copy = place / "copy.raw"
     found = layout.read(raw, place)
-    conversion.to_raw(raw, copy)
+    sparse.copy(raw, copy, ())
     with tree.open_tree(copy, found, place) as opened:
         yield subject.Subject(
             image=job.image,
@@ -157,6 +160,7 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
             tree=opened.path,
             packages=manifest.read(opened.path),
             expected=job.expected,
+            work=place,
         )
     copy.unlink()
 

@@ -150,7 +150,7 @@ def mounted(table: partitions.Table, fstab: str, mount_point: str) -> Volume | N
         if len(fields) < 2 or fields[1].rstrip("/") != mount_point:
             continue
         for one in table.partitions:
-            if one.filesystem is not None and _is_named(one, one.filesystem, fields[0]):
+            if one.filesystem is not None and is_named(one, one.filesystem, fields[0]):
                 return Volume(mount_point, one, one.filesystem)
         if len(fields) > 3 and "nofail" in fields[3].split(","):
             return None
@@ -160,7 +160,7 @@ def mounted(table: partitions.Table, fstab: str, mount_point: str) -> Volume | N
     return None
 
 
-def _is_named(
+def is_named(
     partition: partitions.Partition, filesystem: partitions.Filesystem, spec: str
 ) -> bool:
     """Tell whether a device of fstab(5) is this partition."""

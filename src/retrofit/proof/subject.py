@@ -34,6 +34,7 @@ class Subject:
         tree: Its files, in their places.
         packages: What is installed in it.
         expected: What it has to be.
+        work: Directory for temporary files.
     """
 
     image: pathlib.Path
@@ -42,6 +43,7 @@ class Subject:
     tree: pathlib.Path
     packages: tuple[model.Package, ...]
     expected: Expected
+    work: pathlib.Path
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import model, releases
 from ..proof.amphora import trial
-from . import recipe
+from . import amphora_checks, recipe
 
 # Octavia's own composition (diskimage-create.sh) on an image that exists already, then what the
 # project adds. cpu-pinning and the MAC enforcement stay choices, as they are there.
@@ -47,6 +47,7 @@ RECIPE = recipe.Recipe(
     },
     root_size=4 * model.GIB,
     supports=_supports,
+    rest_checks=amphora_checks.CHECKS,
     trial=trial.trial,
     needs_octavia=True,
 )

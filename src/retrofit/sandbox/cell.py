@@ -55,10 +55,12 @@ class Cell:
     """Where untrusted programs run.
 
     Attributes:
-        root: Directory that is the cell's root file system, writable.
+        root: Directory that is the cell's root file system.
         work: The build's work directory, for files the cell itself needs.
         binds: What else is to be seen in it.
         environment: All variables of the programs, but for PATH, HOME and LANG, which are set.
+        writable: Whether programs may change the root file system. Where they may not, ``/tmp``
+            is their own, and no resolver configuration is shown.
     """
 
     root: pathlib.Path
@@ -67,6 +69,7 @@ class Cell:
     environment: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: types.MappingProxyType({})
     )
+    writable: bool = True
 
     def run(
         self,
@@ -102,13 +105,9 @@ class Cell:
         words = [os.fspath(_bubblewrap(self.work)), "--unshare-pid", "--as-pid-1"]
         words += ["--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
         words += ["--hostname", "localhost"]
-        words += ["--bind", os.fspath(self.root), "/"]
+        words += ["--bind" if self.writable else "--ro-bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
-        resolver = _resolver_in(self.root)
-        # Directories that bubblewrap makes unasked are closed to other users, _apt among them.
-        for above in reversed(pathlib.PurePosixPath(resolver).parents[:-1]):
-            words += ["--dir", os.fspath(above)]
-        words += ["--ro-bind", os.fspath(network.resolver(self.work)), resolver]
+        words += self._resolver() if self.writable else ["--tmpfs", "/tmp"]
         for bind in self.binds:
             kind = "--bind" if bind.writable else "--ro-bind"
             words += [kind, os.fspath(bind.source), _inside(self.root, bind.target)]
@@ -116,6 +115,15 @@ class Cell:
         for capability in _CAPABILITIES:
             words += ["--cap-add", capability]
         return [*words, "--chdir", "/"]
+
+    def _resolver(self) -> list[str]:
+        """The words that show the workshop's resolver configuration in the cell."""
+        resolver = _resolver_in(self.root)
+        words: list[str] = []
+        # Directories that bubblewrap makes unasked are closed to other users, _apt among them.
+        for above in reversed(pathlib.PurePosixPath(resolver).parents[:-1]):
+            words += ["--dir", os.fspath(above)]
+        return [*words, "--ro-bind", os.fspath(network.resolver(self.work)), resolver]
 
 
 def _bubblewrap(work: pathlib.Path) -> pathlib.Path:

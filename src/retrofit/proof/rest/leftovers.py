@@ -1,0 +1,59 @@
+"""What a build leaves when it is not cleaned up."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+
+from ... import findings, rootfs
+from ...sandbox import network
+from .. import subject
+from . import reading
+
+_EMPTY = ("/run", "/tmp", "/var/tmp", "/var/crash")
+_WITHOUT_FILES = ("/var/cache/apt", "/var/lib/apt/lists")
+_LOGS = "/var/log"
+_POLICY, _REFUSAL = "/usr/sbin/policy-rc.d", "exit 101"
+_RESOLVER = "/etc/resolv.conf"
+# Names that only a build has for its files and devices.
+_WORDS = ("/retrofit-work-", "/dev/retrofit")
+_WRITTEN_BY_BUILDS = ("/boot/grub/grub.cfg", "/etc/fstab", "/etc/default/grub")
+
+
+def leftovers(paths: Sequence[str]) -> subject.Check:
+    """Nothing of the build is left: its files, settings, downloads and logs.
+
+    Args:
+        paths: What else a build of such images has for its own time.
+    """
+
+    def look(image: subject.Subject) -> findings.Verdict:
+        left = [
+            path for path in paths if rootfs.resolve(image.tree, path, follow_last=False).exists()
+        ]
+        left += [path for at in _EMPTY for path in rootfs.entries(image.tree, at)]
+        left += [path for at in (*_WITHOUT_FILES, _LOGS) for path in _with_content(image, at)]
+        if _REFUSAL in (reading.text(image.tree, _POLICY) or ""):
+            left.append(f"{_POLICY}, by which no service is started")
+        if network.DNS_SERVER in (reading.text(image.tree, _RESOLVER) or "").split():
+            left.append(f"{_RESOLVER} of the build")
+        left += [
+            f"{path}, which names {word}"
+            for path in _WRITTEN_BY_BUILDS
+            for word in _WORDS
+            if word in (reading.text(image.tree, path) or "")
+        ]
+        if left:
+            return findings.failed(f"left by the build: {reading.some(left)}")
+        return findings.passed("nothing of the build")
+
+    return subject.Check("leftovers", look)
+
+
+def _with_content(image: subject.Subject, directory: str) -> list[str]:
+    """Return the files below a directory that are not empty."""
+    return [
+        path
+        for path, status in reading.walk(image.tree, directory)
+        if stat.S_ISREG(status.st_mode) and status.st_size
+    ]

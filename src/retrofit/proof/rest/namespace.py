@@ -1,0 +1,43 @@
+"""What a service sets its network namespace up with."""
+
+from __future__ import annotations
+
+from ... import findings
+from .. import subject
+from . import reading, services, units
+
+
+def namespace(template: str) -> subject.Check:
+    """The programs that a unit for a network namespace starts are there.
+
+    Args:
+        template: Template of the unit, which the service completes when it first needs it.
+    """
+
+    def look(image: subject.Subject) -> findings.Verdict:
+        text = reading.text(image.tree, template)
+        if text is None:
+            return findings.failed(f"the unit's template {template} is missing")
+        wanted = programs(text)
+        missing = [name for name in wanted if not services.has_program(image, name)]
+        if missing:
+            return findings.failed(
+                f"{reading.some(missing)}, which the namespace is set up with, is missing or"
+                " cannot be executed"
+            )
+        return findings.passed(", ".join(wanted))
+
+    return subject.Check("network namespace", look)
+
+
+def programs(template: str) -> list[str]:
+    """Return the programs that a unit starts, those that ``ip netns exec`` runs included."""
+    found: dict[str, None] = {}
+    for section, key, value in units.parse(template):
+        if (section, key) != ("Service", "ExecStart"):
+            continue
+        program, *rest = services.words(value.replace("{{ ", "{{").replace(" }}", "}}"))
+        found[program] = None
+        if rest[:2] == ["netns", "exec"] and len(rest) > 3:
+            found[rest[3]] = None
+    return list(found)

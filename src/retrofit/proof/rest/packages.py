@@ -1,0 +1,72 @@
+"""The packages of an image: that what it needs is installed, and nothing is half so."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from debian import deb822, debian_support
+
+from ... import findings, rootfs
+from .. import subject
+from . import reading
+
+_STATUS = "/var/lib/dpkg/status"
+# Where dpkg keeps what it has not yet written to its list.
+_UPDATES = "/var/lib/dpkg/updates"
+_GOOD = frozenset({"installed", "config-files", "not-installed"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """A package that an image needs.
+
+    Attributes:
+        names: What distributions call it; one of these has to be installed.
+        at_least: Oldest version that will do; empty if any will.
+    """
+
+    names: tuple[str, ...]
+    at_least: str = ""
+
+
+def required(*needs: Need) -> subject.Check:
+    """Packages are installed, none older than it may be."""
+
+    def look(image: subject.Subject) -> findings.Verdict:
+        versions = {package.name: package.version for package in image.packages}
+        seen = []
+        for need in needs:
+            name = next((one for one in need.names if one in versions), None)
+            if name is None:
+                return findings.failed(f"{' or '.join(need.names)} is not installed")
+            version = versions[name]
+            if need.at_least and debian_support.version_compare(version, need.at_least) < 0:
+                return findings.failed(f"{name} is {version}, older than {need.at_least}")
+            seen.append(f"{name} {version}")
+        return findings.passed(", ".join(seen))
+
+    return subject.Check("required packages", look)
+
+
+def settled() -> subject.Check:
+    """Every package is installed to the end, and dpkg was not interrupted."""
+    return subject.Check("package database", _settled)
+
+
+def _settled(image: subject.Subject) -> findings.Verdict:
+    unsettled = unsettled_packages(reading.text(image.tree, _STATUS) or "")
+    if unsettled:
+        return findings.failed(f"not installed to the end: {reading.some(unsettled)}")
+    if rootfs.entries(image.tree, _UPDATES):
+        return findings.failed(f"dpkg was interrupted ({_UPDATES})")
+    return findings.passed(f"{len(image.packages)} packages, each installed to the end")
+
+
+def unsettled_packages(status: str) -> list[str]:
+    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why."""
+    found = []
+    for paragraph in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
+        _, flag, state = (*paragraph.get("Status", "").split(), "", "", "")[:3]
+        if flag != "ok" or state not in _GOOD:
+            found.append(f"{paragraph['Package']} ({state if flag == 'ok' else flag})")
+    return found

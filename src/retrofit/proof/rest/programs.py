@@ -1,0 +1,62 @@
+"""Programs of the image, run in a cell to see that they can."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ... import errors, findings, naming, process
+from ...sandbox import cell
+from .. import subject
+from . import reading
+
+_TIMEOUT_S = 60.0
+
+
+def run(image: subject.Subject, *argv: str) -> process.Completed:
+    """Run a program of the image, which can change nothing in it.
+
+    Raises:
+        errors.ImageError: It did not end in time.
+    """
+    place = cell.Cell(root=image.tree, work=image.work, writable=False)
+    try:
+        return place.run(argv, timeout_s=_TIMEOUT_S, check=False)
+    except errors.CommandError as failure:
+        raise errors.ImageError(f"{argv[0]} of the image did not end") from failure
+
+
+def foreign(image: subject.Subject) -> str:
+    """Say that the image's programs do not run on this machine; nothing if they do."""
+    architecture = image.layout.release.architecture
+    if naming.debian_architecture(os.uname().machine) == architecture:
+        return ""
+    return f"programs for {architecture} do not run on this machine"
+
+
+def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.Check:
+    """A program is there, starts with all its libraries, and says what it can do.
+
+    Args:
+        path: Where it is.
+        arguments: Have it print its version and end with status 0.
+        features: Words that have to be in what it prints.
+    """
+    name = path.rpartition("/")[2]
+
+    def look(image: subject.Subject) -> findings.Verdict:
+        if not reading.is_program(image.tree, path):
+            return findings.failed(f"{path} is missing or cannot be executed")
+        if reason := foreign(image):
+            return findings.not_applicable(reason)
+        done = run(image, path, *arguments)
+        if done.returncode != 0:
+            said = done.tail[-1] if done.tail else "it says nothing"
+            return findings.failed(f"{path} ends with status {done.returncode}: {said}")
+        said = done.stdout + "\n".join(done.tail)
+        for feature in features:
+            if feature not in said:
+                return findings.failed(f"{path} was built without {feature}")
+        return findings.passed(said.strip().partition("\n")[0])
+
+    return subject.Check(f"{name} usable", look)
