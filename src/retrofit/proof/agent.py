@@ -196,10 +196,8 @@ class Agent:
                     headers={"Content-Type": kind} if body else {},
                     retries=False,
                 )
-        except (urllib3.exceptions.SSLError, urllib3.exceptions.ProtocolError) as error:
-            raise Refused(f"{method} {path}: {_reason(error)}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise AgentError(f"{method} {path}: {_reason(error)}") from error
+            raise _failure(f"{method} {path}", error) from error
         if response.status >= 300:
             said = _said(response.data)
             raise AgentError(
@@ -244,11 +242,16 @@ def _said(body: bytes) -> str:
     return " ".join(" ".join(words).split())
 
 
-def _reason(error: Exception) -> str:
-    """Return the innermost cause: what urllib3 puts around it says nothing more."""
+def _failure(request: str, error: Exception) -> AgentError:
+    """Return an error for a request without an answer, of the innermost cause.
+
+    What urllib3 puts around that says nothing more.
+    """
     inner: BaseException = error
     while (cause := inner.__cause__ or inner.__context__) is not None:
         inner = cause
-    if isinstance(inner, ssl.SSLError) and inner.reason:
-        return inner.reason.lower().replace("_", " ")
-    return str(inner) or type(inner).__name__
+    reason = (isinstance(inner, ssl.SSLError) and inner.reason) or ""
+    words = reason.lower().replace("_", " ") or str(inner) or type(inner).__name__
+    # An alert is what the other side says; it may have closed the connection before it is read.
+    refused = "ALERT" in reason or isinstance(inner, ConnectionResetError)
+    return (Refused if refused else AgentError)(f"{request}: {words}")

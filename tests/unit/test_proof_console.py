@@ -1,0 +1,106 @@
+"""What a console tells of a machine that gets no further, and a report of one that came up."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from retrofit.proof import console, report
+
+_GRUB = "\x1b[01;01H\x1b[0m\x1b[2J  Booting `Debian GNU/Linux'\n"
+_MOUNTING = "[\x1b[0;1;31mFAILED\x1b[0m] Failed to mount \x1b[0;1;39mvar-log.mount\x1b[0m.\r\n"
+
+
+def _said(tmp_path: pathlib.Path, text: str) -> list[str]:
+    file = tmp_path / "console.log"
+    file.write_text(text)
+    return console.lines(file)
+
+
+def test_lines_are_printable(tmp_path: pathlib.Path) -> None:
+    said = _said(tmp_path, "\x1bc\x1b[?7l\x1b[2J" + _GRUB + "a\tb\a\x07c\r\n\x1b]0;evil\x07\n\n")
+
+    assert said == ["Booting `Debian GNU/Linux'", "a b c", "0;evil"]
+
+
+def test_a_console_that_is_not_there_says_nothing(tmp_path: pathlib.Path) -> None:
+    assert console.lines(tmp_path / "console.log") == []
+
+
+def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
+    said = _said(tmp_path, "first\n" + "x" * 3_000_000 + "\nlast\n")
+
+    assert said[-1] == "last"
+    assert sum(map(len, said)) < 1_100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (
+            "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs on (0,0)\n[ 2] C",
+            "kernel panic: VFS: Unable to mount root fs on (0,0)",
+        ),
+        (
+            "[ 9.1] Out of memory: Killed process 312 (python3) total-vm:1kB, anon-rss:2kB\n",
+            "out of memory: Killed process 312 (python3)",
+        ),
+        (
+            "ALERT!  LABEL=root does not exist.  Dropping to a shell!\n(initramfs) ",
+            "no root file system: LABEL=root does not exist",
+        ),
+        (
+            _MOUNTING + "You are in emergency mode. After logging in, type\n",
+            "the system is in emergency mode: Failed to mount var-log.mount.",
+        ),
+        (
+            "Cannot open access to console, the root account is locked.\n",
+            "the system is in emergency mode",
+        ),
+        ("error: no such partition.\ngrub rescue> ", "the boot loader stops at grub rescue>"),
+        ("No bootable device.\n", "the firmware says: No bootable device"),
+        ("Memory cgroup out of memory: Killed process 7 (tool)\n", ""),
+        ("Welcome to Debian GNU/Linux 12 (bookworm)!\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_fault_is_named(tmp_path: pathlib.Path, text: str, fault: str) -> None:
+    assert console.fault(_said(tmp_path, text)) == fault
+
+
+_REPORT = [
+    "state degraded",
+    "failed site-setup.service mount: /srv: no such device",
+    "failed silent.service ",
+    "units 139",
+    "cloud-init status: done boot_status_code: enabled-by-generator",
+    "root 7300000000",
+    "clock 1795266663",
+]
+
+
+def test_a_report_is_read_when_it_is_complete() -> None:
+    assert report.parse(_REPORT) is None
+    assert report.parse([*_REPORT, "end"]) == report.Report(
+        state="degraded",
+        failed=(
+            ("site-setup.service", "mount: /srv: no such device"),
+            ("silent.service", ""),
+        ),
+        units=139,
+        cloud_init="status: done boot_status_code: enabled-by-generator",
+        root=7300000000,
+        clock=1795266663,
+    )
+
+
+def test_a_report_without_sense_is_a_bad_one() -> None:
+    found = report.parse(["state", "units many", "df: /: no such file", "end"])
+
+    assert found is not None
+    assert (found.state, found.units, found.root, found.clock) == ("", 0, 0, 0)
+
+
+def test_the_script_reports_on_the_port_that_is_given() -> None:
+    assert "exec >/dev/ttyS1 2>&1" in report.script("/dev/ttyS1").splitlines()
