@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Sequence
 
 from ... import findings, rootfs
@@ -54,6 +53,6 @@ def _with_content(image: subject.Subject, directory: str) -> list[str]:
     """Return the files below a directory that are not empty."""
     return [
         path
-        for path, status in reading.walk(image.tree, directory)
-        if stat.S_ISREG(status.st_mode) and status.st_size
+        for path, entry in reading.walk(image.tree, directory)
+        if entry.is_file(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_size
     ]

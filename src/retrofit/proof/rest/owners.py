@@ -72,9 +72,9 @@ def owners(*rules: Rule) -> subject.Check:
             if fault:
                 return findings.failed(f"{rule.path} {fault}")
         for directory in _SWEPT:
-            for path, status in reading.walk(image.tree, directory):
+            for path, entry in reading.walk(image.tree, directory):
                 count += 1
-                fault = _general_fault(status)
+                fault = _general_fault(entry.stat(follow_symlinks=False))
                 if fault:
                     return findings.failed(f"{path} {fault}")
         return findings.passed(f"{count} files and directories")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from ... import errors, model, rootfs
 
@@ -52,23 +52,31 @@ def is_program(tree: pathlib.Path, path: str) -> bool:
     )
 
 
-def walk(tree: pathlib.Path, directory: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the path in the system of everything below a directory, with what it is.
+def walk(
+    tree: pathlib.Path, directory: str, *, without: Container[str] = ()
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield everything below a directory: its path in the system, and where it is.
 
     Links are not followed, but for those on the way to the directory itself.
+
+    Args:
+        tree: The image's files.
+        directory: Where to begin.
+        without: Paths of directories that are left out, with all in them.
     """
-    pending = [directory.rstrip("/")]
+    top = rootfs.resolve(tree, directory)
+    pending = [(directory.rstrip("/"), os.fspath(top))] if top.is_dir() else []
     while pending:
-        here = pending.pop()
-        found = rootfs.resolve(tree, here)
-        if not found.is_dir():
-            continue
-        with os.scandir(found) as entries:
+        here, place = pending.pop()
+        with os.scandir(place) as entries:
             for entry in sorted(entries, key=lambda one: one.name):
                 path = f"{here}/{entry.name}"
-                yield path, entry.stat(follow_symlinks=False)
+                if path in without:
+                    continue
+                yield path, entry
+                # What is no link is below the directory itself, and needs no resolving.
                 if entry.is_dir(follow_symlinks=False):
-                    pending.append(path)
+                    pending.append((path, entry.path))
 
 
 def some(names: list[str], *, most: int = 4) -> str:

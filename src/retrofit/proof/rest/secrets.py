@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-import stat
-from collections.abc import Iterator
 
-from ... import findings, rootfs
+from ... import findings
 from .. import subject
 from . import reading
 
 _SHADOW = "/etc/shadow"
 # Everything that is no package's program and no list of packages.
 _SEARCHED = ("/etc", "/home", "/opt", "/root", "/srv", "/usr/local", "/var")
-_NOT_SEARCHED = ("/var/cache/", "/var/lib/apt/", "/var/lib/dpkg/", "/var/log/", "/etc/ssl/certs/")
+_NOT_SEARCHED = frozenset(
+    {"/etc/ssl/certs", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log"}
+)
 # Its name says that it keeps nothing: the package ssl-cert makes it for tests of servers.
 _PUBLIC_KEYS = frozenset({"/etc/ssl/private/ssl-cert-snakeoil.key"})
 # Host keys have a check of their own.
@@ -43,12 +44,14 @@ def _secrets(image: subject.Subject) -> findings.Verdict:
         return findings.failed(f"{_SHADOW}: {reading.some(accounts)}")
     count = 0
     found: list[str] = []
-    for path, size in _files(image):
-        count += 1
-        fault = "holds secrets by its name" if _BY_NAME.fullmatch(path) and size else ""
-        fault = fault or _content_fault(image, path, size)
-        if fault:
-            found.append(f"{path} {fault}")
+    for directory in _SEARCHED:
+        for path, entry in reading.walk(image.tree, directory, without=_NOT_SEARCHED):
+            if not entry.is_file(follow_symlinks=False) or path.startswith(_HOST_KEY):
+                continue
+            count += 1
+            fault = _fault(path, entry)
+            if fault:
+                found.append(f"{path} {fault}")
     if found:
         return findings.failed(reading.some(found))
     return findings.passed(f"none in {count} files, no account has a password")
@@ -67,19 +70,14 @@ def with_passwords(shadow: str) -> list[str]:
     return found
 
 
-def _files(image: subject.Subject) -> Iterator[tuple[str, int]]:
-    """Yield path and size of the files to look at."""
-    for directory in _SEARCHED:
-        for path, status in reading.walk(image.tree, directory):
-            if stat.S_ISREG(status.st_mode) and not path.startswith((*_NOT_SEARCHED, _HOST_KEY)):
-                yield path, status.st_size
-
-
-def _content_fault(image: subject.Subject, path: str, size: int) -> str:
+def _fault(path: str, entry: os.DirEntry[str]) -> str:
     """Say which secret is in a file; nothing if none is seen."""
+    size = entry.stat(follow_symlinks=False).st_size
+    if size and _BY_NAME.fullmatch(path):
+        return "holds secrets by its name"
     if not 0 < size <= _MAX_SECRET:
         return ""
-    with rootfs.resolve(image.tree, path, follow_last=False).open("rb") as file:
+    with open(entry.path, "rb") as file:
         content = file.read(_MAX_SECRET)
     if path not in _PUBLIC_KEYS and _PRIVATE_KEY.search(content):
         return "holds a private key"
