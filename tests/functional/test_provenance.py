@@ -191,7 +191,7 @@ def test_two_builds_a_package_apart_differ_in_that_package(shelf: Shelf) -> None
         "elements",
         "options elements",
     ]
-    assert found["from"]["id"], found["to"]["id"] == (shelf.first, shelf.second)
+    assert (found["from"]["id"], found["to"]["id"]) == (shelf.first, shelf.second)
 
 
 def test_upgrades_are_told_and_those_for_security_marked(shelf: Shelf) -> None:
