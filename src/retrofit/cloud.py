@@ -100,12 +100,20 @@ class Cloud:
         disk_format: str,
         properties: Iterable[tuple[str, str]],
     ) -> glance_images.Image:
-        """Register an image without data under an identifier that the caller chose."""
+        """Register an image without data, which nobody else sees.
+
+        Args:
+            image_id: Identifier that the caller chose.
+            name: Its name.
+            disk_format: Its format.
+            properties: Its properties, as pairs.
+        """
         body = {
             "id": image_id,
             "name": name,
             "disk_format": disk_format,
             "container_format": "bare",
+            "visibility": "private",
             **dict(properties),
         }
         return glance_images.parse(

@@ -15,7 +15,7 @@ from typing import Annotated, Self
 import pydantic
 import pydantic_core
 
-from . import authorities, errors, model, releases, run
+from . import authorities, errors, findings, gate, model, releases, run
 from .sources import glance
 
 GLANCE_PREFIX = "glance:"
@@ -85,6 +85,10 @@ class RunDefinition(pydantic.BaseModel):
         region: Region of the image service.
         interface: Endpoint type, ``public``, ``internal`` or ``admin``.
         work_dir: Directory in which work directories are made.
+        depth: How far the image is proved before it is tagged or delivered; without it ``boot``
+            for Glance, ``off`` for a file.
+        flavor_disk: Disk that machines of it get, such as ``8G``.
+        evidence: Directory in which the evidence of failed proofs is kept.
         run_id: Name the caller gave the run, repeated in its result.
     """
 
@@ -119,6 +123,9 @@ class RunDefinition(pydantic.BaseModel):
     region: str | None = None
     interface: _Interface | None = None
     work_dir: pathlib.Path | None = None
+    depth: findings.Depth | None = None
+    flavor_disk: str | None = None
+    evidence: pathlib.Path | None = None
     run_id: str = ""
 
     @classmethod
@@ -161,6 +168,9 @@ class RunDefinition(pydantic.BaseModel):
         "cloud",
         "region",
         "interface",
+        "depth",
+        "flavor_disk",
+        "evidence",
         mode="before",
     )
     @classmethod
@@ -186,6 +196,7 @@ class RunDefinition(pydantic.BaseModel):
             ),
             build=self._build(),
             force=self.force,
+            proof=self._proof(),
             cloud=run.CloudOptions(name=self.cloud, region=self.region, interface=self.interface),
             work_base=self.work_dir,
         )
@@ -198,6 +209,15 @@ class RunDefinition(pydantic.BaseModel):
             image_id=self.source.removeprefix(GLANCE_PREFIX),
             series=self.series,
             architecture=self.architecture,
+        )
+
+    def _proof(self) -> gate.Wanted:
+        """Return how the image is to be proved."""
+        usual = findings.Depth.BOOT if self.target == GLANCE_PREFIX else findings.Depth.OFF
+        return gate.Wanted(
+            depth=self.depth or usual,
+            flavor_disk=size(self.flavor_disk) if self.flavor_disk else gate.FLAVOR_DISK,
+            evidence=self.evidence,
         )
 
     def _build(self) -> model.BuildRequest:

@@ -7,6 +7,7 @@ Library code raises these and never exits; only the command line turns one into 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 
 
 class RetrofitError(Exception):
@@ -39,6 +40,7 @@ class UpToDate(RetrofitError):
         image_id: Identifier of that image in Glance.
         image_name: Its name.
         created_at: When it was made.
+        rivals: Images that Octavia takes in its place (:class:`retrofit.survey.Rival`).
     """
 
     exit_code = 3
@@ -51,17 +53,43 @@ class UpToDate(RetrofitError):
         image_id: str = "",
         image_name: str = "",
         created_at: datetime.datetime | None = None,
+        rivals: tuple[object, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
         self.image_id = image_id
         self.image_name = image_name
         self.created_at = created_at
+        self.rivals = rivals
 
 
 class ProofFailed(RetrofitError):
-    """The image does not do what it is for; the details name the checks that failed."""
+    """The image does not do what it is for; the details name the checks that failed.
+
+    Args:
+        message: As for every error.
+        hint: As for every error.
+        details: What each check that failed has found.
+        proof: The proof, in the form of the result file.
+        image_id: Identifier of the image in Glance, where it is kept there.
+        image_name: Its name.
+    """
 
     exit_code = 4
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        details: tuple[str, ...] = (),
+        proof: Mapping[str, object] | None = None,
+        image_id: str = "",
+        image_name: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.proof = proof
+        self.image_id = image_id
+        self.image_name = image_name
 
 
 class UsageError(RetrofitError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import enum
+import pathlib
 from typing import Any
+
+from . import errors
 
 
 class Depth(enum.StrEnum):
@@ -132,3 +135,29 @@ def summary(proof: Proof) -> str:
     idle = outcomes.count(Outcome.NOT_APPLICABLE)
     text = f"{outcomes.count(Outcome.PASS)} passed"
     return f"{text}, {idle} not applicable" if idle else text
+
+
+def refusal(
+    proof: Proof, what: str, *, kept: pathlib.Path | None, image_id: str = "", image_name: str = ""
+) -> errors.ProofFailed:
+    """Return the error that says which checks an image has failed, and where to look.
+
+    Args:
+        proof: One that failed.
+        what: The image.
+        kept: Where the evidence is; ``None`` if none was kept.
+        image_id: Its identifier, where it is kept in Glance.
+        image_name: Its name there.
+    """
+    failed = ", ".join(finding.check for finding in proof.failures)
+    message = f"{what} fails {len(proof.failures)} of {len(proof.findings)} checks: {failed}"
+    if image_id:
+        message += f"; it stays in Glance as {image_id}, without tags"
+    return errors.ProofFailed(
+        message,
+        hint=f"see {kept}" if kept else "have the evidence kept next time: --evidence DIR",
+        details=tuple(f"{fault.check}: {fault.verdict.evidence}" for fault in proof.failures),
+        proof=as_json(proof),
+        image_id=image_id,
+        image_name=image_name,
+    )

@@ -7,20 +7,33 @@ that this project takes over from. Names of our own properties begin with ``retr
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterable
 
-from . import __version__, errors, model
+from . import __version__, errors, findings, model
 
 # On every image we publish, whatever tag the operator chose in addition.
 OWN_TAG = "octavia-diskimage-retrofit"
 FINGERPRINT = "retrofit_fingerprint"
-# Set while an image is being uploaded; who meets it later knows that the upload was cut.
+# The tag that the image is made for: it stays known when the image has lost it.
+AMP_IMAGE_TAG = "retrofit_amp_image_tag"
+# What an image is that Octavia is not to take; one that it may take has no state.
 STATE = "retrofit_state"
 UPLOADING = "uploading"
+UNPROVEN = "unproven"
+FAILED = "failed"
+FORMER = "former"
+ROLLED_BACK = "rolled-back"
+PROOF_DEPTH = "retrofit_proof_depth"
+PROOF_RESULT = "retrofit_proof_result"
+PROOF_TIME = "retrofit_proof_time"
+PROOF_SUMMARY = "retrofit_proof_summary"
+PASSED = "passed"
 # For a base image that no simplestreams product describes.
 CUSTOM = "custom"
 
 _TAG_LENGTH = 255
+_PROPERTY_LENGTH = 255
 # Glance follows the kernel's names, Debian has its own.
 _KERNEL_ARCHITECTURES = {
     "amd64": "x86_64",
@@ -49,6 +62,11 @@ class Description:
     properties: tuple[tuple[str, str], ...]
     tags: tuple[str, ...]
     fingerprint: str
+
+    @property
+    def amp_image_tag(self) -> str:
+        """The tag by which Octavia finds it; empty for none."""
+        return next((tag for tag in self.tags if tag != OWN_TAG), "")
 
 
 def describe(
@@ -86,6 +104,7 @@ def describe(
         "source_product_name": known.product_name or CUSTOM,
         "source_version_name": version_name,
         FINGERPRINT: fingerprint,
+        AMP_IMAGE_TAG: "" if tag == OWN_TAG else tag,
         "retrofit_source_id": known.id,
         "retrofit_source_hash": known.content_hash,
         "retrofit_recipe": recipe,
@@ -122,6 +141,36 @@ def tags(tag: str) -> tuple[str, ...]:
             "as Octavia's option amp_image_tag has it",
         )
     return tuple(sorted({OWN_TAG, tag} - {""}))
+
+
+def unproven(name: str) -> str:
+    """Return what an image is called until it is proved: consumers match the proper beginning."""
+    return f"unproven-{name}"
+
+
+def failed(name: str, ended: datetime.datetime) -> str:
+    """Return what an image is called whose proof failed, by the time it did: names are unique."""
+    return f"failed-{name}-{ended:%Y%m%dT%H%M%SZ}"
+
+
+def superseded(name: str, created: datetime.datetime) -> str:
+    """Return what a former image is called when a newer one takes its name."""
+    return f"{name}-{created:%Y%m%dT%H%M%SZ}"
+
+
+def proof(found: findings.Proof | None) -> tuple[tuple[str, str], ...]:
+    """Return the properties that tell how an image was proved, ``None`` if it was not."""
+    if found is None:
+        return ((PROOF_DEPTH, findings.Depth.OFF.value),)
+    summary = findings.summary(found)
+    if len(summary) > _PROPERTY_LENGTH:
+        summary = summary[: _PROPERTY_LENGTH - 1] + "…"
+    return (
+        (PROOF_DEPTH, found.depth.value),
+        (PROOF_RESULT, PASSED if found.passed else FAILED),
+        (PROOF_TIME, found.ended.isoformat(timespec="seconds")),
+        (PROOF_SUMMARY, summary),
+    )
 
 
 def kernel_architecture(debian: str) -> str:

@@ -50,6 +50,19 @@ class Job:
         return self.work / _EVIDENCE
 
 
+def check(recipe: recipes.Recipe, depth: findings.Depth) -> None:
+    """Refuse a depth to which images of a recipe cannot be proved, before they are made.
+
+    Raises:
+        errors.ConfigError: The recipe has no machine to boot, and a depth beyond rest is wanted.
+    """
+    if recipe.trial is None and depth.includes(findings.Depth.BOOT):
+        raise errors.ConfigError(
+            f"the recipe {recipe.name} says nothing of how its images boot",
+            hint="prove them with --depth rest",
+        )
+
+
 def prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
     """Prove an image; that it fails is a result, not an error.
 
@@ -59,11 +72,7 @@ def prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         errors.RetrofitError: Something else than the image stood in the way.
     """
     recipe = recipes.get(job.recipe)
-    if recipe.trial is None and job.depth.includes(findings.Depth.BOOT):
-        raise errors.ConfigError(
-            f"the recipe {recipe.name} says nothing of how its images boot",
-            hint="prove them with --depth rest",
-        )
+    check(recipe, job.depth)
     place = functools.partial(_prove, job, recipe)
     kvm.lend(job.work)
     return workshop.run(job.work, place, reporter, network=network.Network.ALONE)

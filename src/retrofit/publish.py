@@ -1,22 +1,28 @@
-"""Puts an image into Glance: uploaded, compared, and only then tagged."""
+"""Puts an image into Glance: uploaded, compared, proved, and only then tagged."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import hashlib
-import io
 import logging
 import pathlib
 import uuid
-from collections.abc import Callable
+from typing import Protocol
 
-from . import cloud, errors, images, naming
+from . import (
+    cloud,
+    errors,
+    findings,
+    images,
+    naming,
+    progress,
+    promotion,
+    staging,
+    standing,
+    survey,
+)
 
 _LOG = logging.getLogger(__name__)
-# Between registering an image and sending its data lies a moment; only what stands there longer is
-# a leftover.
-_LEFTOVER_AGE = datetime.timedelta(minutes=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,40 +46,68 @@ class Published:
     created_at: datetime.datetime
 
 
-def find_current(connection: cloud.Cloud, fingerprint: str, *, tag: str) -> Published | None:
-    """Return the newest usable image of this project that was made from the same inputs.
+class Gate(Protocol):
+    """What stands between an image and its tags."""
 
-    An image that the former charm made has no fingerprint and so is never current.
+    def prove(self) -> findings.Proof | None:
+        """Prove the image; ``None`` where no proof is wanted."""
 
-    Raises:
-        errors.ConfigError: The tag is not one that Glance takes.
+    def keep(self, proof: findings.Proof, name: str) -> pathlib.Path | None:
+        """Keep the evidence of a failed proof under a name; return where, if it is kept."""
+
+
+def tidy(connection: cloud.Cloud, tag: str) -> None:
+    """Finish and remove what runs left that were killed.
+
+    Args:
+        connection: Where.
+        tag: By which Octavia finds the images; empty for none.
     """
-    filters = [
-        ("status", "active"),
-        ("owner", connection.project_id),
-        (naming.FINGERPRINT, fingerprint),
-        *(("tag", each) for each in naming.tags(tag)),
-    ]
-    found = next(connection.images(filters), None)
-    return None if found is None else _published(found)
+    staging.remove_leftovers(connection)
+    if tag:
+        _settle(connection, tag)
 
 
-def check_current(connection: cloud.Cloud, fingerprint: str, *, tag: str) -> None:
-    """Refuse to build what is published already.
+def check_current(
+    connection: cloud.Cloud, fingerprint: str, *, tag: str, depth: findings.Depth
+) -> None:
+    """Refuse to build what is published already, or was taken back.
+
+    Args:
+        connection: Where to look.
+        fingerprint: Identity of all inputs.
+        tag: By which Octavia finds the image; empty for none.
+        depth: How far it has to be proved.
 
     Raises:
         errors.UpToDate: It is; the message names the image.
         errors.ConfigError: The tag is not one that Glance takes.
     """
-    current = find_current(connection, fingerprint, tag=tag)
+    naming.tags(tag)
+    own = promotion.own(connection, tag or naming.OWN_TAG)
+    current = standing.current(own, tag or naming.OWN_TAG, fingerprint, depth)
     if current is not None:
-        raise errors.UpToDate(
-            f"the image is up to date: {current.name} ({current.id})",
-            hint="force a build to have it made again",
-            image_id=current.id,
-            image_name=current.name,
-            created_at=current.created_at,
+        raise _up_to_date(
+            current,
+            "the image is up to date: {name} ({id})",
+            rivals=rivals(connection, tag),
         )
+    taken_back = standing.rolled_back(own, fingerprint)
+    if taken_back is not None:
+        raise _up_to_date(
+            taken_back,
+            "{name} ({id}) was rolled back, and what it is made of has not changed since",
+            rivals=rivals(connection, tag),
+        )
+
+
+def rivals(connection: cloud.Cloud, tag: str) -> tuple[survey.Rival, ...]:
+    """Return what Octavia takes in place of our newest image, as far as this project sees it."""
+    if not tag:
+        return ()
+    leading = standing.lead(promotion.own(connection, tag), tag)
+    visible = promotion.visible(connection, tag)
+    return survey.rivals(visible, leading, connection.project_id)
 
 
 def publish(
@@ -81,106 +115,66 @@ def publish(
     file: pathlib.Path,
     description: naming.Description,
     *,
-    advanced: Callable[[int, int], None],
-) -> Published:
-    """Publish an image; after a failure or an interruption nothing is left of it.
+    gate: Gate,
+    reporter: progress.Reporter,
+) -> tuple[Published, findings.Proof | None]:
+    """Publish an image; after an error or an interruption nothing is left of it.
 
-    An older image of ours with the same name keeps its tags and gets the time it was made added to
-    its name.
+    An older image of ours for the same tag loses it. One with the same name gets the time it was
+    made added to its name.
 
     Args:
         connection: Where to.
         file: The image.
         description: How it is to appear.
-        advanced: Told how many bytes of how many were sent.
+        gate: What it has to pass.
+        reporter: Told of the steps, and how many bytes of how many were sent.
+
+    Returns:
+        The image in Glance, and how it was proved.
 
     Raises:
+        errors.ProofFailed: It did not pass; it is in Glance for inspection, without tags.
         errors.NoSpace: A quota or the store is full.
         errors.Denied: The user may not make images.
         errors.ConfigError: Glance does not take that format.
         errors.Unavailable: Glance does not answer, or stored something else.
     """
-    # Chosen here, so that the image can be removed even if the answer to its creation is lost.
     image_id = str(uuid.uuid4())
     try:
-        created = connection.create(
-            image_id,
-            name=description.name,
-            disk_format=description.disk_format,
-            properties=(*description.properties, (naming.STATE, naming.UPLOADING)),
-        )
-        _remove_leftovers(connection, created)
-        with _Watched(file, advanced) as content:
-            connection.upload(image_id, content)
-        _check_stored(connection.image(image_id), file)
-        finished = connection.patch(
-            image_id,
-            [
-                {"op": "remove", "path": f"/{naming.STATE}"},
-                {"op": "replace", "path": "/tags", "value": list(description.tags)},
-            ],
-        )
+        with progress.step(reporter, "upload"):
+            staged = staging.stage(
+                connection, image_id, file, description, advanced=reporter.advanced
+            )
+        proof = gate.prove()
+        with progress.step(reporter, "promote"):
+            if proof is None or proof.passed:
+                finished = promotion.promote(connection, staged, description, proof)
+            else:
+                finished = promotion.reject(connection, staged, proof)
     except BaseException:
-        _withdraw(connection, image_id)
+        staging.withdraw(connection, image_id)
         raise
+    if proof is not None and not proof.passed:
+        raise findings.refusal(
+            proof,
+            description.name,
+            kept=gate.keep(proof, image_id),
+            image_id=image_id,
+            image_name=finished.name,
+        )
+    # It is published all the same, and Octavia takes the newest.
+    if description.amp_image_tag:
+        _settle(connection, description.amp_image_tag)
     _rename_former(connection, finished)
-    return _published(finished)
+    return _published(finished), proof
 
 
-class _Watched(io.BufferedReader):
-    """A file that tells how far it was read."""
-
-    def __init__(self, path: pathlib.Path, advanced: Callable[[int, int], None]) -> None:
-        super().__init__(io.FileIO(path))
-        self._size = path.stat().st_size
-        self._advanced = advanced
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return the next bytes."""
-        piece = super().read(size)
-        self._advanced(self.tell(), self._size)
-        return piece
-
-
-def _check_stored(stored: images.Image, file: pathlib.Path) -> None:
-    """Compare what Glance has with what was sent."""
-    algorithm, _, expected = stored.content_hash.partition(":")
-    with file.open("rb") as content:
-        actual = hashlib.file_digest(
-            content, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        )
-    if stored.status != "active" or actual.hexdigest() != expected:
-        raise errors.Unavailable(
-            f"Glance stored something else than was sent: the image is {stored.status}, "
-            f"{stored.size} bytes",
-            hint="try again, and see Glance's own log",
-        )
-
-
-def _withdraw(connection: cloud.Cloud, image_id: str) -> None:
-    """Delete an image that did not get finished, while another error is under way."""
+def _settle(connection: cloud.Cloud, tag: str) -> None:
     try:
-        connection.delete(image_id)
+        promotion.settle(connection, tag)
     except errors.RetrofitError as error:
-        _LOG.warning("image %s is left behind, the next upload removes it: %s", image_id, error)
-
-
-def _remove_leftovers(connection: cloud.Cloud, created: images.Image) -> None:
-    """Delete what uploads of this project left that could not clean up after themselves.
-
-    Args:
-        connection: Where.
-        created: The image made just now; its time is the server's, as that of leftovers is.
-    """
-    marked = connection.images(
-        [("owner", connection.project_id), (naming.STATE, naming.UPLOADING)]
-    )
-    for image in list(marked):
-        old = image.updated_at < created.created_at - _LEFTOVER_AGE
-        # Data still arrives for an image that is being saved.
-        if old and image.status != "saving" and image.id != created.id:
-            _LOG.info("removing %s, the leftover of a cut upload", image.id)
-            connection.delete(image.id)
+        _LOG.warning("the next run goes on with what could not be done: %s", error)
 
 
 def _rename_former(connection: cloud.Cloud, present: images.Image) -> None:
@@ -195,12 +189,24 @@ def _rename_former(connection: cloud.Cloud, present: images.Image) -> None:
     for image in list(former):
         if image.id == present.id:
             continue
-        name = f"{image.name}-{image.created_at:%Y%m%dT%H%M%SZ}"
+        name = naming.superseded(image.name, image.created_at)
         try:
             connection.patch(image.id, [{"op": "replace", "path": "/name", "value": name}])
         except errors.RetrofitError as error:
-            # The new image is published all the same, and Octavia takes the newest.
             _LOG.warning("image %s keeps its name: %s", image.id, error)
+
+
+def _up_to_date(
+    image: images.Image, message: str, *, rivals: tuple[survey.Rival, ...]
+) -> errors.UpToDate:
+    return errors.UpToDate(
+        message.format(name=image.name, id=image.id),
+        hint="force a build to have it made again",
+        image_id=image.id,
+        image_name=image.name,
+        created_at=image.created_at,
+        rivals=rivals,
+    )
 
 
 def _published(image: images.Image) -> Published:

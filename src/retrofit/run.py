@@ -9,23 +9,25 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import fcntl
 import functools
-import os
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from . import (
     cloud,
-    errors,
+    findings,
     fingerprint,
+    gate,
+    lock,
     model,
     naming,
     pipeline,
     progress,
     provenance,
+    prover,
     publish,
     recipes,
+    survey,
     targets,
 )
 from .elements import collect
@@ -64,6 +66,7 @@ class RunRequest:
         target: A file, or Glance.
         build: What to make.
         force: Replace the file, or publish although the same image is published already.
+        proof: How it is to be proved before it is delivered or tagged.
         cloud: Which cloud, where one is involved.
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
@@ -72,6 +75,7 @@ class RunRequest:
     target: pathlib.Path | GlanceTarget
     build: model.BuildRequest
     force: bool = False
+    proof: gate.Wanted = dataclasses.field(default_factory=gate.Wanted)
     cloud: CloudOptions = CloudOptions()
     work_base: pathlib.Path | None = None
 
@@ -84,12 +88,16 @@ class RunResult:
         build: The image; its path is the target's, or gone where it was published.
         base: The base image in Glance, where it came from there.
         published: The image in Glance, where it went there.
+        proof: How the image was proved, if it was.
+        rivals: What Octavia takes in its place.
         steps: What each step cost, in order.
     """
 
     build: model.BuildResult
     base: model.BaseImage | None
     published: publish.Published | None
+    proof: findings.Proof | None
+    rivals: tuple[survey.Rival, ...]
     steps: tuple[model.StepRecord, ...]
 
 
@@ -102,11 +110,12 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
 
     Raises:
         errors.UpToDate: Exactly this image is published already.
+        errors.ProofFailed: The image was made, and is not what it has to be.
         errors.Busy: Another run writes the same file.
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
     """
     recipe = recipes.get(request.build.recipe)
-    recorder = progress.Recorder(reporter)
+    prover.check(recipe, request.proof.depth)
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
         connect = connector(request.cloud, held)
@@ -114,48 +123,107 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
         work = held.enter_context(workshop.work_directory(request.work_base))
         elements = work / "elements"
         collect.collect(recipe, request.build, elements)
-
-        def build() -> model.BuildResult:
-            source = origin.bring(work, recorder)
-            return pipeline.build(pipeline.Job(source, work, elements, request.build), recorder)
-
+        current = _Run(request, recipe, origin, work, elements, progress.Recorder(reporter))
         if isinstance(request.target, pathlib.Path):
-            built = build()
-            targets.deliver(built.image, request.target)
-            made = dataclasses.replace(built, image=request.target)
-            return RunResult(made, origin.base, None, tuple(recorder.records))
+            return current.to_file(request.target)
+        return current.to_glance(connect(), request.target.amp_image_tag)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """A run whose base image and elements are known.
+
+    Attributes:
+        request: What is wanted.
+        recipe: By which it is made.
+        origin: The base image.
+        work: The work directory.
+        elements: Directory below ``work`` with all elements.
+        recorder: Told of the steps.
+    """
+
+    request: RunRequest
+    recipe: recipes.Recipe
+    origin: origins.Origin
+    work: pathlib.Path
+    elements: pathlib.Path
+    recorder: progress.Recorder
+
+    def to_file(self, target: pathlib.Path) -> RunResult:
+        """Make the image, prove it and put it where it was asked for."""
+        built = self._build()
+        checks = self._gate(built)
+        proof = checks.prove()
+        if proof is not None and not proof.passed:
+            raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
+        targets.deliver(built.image, target)
+        made = dataclasses.replace(built, image=target)
+        return self._result(made, published=None, proof=proof, rivals=())
+
+    def to_glance(self, connection: cloud.Cloud, tag: str) -> RunResult:
+        """Make the image and publish it, if that is not done already."""
         base = dataclasses.replace(
-            origin.base or model.BaseImage(name=origin.name), content_hash=origin.content_hash()
+            self.origin.base or model.BaseImage(name=self.origin.name),
+            content_hash=self.origin.content_hash(),
         )
-        elements_digest = collect.digest(elements)
+        elements_digest = collect.digest(self.elements)
         mark = fingerprint.compute(
-            base=base.content_hash, elements=elements_digest, request=request.build
+            base=base.content_hash, elements=elements_digest, request=self.request.build
         )
-        tag = request.target.amp_image_tag
-        if not request.force:
-            publish.check_current(connect(), mark, tag=tag)
-        built = build()
+        publish.tidy(connection, tag)
+        if not self.request.force:
+            publish.check_current(connection, mark, tag=tag, depth=self.request.proof.depth)
+        built = self._build()
         made_of = provenance.describe(
             built,
             base=base,
-            request=request.build,
+            request=self.request.build,
             elements_digest=elements_digest,
-            releases=collect.releases(recipe),
+            releases=collect.releases(self.recipe),
             now=datetime.datetime.now(datetime.UTC),
         )
         description = naming.describe(
             built,
-            origin.base,
-            recipe=recipe.name,
+            self.origin.base,
+            recipe=self.recipe.name,
             fingerprint=mark,
             tag=tag,
             further=provenance.properties(made_of, built.packages),
         )
-        with progress.step(recorder, "upload"):
-            published = publish.publish(
-                connect(), built.image, description, advanced=reporter.advanced
-            )
-        return RunResult(built, origin.base, published, tuple(recorder.records))
+        published, proof = publish.publish(
+            connection,
+            built.image,
+            description,
+            gate=self._gate(built),
+            reporter=self.recorder,
+        )
+        rivals = publish.rivals(connection, tag)
+        return self._result(built, published=published, proof=proof, rivals=rivals)
+
+    def _build(self) -> model.BuildResult:
+        source = self.origin.bring(self.work, self.recorder)
+        job = pipeline.Job(source, self.work, self.elements, self.request.build)
+        return pipeline.build(job, self.recorder)
+
+    def _gate(self, built: model.BuildResult) -> gate.Gate:
+        return gate.Gate(
+            self.request.proof,
+            built,
+            recipe=self.recipe.name,
+            work=self.work,
+            reporter=self.recorder,
+        )
+
+    def _result(
+        self,
+        built: model.BuildResult,
+        *,
+        published: publish.Published | None,
+        proof: findings.Proof | None,
+        rivals: tuple[survey.Rival, ...],
+    ) -> RunResult:
+        steps = tuple(self.recorder.records)
+        return RunResult(built, self.origin.base, published, proof, rivals, steps)
 
 
 def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
@@ -190,38 +258,5 @@ def _locked(request: RunRequest) -> contextlib.AbstractContextManager[None]:
     """Keep other runs from making the same file, or from publishing beside this one."""
     if isinstance(request.target, pathlib.Path):
         targets.check(request.target, force=request.force)
-        return _lock(targets.beside(request.target, "lock"), f"writes {request.target}")
-    base = workshop.work_base(request.work_base)
-    return _lock(base / f"retrofit-publish-{os.geteuid()}.lock", "publishes an image")
-
-
-@contextlib.contextmanager
-def _lock(path: pathlib.Path, doing: str) -> Iterator[None]:
-    """Hold a lock file, or say that another run does."""
-    try:
-        # Everybody may make links where work directories are made.
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise errors.OutputError(f"cannot write {path}: {error.strerror}") from error
-    with os.fdopen(handle, "r+b"):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not _is_at(handle, path):
-                # It was opened while the other run was about to remove it.
-                raise BlockingIOError
-        except BlockingIOError as busy:
-            raise errors.Busy(
-                f"another run {doing} at this moment", hint="wait until it has ended"
-            ) from busy
-        try:
-            yield
-        finally:
-            path.unlink()
-
-
-def _is_at(handle: int, path: pathlib.Path) -> bool:
-    """Tell whether an open file is the one that has a name."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+        return lock.hold(targets.beside(request.target, "lock"), f"writes {request.target}")
+    return lock.publishing(request.work_base)

@@ -12,40 +12,37 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import cloud as support
+from tests.support import publishing
 
-from retrofit import cloud, errors, model, naming, publish
+from retrofit import cloud, errors, findings, model, naming, publish, standing
 
 Connect = Callable[..., cloud.Cloud]
-TAG = "octavia-amphora"
+TAG = publishing.TAG
+OFF = findings.Depth.OFF
 
 
-def _ignore(done: int, total: int) -> None:
-    """Take progress without telling anybody."""
+class Watching(publishing.Silent):
+    """Calls a function as bytes are sent."""
+
+    def __init__(self, watch: Callable[[int, int], None]) -> None:
+        self._watch = watch
+
+    def advanced(self, done: int, total: int) -> None:
+        self._watch(done, total)
 
 
-def _description(
-    version: str, *, fingerprint: str = "f" * 64, tag: str = TAG
-) -> naming.Description:
-    built = model.BuildResult(
-        image=pathlib.Path("unused"),
-        image_format=model.ImageFormat.RAW,
-        virtual_size=0,
-        size=0,
-        sha256="",
-        sha512="",
-        release=model.Release("ubuntu", "24.04", "noble", "amd64"),
-        packages=(),
+def _publish(
+    connection: cloud.Cloud, file: pathlib.Path, version: str, watch: Callable[[int, int], None]
+) -> publish.Published:
+    """Publish a file, and tell of its upload."""
+    made, _ = publish.publish(
+        connection,
+        file,
+        publishing.description(version, tag=version),
+        gate=publishing.Gate(publishing.PASSING),
+        reporter=Watching(watch),
     )
-    base = model.BaseImage(
-        id="4d1b",
-        content_hash="sha512:abcd",
-        product_name="com.ubuntu.cloud.daily:server:24.04:amd64",
-        version_name=version,
-        os_distro="ubuntu",
-        os_version="24.04",
-        architecture="x86_64",
-    )
-    return naming.describe(built, base, recipe="amphora", fingerprint=fingerprint, tag=tag)
+    return made
 
 
 @pytest.mark.parametrize("who", [support.RETROFIT, support.TENANT])
@@ -54,11 +51,8 @@ def test_publishes_as_consumers_expect(
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    published = publish.publish(
-        connect(who),
-        image_file,
-        _description(f"contract-{who}"),
-        advanced=lambda *step: told.append(step),
+    published = _publish(
+        connect(who), image_file, f"contract-{who}", lambda *step: told.append(step)
     )
 
     shown = running_cloud.image(published.id)
@@ -78,69 +72,91 @@ def test_publishes_as_consumers_expect(
         "retrofit_recipe": "amphora",
         "retrofit_source_id": "4d1b",
         "retrofit_source_hash": "sha512:abcd",
+        "retrofit_amp_image_tag": f"contract-{who}",
+        "retrofit_proof_depth": "boot",
+        "retrofit_proof_result": "passed",
+        "retrofit_proof_time": publishing.PASSING.ended.isoformat(timespec="seconds"),
+        "retrofit_proof_summary": "5 passed",
     }
     assert {key: shown.get(key) for key in expected} == expected
-    assert sorted(shown["tags"]) == [TAG, "octavia-diskimage-retrofit"]
+    assert sorted(shown["tags"]) == [f"contract-{who}", "octavia-diskimage-retrofit"]
     assert "retrofit_state" not in shown
     assert f"sha512:{shown['os_hash_value']}" == published.content_hash
     assert told[-1] == (3_072_000, 3_072_000)
 
 
-def test_is_found_by_octavia_only_when_it_is_whole(
+def test_nobody_meets_an_image_before_it_is_proved(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
-    """Octavia asks for active images with its tag; none of ours may show before it is checked."""
+    """Others see neither tag nor name nor image, while it is uploaded and while it is proved."""
+    seen = []
 
-    def tagged() -> int:
-        return len(running_cloud.images(tag="whole", status="active"))
+    def look() -> None:
+        (image,) = running_cloud.images(retrofit_amp_image_tag="whole")
+        seen.append((image["name"], image["visibility"], image["tags"], image["retrofit_state"]))
 
-    seen: list[int] = []
+    class Looking(publishing.Gate):
+        def prove(self) -> findings.Proof | None:
+            look()
+            return super().prove()
 
     def watch(done: int, total: int) -> None:
-        if not seen or done == total:
-            seen.append(tagged())
+        if done == total and not seen:
+            look()
 
-    publish.publish(connect(), image_file, _description("whole", tag="whole"), advanced=watch)
+    publish.publish(
+        connect(),
+        image_file,
+        publishing.description("whole", tag="whole"),
+        gate=Looking(publishing.PASSING),
+        reporter=Watching(watch),
+    )
 
-    assert set(seen) == {0}
-    assert tagged() == 1
+    name = "unproven-amphora-haproxy-x86_64-ubuntu-24.04-whole"
+    assert seen == [
+        (name, "private", [], naming.UPLOADING),
+        (name, "private", [], naming.UNPROVEN),
+    ]
+    assert len(running_cloud.images(tag="whole", status="active")) == 1
 
 
 def test_same_inputs_are_up_to_date_and_others_are_not(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
     connection = connect()
+    tag = "inputs"
     # What the former charm made bears the same name and tags, but says nothing of its inputs.
     former = running_cloud.upload_base(image_file, disk_format="raw", who=support.RETROFIT)
     with running_cloud.connect(support.RETROFIT) as owner:
-        for tag in (TAG, naming.OWN_TAG):
-            owner.image.add_tag(former, tag)
-    publish.check_current(connection, "1" * 64, tag=TAG)
+        for each in (tag, naming.OWN_TAG):
+            owner.image.add_tag(former, each)
+    publish.check_current(connection, "1" * 64, tag=tag, depth=OFF)
 
-    published = publish.publish(
-        connection, image_file, _description("current", fingerprint="1" * 64), advanced=_ignore
+    published = publishing.published(
+        connection, image_file, "current", fingerprint="1" * 64, tag=tag
     )
 
     with pytest.raises(errors.UpToDate, match=published.id):
-        publish.check_current(connection, "1" * 64, tag=TAG)
-    publish.check_current(connection, "2" * 64, tag=TAG)
-    publish.check_current(connection, "1" * 64, tag="another")
+        publish.check_current(connection, "1" * 64, tag=tag, depth=OFF)
+    publish.check_current(connection, "2" * 64, tag=tag, depth=OFF)
+    publish.check_current(connection, "1" * 64, tag="another", depth=OFF)
     # Another project has to make its own.
-    publish.check_current(connect(support.TENANT), "1" * 64, tag=TAG)
+    publish.check_current(connect(support.TENANT), "1" * 64, tag=tag, depth=OFF)
 
 
-def test_the_former_image_of_the_same_name_steps_aside_and_keeps_its_tags(
+def test_the_former_image_of_the_same_name_steps_aside(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
     connection = connect()
-    former = publish.publish(connection, image_file, _description("twice"), advanced=_ignore)
-    present = publish.publish(connection, image_file, _description("twice"), advanced=_ignore)
+    former = publishing.published(connection, image_file, "twice", tag="first")
+    present = publishing.published(connection, image_file, "twice", tag="second")
 
     name = "amphora-haproxy-x86_64-ubuntu-24.04-twice"
     assert running_cloud.image(present.id)["name"] == name
     shown = running_cloud.image(former.id)
     assert shown["name"] == f"{name}-{former.created_at:%Y%m%dT%H%M%SZ}"
-    assert TAG in shown["tags"]
+    # It is for another tag, which it keeps.
+    assert "first" in shown["tags"]
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), errors.Interrupted(signal.SIGTERM)])
@@ -157,7 +173,7 @@ def test_an_interrupted_upload_leaves_nothing(
     before = {image["id"] for image in running_cloud.images()}
 
     with pytest.raises(type(stop)):
-        publish.publish(connect(), image_file, _description("cut"), advanced=interrupt)
+        _publish(connect(), image_file, "cut", interrupt)
 
     assert {image["id"] for image in running_cloud.images()} == before
 
@@ -172,7 +188,7 @@ def test_data_that_changed_on_the_way_is_refused(
     before = {image["id"] for image in running_cloud.images()}
 
     with pytest.raises(errors.Unavailable, match="stored something else than was sent"):
-        publish.publish(connect(), image_file, _description("damaged"), advanced=damage)
+        _publish(connect(), image_file, "damaged", damage)
 
     assert {image["id"] for image in running_cloud.images()} == before
 
@@ -180,22 +196,26 @@ def test_data_that_changed_on_the_way_is_refused(
 KILLED_HALFWAY = textwrap.dedent(
     """
     import os, pathlib, signal, sys
-    from retrofit import cloud, model, naming, publish
+    from tests.support import publishing
+    from retrofit import cloud, publish
 
-    def die(done, total):
-        if done > total // 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+    class Deadly(publishing.Silent):
+        def advanced(self, done, total):
+            if done > total // 2:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    description = naming.Description(
-        "amphora-haproxy-killed", model.ImageFormat.RAW, (), naming.tags("octavia-amphora"), ""
+    publish.publish(
+        cloud.connect("retrofit", region=None, interface=None),
+        pathlib.Path(sys.argv[1]),
+        publishing.description("killed"),
+        gate=publishing.Gate(None),
+        reporter=Deadly(),
     )
-    connection = cloud.connect("retrofit", region=None, interface=None)
-    publish.publish(connection, pathlib.Path(sys.argv[1]), description, advanced=die)
     """
 )
 
 
-def test_the_next_upload_removes_what_a_killed_one_left_and_nothing_else(
+def test_a_later_run_removes_what_a_killed_one_left_and_nothing_else(
     running_cloud: support.Cloud,
     connect: Connect,
     image_file: pathlib.Path,
@@ -203,7 +223,7 @@ def test_the_next_upload_removes_what_a_killed_one_left_and_nothing_else(
 ) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED_HALFWAY, image_file], check=False)
     assert killed.returncode == -signal.SIGKILL
-    (left,) = running_cloud.images(name="amphora-haproxy-killed")
+    (left,) = running_cloud.images(name="unproven-amphora-haproxy-x86_64-ubuntu-24.04-killed")
     with running_cloud.connect(support.TENANT) as tenant:
         other = tenant.image.post(
             "/images",
@@ -215,12 +235,11 @@ def test_the_next_upload_removes_what_a_killed_one_left_and_nothing_else(
             },
         ).json()
 
-    publish.publish(connect(), image_file, _description("young"), advanced=_ignore)
+    publish.tidy(connect(), TAG)
     assert left["id"] in {image["id"] for image in running_cloud.images()}
 
-    # Glance's times have whole seconds.
-    monkeypatch.setattr(publish, "_LEFTOVER_AGE", datetime.timedelta(seconds=-2))
-    publish.publish(connect(), image_file, _description("old"), advanced=_ignore)
+    monkeypatch.setattr(standing, "_LONGEST_PAUSE", datetime.timedelta(seconds=-2))
+    publish.tidy(connect(), TAG)
     remaining = {image["id"] for image in running_cloud.images()}
     assert left["id"] not in remaining
     assert other["id"] in remaining
@@ -245,9 +264,7 @@ def test_a_user_who_may_only_read_is_told_so(
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(path))
 
     with pytest.raises(errors.Denied, match=r"cannot create image .* not allowed"):
-        publish.publish(
-            connect(support.TENANT), image_file, _description("reader"), advanced=_ignore
-        )
+        publishing.published(connect(support.TENANT), image_file, "reader")
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +288,7 @@ def test_says_that_a_limit_is_reached_and_leaves_nothing(
     if limit == "quota":
         for version in ("first", "second"):
             connection = _connect_to(strict_cloud, tmp_path, monkeypatch)
-            publish.publish(connection, image_file, _description(version), advanced=_ignore)
+            publishing.published(connection, image_file, version)
             connection.close()
     else:
         image_file.write_bytes(b"\1" * 6_000_000)
@@ -279,7 +296,7 @@ def test_says_that_a_limit_is_reached_and_leaves_nothing(
     connection = _connect_to(strict_cloud, tmp_path, monkeypatch)
 
     with pytest.raises(errors.NoSpace, match="more than Glance takes"):
-        publish.publish(connection, image_file, _description("much"), advanced=_ignore)
+        publishing.published(connection, image_file, "much")
 
     assert {image["id"] for image in strict_cloud.images()} == before
     connection.close()
@@ -295,7 +312,13 @@ def test_names_a_format_that_glance_does_not_take(
     description = naming.Description("n", model.ImageFormat.QCOW2, (), (naming.OWN_TAG,), "")
 
     with pytest.raises(errors.ConfigError, match="qcow2.*image-format"):
-        publish.publish(connection, image_file, description, advanced=_ignore)
+        publish.publish(
+            connection,
+            image_file,
+            description,
+            gate=publishing.Gate(None),
+            reporter=publishing.Silent(),
+        )
     connection.close()
 
 

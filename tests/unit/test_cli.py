@@ -13,11 +13,20 @@ from typing import Any
 
 import click
 import pytest
+from tests.support import publishing
 
-from retrofit import errors, model, progress, publish, run
+from retrofit import errors, findings, gate, model, progress, publish, run, survey
 from retrofit.cli import execution, main, snap
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
+_RIVAL = survey.Rival(
+    id="r1",
+    name="theirs",
+    owner="p2",
+    visibility="public",
+    created_at=datetime.datetime(2026, 8, 2, tzinfo=datetime.UTC),
+    amp_image_owner_id="p1",
+)
 _BASE = model.BaseImage(id="b1", name="base", version_name="20260801")
 
 
@@ -28,6 +37,7 @@ class FakeRun:
         self.request: run.RunRequest | None = None
         self.error: BaseException | None = None
         self.published: publish.Published | None = None
+        self.proof: findings.Proof | None = None
 
     def __call__(self, request: run.RunRequest, reporter: progress.Reporter) -> run.RunResult:
         self.request = request
@@ -47,7 +57,14 @@ class FakeRun:
             packages=(model.Package("haproxy", "2.6", "amd64"),),
         )
         base = _BASE if self.published else None
-        return run.RunResult(made, base, self.published, (_STEP,))
+        return run.RunResult(
+            build=made,
+            base=base,
+            published=self.published,
+            proof=self.proof,
+            rivals=(_RIVAL,) if self.published else (),
+            steps=(_STEP,),
+        )
 
 
 @pytest.fixture
@@ -106,6 +123,7 @@ class TestImage:
             *("--uca-pocket", "caracal", "--uca-mirror", "http://uca", "--ppa", "ppa:a/b"),
             *("--http-proxy", "http://p:1", "--https-proxy", "http://p:2", "--no-proxy", "x"),
             *("--root-size", "8G", "--work-dir", "/srv", "--force", "--recipe", "amphora"),
+            *("--depth", "traffic", "--flavor-disk", "4G", "--evidence", "/evidence"),
             *("--os-cloud", "c", "--os-region-name", "r", "--os-interface", "admin"),
         )
 
@@ -129,6 +147,9 @@ class TestImage:
                 series="noble",
             ),
             force=True,
+            proof=gate.Wanted(
+                findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
+            ),
             cloud=run.CloudOptions("c", "r", "admin"),
             work_base=pathlib.Path("/srv"),
         )
@@ -158,6 +179,7 @@ class TestImage:
         self, engine: FakeRun, capsys: pytest.CaptureFixture[str], publication: publish.Published
     ):
         engine.published = publication
+        engine.proof = publishing.proof(failing=("kernel",))
 
         assert _execute("image", "glance:", "glance:", "--json") == 0
 
@@ -167,6 +189,17 @@ class TestImage:
         assert result["image"]["sha256"] == "aa"
         assert result["image"]["release"]["series"] == "bookworm"
         assert result["source"]["version-name"] == "20260801"
+        assert (result["proof"]["depth"], len(result["proof"]["checks"])) == ("boot", 5)
+        assert result["rivals"] == [
+            {
+                "id": "r1",
+                "name": "theirs",
+                "owner": "p2",
+                "visibility": "public",
+                "created-at": "2026-08-02T00:00:00+00:00",
+                "amp-image-owner-id": "p1",
+            }
+        ]
         assert result["steps"] == [
             {"name": "unpack", "wall-s": 1.25, "cpu-s": 1.0, "peak-memory": 2, "peak-disk": 3}
         ]
@@ -318,15 +351,42 @@ class TestService:
 
     def test_the_image_that_is_up_to_date_is_named(self, engine: FakeRun, go: Callable[..., Any]):
         made = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
-        engine.error = errors.UpToDate("same", image_id="i1", image_name="a", created_at=made)
+        engine.error = errors.UpToDate(
+            "same", image_id="i1", image_name="a", created_at=made, rivals=(_RIVAL,)
+        )
 
         _, result = go()
+
+        assert [rival["id"] for rival in result["rivals"]] == ["r1"]
 
         assert result["image"] == {
             "id": "i1",
             "name": "a",
             "created-at": "2026-11-20T06:00:00+00:00",
         }
+
+    def test_a_failed_proof_is_told_with_the_image_kept(
+        self, engine: FakeRun, go: Callable[..., Any]
+    ):
+        engine.error = findings.refusal(
+            publishing.proof(failing=("kernel",)),
+            "amphora-haproxy",
+            kept=pathlib.Path("/evidence/i1"),
+            image_id="i1",
+            image_name="failed-amphora-haproxy",
+        )
+
+        exited, result = go()
+
+        assert exited == result["exit-code"] == 4
+        assert result["outcome"] == "failed"
+        assert result["proof"]["result"] == "failed"
+        assert result["image"] == {"id": "i1", "name": "failed-amphora-haproxy"}
+        assert result["message"] == (
+            "amphora-haproxy fails 1 of 5 checks: kernel; it stays in Glance as i1, without tags"
+        )
+        assert result["hint"] == "see /evidence/i1"
+        assert result["details"] == ["kernel: kernel is broken"]
 
     def test_interruption(self, engine: FakeRun, go: Callable[..., Any]):
         engine.error = errors.Interrupted(signal.SIGTERM)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import certificates
 
-from retrofit import definitions, errors, model, run
+from retrofit import definitions, errors, findings, gate, model, run
 from retrofit.sources import glance
 
 _FILES = {"source": "in.img", "target": "out.img"}
@@ -80,6 +80,9 @@ class TestBuild:
                 "region": "two",
                 "interface": "internal",
                 "work-dir": "/srv",
+                "depth": "traffic",
+                "flavor-disk": "4G",
+                "evidence": "/evidence",
                 "run-id": "r1",
             },
         )
@@ -105,6 +108,9 @@ class TestBuild:
         )
         assert request.cloud == run.CloudOptions("ours", "two", "internal")
         assert request.force
+        assert request.proof == gate.Wanted(
+            findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
+        )
         assert request.work_base == pathlib.Path("/srv")
         assert definition.run_id == "r1"
 
@@ -112,6 +118,7 @@ class TestBuild:
         empty = (
             "series mirror uca-mirror uca-pocket http-proxy https-proxy no-proxy ca-certificate"
             " root-size amp-image-tag region interface cloud architecture"
+            " depth flavor-disk evidence"
         ).split()
 
         request = _read(tmp_path, {**_FILES, **dict.fromkeys(empty, "")}).to_request()
@@ -128,6 +135,22 @@ class TestBuild:
     def test_mistyped_series_is_named(self):
         with pytest.raises(errors.ConfigError, match="no series 'nobel'"):
             definitions.RunDefinition.parse(**_FILES, series="nobel").to_request()
+
+
+class TestProof:
+    @pytest.mark.parametrize(
+        ("target", "given", "depth"),
+        [
+            ("glance:", {}, "boot"),
+            ("out.img", {}, "off"),
+            ("glance:", {"depth": "off"}, "off"),
+            ("out.img", {"depth": "rest"}, "rest"),
+        ],
+    )
+    def test_images_for_octavia_are_proved(self, target: str, given: dict[str, str], depth: str):
+        definition = definitions.RunDefinition.parse(source="in", target=target, **given)
+
+        assert definition.to_request().proof == gate.Wanted(findings.Depth(depth))
 
 
 class TestWrongValues:
@@ -147,6 +170,7 @@ class TestWrongValues:
             ("amp-image-tag", "one,two"),
             ("amp-image-tag", "x" * 256),
             ("interface", "privat"),
+            ("depth", "deep"),
             ("force", "perhaps"),
             ("source", ""),
         ],

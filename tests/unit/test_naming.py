@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import pathlib
 
 import hypothesis
 import pytest
 from hypothesis import strategies
+from tests.support import publishing
 
-from retrofit import errors, model, naming
+from retrofit import errors, findings, model, naming
 
 BUILT = model.BuildResult(
     image=pathlib.Path("output.qcow2"),
@@ -45,6 +48,7 @@ def test_takes_the_words_of_the_source() -> None:
     assert properties["source_version_name"] == "20260801"
     assert properties[naming.FINGERPRINT] == "f" * 64
     assert described.tags == ("octavia-amphora", "octavia-diskimage-retrofit")
+    assert properties[naming.AMP_IMAGE_TAG] == described.amp_image_tag == "octavia-amphora"
 
 
 @pytest.mark.parametrize("base", [None, model.BaseImage(id="4d1b", name="mine")])
@@ -61,6 +65,41 @@ def test_takes_from_the_content_what_the_source_leaves_out(base: model.BaseImage
 def test_without_a_tag_of_the_operators_only_our_own_remains() -> None:
     assert naming.tags("") == ("octavia-diskimage-retrofit",)
     assert naming.tags(naming.OWN_TAG) == ("octavia-diskimage-retrofit",)
+
+
+@pytest.mark.parametrize("tag", ["", naming.OWN_TAG])
+def test_only_a_tag_that_moves_is_kept_in_mind(tag: str) -> None:
+    described = _describe(STREAM, tag)
+
+    assert described.amp_image_tag == ""
+    assert naming.AMP_IMAGE_TAG not in dict(described.properties)
+
+
+def test_consumers_match_neither_an_unproven_nor_a_failed_image() -> None:
+    name = _describe(STREAM).name
+
+    assert naming.unproven(name) == "unproven-amphora-haproxy-x86_64-ubuntu-24.04-20260801"
+    assert naming.failed(name, datetime.datetime(2026, 11, 21, 9, 8, 7, tzinfo=datetime.UTC)) == (
+        "failed-amphora-haproxy-x86_64-ubuntu-24.04-20260801-20261121T090807Z"
+    )
+
+
+def test_a_proof_is_told_in_words_that_glance_takes() -> None:
+    assert naming.proof(None) == ((naming.PROOF_DEPTH, "off"),)
+    assert dict(naming.proof(publishing.PASSING)) == {
+        naming.PROOF_DEPTH: "boot",
+        naming.PROOF_RESULT: "passed",
+        naming.PROOF_TIME: publishing.PASSING.ended.isoformat(timespec="seconds"),
+        naming.PROOF_SUMMARY: "5 passed",
+    }
+    many = [
+        findings.Finding(f"check {number}", findings.Depth.REST, findings.failed("bad"))
+        for number in range(99)
+    ]
+    told = dict(naming.proof(dataclasses.replace(publishing.PASSING, findings=tuple(many))))
+    assert told[naming.PROOF_RESULT] == "failed"
+    assert len(told[naming.PROOF_SUMMARY]) == 255
+    assert told[naming.PROOF_SUMMARY].startswith("failed: check 0, check 1, ")
 
 
 @pytest.mark.parametrize("tag", ["a,b", " octavia", "octavia ", "a\nb", "x" * 256])

@@ -67,7 +67,7 @@ def unexpected(error: Exception) -> errors.RetrofitError:
 def _complain(name: str, error: errors.RetrofitError) -> int:
     """Print the error, its details where they help, and return its exit code."""
     debug = logging.getLogger().isEnabledFor(logging.DEBUG)
-    if debug or isinstance(error, errors.RecipeError):
+    if debug or isinstance(error, errors.RecipeError | errors.ProofFailed):
         for line in error.details:
             print(f"  | {line}", file=sys.stderr)
     message = " ".join(str(error).splitlines())

@@ -48,6 +48,13 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @click.option("--ca-certificate", type=_FILE, help="Authorities that the build trusts, too.")
 @click.option("--root-size", metavar="SIZE", help="Least size of the root file system: 8G.")
 @options.work_dir
+@click.option(
+    "--depth",
+    type=click.Choice(["off", "rest", "boot", "traffic"]),
+    help="Prove it before it is tagged or delivered.  [default: boot; off for a file]",
+)
+@options.flavor_disk
+@options.evidence
 @click.option("--force", is_flag=True, help="Replace OUTPUT, or publish the same image again.")
 @options.amp_image_tag
 @options.cloud

@@ -36,6 +36,8 @@ class Record:
             "duration-s": 0.0,
             "source": None,
             "image": None,
+            "proof": None,
+            "rivals": [],
             "steps": [],
         }
         self._write()
@@ -75,6 +77,10 @@ class Record:
         if isinstance(error, errors.UpToDate):
             outcome = "up-to-date"
             self.state["image"] = results.current(error)
+            self.state["rivals"] = results.rivals(error.rivals)
+        if isinstance(error, errors.ProofFailed):
+            self.state["image"] = results.kept(error)
+            self.state["proof"] = error.proof
         if isinstance(error, errors.Interrupted):
             outcome = "interrupted"
         details = list(error.details)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
-from .. import errors, model, run
+from .. import errors, findings, model, run
 
 
 def as_line(result: run.RunResult) -> str:
@@ -30,6 +31,8 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
         "image": _hyphenated(result.build, without=("packages",))
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
+        "proof": findings.as_json(result.proof) if result.proof else None,
+        "rivals": rivals(result.rivals),
         "steps": [step(record) for record in result.steps],
     }
 
@@ -41,6 +44,16 @@ def current(error: errors.UpToDate) -> dict[str, Any]:
         "name": error.image_name,
         "created-at": _plain(error.created_at),
     }
+
+
+def kept(error: errors.ProofFailed) -> dict[str, Any] | None:
+    """Return the image that failed its proof, in the form of the result file, if it was kept."""
+    return {"id": error.image_id, "name": error.image_name} if error.image_id else None
+
+
+def rivals(found: Iterable[object]) -> list[dict[str, Any]]:
+    """Return what Octavia takes in place of our image (:class:`retrofit.survey.Rival`)."""
+    return [_hyphenated(rival) for rival in found]
 
 
 def step(record: model.StepRecord) -> dict[str, Any]:

@@ -7,18 +7,18 @@ import pathlib
 
 import pytest
 
-from retrofit import errors, run
+from retrofit import errors, lock
 
 
 def test_one_run_holds_it_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
-    lock = tmp_path / "lock"
+    path = tmp_path / "lock"
     with (
-        run._lock(lock, "publishes"),
+        lock.hold(path, "publishes"),
         pytest.raises(errors.Busy, match="another run publishes"),
-        run._lock(lock, "publishes"),
+        lock.hold(path, "publishes"),
     ):
         pass
-    assert not lock.exists()
+    assert not path.exists()
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: pathlib.Path) -> None:
@@ -27,7 +27,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: pathlib.Path) -> None:
 
     with (
         pytest.raises(errors.OutputError, match="cannot write"),
-        run._lock(tmp_path / "lock", "publishes"),
+        lock.hold(tmp_path / "lock", "publishes"),
     ):
         pass
     assert (tmp_path / "precious").read_text() == "content"
@@ -36,8 +36,8 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: pathlib.Path) -> None:
 def test_a_file_that_was_removed_while_it_was_opened_locks_nothing(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = tmp_path / "lock"
-    monkeypatch.setattr(fcntl, "flock", lambda *_: lock.unlink())
+    path = tmp_path / "lock"
+    monkeypatch.setattr(fcntl, "flock", lambda *_: path.unlink())
 
-    with pytest.raises(errors.Busy), run._lock(lock, "publishes"):
+    with pytest.raises(errors.Busy), lock.hold(path, "publishes"):
         pass

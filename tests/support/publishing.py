@@ -1,0 +1,143 @@
+"""Publishing without a build: small data, and a proof whose verdict the test decides.
+
+Everything between that and Glance is real. As a program it publishes once, for tests that kill it:
+``python -m tests.support.publishing FILE VERSION TAG [passed|failed|rollback]``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+import sys
+import time
+from typing import Any
+
+from retrofit import cloud, findings, model, naming, publish, rollback
+
+TAG = "octavia-amphora"
+
+
+class Silent:
+    """Takes reports without telling anybody."""
+
+    def step_started(self, name: str) -> None: ...
+    def step_ended(self, record: model.StepRecord) -> None: ...
+    def advanced(self, done: int, total: int) -> None: ...
+
+
+class Gate:
+    """Stands for a proof; nothing is booted.
+
+    Args:
+        proof: What it comes to; ``None`` for none.
+        kept: Where evidence is said to be.
+        pause: How long it takes.
+    """
+
+    def __init__(
+        self,
+        proof: findings.Proof | None,
+        *,
+        kept: pathlib.Path | None = None,
+        pause: float = 0,
+    ) -> None:
+        self._proof = proof
+        self._kept = kept
+        self._pause = pause
+
+    def prove(self) -> findings.Proof | None:
+        time.sleep(self._pause)
+        return self._proof
+
+    def keep(self, proof: findings.Proof, name: str) -> pathlib.Path | None:
+        return self._kept / name if self._kept else None
+
+
+def proof(
+    *, failing: tuple[str, ...] = (), depth: findings.Depth = findings.Depth.BOOT
+) -> findings.Proof:
+    """Return a proof of five checks, of which some fail."""
+    names = ("image", "machine id", "kernel", "agent answers", "no failed unit")
+    found = tuple(
+        findings.Finding(
+            name,
+            findings.Depth.REST,
+            findings.failed(f"{name} is broken") if name in failing else findings.passed("good"),
+        )
+        for name in names
+    )
+    return findings.Proof(
+        depth=depth,
+        findings=found,
+        accelerated=None,
+        ended=datetime.datetime.now(datetime.UTC),
+        seconds=((findings.Depth.REST, 1.0),),
+    )
+
+
+PASSING = proof()
+
+
+def description(
+    version: str,
+    *,
+    fingerprint: str = "f" * 64,
+    tag: str = TAG,
+    architecture: str = "x86_64",
+) -> naming.Description:
+    """Return how an image made from a version of a base image is to appear."""
+    built = model.BuildResult(
+        image=pathlib.Path("unused"),
+        image_format=model.ImageFormat.RAW,
+        virtual_size=0,
+        size=0,
+        sha256="",
+        sha512="",
+        release=model.Release("ubuntu", "24.04", "noble", "amd64"),
+        packages=(),
+    )
+    base = model.BaseImage(
+        id="4d1b",
+        content_hash="sha512:abcd",
+        product_name="com.ubuntu.cloud.daily:server:24.04:amd64",
+        version_name=version,
+        os_distro="ubuntu",
+        os_version="24.04",
+        architecture=architecture,
+    )
+    return naming.describe(built, base, recipe="amphora", fingerprint=fingerprint, tag=tag)
+
+
+def published(
+    connection: cloud.Cloud,
+    file: pathlib.Path,
+    version: str,
+    *,
+    gate: publish.Gate | None = None,
+    **described: Any,
+) -> publish.Published:
+    """Publish a file; ``described`` goes into its description, and its proof passes."""
+    made, _ = publish.publish(
+        connection,
+        file,
+        description(version, **described),
+        gate=gate or Gate(PASSING),
+        reporter=Silent(),
+    )
+    return made
+
+
+def main() -> None:
+    """Do what a run does at Glance, or a rollback."""
+    file, version, tag, what = sys.argv[1:]
+    connection = cloud.connect("retrofit", region=None, interface=None)
+    if what == "rollback":
+        rollback.rollback(connection, tag)
+        return
+    verdict = PASSING if what == "passed" else proof(failing=("machine id",))
+    publish.tidy(connection, tag)
+    published(connection, pathlib.Path(file), version, tag=tag, gate=Gate(verdict, pause=0.2))
+
+
+if __name__ == "__main__":
+    main()
