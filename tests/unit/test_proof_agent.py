@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import pathlib
-import ssl
-import threading
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from tests.support import agent_server
 
 from retrofit.proof import agent, certificates
 
 _AMPHORA = str(uuid.uuid4())
-
-
-class _Answers(http.server.BaseHTTPRequestHandler):
-    """Answers by path, and remembers what it was sent."""
-
-    def _answer(self) -> None:
-        assert isinstance(self.server, _Server)
-        length = int(self.headers.get("Content-Length", 0))
-        kind = self.headers.get("Content-Type")
-        request = (self.command, self.path, kind, self.rfile.read(length).decode())
-        self.server.requests.append(request)
-        answers = self.server.answers.get(self.path, [(404, b'{"error": "404 Not Found"}')])
-        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 (names are the library's)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    """Asks for a client's certificate and takes it during the handshake, as the agent does."""
-
-    daemon_threads = True
-
-    def __init__(self, certificate: pathlib.Path, client_ca: pathlib.Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Answers)
-        self.requests: list[tuple[str, str, str | None, str]] = []
-        self.answers: dict[str, list[tuple[int, bytes]]] = {}
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(certificate)
-        context.load_verify_locations(client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-        self.socket = context.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: that clients are refused is what is tested."""
 
 
 @pytest.fixture
@@ -67,7 +21,9 @@ def controllers() -> certificates.Authority:
 
 
 @pytest.fixture
-def server(tmp_path: pathlib.Path, controllers: certificates.Authority) -> Iterator[_Server]:
+def server(
+    tmp_path: pathlib.Path, controllers: certificates.Authority
+) -> Iterator[agent_server.AgentServer]:
     amphorae = certificates.Authority("Amphorae")
     for name, text in (
         ("server.pem", amphorae.issue(_AMPHORA).both),
@@ -76,14 +32,13 @@ def server(tmp_path: pathlib.Path, controllers: certificates.Authority) -> Itera
         ("client.pem", controllers.issue("controller").both),
     ):
         (tmp_path / name).write_text(text)
-    with _Server(tmp_path / "server.pem", tmp_path / "client_ca.pem") as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    server = agent_server.AgentServer(tmp_path / "server.pem", tmp_path / "client_ca.pem")
+    with agent_server.serving(server):
         yield server
-        server.shutdown()
 
 
 def _client(
-    server: _Server, directory: pathlib.Path, shown: str | None = "client.pem"
+    server: agent_server.AgentServer, directory: pathlib.Path, shown: str | None = "client.pem"
 ) -> agent.Agent:
     return agent.Agent(
         _AMPHORA,
@@ -94,7 +49,7 @@ def _client(
     )
 
 
-def test_answers_are_read(server: _Server, tmp_path: pathlib.Path) -> None:
+def test_answers_are_read(server: agent_server.AgentServer, tmp_path: pathlib.Path) -> None:
     server.answers["/"] = [(200, b'{"api_version": "1.0"}')]
     server.answers["/1.0/interface/fd00%3A%3A1"] = [(200, b'{"interface": "eth1"}')]
     client = _client(server, tmp_path)
@@ -103,7 +58,9 @@ def test_answers_are_read(server: _Server, tmp_path: pathlib.Path) -> None:
     assert client.interface("fd00::1") == "eth1"
 
 
-def test_texts_are_sent_as_they_are(server: _Server, tmp_path: pathlib.Path) -> None:
+def test_texts_are_sent_as_they_are(
+    server: agent_server.AgentServer, tmp_path: pathlib.Path
+) -> None:
     path = f"/1.0/loadbalancer/{_AMPHORA}/lb/haproxy"
     server.answers[path] = [(202, b"{}")]
 
@@ -113,7 +70,7 @@ def test_texts_are_sent_as_they_are(server: _Server, tmp_path: pathlib.Path) -> 
 
 
 def test_a_card_that_is_not_seen_yet_is_plugged_again(
-    server: _Server, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    server: agent_server.AgentServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agent, "_CARD_POLL_S", 0.0)
     missing = json.dumps({"details": "No suitable network interface found"}).encode()
@@ -138,7 +95,11 @@ def test_a_card_that_is_not_seen_yet_is_plugged_again(
     ],
 )
 def test_what_the_agent_complains_of_is_passed_on(
-    server: _Server, tmp_path: pathlib.Path, status: int, body: bytes, message: str
+    server: agent_server.AgentServer,
+    tmp_path: pathlib.Path,
+    status: int,
+    body: bytes,
+    message: str,
 ) -> None:
     server.answers["/1.0/info"] = [(status, body)]
 
@@ -151,7 +112,7 @@ def test_what_the_agent_complains_of_is_passed_on(
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"interface": 7}', b"{}"])
 def test_an_answer_without_sense_is_an_error(
-    server: _Server, tmp_path: pathlib.Path, body: bytes
+    server: agent_server.AgentServer, tmp_path: pathlib.Path, body: bytes
 ) -> None:
     server.answers["/1.0/interface/192.0.2.1"] = [(200, body)]
 
@@ -159,12 +120,14 @@ def test_an_answer_without_sense_is_an_error(
         _client(server, tmp_path).interface("192.0.2.1")
 
 
-def test_a_client_without_certificate_is_refused(server: _Server, tmp_path: pathlib.Path) -> None:
+def test_a_client_without_certificate_is_refused(
+    server: agent_server.AgentServer, tmp_path: pathlib.Path
+) -> None:
     with pytest.raises(agent.Refused, match=r"handshake failure"):
         _client(server, tmp_path, shown=None).version()
 
 
-def test_a_stranger_is_refused(server: _Server, tmp_path: pathlib.Path) -> None:
+def test_a_stranger_is_refused(server: agent_server.AgentServer, tmp_path: pathlib.Path) -> None:
     stranger = certificates.Authority("Strangers").issue("controller")
     (tmp_path / "stranger.pem").write_text(stranger.both)
 
@@ -173,7 +136,7 @@ def test_a_stranger_is_refused(server: _Server, tmp_path: pathlib.Path) -> None:
 
 
 def test_who_shows_an_expired_certificate_is_refused(
-    server: _Server, tmp_path: pathlib.Path, controllers: certificates.Authority
+    server: agent_server.AgentServer, tmp_path: pathlib.Path, controllers: certificates.Authority
 ) -> None:
     (tmp_path / "old.pem").write_text(controllers.issue("controller", expired=True).both)
 
@@ -181,7 +144,9 @@ def test_who_shows_an_expired_certificate_is_refused(
         _client(server, tmp_path, shown="old.pem").version()
 
 
-def test_another_amphora_is_not_talked_to(server: _Server, tmp_path: pathlib.Path) -> None:
+def test_another_amphora_is_not_talked_to(
+    server: agent_server.AgentServer, tmp_path: pathlib.Path
+) -> None:
     other = agent.Agent(
         str(uuid.uuid4()),
         "127.0.0.1",
@@ -196,7 +161,7 @@ def test_another_amphora_is_not_talked_to(server: _Server, tmp_path: pathlib.Pat
     assert not isinstance(failure.value, agent.Refused)
 
 
-def test_nobody_answers(tmp_path: pathlib.Path, server: _Server) -> None:
+def test_nobody_answers(tmp_path: pathlib.Path, server: agent_server.AgentServer) -> None:
     client = _client(server, tmp_path)
     server.shutdown()
     server.server_close()

@@ -114,16 +114,17 @@ def _units(booted: _Booted) -> findings.Verdict:
 
 def _cloud_init(booted: _Booted) -> findings.Verdict:
     said = booted.said.cloud_init
-    if said.startswith("status: done"):
-        return findings.passed(said)
-    return findings.failed(said or "cloud-init says nothing")
+    if not said.startswith("status: done"):
+        return findings.failed(said or "cloud-init says nothing")
+    _, _, source = said.partition("detail: ")
+    return findings.passed(source or said)
 
 
 def _clock(booted: _Booted) -> findings.Verdict:
-    off = booted.said.clock - booted.reported
+    off = round(booted.said.clock - booted.reported)
     if abs(off) > _CLOCK_TOLERANCE_S:
-        return findings.failed(f"the clock is {off:+.0f} s off")
-    return findings.passed(f"{off:+.0f} s off")
+        return findings.failed(f"the clock is {off:+} s off")
+    return findings.passed(f"{abs(off)} s off")
 
 
 def _root(booted: _Booted) -> findings.Verdict:
