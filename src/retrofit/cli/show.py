@@ -16,9 +16,6 @@ from . import execution, options, tables
 if TYPE_CHECKING:
     from .. import model, provenance, run
 
-# In the order in which a person reads them.
-_PROOF = ("depth", "result", "time", "summary")
-
 
 @click.command()
 @click.argument("image", metavar="ID", type=click.UUID)
@@ -51,7 +48,7 @@ def show(
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
 
 
-def records(images: Iterable[uuid.UUID], options: run.CloudOptions) -> list[provenance.Record]:
+def records(images: Iterable[uuid.UUID], where: run.CloudOptions) -> list[provenance.Record]:
     """Return what images in Glance say of themselves.
 
     Raises:
@@ -62,7 +59,7 @@ def records(images: Iterable[uuid.UUID], options: run.CloudOptions) -> list[prov
     from .. import provenance, run
 
     with contextlib.ExitStack() as held:
-        connection = run.connector(options, held)()
+        connection = run.connector(where, held)()
         return [provenance.read(connection.image(str(image))) for image in images]
 
 
@@ -101,7 +98,16 @@ def _as_json(record: provenance.Record) -> dict[str, Any]:
 
 def _proof(record: provenance.Record) -> dict[str, str]:
     """Return how the image was proved; all is empty if it never was."""
-    return {word: record.image.properties.get(f"retrofit_proof_{word}", "") for word in _PROOF}
+    from .. import naming
+
+    # In the order in which a person reads them.
+    properties = {
+        "depth": naming.PROOF_DEPTH,
+        "result": naming.PROOF_RESULT,
+        "time": naming.PROOF_TIME,
+        "summary": naming.PROOF_SUMMARY,
+    }
+    return {word: record.image.properties.get(name, "") for word, name in properties.items()}
 
 
 def _table(record: provenance.Record) -> str:
@@ -133,11 +139,11 @@ def _table(record: provenance.Record) -> str:
     return "\n".join(tables.lines([row for row in rows if row[1].strip()]))
 
 
-def _options(options: provenance.Options) -> list[tuple[str, str]]:
+def _options(given: provenance.Options) -> list[tuple[str, str]]:
     """Return a row for each option that was given."""
     return [
         (name, " ".join(value) if isinstance(value, list) else str(value))
-        for name, value in options.model_dump(
+        for name, value in given.model_dump(
             mode="json", by_alias=True, exclude_defaults=True
         ).items()
     ]
