@@ -180,7 +180,7 @@ def start(
         errors.RetrofitError: There is too little memory.
     """
     overlay = place.work / f"{name}.qcow2"
-    output = place.evidence / f"{name}-console.log", place.work / f"{name}-report.log"
+    output = place.evidence / f"{name}-console.log", place.evidence / f"{name}-report.log"
     words = _words(place, overlay=overlay, drive=drive, output=output)
     if machines_that_fit() < 1:
         raise errors.RetrofitError(

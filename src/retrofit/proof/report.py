@@ -17,9 +17,10 @@ exec >{port} 2>&1
 echo "state $(systemctl is-system-running --wait)"
 for unit in $(systemctl list-units --state=failed --plain --no-legend | cut -d ' ' -f 1); do
     # What the unit itself wrote says more than what systemd says of it.
-    last=$(journalctl _SYSTEMD_UNIT="$unit" --boot --no-pager --quiet --lines=1 --output=cat)
-    [ -n "$last" ] ||
-        last=$(journalctl --unit="$unit" --boot --no-pager --quiet --lines=1 --output=cat)
+    for words in _SYSTEMD_UNIT="$unit" --unit="$unit"; do
+        last=$(journalctl "$words" --boot --quiet --lines=1 --output=cat | tr '\\n' ' ')
+        [ -z "$last" ] || break
+    done
     echo "failed $unit $last"
 done
 echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
@@ -67,8 +68,7 @@ def parse(lines: list[str]) -> Report | None:
         if key == "failed":
             unit, _, last = rest.partition(" ")
             failed.append((unit, last))
-        # What comes later may be a unit's words.
-        said.setdefault(key, rest.strip())
+        said[key] = rest.strip()
     return Report(
         state=said.get("state", ""),
         failed=tuple(failed),
