@@ -51,6 +51,7 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
     promotion.apply(connection, switching.withdrawal(present), tag)
     own = promotion.settle(connection, tag)
     current = standing.lead(own, tag)
+    rolled_back = next((image for image in own if image.id == present.id), present)
     if current is None or current.id != target.id:
         raise errors.Unavailable(
             f"{target.name} ({target.id}) did not become current: another run interfered",
@@ -58,7 +59,7 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
         )
     visible = promotion.visible(connection, tag)
     rivals = survey.rivals(visible, current, connection.project_id)
-    return Rollback(current, present, rivals)
+    return Rollback(current, rolled_back, rivals)
 
 
 def check_tag(tag: str) -> None:

@@ -68,7 +68,7 @@ def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **given: ob
     """
     execution.start_logging(debug=debug)
     from .. import definitions, run
-    from . import results
+    from . import images, results
 
     definition = definitions.RunDefinition.parse(environment=_pairs(variables), **given)
     request = definition.to_request()
@@ -78,6 +78,7 @@ def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **given: ob
         click.echo(json.dumps(results.as_json(result), indent=2))
         return
     click.echo(results.as_line(result))
+    images.warn(result.rivals)
 
 
 def _pairs(variables: tuple[str, ...]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from . import bootstrap, diff, execution, image, service, show, verify
+from . import bootstrap, diff, execution, image, rollback, service, show, status, verify
 
 
 @click.group(
@@ -23,6 +23,8 @@ retrofit.add_command(image.image)
 retrofit.add_command(service.run)
 retrofit.add_command(bootstrap.bootstrap)
 retrofit.add_command(verify.verify)
+retrofit.add_command(status.status)
+retrofit.add_command(rollback.rollback)
 retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import errors
-from . import execution, options, tables
+from . import execution, images, options, tables
 
 if TYPE_CHECKING:
     from .. import model, provenance, run
@@ -89,25 +89,11 @@ def _as_json(record: provenance.Record) -> dict[str, Any]:
         "content-hash": image.content_hash,
         "created-at": image.created_at.isoformat(),
         "state": known.get(naming.STATE, ""),
-        "proof": _proof(record),
+        "proof": images.proof_as_json(record.image),
         "fingerprint": known.get(naming.FINGERPRINT, ""),
         "provenance": record.provenance.model_dump(mode="json", by_alias=True),
         "packages": [package_as_json(package) for package in record.packages],
     }
-
-
-def _proof(record: provenance.Record) -> dict[str, str]:
-    """Return how the image was proved; all is empty if it never was."""
-    from .. import naming
-
-    # In the order in which a person reads them.
-    properties = {
-        "depth": naming.PROOF_DEPTH,
-        "result": naming.PROOF_RESULT,
-        "time": naming.PROOF_TIME,
-        "summary": naming.PROOF_SUMMARY,
-    }
-    return {word: record.image.properties.get(name, "") for word, name in properties.items()}
 
 
 def _table(record: provenance.Record) -> str:
@@ -116,7 +102,7 @@ def _table(record: provenance.Record) -> str:
 
     image, origin = record.image, record.provenance
     base, system = origin.base, origin.system
-    proof = _proof(record)
+    proof = images.proof_as_json(record.image)
     releases = ", ".join(f"{name} {version}" for name, version in origin.releases.items())
     marked = sum(package.security for package in record.packages)
     rows = [

@@ -1,0 +1,73 @@
+"""Images in Glance, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from .. import images, survey
+
+
+def as_json(image: images.Image) -> dict[str, Any]:
+    """Return an image in JSON's types."""
+    from .. import standing
+
+    return {
+        "id": image.id,
+        "name": image.name,
+        "owner": image.owner,
+        "visibility": image.visibility,
+        "created-at": image.created_at.isoformat(),
+        "state": standing.state(image),
+        "proof": proof_as_json(image),
+    }
+
+
+def proof_as_json(image: images.Image) -> dict[str, str]:
+    """Return how an image was proved; all is empty if it never was."""
+    from .. import naming
+
+    # In the order in which a person reads them.
+    properties = {
+        "depth": naming.PROOF_DEPTH,
+        "result": naming.PROOF_RESULT,
+        "time": naming.PROOF_TIME,
+        "summary": naming.PROOF_SUMMARY,
+    }
+    return {word: image.properties.get(name, "") for word, name in properties.items()}
+
+
+def proof(image: images.Image) -> str:
+    """Return how an image was proved, in a few words."""
+    told = [word for word in proof_as_json(image).values() if word]
+    return " ".join(told) if told not in ([], ["off"]) else "not proved"
+
+
+def advice(rivals: Sequence[survey.Rival]) -> list[str]:
+    """Return in lines what keeps Octavia from taking other images than ours, if it does."""
+    owners = {rival.amp_image_owner_id for rival in rivals}
+    lines = [
+        f"Octavia passes over images of other projects with amp-image-owner-id {owner} "
+        "(in octavia.conf: amp_image_owner_id)"
+        for owner in sorted(owners - {""})
+    ]
+    if "" in owners:
+        lines.append(
+            "a rival in the same project has to lose the tag: openstack image unset --tag TAG ID"
+        )
+    return lines
+
+
+def warn(rivals: Sequence[survey.Rival]) -> None:
+    """Say on standard error which images Octavia takes in place of ours, if it does."""
+    for rival in rivals:
+        click.echo(
+            f"Octavia takes {rival.id} {rival.name} in its place: "
+            f"{rival.visibility}, of project {rival.owner}",
+            err=True,
+        )
+    for line in advice(rivals):
+        click.echo(line, err=True)

@@ -1,0 +1,109 @@
+"""``retrofit status``: which image Octavia takes, and what else there is."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import execution, images, options, tables
+
+if TYPE_CHECKING:
+    from .. import images as glance_images
+    from .. import survey
+
+
+@click.command()
+@options.amp_image_tag
+@options.cloud
+@options.work_dir
+@options.as_json("all")
+@options.debug
+def status(
+    *,
+    amp_image_tag: str,
+    cloud: str | None,
+    region: str | None,
+    interface: str | None,
+    work_dir: pathlib.Path | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Show which image Octavia would take now, and what else has or had its tag.
+
+    What a killed run or rollback left half switched is finished; nothing else is changed.
+    """
+    execution.start_logging(debug=debug)
+    from .. import run
+    from .. import status as statuses
+
+    with contextlib.ExitStack() as held:
+        connection = run.connector(run.CloudOptions(cloud, region, interface), held)()
+        found = statuses.status(connection, amp_image_tag, work_base=work_dir)
+        project = connection.project_id
+    if as_json:
+        heading = {"tag": amp_image_tag, "project-id": project}
+        click.echo(json.dumps(heading | _as_json(found), indent=2))
+        return
+    now = datetime.datetime.now(datetime.UTC)
+    click.echo("\n".join([*tables.lines(list(_rows(found, now))), *images.advice(found.rivals)]))
+
+
+def _as_json(found: survey.Survey) -> dict[str, Any]:
+    from . import results
+
+    def one(image: glance_images.Image | None) -> dict[str, Any] | None:
+        return images.as_json(image) if image else None
+
+    def many(listed: tuple[glance_images.Image, ...]) -> list[dict[str, Any]]:
+        return [images.as_json(image) for image in listed]
+
+    return {
+        "taken": one(found.taken),
+        "current": one(found.lead),
+        "former": one(found.former),
+        "rivals": results.rivals(found.rivals),
+        "failed": many(found.failed),
+        "unproven": many(found.unproven),
+        "rolled-back": many(found.rolled_back),
+    }
+
+
+def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a row for each image: what it is, identifier and name, age, and how it is proved."""
+
+    def row(what: str, image: glance_images.Image) -> tuple[str, str, str, str]:
+        return what, f"{image.id} {image.name}", _age(image.created_at, now), images.proof(image)
+
+    if found.taken is None:
+        yield "Octavia takes", "nothing: no active image has the tag", "", ""
+    else:
+        yield row("Octavia takes", found.taken)
+    if found.lead is not None and found.lead != found.taken:
+        yield row("ours", found.lead)
+    if found.former is not None:
+        yield row("rollback to", found.former)
+    for rival in found.rivals:
+        name = f"{rival.id} {rival.name}"
+        yield "rival", name, _age(rival.created_at, now), f"{rival.visibility}, of {rival.owner}"
+    for what, listed in (
+        ("failed", found.failed),
+        ("unproven", found.unproven),
+        ("rolled back", found.rolled_back),
+    ):
+        for image in listed:
+            yield row(what, image)
+
+
+def _age(then: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how old something is, such as ``3 days``."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
