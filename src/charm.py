@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import datetime
 import logging
-import time
 import uuid
 
 import ops
 
+import build_action
 import certificates
 import config
+import engine
 import identity_credentials
+import image_actions
 import image_service
 import request
-import results
 import workload
 
 _LOG = logging.getLogger(__name__)
-_POLL_S = 2.0
 
 
 class RetrofitCharm(ops.CharmBase):
@@ -32,6 +32,12 @@ class RetrofitCharm(ops.CharmBase):
         self._certificates = certificates.Certificates(self)
         self._glance = image_service.ImageService(self)
         self._install_problem = ""
+        self._engine = engine.Engine(self.charm_dir)
+        # The framework holds observers weakly.
+        self._actions = (
+            build_action.BuildAction(self, self._workload, self._problem),
+            image_actions.ImageActions(self, self._workload, self._engine, self._problem),
+        )
         for event in (
             self.on.install,
             self.on.upgrade_charm,
@@ -49,7 +55,6 @@ class RetrofitCharm(ops.CharmBase):
         ):
             framework.observe(event, self._on_change)
         framework.observe(self.on.collect_unit_status, self._on_collect_status)
-        framework.observe(self.on.retrofit_image_action, self._on_retrofit_image)
         framework.observe(self.on.stop, self._on_stop)
         framework.observe(self.on.remove, self._on_stop)
 
@@ -77,6 +82,7 @@ class RetrofitCharm(ops.CharmBase):
         self._workload.install_service(
             debug=options.debug, frequency=str(options.frequency) if scheduled else None
         )
+        self._workload.forget_evidence()
         if self._workload.asked() and not self._workload.building():
             self._workload.start()
 
@@ -84,31 +90,9 @@ class RetrofitCharm(ops.CharmBase):
         """Report what keeps builds from running, or else how they go."""
         event.add_status(self._problem() or self._progress())
 
-    def _on_retrofit_image(self, event: ops.ActionEvent) -> None:
-        """Start a build and, unless told otherwise, wait for it."""
-        parameters = event.load_params(config.RetrofitImage)
-        problem = self._problem()
-        if problem is not None:
-            event.fail(problem.message)
-            return
-        if self._workload.building():
-            event.fail("a build is running already; its progress is in the unit's status")
-            return
-        run_id = str(uuid.uuid4())
-        self._workload.ask(
-            request.once(
-                run_id=run_id, source_image=parameters.source_image, force=parameters.force
-            )
-        )
-        self._workload.start()
-        if not parameters.wait:
-            event.log("the build has begun; the unit's status tells how it goes")
-            event.set_results({"run-id": run_id})
-            return
-        self._follow(event, run_id)
-
     def _on_stop(self, _: ops.EventBase) -> None:
         """Leave nothing running and no credentials behind."""
+        self._engine.stop()
         self._workload.remove()
 
     def _read(self) -> tuple[config.Options | None, ops.StatusBase | None]:
@@ -149,7 +133,10 @@ class RetrofitCharm(ops.CharmBase):
             image_endpoint=self._glance.endpoint(),
         )
         wanted = request.compute(
-            options, proxies=workload.proxies(), ca_certificate=ca_certificate
+            options,
+            proxies=workload.proxies(),
+            ca_certificate=ca_certificate,
+            evidence=workload.EVIDENCE,
         )
         return self._workload.configure(wanted, cloud, authority)
 
@@ -162,37 +149,9 @@ class RetrofitCharm(ops.CharmBase):
             return ops.MaintenanceStatus(f"building: {result.step}")
         if result is not None and result.problem():
             return ops.BlockedStatus(f"last build failed: {result.problem()}")
-        if result is None or result.image is None:
+        if result is None:
             return ops.ActiveStatus("ready; no image built yet")
-        now = datetime.datetime.now(datetime.UTC)
-        text = f"{result.image.name} built {results.age(result.image.created_at, now)}"
-        if result.outcome == "up-to-date" and result.ended is not None:
-            text += f", found up to date {results.age(result.ended, now)}"
-        return ops.ActiveStatus(text)
-
-    def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
-        """Report a run until it ends, then how it ended."""
-        deadline = time.monotonic() + workload.BUILD_TIMEOUT_S
-        reported = 0
-        building = True
-        while building:
-            time.sleep(_POLL_S)
-            # Asked first: what the result holds after the end is final.
-            building = self._workload.building()
-            result = self._workload.result()
-            if result is not None and result.run_id == run_id:
-                for step in result.steps[reported:]:
-                    event.log(f"{step.name}: {step.wall_s:.0f} s")
-                reported = len(result.steps)
-            if building and time.monotonic() > deadline:
-                event.fail("the build goes on for too long to wait for; the status tells more")
-                return
-        if result is None or result.run_id != run_id:
-            event.fail(f"the build ended without a result; {results.JOURNAL}")
-            return
-        event.set_results(results.summary(result))
-        if result.outcome != "published":
-            event.fail(result.problem() or result.message)
+        return ops.ActiveStatus(result.standing(datetime.datetime.now(datetime.UTC)))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import distro_info
 import pydantic
 import pydantic_core
 
+from retrofit import findings
+
 # What the engine takes: a release, and a series with kind before it or a kind behind it.
 _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
 # What Glance takes as a tag.
@@ -50,6 +52,7 @@ class Options(pydantic.BaseModel):
     amp_image_tag: str = ""
     auto_retrofit: bool = False
     frequency: Frequency = Frequency.DAILY
+    proof_depth: findings.Depth = findings.Depth.BOOT
     region: str = "RegionOne"
     debug: bool = False
     use_internal_endpoints: bool = False
@@ -136,3 +139,23 @@ class RetrofitImage(pydantic.BaseModel):
     source_image: str = ""
     force: bool = False
     wait: bool = True
+
+
+class ShowImage(pydantic.BaseModel):
+    """Parameters of the action show-image."""
+
+    image: str = ""
+
+
+class DiffImages(pydantic.BaseModel):
+    """Parameters of the action diff-images."""
+
+    former: str = pydantic.Field("", alias="from")
+    present: str = pydantic.Field("", alias="to")
+
+
+class VerifyImage(pydantic.BaseModel):
+    """Parameters of the action verify-image."""
+
+    image: str = ""
+    depth: findings.Depth | None = None

@@ -11,7 +11,8 @@ from retrofit import model
 
 CLOUD = "octavia-diskimage-retrofit"
 
-# What of a request does not change the image: where things are, and how to get there.
+# What of a request does not change the image: where things are, how to get there, and how much is
+# proved of what was made.
 _SURROUNDINGS = (
     "source",
     "target",
@@ -22,6 +23,8 @@ _SURROUNDINGS = (
     "https-proxy",
     "no-proxy",
     "ca-certificate",
+    "depth",
+    "evidence",
 )
 
 
@@ -57,7 +60,7 @@ class Cloud:
 
 
 def compute(
-    options: config.Options, *, proxies: model.Proxies, ca_certificate: str
+    options: config.Options, *, proxies: model.Proxies, ca_certificate: str, evidence: pathlib.Path
 ) -> dict[str, str]:
     """Return the definition of a scheduled run, as ``retrofit run`` reads it.
 
@@ -65,6 +68,7 @@ def compute(
         options: The charm's options.
         proxies: Proxies of the model.
         ca_certificate: File of the cloud's authority, or empty.
+        evidence: Directory for what is kept of proofs that failed.
     """
     wanted = {
         "source": "glance:",
@@ -82,6 +86,8 @@ def compute(
         "cloud": CLOUD,
         "region": options.region,
         "interface": interface(options),
+        "depth": str(options.proof_depth),
+        "evidence": str(evidence),
     }
     if ca_certificate:
         wanted["ca-certificate"] = ca_certificate

@@ -24,12 +24,25 @@ class _Part(pydantic.BaseModel):
 
 
 class Image(_Part):
-    """An image in Glance."""
+    """An image in Glance; of one that failed its proof little is known."""
 
     id: str
     name: str
-    created_at: datetime.datetime
+    created_at: datetime.datetime | None = None
     size: int | None = None
+
+
+class Rival(_Part):
+    """An image that Octavia takes in place of ours.
+
+    Attributes:
+        id: Its identifier.
+        amp_image_owner_id: What Octavia's option of that name has to be so that it takes ours;
+            empty where the rival is in the same project.
+    """
+
+    id: str
+    amp_image_owner_id: str = ""
 
 
 class Source(_Part):
@@ -51,7 +64,8 @@ class Result(_Part):
     """How a run went, or goes.
 
     Attributes:
-        outcome: ``running``, ``published``, ``up-to-date``, ``failed`` or ``interrupted``.
+        outcome: ``running``, ``published``, ``up-to-date``, ``failed`` or ``interrupted``, and
+            ``rolled-back`` where an action went back to the image.
         step: Step that runs, or that it ended in.
         message: What went wrong, in one line.
         hint: What to do about it.
@@ -59,6 +73,7 @@ class Result(_Part):
         duration_s: Elapsed seconds.
         image: What is published.
         source: The base image.
+        rivals: What Octavia takes in place of the image.
         steps: Steps done so far.
         run_id: Name that whoever asked for the run gave it.
     """
@@ -71,6 +86,7 @@ class Result(_Part):
     duration_s: float = 0
     image: Image | None = None
     source: Source | None = None
+    rivals: tuple[Rival, ...] = ()
     steps: tuple[Step, ...] = ()
     run_id: str = ""
 
@@ -81,18 +97,42 @@ class Result(_Part):
 
     def problem(self) -> str:
         """Return what went wrong and what to do, in one line; empty if nothing did."""
-        if self.outcome in ("published", "up-to-date"):
+        if self.outcome in ("published", "up-to-date", "rolled-back"):
             return ""
         if self.outcome == "running":
             return f"it ended without a result{self._where()}; {JOURNAL}"
         text = self.message or f"it ended as {self.outcome}{self._where()}"
         return f"{text}; {self.hint}" if self.hint else text
 
+    def standing(self, now: datetime.datetime) -> str:
+        """Return which image there is, since when, and whether Octavia takes another one."""
+        if self.image is None:
+            return "ready; no image built yet"
+        text = self.image.name
+        if self.image.created_at is not None:
+            text += f" built {age(self.image.created_at, now)}"
+        if self.outcome == "up-to-date" and self.ended is not None:
+            text += f", found up to date {age(self.ended, now)}"
+        if self.outcome == "rolled-back" and self.ended is not None:
+            text += f", rolled back to it {age(self.ended, now)}"
+        return "; ".join([text, *map(_rivalry, self.rivals[:1])])
+
     def _where(self) -> str:
         return f" in step {self.step}" if self.step else ""
 
 
+BUSY = "a build is running already; its progress is in the unit's status"
 JOURNAL = "see journalctl --unit octavia-diskimage-retrofit"
+
+
+def _rivalry(rival: Rival) -> str:
+    """Return that Octavia takes a rival, and how to change that."""
+    if not rival.amp_image_owner_id:
+        return f"Octavia takes image {rival.id} in its place: remove that, or its tag"
+    return (
+        f"Octavia takes image {rival.id} of another project in its place, unless it is told "
+        f"amp-image-owner-id={rival.amp_image_owner_id}"
+    )
 
 
 def read(path: pathlib.Path) -> Result | None:

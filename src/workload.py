@@ -8,28 +8,31 @@ import json
 import logging
 import pathlib
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 
 from charmlibs import systemd
 
+import engine
 import helpers
 import request
 import results
-from retrofit import errors, files, model, process
+from retrofit import errors, files, model, naming, process
 
 _LOG = logging.getLogger(__name__)
 
-NAME = "octavia-diskimage-retrofit"
-STATE = pathlib.Path("/var/lib") / NAME
+NAME = engine.NAME
+STATE = engine.STATE
+# What is kept of proofs that failed: a directory for each image, named by its ID.
+EVIDENCE = STATE / "evidence"
+_KEPT_EVIDENCE = 3
 _UNITS = pathlib.Path("/etc/systemd/system")
 _APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{NAME}"
 _PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
 _SERVICE = f"{NAME}.service"
 _TIMER = f"{NAME}.timer"
 
-# An emulated appliance on a slow disk takes hours; a build that takes longer than this hangs.
-BUILD_TIMEOUT_S = 4 * 60 * 60
 _QUERY_TIMEOUT_S = 60
 _DPKG_TIMEOUT_S = 60
 _DELAY_S = {"hourly": 300, "daily": 3600, "weekly": 3600}
@@ -130,7 +133,9 @@ class Workload:
             0o644,
             charm=self._charm,
             state=STATE,
-            timeout_s=BUILD_TIMEOUT_S,
+            command=" ".join(engine.command(self._charm)),
+            environment=engine.environment(self._charm, STATE),
+            limits=engine.LIMITS,
             debug=debug,
             juju_exec=_juju_exec(),
         )
@@ -173,6 +178,18 @@ class Workload:
         """Return how the last run went or the present one goes, if there was any."""
         return results.read(STATE / "result.json")
 
+    def note(self, result: results.Result) -> None:
+        """Keep what came about without a run, in place of the last run's result."""
+        _write(STATE / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644)
+
+    def forget_evidence(self, *, of: str = "") -> None:
+        """Remove what was kept of proofs of one image, and of others but for the last few."""
+        if of:
+            shutil.rmtree(EVIDENCE / of, ignore_errors=True)
+        kept = sorted(EVIDENCE.glob("*"), key=lambda path: path.stat().st_mtime)
+        for directory in kept[:-_KEPT_EVIDENCE]:
+            shutil.rmtree(directory)
+
     def remove(self) -> None:
         """End a run that is under way, and remove what this charm wrote; packages stay."""
         if (_UNITS / _SERVICE).exists():
@@ -183,6 +200,7 @@ class Workload:
         requests = ("request.json", "once.json", "once-taken.json")
         for name in (*requests, "result.json", "clouds.yaml", "ca.pem"):
             (STATE / name).unlink(missing_ok=True)
+        shutil.rmtree(EVIDENCE, ignore_errors=True)
         with contextlib.suppress(OSError):
             # Whatever else somebody put there is theirs.
             STATE.rmdir()
@@ -216,7 +234,8 @@ class Workload:
 
 def wanted_packages() -> list[str]:
     """Return the packages that builds need on this machine, from ``packages.txt``."""
-    facts = {platform.freedesktop_os_release()["ID"]}
+    architecture = naming.debian_architecture(platform.machine())
+    facts = {platform.freedesktop_os_release()["ID"], architecture}
     if not any(pathlib.Path("/boot").glob("vmlinuz-*")):
         facts.add("container")
     names = []

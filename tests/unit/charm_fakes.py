@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import engine
 import request
 import results
 import workload
@@ -33,6 +35,7 @@ class Workload:
         runs: Overrides of each run begun.
         play: What a run does, one call for each look at it; it ends when nothing is left.
         removed: How often everything was removed.
+        forgotten: Images whose evidence was removed.
     """
 
     missing: list[str] = dataclasses.field(default_factory=list)
@@ -49,6 +52,7 @@ class Workload:
     play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
     running: bool = False
     removed: int = 0
+    forgotten: list[str] = dataclasses.field(default_factory=list)
 
     def missing_packages(self) -> list[str]:
         return self.missing
@@ -97,6 +101,13 @@ class Workload:
     def result(self) -> results.Result | None:
         return self.last
 
+    def note(self, result: results.Result) -> None:
+        self.last = result
+
+    def forget_evidence(self, *, of: str = "") -> None:
+        if of:
+            self.forgotten.append(of)
+
     def remove(self) -> None:
         self.removed += 1
         self.running = self.service = False
@@ -109,6 +120,33 @@ class Workload:
         self.last = results.Result.model_validate(document)
 
 
+@dataclasses.dataclass
+class Engine:
+    """What :class:`engine.Engine` runs.
+
+    Attributes:
+        answers: What commands answer, by their first word: exit code, and JSON or a problem.
+        asked: The command lines that were run.
+        progress: Lines of progress of each command.
+        stopped: How often a command was to end.
+    """
+
+    answers: dict[str, tuple[int, Any, str]] = dataclasses.field(default_factory=dict)
+    asked: list[list[str]] = dataclasses.field(default_factory=list)
+    progress: tuple[str, ...] = ()
+    stopped: int = 0
+
+    def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> engine.Answer:
+        self.asked.append(list(words))
+        for line in self.progress:
+            report(line)
+        code, document, problem = self.answers[words[0]]
+        return engine.Answer(code, json.dumps(document) if document else "", problem)
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
 def nothing(_: Workload) -> None:
     """A look at a run in which nothing happened since the last one."""
 
@@ -119,11 +157,12 @@ def hours_ago(hours: float) -> str:
     return then.isoformat(timespec="seconds")
 
 
-def use(monkeypatch: Any, fake: Workload) -> None:
-    """Have the charm use ``fake``."""
+def use(monkeypatch: Any, fake: Workload, retrofit: Engine) -> None:
+    """Have the charm use ``fake`` and ``retrofit``."""
 
     def make(charm: pathlib.Path, unit: str) -> Workload:
         assert (charm, unit) != (None, None)
         return fake
 
     monkeypatch.setattr(workload, "Workload", make)
+    monkeypatch.setattr(engine, "Engine", lambda _: retrofit)

@@ -11,6 +11,7 @@ from ops import testing
 from tests.support import paths
 from tests.unit import charm_fakes
 
+import build_action
 import charm
 
 
@@ -20,11 +21,17 @@ def _yaml(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> charm_fakes.Workload:
+def retrofit() -> charm_fakes.Engine:
+    """An engine that answers as told, which the charm uses."""
+    return charm_fakes.Engine()
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, retrofit: charm_fakes.Engine) -> charm_fakes.Workload:
     """A workload in memory, which the charm uses."""
     fake = charm_fakes.Workload()
-    charm_fakes.use(monkeypatch, fake)
-    monkeypatch.setattr(charm, "_POLL_S", 0)
+    charm_fakes.use(monkeypatch, fake, retrofit)
+    monkeypatch.setattr(build_action, "_POLL_S", 0)
     return fake
 
 

@@ -65,6 +65,7 @@ def test_waits_until_keystone_has_answered_completely(
     ("name", "value", "allowed"),
     [
         ("image-format", "vmdk", "'qcow2' or 'raw'"),
+        ("proof-depth", "deep", "'off', 'rest', 'boot' or 'traffic'"),
         ("frequency", "fortnightly", "'hourly', 'daily' or 'weekly'"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
@@ -152,6 +153,49 @@ def test_says_when_it_looked_last_and_found_nothing_newer(
 
     told = f"{IMAGE['name']} built 3 days ago, found up to date 1 h ago"
     assert out.unit_status == ops.ActiveStatus(told)
+
+
+@pytest.mark.parametrize(
+    ("project", "told"),
+    [
+        (
+            "e1b0",
+            "Octavia takes image 77aa of another project in its place, unless it is told "
+            "amp-image-owner-id=e1b0",
+        ),
+        ("", "Octavia takes image 77aa in its place: remove that, or its tag"),
+    ],
+)
+def test_names_the_image_that_octavia_takes_instead(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    project: str,
+    told: str,
+) -> None:
+    made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
+    rivals = [{"id": each, "amp-image-owner-id": project} for each in ("77aa", "88bb")]
+    fake.record(outcome="published", image=made, rivals=rivals)
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 2 h ago; {told}")
+
+
+def test_names_what_an_image_fails_and_where_it_is(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    message = (
+        "amphora-haproxy fails 1 of 26 checks: swap; it stays in Glance as 5f3c, without tags"
+    )
+    kept = {"id": "5f3c", "name": "failed-amphora-haproxy"}
+    fake.record(outcome="failed", message=message, hint="see /evidence/5f3c", image=kept)
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.BlockedStatus(
+        f"last build failed: {message}; see /evidence/5f3c"
+    )
 
 
 def test_says_why_the_last_build_failed_and_what_to_do(
@@ -413,6 +457,7 @@ def test_a_changed_option_that_affects_the_image_starts_one_build(
     "options",
     [
         {"auto_retrofit": True, "debug": True, "frequency": "weekly"},
+        {"auto_retrofit": True, "proof_depth": "traffic"},
         {"auto_retrofit": True, "region": "RegionTwo", "use_internal_endpoints": True},
         {"auto_retrofit": False, "image_format": "raw"},
     ],
@@ -460,11 +505,15 @@ def test_a_change_during_a_build_starts_another_afterwards(
 
 @pytest.mark.parametrize("event", ["stop", "remove"])
 def test_leaves_nothing_behind(
-    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, event: str
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    retrofit: charm_fakes.Engine,
+    event: str,
 ) -> None:
     state = context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
 
     context.run(getattr(context.on, event)(), state)
 
-    assert fake.removed == 1
+    assert (fake.removed, retrofit.stopped) == (1, 1)
     assert (fake.cloud, fake.timer, fake.service) == (None, None, False)

@@ -10,7 +10,7 @@ from ops import testing
 from tests.unit import charm_fakes
 
 import charm
-import workload
+import engine
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -179,7 +179,7 @@ def test_does_not_wait_for_ever(
     fake: charm_fakes.Workload,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workload, "BUILD_TIMEOUT_S", -1)
+    monkeypatch.setattr(engine, "TIMEOUT_S", -1)
     fake.play = [charm_fakes.nothing] * 3
 
     with pytest.raises(testing.ActionFailed, match="too long to wait for"):

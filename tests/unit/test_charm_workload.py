@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import subprocess
 from typing import Any
@@ -17,8 +18,9 @@ from tests.unit import charm_fakes
 import config
 import helpers
 import request
+import results
 import workload
-from retrofit import definitions, model, process
+from retrofit import definitions, findings, model, process
 
 CLOUD = request.Cloud(
     name=request.CLOUD,
@@ -56,6 +58,7 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     cron = tmp_path / "auto-retrofit"
     cron.symlink_to("/var/lib/juju/agents/gone/charm/files/auto-retrofit.sh")
     monkeypatch.setattr(workload, "STATE", made.state)
+    monkeypatch.setattr(workload, "EVIDENCE", made.state / "evidence")
     monkeypatch.setattr(workload, "_UNITS", made.units)
     monkeypatch.setattr(workload, "_APT_PROXY", made.apt_proxy)
     monkeypatch.setattr(workload, "_FORMER_SCHEDULES", (cron,))
@@ -77,7 +80,9 @@ def unit(machine: Machine) -> workload.Workload:
 
 def _request(**options: Any) -> dict[str, str]:
     loaded = config.load({name.replace("_", "-"): value for name, value in options.items()})
-    return request.compute(loaded, proxies=model.Proxies(), ca_certificate="")
+    return request.compute(
+        loaded, proxies=model.Proxies(), ca_certificate="", evidence=workload.EVIDENCE
+    )
 
 
 def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload) -> None:
@@ -88,6 +93,7 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
         "retrofit_uca_pocket": "caracal/proposed",
         "image_format": "raw",
         "use_internal_endpoints": True,
+        "proof_depth": "traffic",
     }
     unit.configure(_request(**options), CLOUD, "")
     unit.ask(request.once(run_id="run", source_image="77aa"))
@@ -106,6 +112,8 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
     assert asked.cloud.interface == "internal"
     assert (definition.source, definition.force, definition.run_id) == ("glance:77aa", True, "run")
     assert definition.amp_image_tag == ""
+    assert asked.proof.depth is findings.Depth.TRAFFIC
+    assert asked.proof.evidence == workload.EVIDENCE
 
 
 @pytest.mark.parametrize(
@@ -142,6 +150,7 @@ def test_tells_whether_another_image_is_wanted(unit: workload.Workload) -> None:
     assert not unit.configure(_request(), CLOUD, ""), "there was no request before"
     assert not unit.configure(_request(), CLOUD, "")
     assert not unit.configure(_request(region="RegionTwo"), CLOUD, "")
+    assert not unit.configure(_request(proof_depth="off"), CLOUD, "")
     assert unit.configure(_request(image_format="raw"), CLOUD, "")
     assert not unit.configure(_request(image_format="raw"), CLOUD, "")
 
@@ -155,6 +164,8 @@ def test_the_service_runs_the_engine_of_the_charm(
     state, charm = machine.state, paths.REPOSITORY
     assert f"Environment=PYTHONPATH={charm}/src\n" in service
     assert f"Environment=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml\n" in service
+    assert "\nUMask=0077\nNice=10\nMemoryMax=80%\n" in service
+    assert "\nTimeoutStartSec=21600\n" in service
     assert (
         f"ExecStart={charm}/venv/bin/python -m retrofit run {state}/request.json "
         f"--once {state}/once-taken.json --result {state}/result.json\n"
@@ -235,6 +246,48 @@ def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.
         "run-id": "run",
         "force": True,
     }
+
+
+def test_a_request_from_before_there_were_proofs_makes_the_same_image(
+    machine: Machine, unit: workload.Workload
+) -> None:
+    old = {k: v for k, v in _request().items() if k not in ("depth", "evidence")}
+    machine.state.mkdir()
+    (machine.state / "request.json").write_text(json.dumps(old), encoding="utf-8")
+
+    assert not unit.configure(_request(), CLOUD, "")
+
+
+def test_what_an_action_did_stands_in_place_of_the_last_run(
+    machine: Machine, unit: workload.Workload
+) -> None:
+    unit.configure(_request(), CLOUD, "")
+    done = results.Result.model_validate(
+        {"outcome": "rolled-back", "image": {"id": "1", "name": "n"}, "rivals": [{"id": "2"}]}
+    )
+
+    unit.note(done)
+
+    assert unit.result() == done
+
+
+def test_evidence_is_kept_of_the_last_few_images(
+    machine: Machine, unit: workload.Workload
+) -> None:
+    evidence = machine.state / "evidence"
+    for number, name in enumerate(["first", "second", "third", "fourth"]):
+        (evidence / name).mkdir(parents=True)
+        (evidence / name / "checks.json").touch()
+        os.utime(evidence / name, (number, number))
+
+    unit.forget_evidence()
+    assert {path.name for path in evidence.iterdir()} == {"second", "third", "fourth"}
+
+    unit.forget_evidence(of="third")
+    assert {path.name for path in evidence.iterdir()} == {"second", "fourth"}
+
+    unit.remove()
+    assert not machine.state.exists()
 
 
 def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> None:
@@ -330,6 +383,21 @@ def test_proxies_are_those_of_the_juju_model(monkeypatch: pytest.MonkeyPatch) ->
     assert workload.proxies() == model.Proxies(
         http="http://proxy.example:3128", https="http://proxy.example:3129", no_proxy="localhost"
     )
+
+
+@pytest.mark.parametrize(
+    ("machine", "wanted", "other"),
+    [("x86_64", "qemu-system-x86", "qemu-system-arm"), ("aarch64", "qemu-system-arm", "-x86")],
+)
+def test_the_hypervisor_is_that_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, machine: str, wanted: str, other: str
+) -> None:
+    monkeypatch.setattr(workload.platform, "machine", lambda: machine)
+
+    names = workload.wanted_packages()
+
+    assert wanted in names
+    assert not [name for name in names if name.endswith(other)]
 
 
 def test_a_kernel_is_wanted_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,180 @@
+"""The actions about images in Glance: show, diff, verify and roll back."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ops
+
+import config
+import engine
+import image_results
+import request
+import results
+import workload
+from retrofit import errors, findings, naming
+
+
+class _Refused(Exception):
+    """The action cannot be done; the text says why, and the results go with it."""
+
+    def __init__(self, reason: str, found: Mapping[str, str] | None = None) -> None:
+        super().__init__(reason)
+        self.found = found or {}
+
+
+class ImageActions(ops.Object):
+    """Observes the actions.
+
+    Args:
+        charm: The charm.
+        unit: The unit's builds.
+        retrofit: The engine.
+        problem: Returns what keeps builds from running, if anything does.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        unit: workload.Workload,
+        retrofit: engine.Engine,
+        problem: Callable[[], ops.StatusBase | None],
+    ) -> None:
+        super().__init__(charm, "image-actions")
+        self._workload = unit
+        self._engine = retrofit
+        self._problem = problem
+        self.framework.observe(charm.on.show_image_action, self._on_show_image)
+        self.framework.observe(charm.on.diff_images_action, self._on_diff_images)
+        self.framework.observe(charm.on.verify_image_action, self._on_verify_image)
+        self.framework.observe(charm.on.rollback_image_action, self._on_rollback_image)
+
+    def _on_show_image(self, event: ops.ActionEvent) -> None:
+        """Show what an image was made of, and how it was proved."""
+        image = event.load_params(config.ShowImage).image
+
+        def show() -> Mapping[str, str]:
+            image_id = self._identifier(image, "current")
+            return image_results.shown(self._ask("show", words=[image_id]))
+
+        self._answer(event, show)
+
+    def _on_diff_images(self, event: ops.ActionEvent) -> None:
+        """Show what differs between two images."""
+        parameters = event.load_params(config.DiffImages)
+
+        def diff() -> Mapping[str, str]:
+            images = [
+                self._identifier(parameters.former, "former"),
+                self._identifier(parameters.present, "current"),
+            ]
+            return image_results.compared(self._ask("diff", words=images))
+
+        self._answer(event, diff)
+
+    def _on_verify_image(self, event: ops.ActionEvent) -> None:
+        """Prove an image, and wait for the end."""
+        parameters = event.load_params(config.VerifyImage)
+        depth = parameters.depth or self._options().proof_depth
+        if depth is findings.Depth.OFF:
+            # Who asks for a proof wants one, whatever new images need.
+            depth = findings.Depth.BOOT
+
+        def verify() -> Mapping[str, str]:
+            self._check_idle()
+            image_id = self._identifier(parameters.image, "current")
+            evidence = workload.EVIDENCE / image_id
+            options = [f"--depth={depth}", f"--evidence={evidence}"]
+            answer = self._run("verify", options, [f"glance:{image_id}"], report=event.log)
+            if answer.code == 0:
+                self._workload.forget_evidence(of=image_id)
+            if answer.code not in (0, errors.ProofFailed.exit_code):
+                raise _Refused(answer.problem)
+            found = image_results.verified(image_id, json.loads(answer.output))
+            if answer.code:
+                raise _Refused(f"{answer.problem}; evidence in {evidence}", found)
+            return found
+
+        self._answer(event, verify)
+
+    def _on_rollback_image(self, event: ops.ActionEvent) -> None:
+        """Make the former image the current one."""
+
+        def roll_back() -> Mapping[str, str]:
+            if not self.model.unit.is_leader():
+                raise _Refused("run this on the leader, whose builds it must not meet")
+            self._check_idle()
+            if not self._options().amp_image_tag:
+                raise _Refused("without amp-image-tag no image is the one that Octavia takes")
+            found = self._ask("rollback", self._tag())
+            now = datetime.datetime.now(datetime.UTC)
+            self._workload.note(
+                results.Result.model_validate(
+                    {
+                        "outcome": "rolled-back",
+                        "ended": now,
+                        "image": found["current"],
+                        "rivals": found["rivals"],
+                    }
+                )
+            )
+            return image_results.rolled_back(found)
+
+        self._answer(event, roll_back)
+
+    def _answer(self, event: ops.ActionEvent, work: Callable[[], Mapping[str, str]]) -> None:
+        """Do the work of an action, if the unit is ready for any, and give its results."""
+        problem = self._problem()
+        if problem is not None:
+            event.fail(problem.message)
+            return
+        try:
+            event.set_results(dict(work()))
+        except _Refused as refusal:
+            if refusal.found:
+                event.set_results(dict(refusal.found))
+            event.fail(str(refusal))
+
+    def _check_idle(self) -> None:
+        if self._workload.building():
+            raise _Refused(results.BUSY)
+
+    def _identifier(self, given: str, which: str) -> str:
+        """Return the ID that was given, or that of the current or the former image."""
+        if given:
+            try:
+                return str(uuid.UUID(given))
+            except ValueError as error:
+                raise _Refused(f"{given!r} is no ID of an image") from error
+        image = self._ask("status", self._tag())[which]
+        if image is None:
+            raise _Refused(f"there is no {which} image; name one")
+        identifier: str = image["id"]
+        return identifier
+
+    def _ask(self, command: str, options: Sequence[str] = (), words: Sequence[str] = ()) -> Any:
+        """Return what a command prints as JSON."""
+        answer = self._run(command, options, words)
+        if answer.code:
+            raise _Refused(answer.problem)
+        return json.loads(answer.output)
+
+    def _run(
+        self,
+        command: str,
+        options: Sequence[str],
+        words: Sequence[str],
+        report: Callable[[str], None] = lambda _: None,
+    ) -> engine.Answer:
+        line = [command, "--json", f"--os-cloud={request.CLOUD}", *options, "--", *words]
+        return self._engine.run(line, report=report)
+
+    def _tag(self) -> list[str]:
+        return [f"--amp-image-tag={self._options().amp_image_tag or naming.OWN_TAG}"]
+
+    def _options(self) -> config.Options:
+        return config.load(self.model.config)

@@ -1,0 +1,79 @@
+"""How the charm runs commands of the engine; tests/functional does it with a real systemd."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import engine
+from retrofit import process
+
+CHARM = pathlib.Path("/var/lib/juju/agents/unit-retrofit-0/charm")
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, Any]]]:
+    """All that was run; a command's own lines come from the list's last entry."""
+    ran: list[tuple[list[str], dict[str, Any]]] = []
+
+    def run(argv: Sequence[str], **details: Any) -> process.Completed:
+        ran.append((list(argv), details))
+        return process.Completed(tuple(argv), 0, "{}", ())
+
+    monkeypatch.setattr(process, "run", run)
+    return ran
+
+
+def _ending(monkeypatch: pytest.MonkeyPatch, code: int, *lines: str) -> None:
+    """Have commands print lines and end with a status."""
+
+    def run(argv: Sequence[str], **details: Any) -> process.Completed:
+        for line in lines if argv[0] == "systemd-run" else ():
+            details["on_line"](line)
+        return process.Completed(tuple(argv), code, "", ())
+
+    monkeypatch.setattr(process, "run", run)
+
+
+def test_a_command_has_a_unit_with_the_limits_of_a_build(
+    commands: list[tuple[list[str], dict[str, Any]]],
+) -> None:
+    answer = engine.Engine(CHARM).run(["show", "--json"], report=lambda _: None)
+
+    assert answer == engine.Answer(0, "{}", "")
+    [(stop, _), (argv, details)] = commands
+    assert stop == ["systemctl", "stop", "octavia-diskimage-retrofit-action.service"]
+    split = argv.index("--")
+    assert argv[split + 1 :] == [f"{CHARM}/venv/bin/python", "-m", "retrofit", "show", "--json"]
+    options = argv[:split]
+    assert "--property=MemoryMax=80%" in options
+    assert "--property=UMask=0077" in options
+    assert "--property=Before=octavia-diskimage-retrofit.service" in options
+    assert f"--setenv=PYTHONPATH={CHARM}/src" in options
+    state = "/var/lib/octavia-diskimage-retrofit"
+    assert f"--setenv=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml" in options
+    assert details["confidential"]
+    assert details["timeout_s"] > engine.TIMEOUT_S, "systemd is to end it first"
+
+
+def test_progress_is_reported_and_the_error_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ending(monkeypatch, 4, "prove at rest: 9.6 s", "retrofit: error: the image fails; see DIR")
+    reported: list[str] = []
+
+    answer = engine.Engine(CHARM).run(["verify"], report=reported.append)
+
+    assert reported == ["prove at rest: 9.6 s"]
+    assert answer == engine.Answer(4, "", "the image fails; see DIR")
+
+
+def test_a_command_that_was_killed_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    _ending(monkeypatch, 137)
+
+    answer = engine.Engine(CHARM).run(["verify"], report=lambda _: None)
+
+    assert answer.problem == (
+        "it ended with status 137; see journalctl --unit octavia-diskimage-retrofit-action.service"
+    )
