@@ -13,9 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import openstack
+
 _SERVICE = "octavia-diskimage-retrofit.service"
 _TIMER = "octavia-diskimage-retrofit.timer"
 _TAG = "octavia-amphora"
+_STATE = "/var/lib/octavia-diskimage-retrofit"
 _STATUS_TIMEOUT_S = 300
 _HASTE = "[Timer]\\nOnCalendar=\\nOnActiveSec=2\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
 
@@ -56,8 +59,8 @@ class Driver(Protocol):
     def configure(self, **options: str | bool | None) -> None:
         """Set options (underscores for hyphens; ``None`` resets), and wait for the hook."""
 
-    def retrofit(self, **parameters: str | bool) -> Outcome:
-        """Run the action ``retrofit-image`` on the leader."""
+    def act(self, action: str, **parameters: str | bool) -> Outcome:
+        """Run an action on the leader (underscores for hyphens, and behind Python's own words)."""
 
     def status(self) -> Status:
         """Return the status of the first unit."""
@@ -70,6 +73,12 @@ class Driver(Protocol):
 
     def images(self) -> list[dict[str, Any]]:
         """Return the images in Glance, newest first."""
+
+    def upload_rival(self, tag: str) -> dict[str, Any]:
+        """Make an image with a tag that another project owns and all see, and return it."""
+
+    def delete_image(self, image_id: str) -> None:
+        """Remove an image from Glance."""
 
     def remove(self) -> None:
         """Remove the charm."""
@@ -85,9 +94,7 @@ def ready_with_cloud(driver: Driver) -> None:
     """A unit with a cloud is ready, and its credentials are for root only."""
     driver.relate()
     _await(driver, "active", "no image built yet")
-    mode = driver.shell(
-        driver.units[0], "stat -c %a /var/lib/octavia-diskimage-retrofit/clouds.yaml"
-    )
+    mode = driver.shell(driver.units[0], f"stat -c %a {_STATE}/clouds.yaml")
     assert mode.strip() == "600"
 
 
@@ -95,7 +102,7 @@ def wrong_option_is_named(driver: Driver) -> None:
     """A wrong option blocks the unit until it is right again."""
     driver.configure(frequency="fortnightly")
     _await(driver, "blocked", "frequency='fortnightly'")
-    outcome = driver.retrofit()
+    outcome = driver.act("retrofit-image")
     assert outcome.status == "failed"
     assert "frequency" in outcome.message
     driver.configure(frequency=None)
@@ -103,21 +110,53 @@ def wrong_option_is_named(driver: Driver) -> None:
 
 
 def image_is_published(driver: Driver) -> None:
-    """The action ends with the image, which is in Glance as its consumers expect it."""
-    driver.configure(amp_image_tag=_TAG)
-    outcome = driver.retrofit()
+    """The action ends with the image, which balances requests and has what consumers expect."""
+    driver.configure(amp_image_tag=_TAG, proof_depth="traffic")
+    outcome = driver.act("retrofit-image")
+    # The other images are proved at rest only: this takes its time where machines are emulated.
+    driver.configure(proof_depth="rest")
     assert outcome.status == "completed", outcome
-    _check_image(driver, outcome)
+    _check_image(driver, outcome, depth="traffic")
     _await(driver, "active", outcome.results["image-name"])
 
 
 def same_image_is_not_built_again(driver: Driver) -> None:
     """A second run fails, and says why."""
     before = _ids(driver)
-    outcome = driver.retrofit()
+    outcome = driver.act("retrofit-image")
     assert outcome.status == "failed"
     assert "up to date" in outcome.message
     assert _ids(driver) == before
+
+
+def image_is_proved_again(driver: Driver) -> None:
+    """An image can be proved at any time; what is none is refused, and leaves its evidence."""
+    current = _current(driver)
+    outcome = driver.act("verify-image")
+    assert outcome.status == "completed", outcome
+    assert outcome.results["image-id"] == current["id"]
+    assert (outcome.results["depth"], outcome.results["result"]) == ("rest", "passed")
+    checks = json.loads(outcome.results["json"])["checks"]
+    assert int(outcome.results["passed"]) == sum(each["outcome"] == "pass" for each in checks)
+    base = _newest_base(driver)
+    failed = driver.act("verify-image", image=base["id"])
+    assert failed.status == "failed"
+    assert failed.results["failed"] in failed.message or "checks" in failed.message
+    [unit] = driver.units
+    shown = driver.shell(unit, f"cd {_STATE}/evidence && stat -c %a . * && ls *")
+    assert shown.split() == ["700", "700", "checks.json"]
+    assert driver.shell(unit, f"ls {_STATE}/evidence").split() == [base["id"]]
+
+
+def image_is_shown(driver: Driver) -> None:
+    """What an image was made of is read back from Glance."""
+    outcome = driver.act("show-image")
+    assert outcome.status == "completed", outcome
+    assert outcome.results["image-id"] == _current(driver)["id"]
+    assert outcome.results["proof-depth"] == "traffic"
+    assert outcome.results["proof-result"] == "passed"
+    packages = {each["name"] for each in json.loads(outcome.results["json"])["packages"]}
+    assert {"haproxy", "keepalived"} <= packages
 
 
 def timer_starts_a_run(driver: Driver) -> None:
@@ -174,10 +213,36 @@ def changed_option_starts_a_build(driver: Driver) -> None:
 def image_is_forced(driver: Driver) -> None:
     """With ``force`` the same image is built again, here from a named base image."""
     base = _newest_base(driver)
-    outcome = driver.retrofit(source_image=base["id"], force=True)
+    outcome = driver.act("retrofit-image", source_image=base["id"], force=True)
     assert outcome.status == "completed", outcome
     assert outcome.results["source"] == base["id"]
-    _check_image(driver, outcome)
+    _check_image(driver, outcome, depth="rest")
+
+
+def images_are_compared(driver: Driver) -> None:
+    """Of two builds with the same ingredients no package differs."""
+    outcome = driver.act("diff-images")
+    assert outcome.status == "completed", outcome
+    assert outcome.results["to"] == _current(driver)["id"]
+    assert outcome.results["from"] != outcome.results["to"]
+    assert not {"added", "removed", "upgraded", "downgraded"} & outcome.results.keys()
+
+
+def image_is_rolled_back(driver: Driver) -> None:
+    """The former image takes the place of the current one, and gives it back."""
+
+
+def rival_is_named(driver: Driver) -> None:
+    """An image that Octavia would take in place of ours is named, with the way out."""
+    rival = driver.upload_rival(_TAG)
+    outcome = driver.act("retrofit-image")
+    assert outcome.status == "failed"
+    _await(driver, "active", rival["id"])
+    owner = _current(driver)["owner"]
+    assert f"amp-image-owner-id={owner}" in driver.status().message
+    driver.delete_image(rival["id"])
+    driver.act("retrofit-image")
+    assert rival["id"] not in driver.status().message
 
 
 def nothing_is_left(driver: Driver) -> None:
@@ -187,7 +252,7 @@ def nothing_is_left(driver: Driver) -> None:
     for path in (
         f"/etc/systemd/system/{_SERVICE}",
         f"/etc/systemd/system/{_TIMER}",
-        "/var/lib/octavia-diskimage-retrofit",
+        _STATE,
     ):
         assert driver.shell(unit, f"ls -d {path} 2>/dev/null || true") == ""
     assert _work_directories(driver, unit) == []
@@ -199,15 +264,40 @@ ALL = (
     wrong_option_is_named,
     image_is_published,
     same_image_is_not_built_again,
+    image_is_proved_again,
+    image_is_shown,
     timer_starts_a_run,
     leader_has_the_timer,
     changed_option_starts_a_build,
     image_is_forced,
+    images_are_compared,
+    image_is_rolled_back,
+    rival_is_named,
     nothing_is_left,
 )
 
 
-def _check_image(driver: Driver, outcome: Outcome) -> None:
+def named(parameters: Mapping[str, str | bool]) -> dict[str, str | bool]:
+    """Return parameters by the names that Juju knows."""
+    return {name.rstrip("_").replace("_", "-"): value for name, value in parameters.items()}
+
+
+def upload_rival(connection: openstack.connection.Connection, tag: str) -> dict[str, Any]:
+    """Make a public image of the connection's project with a tag, and return it."""
+    body = {
+        "name": "amphora-haproxy-of-somebody-else",
+        "container_format": "bare",
+        "disk_format": "raw",
+        "visibility": "public",
+        "tags": [tag],
+    }
+    created: dict[str, Any] = connection.image.post("/images", json=body).json()
+    content = {"data": b"no image", "headers": {"Content-Type": "application/octet-stream"}}
+    connection.image.put(f"/images/{created['id']}/file", **content).raise_for_status()
+    return created
+
+
+def _check_image(driver: Driver, outcome: Outcome, *, depth: str) -> None:
     """Compare what an action said of its image with what Glance has, and that with its base."""
     images = {image["id"]: image for image in driver.images()}
     image, base = images[outcome.results["image-id"]], images[outcome.results["source"]]
@@ -229,7 +319,14 @@ def _check_image(driver: Driver, outcome: Outcome) -> None:
     assert image["source_product_name"] == base["product_name"]
     assert image["source_version_name"] == base["version_name"]
     assert set(image["tags"]) == {"octavia-diskimage-retrofit", _TAG}
+    assert (image["retrofit_proof_depth"], image["retrofit_proof_result"]) == (depth, "passed")
+    assert "retrofit_state" not in image
     assert float(outcome.results["duration"].removesuffix(" s")) > 0
+
+
+def _current(driver: Driver) -> dict[str, Any]:
+    """Return the image that Octavia takes: the newest with the tag."""
+    return next(image for image in driver.images() if _TAG in image["tags"])
 
 
 def _newest_base(driver: Driver) -> dict[str, Any]:
@@ -257,9 +354,7 @@ def _builds(driver: Driver, unit: str) -> bool:
 
 def _result(driver: Driver, unit: str) -> dict[str, Any]:
     """Return what the last run left."""
-    found: dict[str, Any] = json.loads(
-        driver.shell(unit, "cat /var/lib/octavia-diskimage-retrofit/result.json")
-    )
+    found: dict[str, Any] = json.loads(driver.shell(unit, f"cat {_STATE}/result.json"))
     return found
 
 

@@ -133,7 +133,11 @@ def test_actions_take_defaults_and_end_as_the_charm_says(agent: agent_module.Age
 
 @pytest.mark.parametrize(
     ("parameters", "reason"),
-    [({"txt": "x"}, '"txt" is not allowed'), ({"text": 1}, "must be of type string")],
+    [
+        ({"txt": "x"}, '"txt" is not allowed'),
+        ({"text": 1}, "must be of type string"),
+        ({"tone": "shrill"}, "must be one of"),
+    ],
 )
 def test_actions_refuse_what_is_not_declared(
     agent: agent_module.Agent, parameters: dict[str, object], reason: str

@@ -19,7 +19,7 @@ _APP = "octavia-diskimage-retrofit"
 _PRINCIPAL = "machine"
 _BUNDLE = pathlib.Path(__file__).with_name("bundle.yaml")
 _CLOUD_TIMEOUT_S = 7200
-_BUILD_TIMEOUT_S = 4 * 3600
+_BUILD_TIMEOUT_S = 6 * 3600
 _SETTLE_TIMEOUT_S = 1800
 
 
@@ -70,10 +70,10 @@ class JujuDriver:
             self.juju.config(_APP, reset=reset)
         self._settle()
 
-    def retrofit(self, **parameters: str | bool) -> scenarios.Outcome:
-        given = {name.replace("_", "-"): value for name, value in parameters.items()}
+    def act(self, action: str, **parameters: str | bool) -> scenarios.Outcome:
+        given = scenarios.named(parameters)
         try:
-            task = self.juju.run(self.leader(), "retrofit-image", given, wait=_BUILD_TIMEOUT_S)
+            task = self.juju.run(self.leader(), action, given, wait=_BUILD_TIMEOUT_S)
         except jubilant.TaskError as failed:
             task = failed.task
         return scenarios.Outcome(task.status, task.message, task.results)
@@ -99,6 +99,14 @@ class JujuDriver:
             listing = connection.image.get("/images", params=params).json()
         found: list[dict[str, Any]] = listing["images"]
         return found
+
+    def upload_rival(self, tag: str) -> dict[str, Any]:
+        with self._connection() as connection:
+            return scenarios.upload_rival(connection, tag)
+
+    def delete_image(self, image_id: str) -> None:
+        with self._connection() as connection:
+            connection.image.delete_image(image_id)
 
     def remove(self) -> None:
         self.juju.remove_application(_APP)

@@ -54,9 +54,8 @@ class Deployment:
     def configure(self, **options: str | bool | None) -> None:
         self.agent.configure(**options)
 
-    def retrofit(self, **parameters: str | bool) -> scenarios.Outcome:
-        given = {name.replace("_", "-"): value for name, value in parameters.items()}
-        result = self.agent.run_action("retrofit-image", given)
+    def act(self, action: str, **parameters: str | bool) -> scenarios.Outcome:
+        result = self.agent.run_action(action, scenarios.named(parameters))
         return scenarios.Outcome(result.status, result.message, dict(result.results))
 
     def status(self) -> scenarios.Status:
@@ -72,6 +71,14 @@ class Deployment:
 
     def images(self) -> list[dict[str, Any]]:
         return self.cloud.images()
+
+    def upload_rival(self, tag: str) -> dict[str, Any]:
+        with self.cloud.admin() as connection:
+            return scenarios.upload_rival(connection, tag)
+
+    def delete_image(self, image_id: str) -> None:
+        with self.cloud.admin() as connection:
+            connection.image.delete_image(image_id)
 
     def remove(self) -> None:
         self.agent.remove()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import filecmp
 import hashlib
 import os
 import pathlib
@@ -71,17 +72,7 @@ def _files() -> list[pathlib.Path]:
 
 def _pack(project: pathlib.Path) -> pathlib.Path:
     """Pack in a copy of the work tree, where charmcraft keeps its parts for the next time."""
-    for name in _INPUTS:
-        source, target = paths.REPOSITORY / name, project / name
-        if target.is_dir():
-            shutil.rmtree(target)
-        if source.is_dir():
-            shutil.copytree(
-                source, target, symlinks=True, ignore=shutil.ignore_patterns(*_IGNORED)
-            )
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+    _update(project)
     for former in project.glob("*.charm"):
         former.unlink()
     release = dict(
@@ -118,6 +109,31 @@ def _pack(project: pathlib.Path) -> pathlib.Path:
         raise RuntimeError(f"charmcraft failed:\n{completed.stdout}\n{completed.stderr}")
     [packed] = project.glob("*.charm")
     return packed
+
+
+def _update(project: pathlib.Path) -> None:
+    """Make the copy equal to the work tree.
+
+    charmcraft takes up a file that is newer than its last run, and does not notice one that is
+    gone: so what changed is written now, whatever its age in this work tree.
+    """
+    sources = {path.relative_to(paths.REPOSITORY): path for path in _files()}
+    copied = project / "copied.txt"
+    former = copied.read_text(encoding="utf-8").splitlines() if copied.exists() else []
+    if not set(former) <= {str(name) for name in sources}:
+        shutil.rmtree(project)
+    for name, source in sources.items():
+        target = project / name
+        if target.exists() and _same(source, target):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    copied.write_text("".join(f"{name}\n" for name in sources), encoding="utf-8")
+
+
+def _same(first: pathlib.Path, second: pathlib.Path) -> bool:
+    modes = {path.stat().st_mode for path in (first, second)}
+    return len(modes) == 1 and filecmp.cmp(first, second, shallow=False)
 
 
 def _charmcraft() -> pathlib.Path:

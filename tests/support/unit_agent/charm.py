@@ -113,6 +113,9 @@ class PackedCharm:
             wanted = known[name].get("type", "string")
             if not _fits(value, _TYPES[wanted]):
                 raise Rejected(f"validation failed: (root).{name} : must be of type {wanted}")
+            choice = known[name].get("enum", [value])
+            if value not in choice:
+                raise Rejected(f"validation failed: (root).{name} : must be one of {choice}")
         defaults = {
             name: parameter["default"]
             for name, parameter in known.items()
