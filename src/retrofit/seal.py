@@ -7,10 +7,12 @@ import pathlib
 from . import rootfs
 
 _LOGS = "/var/log"
-# What stays as an empty file: the machine id has to be there on a root that is read-only at first,
-# and nobody makes the records of logins anew.
+# An empty file has each machine make its own. Without the file systemd takes the first boot for a
+# new system's, and enables every service that its presets name: haproxy, too.
+_MACHINE_ID = "/etc/machine-id"
+# What stays as an empty file; nobody makes the records of logins anew.
 _EMPTIED = (
-    "/etc/machine-id",
+    _MACHINE_ID,
     "/var/log/btmp",
     "/var/log/faillog",
     "/var/log/lastlog",
@@ -54,6 +56,7 @@ def seal(tree: pathlib.Path) -> None:
     Machine id, host keys, random seed, leases, cloud-init's memory, logs, package lists and caches
     go. Directories stay as they are.
     """
+    _keep_machine_id(tree)
     _share_machine_id(tree)
     for path in _REMOVED:
         rootfs.remove(tree, path)
@@ -83,9 +86,16 @@ def _remove_files(tree: pathlib.Path, directory: str) -> None:
             found.unlink()
 
 
+def _keep_machine_id(tree: pathlib.Path) -> None:
+    """Have a system hold the file of its machine id, which is emptied."""
+    own = rootfs.resolve(tree, _MACHINE_ID)
+    if own.parent.is_dir() and not own.exists():
+        rootfs.write(tree, _MACHINE_ID, "", mode=0o444)
+
+
 def _share_machine_id(tree: pathlib.Path) -> None:
     """Have D-Bus use systemd's machine id, which is made anew at the first boot."""
     own = rootfs.resolve(tree, "/var/lib/dbus/machine-id", follow_last=False)
     if own.is_file() and not own.is_symlink():
         own.unlink()
-        own.symlink_to("/etc/machine-id")
+        own.symlink_to(_MACHINE_ID)

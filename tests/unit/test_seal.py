@@ -85,6 +85,12 @@ def test_sealing_twice_is_sealing_once(tree: pathlib.Path) -> None:
     assert sorted(tree.rglob("*")) == once
 
 
+def test_a_machine_id_that_is_missing_is_there_and_empty(tree: pathlib.Path) -> None:
+    (tree / "etc/machine-id").unlink()
+    seal.seal(tree)
+    assert (tree / "etc/machine-id").read_text() == ""
+
+
 def test_dbus_shares_the_machine_id(tree: pathlib.Path) -> None:
     (tree / "var/lib/dbus").mkdir()
     (tree / "var/lib/dbus/machine-id").write_text("0123456789abcdef\n")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ... import errors, findings, naming, process
 from ...sandbox import cell
 from .. import subject
-from . import reading
+from . import machine_code, reading
 
 _TIMEOUT_S = 60.0
 
@@ -47,6 +47,12 @@ def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.
     def look(image: subject.Subject) -> findings.Verdict:
         if not reading.is_program(image.tree, path):
             return findings.failed(f"{path} is missing or cannot be executed")
+        own = image.layout.release.architecture
+        code = machine_code.of_program(
+            reading.head(image.tree, path, machine_code.HEAD_SIZE) or b""
+        )
+        if code not in ("", own):
+            return findings.failed(f"{path} is for {code}, not {own}")
         if reason := foreign(image):
             return findings.not_applicable(reason)
         done = run(image, path, *arguments)
