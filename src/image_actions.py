@@ -16,7 +16,7 @@ import image_results
 import request
 import results
 import workload
-from retrofit import errors, findings, naming
+from retrofit import errors, findings
 
 
 class _Refused(Exception):
@@ -108,8 +108,6 @@ class ImageActions(ops.Object):
             if not self.model.unit.is_leader():
                 raise _Refused("run this on the leader, whose builds it must not meet")
             self._check_idle()
-            if not self._options().amp_image_tag:
-                raise _Refused("without amp-image-tag no image is the one that Octavia takes")
             found = self._ask("rollback", self._tag())
             now = datetime.datetime.now(datetime.UTC)
             self._workload.note(
@@ -140,6 +138,7 @@ class ImageActions(ops.Object):
             event.fail(str(refusal))
 
     def _check_idle(self) -> None:
+        """Refuse to go on beside a build."""
         if self._workload.building():
             raise _Refused(results.BUSY)
 
@@ -174,7 +173,11 @@ class ImageActions(ops.Object):
         return self._engine.run(line, report=report)
 
     def _tag(self) -> list[str]:
-        return [f"--amp-image-tag={self._options().amp_image_tag or naming.OWN_TAG}"]
+        """Return the option that names the tag by which Octavia finds images."""
+        tag = self._options().amp_image_tag
+        if not tag:
+            raise _Refused("without amp-image-tag no image is the one that Octavia takes")
+        return [f"--amp-image-tag={tag}"]
 
     def _options(self) -> config.Options:
         return config.load(self.model.config)

@@ -1,7 +1,8 @@
 """The main job, end to end, as ``make demo`` shows it.
 
 A real cloud, a base image in it, the packed charm in an unprivileged container: install, relate,
-``retrofit-image``; a second run that finds the image up to date; a forced one. Nothing stays.
+``retrofit-image``, which boots the image before it is published; a second run that finds it up to
+date; a forced one; then the actions that look at images, and back to the first. Nothing stays.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from retrofit.sandbox import workshop
 from . import agent, base_images, cloud, deployment, pack
 
 _TAG = "octavia-amphora"
+# Of a result; the JSON of all packages is longer.
+_LONGEST = 200
 _STARTED = time.monotonic()
 
 
@@ -71,14 +74,17 @@ def _demonstrate(given: pathlib.Path | None) -> None:
             ready.relate()
             ready.configure(amp_image_tag=_TAG, retrofit_series=release.series)
             _say_status(ready)
-        completed = _run_action(ready, "completed")
-        _run_action(ready, "failed")
-        forced = _run_action(ready, "completed", force=True)
-        _say("openstack image list --tag octavia-amphora")
+        completed = _run_action(ready, "retrofit-image")
+        _run_action(ready, "retrofit-image", expected="failed")
+        with _step("juju config proof-depth=rest"):
+            ready.configure(proof_depth="rest")
+        forced = _run_action(ready, "retrofit-image", force=True)
+        for action in ("show-image", "diff-images", "verify-image", "rollback-image"):
+            _run_action(ready, action)
+        _say_status(ready)
+        _say("openstack image list")
         for identifier in (completed.results["image-id"], forced.results["image-id"]):
-            published = ready.cloud.image(identifier)
-            if _TAG in published["tags"]:
-                _say(_line(published))
+            _say(_line(ready.cloud.image(identifier)))
 
 
 def _release(image: pathlib.Path) -> model.Release:
@@ -110,21 +116,20 @@ def _upload(running: cloud.Cloud, image: pathlib.Path, release: model.Release) -
 
 
 def _run_action(
-    ready: deployment.Deployment, expected: str, *, force: bool = False
+    ready: deployment.Deployment, action: str, *, expected: str = "completed", **parameters: bool
 ) -> agent.ActionResult:
-    """Run the charm's action, and say what it reports.
+    """Run an action of the charm, and say what it reports.
 
     Raises:
         errors.RetrofitError: It ended otherwise than it should.
     """
-    with _step(f"juju run retrofit-image{' force=true' if force else ''}"):
-        result = ready.agent.run_action(
-            "retrofit-image", {"force": force}, report=lambda text: _say(f"  {text}")
-        )
+    words = [f"{name}={str(value).lower()}" for name, value in parameters.items()]
+    with _step(" ".join(["juju run", action, *words])):
+        result = ready.agent.run_action(action, parameters, report=lambda text: _say(f"  {text}"))
         if result.message:
             _say(f"  {result.message}")
         for key, value in result.results.items():
-            _say(f"  {key}: {value}")
+            _say(f"  {key}: {value if len(value) < _LONGEST else f'{len(value)} characters'}")
         _say(f"  {result.status}")
     if result.status != expected:
         raise errors.RetrofitError(f"the action {result.status}; it should have {expected}")

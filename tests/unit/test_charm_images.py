@@ -309,10 +309,11 @@ def test_says_that_there_is_nothing_to_go_back_to(
     assert fake.last is None
 
 
-def test_cannot_roll_back_without_octavias_tag(
-    context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine
+@pytest.mark.parametrize("action", ["rollback-image", "show-image"])
+def test_knows_no_current_image_without_octavias_tag(
+    context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine, action: str
 ) -> None:
     with pytest.raises(testing.ActionFailed, match="without amp-image-tag"):
-        _act(context, testing.State(relations=[keystone], leader=True), "rollback-image")
+        _act(context, testing.State(relations=[keystone], leader=True), action)
 
     assert retrofit.asked == []
