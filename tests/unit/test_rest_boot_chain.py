@@ -1,0 +1,167 @@
+"""What GRUB starts by default, and which machines code is for."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+
+import pytest
+
+from retrofit.proof.rest import grub_config, machine_code
+
+# As grub-mkconfig writes it, shortened.
+_HEAD = """
+if [ -s $prefix/grubenv ]; then
+  load_env
+fi
+if [ "${next_entry}" ] ; then
+   set default="${next_entry}"
+   set next_entry=
+else
+   set default="%s"
+fi
+function gfxmode {
+    set gfxpayload="${1}"
+}
+"""
+_ENTRY = """
+menuentry '%(title)s' --class os $menuentry_id_option '%(id)s' {
+    insmod part_gpt
+    if [ x$feature_platform_search_hint = xy ]; then
+      search --no-floppy --fs-uuid --set=root --hint-bios=hd0,gpt16 8aeb27cc
+    else
+      search --no-floppy --fs-uuid --set=root 8aeb27cc
+    fi
+    echo    'Loading Linux %(version)s ...'
+    linux    /vmlinuz-%(version)s root=LABEL=cloudimg-rootfs ro  console=ttyS0
+    initrd    /initrd.img-%(version)s
+}
+"""
+
+
+def _entry(title: str, identifier: str, version: str) -> str:
+    return _ENTRY % {"title": title, "id": identifier, "version": version}
+
+
+_MENU = (
+    _entry("Ubuntu", "simple", "2.0")
+    + "submenu 'Advanced options for Ubuntu' $menuentry_id_option 'advanced' {\n"
+    + _entry("Ubuntu, with Linux 2.0", "two", "2.0")
+    + _entry("Ubuntu, with Linux 1.0", "one", "1.0")
+    + "}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("default", "saved", "kernel"),
+    [
+        ("0", "", "/vmlinuz-2.0"),
+        ("1>1", "", "/vmlinuz-1.0"),
+        ("advanced>one", "", "/vmlinuz-1.0"),
+        ("Advanced options for Ubuntu>Ubuntu, with Linux 1.0", "", "/vmlinuz-1.0"),
+        ("1", "", "/vmlinuz-2.0"),
+        ("${saved_entry}", "advanced>one", "/vmlinuz-1.0"),
+        ("${saved_entry}", "", "/vmlinuz-2.0"),
+        ("gone", "", "/vmlinuz-2.0"),
+        ("7", "", "/vmlinuz-2.0"),
+    ],
+)
+def test_the_default_entry_is_found(default: str, saved: str, kernel: str) -> None:
+    entry = grub_config.default_entry(_HEAD % default + _MENU, saved)
+
+    assert entry is not None
+    arguments = ("root=LABEL=cloudimg-rootfs", "ro", "console=ttyS0")
+    assert entry.kernels == [(kernel, arguments)]
+    assert entry.initrds == [kernel.replace("vmlinuz", "initrd.img")]
+    assert entry.searched == "8aeb27cc"
+
+
+def test_ubuntus_second_try_belongs_to_the_entry() -> None:
+    text = """
+menuentry 'Ubuntu' {
+    if [ "${initrdfail}" = 1 ]; then
+      linux    /boot/vmlinuz-1.0 root=PARTUUID=aa ro
+      initrd    /boot/initrd.img-1.0
+    else
+      linux    ($root)/boot/vmlinuz-1.0 root=PARTUUID=aa ro panic=-1
+    fi
+    initrdfail
+}
+"""
+    entry = grub_config.default_entry(text)
+
+    assert entry is not None
+    assert [path for path, _ in entry.kernels] == ["/boot/vmlinuz-1.0"] * 2
+    assert entry.initrds == ["/boot/initrd.img-1.0"]
+
+
+@pytest.mark.parametrize("text", ["", "set default=0\n", "menuentry 'unfinished", "}\n}\n"])
+def test_a_menu_without_entries_has_no_default(text: str) -> None:
+    assert grub_config.default_entry(text) is None
+
+
+def test_the_saved_entry_is_read() -> None:
+    grubenv = "# GRUB Environment Block\nsaved_entry=advanced>one\n####"
+
+    assert grub_config.saved_entry(grubenv) == "advanced>one"
+    assert grub_config.saved_entry("# GRUB Environment Block\n####") == ""
+
+
+def _elf(width: int, order: int, machine: int) -> bytes:
+    packed = struct.pack("<H" if order == 1 else ">H", machine)
+    return b"\x7fELF" + bytes([width, order]) + bytes(12) + packed
+
+
+@pytest.mark.parametrize(
+    ("head", "architecture"),
+    [
+        (_elf(2, 1, 62), "amd64"),
+        (_elf(2, 1, 183), "arm64"),
+        (_elf(2, 2, 22), "s390x"),
+        (_elf(2, 1, 999), "ELF machine 999"),
+        (b"#!/bin/sh\n", ""),
+        (b"\x7fELF", ""),
+        (b"", ""),
+    ],
+)
+def test_the_machine_of_a_program(head: bytes, architecture: str) -> None:
+    assert machine_code.of_program(head) == architecture
+
+
+def _x86_kernel(*, flags: int, version: bytes) -> bytes:
+    head = bytearray(0x1000)
+    head[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", head, 0x236, flags)
+    struct.pack_into("<H", head, 0x20E, 0x400)
+    head[0x600 : 0x600 + len(version)] = version
+    return bytes(head)
+
+
+def _arm64_kernel() -> bytes:
+    return bytes(0x38) + b"ARM\x64" + bytes(1000)
+
+
+@pytest.mark.parametrize(
+    ("head", "architecture"),
+    [
+        (_x86_kernel(flags=1, version=b""), "amd64"),
+        (_x86_kernel(flags=0, version=b""), "i386"),
+        (_arm64_kernel(), "arm64"),
+        (gzip.compress(_arm64_kernel()), "arm64"),
+        (b"\x1f\x8bnothing packed", ""),
+        (_elf(2, 1, 21), "ppc64el"),
+        (b"MZ" + bytes(0x3A) + struct.pack("<I", 0x40) + b"PE\0\0\x64\xaa", "arm64"),
+        (b"MZ" + bytes(0x3A) + struct.pack("<I", 0xFFFF), ""),
+        (b"MZ", ""),
+        (b"nothing of the kind", ""),
+    ],
+)
+def test_the_machine_of_a_kernel(head: bytes, architecture: str) -> None:
+    assert machine_code.of_kernel(head) == architecture
+
+
+def test_the_version_of_a_kernel() -> None:
+    kernel = _x86_kernel(flags=1, version=b"6.1.0-56-cloud-amd64 (a@b) #1 SMP\0")
+
+    assert machine_code.version_of_kernel(kernel) == "6.1.0-56-cloud-amd64"
+    assert machine_code.version_of_kernel(_arm64_kernel()) == ""

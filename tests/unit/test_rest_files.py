@@ -1,0 +1,255 @@
+"""What single files of an image at rest are held to."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from retrofit import errors, model
+from retrofit.disk import layout, partitions
+from retrofit.proof.rest import (
+    disk,
+    kernel_settings,
+    mount_table,
+    owners,
+    packages,
+    reading,
+    secrets,
+)
+
+_UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
+
+
+def _volume(mount_point: str, *, number: int = 1, device: str = "") -> layout.Volume:
+    filesystem = partitions.Filesystem("ext4", _UUID, "cloudimg-rootfs")
+    partition = partitions.Partition(
+        number=number,
+        start=model.MIB,
+        size=model.MIB,
+        type_code="",
+        uuid="39450524-3214-f540-b0c5-fb3256bc4b95",
+        filesystem=filesystem,
+    )
+    return layout.Volume(mount_point, partition, filesystem, device)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("LABEL=cloudimg-rootfs", True),
+        (f"UUID={_UUID}", True),
+        (f"UUID={_UUID.upper()}", True),
+        (f"/dev/disk/by-uuid/{_UUID}", True),
+        ("PARTUUID=39450524-3214-f540-b0c5-fb3256bc4b95", True),
+        ("/dev/vda1", True),
+        ("/dev/sda1", True),
+        ("/dev/nvme0n1p1", True),
+        ("/dev/vda2", False),
+        ("LABEL=other", False),
+        ("/dev/mapper/vg-root", False),
+    ],
+)
+def test_a_device_is_the_root_file_system(spec: str, expected: bool) -> None:
+    assert mount_table.is_volume(_volume("/"), spec) is expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("/dev/system-vg/root", True),
+        ("/dev/mapper/system--vg-root", True),
+        (f"UUID={_UUID}", True),
+        ("/dev/vda1", False),
+        ("PARTUUID=39450524-3214-f540-b0c5-fb3256bc4b95", False),
+    ],
+)
+def test_a_device_is_a_logical_volume(spec: str, expected: bool) -> None:
+    assert mount_table.is_volume(_volume("/", device="/dev/system-vg/root"), spec) is expected
+
+
+def test_an_fstab_is_split() -> None:
+    text = (
+        "# comment\n\nLABEL=cloudimg-rootfs\t/\text4\tdiscard,errors=remount-ro\t0 1\n"
+        "LABEL=UEFI /boot/efi/ vfat umask=0077,nofail 0 1\nbroken line\ntmpfs /tmp tmpfs\n"
+    )
+    entries, damaged = mount_table.parse(text)
+
+    assert [(one.line, one.mount_point, one.waited_for) for one in entries] == [
+        (3, "/", True),
+        (4, "/boot/efi", False),
+        (6, "/tmp", True),
+    ]
+    assert damaged == [5]
+
+
+def test_accounts_with_passwords() -> None:
+    shadow = "root:*:1:0:99999:7:::\na:!:1\nb:!*:1\nc:$y$j9T$abc:1\nd::1\ne:!$y$j9T$abc:1\n"
+
+    assert secrets.with_passwords(shadow) == ["c has a password", "d needs no password"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("vm.swappiness = 10", ""),
+        ("net/ipv4/ip_forward=1", ""),
+        ("-net.netfilter.nf_conntrack_max = 1", ""),
+        ("-net.ipv4.conf.all.rp_filter", ""),
+        ("vm.swappiness", "'vm.swappiness' is no setting"),
+        ("vm.swappiness =", "'vm.swappiness =' has no value"),
+        ("= 1", "'= 1' has no key"),
+        (
+            "net.netfilter.nf_conntrack_max = 1",
+            "net.netfilter.nf_conntrack_max exists only with the module nf_conntrack, which"
+            " nothing loads before",
+        ),
+    ],
+)
+def test_kernel_settings(line: str, fault: str) -> None:
+    assert kernel_settings.fault_of(line, frozenset()) == fault
+
+
+def test_a_key_of_a_module_that_is_loaded_before_exists() -> None:
+    line = "net.netfilter.nf_conntrack_max = 1"
+
+    assert kernel_settings.fault_of(line, frozenset({"nf_conntrack"})) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "mode", "fault"),
+    [
+        (owners.Rule("/tmp", mode=0o1777, denied=0), 0o1777, ""),
+        (owners.Rule("/tmp", mode=0o1777, denied=0), 0o0777, "has mode 0777, not 1777"),
+        (owners.Rule("/etc/shadow", denied=0o137), 0o640, ""),
+        (
+            owners.Rule("/etc/shadow", denied=0o137),
+            0o644,
+            "has mode 0644, of which 0004 is too much",
+        ),
+        (owners.Rule("/etc", owner=os.getuid() + 1), 0o755, f"belongs to user {os.getuid()}"),
+    ],
+)
+def test_owners_and_modes(
+    tmp_path: pathlib.Path, rule: owners.Rule, mode: int, fault: str
+) -> None:
+    if rule.owner == 0:
+        rule = owners.Rule(rule.path, mode=rule.mode, denied=rule.denied, owner=os.getuid())
+    directory = tmp_path / "directory"
+    directory.mkdir()
+    directory.chmod(mode)
+
+    assert owners.fault_of(rule, directory.stat()).startswith(fault)
+    assert bool(owners.fault_of(rule, directory.stat())) is bool(fault)
+
+
+def test_packages_that_are_not_settled() -> None:
+    status = "\n".join(
+        f"Package: {name}\nStatus: {state}\nVersion: 1\n"
+        for name, state in (
+            ("good", "install ok installed"),
+            ("held", "hold ok installed"),
+            ("removed", "deinstall ok config-files"),
+            ("half", "install ok half-configured"),
+            ("waiting", "install ok triggers-pending"),
+            ("again", "install reinstreq installed"),
+        )
+    )
+
+    assert packages.unsettled_packages(status) == [
+        "half (half-configured)",
+        "waiting (triggers-pending)",
+        "again (reinstreq)",
+    ]
+
+
+@pytest.fixture
+def gpt(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Return a disk with a GPT."""
+    path = tmp_path / "disk.raw"
+    with path.open("wb") as file:
+        file.truncate(8 * model.MIB)
+    table = "label: gpt\nstart=1MiB, size=1MiB, type=linux\n"
+    subprocess.run(["/sbin/sfdisk", "--quiet", path], input=table, text=True, check=True)
+    return path
+
+
+def _overwrite(path: pathlib.Path, at: int, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+def test_a_gpt_that_is_right(gpt: pathlib.Path) -> None:
+    assert disk.gpt_fault(gpt, 512) == ""
+
+
+@pytest.mark.parametrize(
+    ("at", "fault"),
+    [
+        (512, "the primary GPT header is not there (sector 1)"),
+        (512 + 56, "the primary GPT header is damaged (sector 1)"),
+        (1024, "the primary GPT's entries are damaged (sector 2)"),
+        (8 * model.MIB - 512, "the backup GPT header is not there (sector 16383)"),
+        (8 * model.MIB - 512 + 56, "the backup GPT header is damaged (sector 16383)"),
+        (8 * model.MIB - 33 * 512, "the backup GPT's entries are damaged (sector 16351)"),
+    ],
+)
+def test_a_gpt_that_is_damaged(gpt: pathlib.Path, at: int, fault: str) -> None:
+    _overwrite(gpt, at, b"garbage")
+
+    assert disk.gpt_fault(gpt, 512) == fault
+
+
+def test_a_gpt_whose_disk_became_longer(gpt: pathlib.Path) -> None:
+    os.truncate(gpt, 9 * model.MIB)
+
+    assert disk.gpt_fault(gpt, 512) == (
+        "the primary GPT header takes sector 16383 for the other's, not 18431"
+    )
+
+
+def test_a_fat_file_system() -> None:
+    sector = bytearray(512)
+    assert disk.fat_fault(sector) == "its first sector is damaged"
+
+    sector[510:] = b"\x55\xaa"
+    sector[0x52:0x57] = b"FAT32"
+    assert disk.fat_fault(sector) == ""
+
+    sector[0x41] = 1
+    assert disk.fat_fault(sector) == "it was not unmounted"
+
+
+def test_a_pipe_is_no_file(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    assert reading.text(tmp_path, "/pipe") is None
+    assert not reading.is_program(tmp_path, "/pipe")
+
+
+def test_a_file_without_end_is_refused(tmp_path: pathlib.Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(65 * model.MIB)
+
+    assert reading.head(tmp_path, "/large", 10) == bytes(10)
+    with pytest.raises(errors.ImageError, match="/large is larger than 64 MiB"):
+        reading.text(tmp_path, "/large")
+
+
+def test_a_walk_stays_in_the_tree(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host/secret").touch()
+    root = tmp_path / "tree"
+    (root / "real/deep").mkdir(parents=True)
+    (root / "real/left/out").mkdir(parents=True)
+    (root / "real/deep/file").touch()
+    (root / "real/out").symlink_to("../../host")
+    (root / "etc").symlink_to("/real")
+
+    paths = [path for path, _ in reading.walk(root, "/etc", without={"/etc/left"})]
+
+    assert paths == ["/etc/deep", "/etc/out", "/etc/deep/file"]
+    assert list(reading.walk(root, "/etc/out")) == []
