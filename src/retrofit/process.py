@@ -19,6 +19,9 @@ from . import errors, interruption
 
 _LOG = logging.getLogger(__name__)
 
+# A program that :func:`start` started.
+Child = subprocess.Popen[bytes]
+
 # An allow-list: a packed charm's dispatch exports PYTHONPATH and LD_LIBRARY_PATH, and neither
 # may reach a system program; what else a hook or a login shell exports is nobody's business.
 _INHERITED = (
@@ -79,7 +82,7 @@ def start(
     *,
     extra_environment: Mapping[str, str] | None = None,
     pass_fds: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a helper that runs beside the build, such as a network stack; see :func:`stop`."""
     command = [find(os.fspath(argv[0])), *(os.fspath(word) for word in argv[1:])]
     _LOG.debug("start: %s", " ".join(command))
@@ -94,7 +97,7 @@ def start(
     )
 
 
-def stop(child: subprocess.Popen[bytes]) -> str:
+def stop(child: Child) -> str:
     """End a helper that :func:`start` started; return the last line it wrote as an error."""
     assert child.stderr is not None
     if child.stderr.closed:
@@ -173,7 +176,7 @@ def run(
 
 
 def _collect(
-    child: subprocess.Popen[bytes],
+    child: Child,
     text_input: str | None,
     deadline: float,
     on_line: Callable[[str], None] | None,
@@ -232,7 +235,7 @@ def _collect(
     return stdout.decode(errors="replace"), tuple(tail)
 
 
-def _feed(child: subprocess.Popen[bytes], pending: memoryview) -> memoryview:
+def _feed(child: Child, pending: memoryview) -> memoryview:
     """Write what the child takes of its input now; a child that stopped reading is no error."""
     assert child.stdin is not None
     try:
@@ -242,7 +245,7 @@ def _feed(child: subprocess.Popen[bytes], pending: memoryview) -> memoryview:
     return pending[written:]
 
 
-def _end_group(child: subprocess.Popen[bytes]) -> None:
+def _end_group(child: Child) -> None:
     """Make sure that neither the child nor anything in its process group goes on."""
     if child.poll() is None:
         _signal_group(child.pid, signal.SIGTERM)
