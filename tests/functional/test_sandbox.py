@@ -80,6 +80,18 @@ def test_root_of_the_workshop_owns_every_id(work: pathlib.Path) -> None:
     assert (work / "file").stat().st_uid not in (0, 65533)
 
 
+def test_programs_change_nothing_in_a_cell_that_is_only_read(work: pathlib.Path) -> None:
+    def function(_: progress.Reporter) -> str:
+        only_read = dataclasses.replace(_cell(work), writable=False)
+        script = "touch /etc/new; rm -r /root; touch /tmp/own && echo done"
+        return only_read.run(["/bin/sh", "-c", script], timeout_s=_TIMEOUT_S).stdout
+
+    assert workshop.run(work, function, _Quiet()) == "done\n"
+    assert (work / "root/root").is_dir()
+    assert not list((work / "root/etc").iterdir())
+    assert not list((work / "root/tmp").iterdir())
+
+
 def test_a_file_that_only_root_may_read_is_out_of_reach(
     work: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:

@@ -88,7 +88,7 @@ CHECKS: tuple[subject.Check, ...] = (
     architecture.architecture("/sbin/init", "/bin/sh", "/usr/sbin/haproxy"),
     packages.required(*_PACKAGES),
     packages.settled(),
-    programs.usable("/usr/sbin/haproxy", "-vv", features=("+OPENSSL", "+PROMEX")),
+    programs.usable("/usr/sbin/haproxy", "-vv", features=("+OPENSSL",)),
     programs.usable("/usr/sbin/keepalived", "--version"),
     services.enabled(
         "amphora-agent.service",

@@ -107,7 +107,7 @@ class Cell:
         words += ["--hostname", "localhost"]
         words += ["--bind" if self.writable else "--ro-bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]
-        words += self._resolver() if self.writable else ["--tmpfs", "/tmp"]
+        words += self._resolver() if self.writable else ["--tmpfs", _inside(self.root, "/tmp")]
         for bind in self.binds:
             kind = "--bind" if bind.writable else "--ro-bind"
             words += [kind, os.fspath(bind.source), _inside(self.root, bind.target)]

@@ -19,7 +19,9 @@ def run(image: subject.Subject, *argv: str) -> process.Completed:
     Raises:
         errors.ImageError: It did not end in time.
     """
-    place = cell.Cell(root=image.tree, work=image.work, writable=False)
+    # lsinitramfs, for one, has its temporary files in /var/tmp, which is the image's.
+    own = {"TMPDIR": "/tmp"}
+    place = cell.Cell(root=image.tree, work=image.work, environment=own, writable=False)
     try:
         return place.run(argv, timeout_s=_TIMEOUT_S, check=False)
     except errors.CommandError as failure:
