@@ -1,0 +1,231 @@
+"""What a proof at rest says of a good image, of one for each fault, and of what is no amphora."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from tests.support import base_images, broken_images, command, images, tiny_images
+
+from retrofit import progress
+from retrofit.sandbox import workshop
+
+pytestmark = pytest.mark.slow
+
+_VERIFY = ("verify", "--depth", "rest", "--json", "--work-dir")
+_FAILED = 4
+_CHECKS = [
+    "image",
+    "partition table",
+    "file systems",
+    "size",
+    "free space",
+    "mount table",
+    "boot loader",
+    "kernel and initrd",
+    "architecture",
+    "required packages",
+    "package database",
+    "haproxy usable",
+    "keepalived usable",
+    "services enabled",
+    "services off by default",
+    "agent configuration",
+    "network namespace",
+    "cloud-init data sources",
+    "kernel settings",
+    "owners and modes",
+    "machine id",
+    "host keys",
+    "first boot",
+    "secrets",
+    "leftovers",
+]
+
+# Of each fault that can be seen at rest: the checks that fail, with words of what they say.
+_SEEN = {
+    "kernel without initrd": {
+        "kernel and initrd": "/boot/initrd.img-6.1.0-56-cloud-amd64, which is missing"
+    },
+    "agent unit disabled": {"services enabled": "amphora-agent.service is not enabled"},
+    "wrong certificate path": {
+        "agent configuration": "/etc/octavia/local.conf, which amphora-agent.service reads after"
+        " /etc/octavia/amphora-agent.conf, sets agent_server_cert to /etc/octavia/certs/agent.pem"
+    },
+    "haproxy missing": {"haproxy usable": "/usr/sbin/haproxy is missing"},
+    "full root filesystem": {"free space": "inodes are free on the root file system: less than"},
+    "wrong architecture": {
+        "architecture": "/sbin/init is for arm64, not amd64",
+        "haproxy usable": "/usr/sbin/haproxy is for arm64, not amd64",
+    },
+    "broken fstab": {
+        "mount table": "/etc/fstab, line 4: a boot waits for"
+        " UUID=6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11 at /var/log, which is not on the image"
+    },
+    "missing netns helper": {"network namespace": "amphora-interface, which the namespace is"},
+    "stale machine-id": {"machine id": "/etc/machine-id holds '0123456789abcdef"},
+    "host keys inside": {"host keys": "/etc/ssh/ssh_host_ed25519_key"},
+}
+# Nothing at rest tells that they do not boot.
+_UNSEEN = ("failed unit", "kernel panic", "silent agent", "sysctl that breaks boot")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Verified:
+    """What ``retrofit verify`` said."""
+
+    code: int
+    error: str
+    outcomes: dict[str, str]
+    evidence: dict[str, str]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Evidence of the checks that failed."""
+        return {
+            name: self.evidence[name]
+            for name, outcome in self.outcomes.items()
+            if outcome == "fail"
+        }
+
+
+def _verify(image: pathlib.Path, *options: str) -> _Verified:
+    """Prove an image at rest, which changes nothing in it and leaves nothing beside it."""
+    before = _state(image)
+    with tempfile.TemporaryDirectory(prefix="verify-", dir="/var/tmp") as name:
+        directory = pathlib.Path(name)
+        directory.chmod(0o755)
+        work, files = directory / "work", directory / "files"
+        for one in (work, files):
+            one.mkdir()
+        arguments = [*_VERIFY, work, image, *options]
+        with command.started(arguments, cwd=files, work=work) as running:
+            outcome = running.end()
+    assert outcome.left == ()
+    assert _state(image) == before
+    checks = json.loads(outcome.stdout)["checks"] if outcome.stdout else []
+    return _Verified(
+        outcome.code,
+        outcome.line if outcome.code else "",
+        {one["check"]: one["outcome"] for one in checks},
+        {one["check"]: one["evidence"] for one in checks},
+    )
+
+
+def _state(image: pathlib.Path) -> tuple[int, ...]:
+    """Return what changes when somebody writes to a file; to hash the raw ones takes minutes."""
+    status = image.stat()
+    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def _digest(image: pathlib.Path) -> str:
+    with image.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def _good() -> pathlib.Path:
+    return images.amphora().path
+
+
+def test_every_check_of_a_good_image_passes() -> None:
+    before = _digest(_good())
+
+    verified = _verify(_good(), "--architecture", "x86_64")
+
+    assert _digest(_good()) == before
+    assert verified.code == 0
+    assert verified.outcomes == dict.fromkeys(_CHECKS, "pass")
+
+
+@pytest.mark.parametrize("fault", _SEEN)
+def test_a_fault_is_seen_by_the_checks_meant_for_it(fault: str) -> None:
+    with broken_images.broken(_good(), fault) as image:
+        verified = _verify(image)
+
+    wanted = _SEEN[fault]
+    assert verified.code == _FAILED
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.failed.keys() == wanted.keys()
+    assert [name for name, words in wanted.items() if words not in verified.failed[name]] == []
+    first, words = next(iter(wanted.items()))
+    assert f"“{first}”" in verified.error
+    assert words in verified.error
+
+
+def test_no_fault_is_left_out() -> None:
+    assert {*_SEEN, *_UNSEEN} == broken_images.FAULTS.keys()
+
+
+def test_an_image_for_other_machines_is_refused() -> None:
+    verified = _verify(_good(), "--architecture", "aarch64", "--flavor-disk", "4G")
+
+    assert verified.code == _FAILED
+    assert verified.failed == {
+        "architecture": "the packages are for amd64, not arm64",
+        "size": "a disk of 5.00 GiB for a flavor's 4.00 GiB: no machine starts from it",
+    }
+
+
+def test_an_image_that_is_no_amphora() -> None:
+    verified = _verify(base_images.noble())
+
+    assert verified.code == _FAILED
+    assert "amphora-agent or octavia-agent is not installed" in verified.error
+    assert {"required packages", "services enabled", "haproxy usable"} <= verified.failed.keys()
+    assert verified.outcomes["kernel and initrd"] == "pass"
+
+
+def test_an_image_that_only_a_kernel_can_read() -> None:
+    with _tiny("xfs") as image:
+        verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.outcomes["free space"] == "not applicable"
+    assert "1 xfs" in verified.evidence["file systems"]
+    assert (
+        verified.failed["required packages"] == "amphora-agent or octavia-agent is not installed"
+    )
+
+
+@contextlib.contextmanager
+def _tiny(root_filesystem: str) -> Iterator[pathlib.Path]:
+    with workshop.work_directory(None) as work:
+
+        def make(_: progress.Reporter) -> None:
+            tiny_images.make(
+                work / "tiny.raw", work, layout_name="noble", root_filesystem=root_filesystem
+            )
+
+        workshop.run(work, make, base_images.Silent())
+        yield work / "tiny.raw"
+
+
+def test_a_file_that_is_no_image(tmp_path: pathlib.Path) -> None:
+    image = tmp_path / "notes.txt"
+    image.write_text("no image\n" * 1000)
+
+    verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert verified.failed == {"image": "the image has no partition table"}
+
+
+def test_a_truncated_image(tmp_path: pathlib.Path) -> None:
+    image = tmp_path / "half.qcow2"
+    content = _good().read_bytes()
+    image.write_bytes(content[: len(content) // 2])
+
+    verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert verified.failed.keys() == {"image"}
+    assert "truncated" in verified.evidence["image"] or "damaged" in verified.evidence["image"]
