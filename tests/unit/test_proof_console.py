@@ -55,6 +55,15 @@ def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
             "the system is in emergency mode: Failed to mount var-log.mount.",
         ),
         (
+            _MOUNTING + "[DEPEND] Dependency failed for emergency.target - Emergency Mode.\n",
+            "the system is in emergency mode: Failed to mount var-log.mount.",
+        ),
+        (
+            "[ 1] __vm_enough_memory: pid: 1, comm: systemd, no enough memory for it\n",
+            "out of memory: __vm_enough_memory: pid: 1, comm: systemd, no enough memory for it",
+        ),
+        ("[ 1] __vm_enough_memory: pid: 12, comm: tool, no enough memory\n", ""),
+        (
             "Cannot open access to console, the root account is locked.\n",
             "the system is in emergency mode",
         ),
@@ -67,6 +76,20 @@ def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
 )
 def test_the_fault_is_named(tmp_path: pathlib.Path, text: str, fault: str) -> None:
     assert console.fault(_said(tmp_path, text)) == fault
+
+
+def test_the_most_telling_line_is_the_cause(tmp_path: pathlib.Path) -> None:
+    text = (
+        "[    0.1] calibrate_delay_direct() failed to get a good estimate\n"
+        + _MOUNTING
+        + "[  124.2] __vm_enough_memory: pid: 2, comm: udev, no enough memory for the allocation\n"
+    )
+
+    assert console.cause(_said(tmp_path, text)) == (
+        "__vm_enough_memory: pid: 2, comm: udev, no enough memory for the allocation"
+    )
+    assert console.cause(_said(tmp_path, _MOUNTING)) == "Failed to mount var-log.mount."
+    assert console.cause(["Welcome to Debian GNU/Linux 12 (bookworm)!"]) == ""
 
 
 _REPORT = [

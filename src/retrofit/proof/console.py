@@ -15,24 +15,29 @@ _LONGEST_LINE = 300
 # A machine may print without end; what it said last is what counts.
 _LONGEST = 1 * model.MIB
 
-# What is said last by a machine that waits for somebody, or for nothing: kernel (panic.c,
-# oom_kill.c), initramfs-tools (scripts/local), systemd's sulogin-shell, GRUB and SeaBIOS (boot.c).
+# What a machine says that waits for somebody, or for nothing: the kernel (panic.c, oom_kill.c, and
+# util.c of its first process), initramfs-tools (scripts/local), systemd (sulogin-shell.c), GRUB,
+# SeaBIOS (boot.c).
 _FAULTS = (
     (re.compile(r"Kernel panic - not syncing: (.*)"), "kernel panic: {}"),
     (re.compile(r"Out of memory: (Killed process \d+ \([^)]*\))"), "out of memory: {}"),
+    (re.compile(r"(__vm_enough_memory: pid: 1, .*)"), "out of memory: {}"),
     (re.compile(r"ALERT! +(.*?)\. +Dropping to a shell"), "no root file system: {}"),
     (
-        re.compile(r"(?:You are|Entering) (?:in )?emergency mode"),
+        re.compile(r"emergency\.target|[Ii]n emergency mode|the root account is locked"),
         "the system is in emergency mode",
     ),
-    (re.compile(r"the root account is locked"), "the system is in emergency mode"),
     (re.compile(r"(grub rescue>)"), "the boot loader stops at {}"),
     (re.compile(r"(No bootable device|Boot failed: .*)"), "the firmware says: {}"),
 )
-# What led to emergency mode stands before it.
-_CAUSE = re.compile(
-    r"(?:Failed to (?:start|mount)|Dependency failed for|Timed out waiting for) .*"
+# What a boot that goes wrong says on its way, the most telling first: the kernel that gives no
+# memory (mm/util.c, warn_alloc in mm/page_alloc.c), programs that get none, and systemd.
+_CAUSES = (
+    re.compile(r"\S.*(?:not? enough memory for the allocation|page allocation failure)"),
+    re.compile(r"\S.*Cannot allocate memory"),
+    re.compile(r"(?:Failed to (?:start|mount)|Dependency failed for|Timed out waiting for) .*"),
 )
+_TIME = re.compile(r"^\[ *\d+\.\d+\] ")
 
 
 def lines(file: pathlib.Path) -> list[str]:
@@ -53,11 +58,16 @@ def fault(said: list[str]) -> str:
         for pattern, meaning in _FAULTS:
             if found := pattern.search(line):
                 text = meaning.format(*found.groups())
-                cause = _cause(said[:number]) if not found.groups() else ""
-                return f"{text}: {cause}" if cause else text
+                led = cause(said[:number]) if not found.groups() else ""
+                return f"{text}: {led}" if led else text
     return ""
 
 
-def _cause(said: list[str]) -> str:
-    """Return the first line that says what failed."""
-    return next((found[0] for line in said if (found := _CAUSE.search(line))), "")
+def cause(said: list[str]) -> str:
+    """Return the line that tells best why a boot goes wrong; empty if none does."""
+    plain = [_TIME.sub("", line) for line in said]
+    for pattern in _CAUSES:
+        for line in plain:
+            if found := pattern.search(line):
+                return found[0]
+    return ""

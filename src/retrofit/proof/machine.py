@@ -116,10 +116,15 @@ class Machine:
             time.sleep(_POLL_S)
 
     def failure(self, fault: str) -> MachineFailed:
-        """Return an error with a fault that was seen and the last line of the console."""
+        """Return an error with a fault that was seen and what the console says to that."""
         said = console.lines(self.console)
-        last = f"; the console's last line: {said[-1]}" if said else "; the console is empty"
-        return MachineFailed(f"{fault}{last}", details=tuple(said[-_TAIL_LINES:]))
+        if cause := console.cause(said):
+            text = f"the console says: {cause}"
+        elif said:
+            text = f"the console's last line: {said[-1]}"
+        else:
+            text = "the console is empty"
+        return MachineFailed(f"{fault}; {text}", details=tuple(said[-_TAIL_LINES:]))
 
     def plug(self, tap: str, mac: str) -> None:
         """Plug in a network card while the machine runs.
