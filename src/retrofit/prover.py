@@ -86,8 +86,6 @@ def _prove(job: Job, recipe: recipes.Recipe, reporter: progress.Reporter) -> fin
     accelerated: bool | None = None
     raw = job.work / "disk.raw"
     with progress.step(reporter, "prove at rest"):
-        # Machines start from it, too: QEMU never meets a file that names other files.
-        conversion.to_raw(job.image, raw)
         architecture = _at_rest(job, recipe, raw, found)
     clock.ended(findings.Depth.REST)
     if not _failed(found) and job.depth.includes(findings.Depth.BOOT):
@@ -129,6 +127,8 @@ def _at_rest(
         found.append(findings.Finding(name, findings.Depth.REST, verdict))
 
     try:
+        # Machines start from it, too: QEMU never meets a file that names other files.
+        conversion.to_raw(job.image, raw)
         with _opened(job, raw) as image:
             add("image", findings.passed(_described(image.layout)))
             for check in recipe.rest_checks:

@@ -51,9 +51,7 @@ _CHECKS = [
 
 # Of each fault that can be seen at rest: the checks that fail, with words of what they say.
 _SEEN = {
-    "kernel without initrd": {
-        "kernel and initrd": "/boot/initrd.img-6.1.0-56-cloud-amd64, which is missing"
-    },
+    "kernel without initrd": {"kernel and initrd": " starts with /boot/initrd.img-"},
     "agent unit disabled": {"services enabled": "amphora-agent.service is not enabled"},
     "wrong certificate path": {
         "agent configuration": "/etc/octavia/local.conf, which amphora-agent.service reads after"
@@ -228,4 +226,4 @@ def test_a_truncated_image(tmp_path: pathlib.Path) -> None:
 
     assert verified.code == _FAILED
     assert verified.failed.keys() == {"image"}
-    assert "truncated" in verified.evidence["image"] or "damaged" in verified.evidence["image"]
+    assert verified.evidence["image"].startswith("the image is truncated: it has ")
