@@ -1,0 +1,99 @@
+"""Configuration of keepalived for one amphora of a pair, as Octavia's controller sends it.
+
+Keys, order and defaults are those of Octavia's ``amphorae/drivers/keepalived/jinja``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+# Octavia's defaults ([keepalived_vrrp]): seconds between advertisements, and how many looks at
+# haproxy have to agree.
+ADVERTISEMENT_S = 1
+_CHECKS = 2
+
+_CONFIGURATION = """\
+vrrp_script check_script {{
+    script /var/lib/octavia/vrrp/check_script.sh
+    interval {router.check_s}
+    fall {checks}
+    rise {checks}
+}}
+
+vrrp_instance {group} {{
+    interface {router.interface}
+    virtual_router_id 1
+    priority {router.priority}
+    nopreempt
+    accept
+    garp_master_refresh 5
+    garp_master_refresh_repeat 2
+    advert_int {advertisement}
+    authentication {{
+        auth_type PASS
+        auth_pass {group:.7}
+    }}
+
+    unicast_src_ip {router.address}
+    unicast_peer {{
+        {router.peer}
+    }}
+
+    virtual_ipaddress {{
+        {vip}
+    }}
+
+    virtual_routes {{
+        {network} dev {router.interface} src {vip} scope link table 1
+        default via {gateway} dev {router.interface} onlink table 1
+    }}
+
+    virtual_rules {{
+        from {vip}/32 table 1 priority 100
+    }}
+
+    track_script {{
+        check_script
+    }}
+}}
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Router:
+    """One amphora of a pair.
+
+    Attributes:
+        interface: Its interface with the VIP's network.
+        address: Its own address there.
+        peer: The other amphora's.
+        priority: Who has the higher one is master first.
+        check_s: Seconds between two looks at haproxy; one that takes longer has failed.
+    """
+
+    interface: str
+    address: str
+    peer: str
+    priority: int
+    check_s: int
+
+
+def configuration(router: Router, *, group: str, vip: str, network: str, gateway: str) -> str:
+    """Return the text of the configuration.
+
+    Args:
+        router: Whose it is.
+        group: Name of the pair; its beginning is what the two know each other by.
+        vip: The address that one of them has.
+        network: Network of the address.
+        gateway: Gateway of the network.
+    """
+    return _CONFIGURATION.format(
+        router=router,
+        group=group,
+        vip=vip,
+        network=network,
+        gateway=gateway,
+        checks=_CHECKS,
+        advertisement=ADVERTISEMENT_S,
+    )
