@@ -172,9 +172,10 @@ class Cloud:
 
     def _once(self, method: str, path: str, what: str, **options: Any) -> requests.Response:
         options.setdefault("timeout", _TIMEOUT_S)
-        service = self._connection.image
 
         def send() -> requests.Response:
+            # The first use asks the service for its versions.
+            service = self._connection.image
             answer: requests.Response = service.request(path, method, raise_exc=False, **options)
             return answer
 

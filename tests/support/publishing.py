@@ -1,18 +1,22 @@
 """Publishing without a build: small data, and a proof whose verdict the test decides.
 
-Everything between that and Glance is real. As a program it publishes once, for tests that kill it:
-``python -m tests.support.publishing FILE VERSION TAG [passed|failed|rollback]``.
+Everything between that and Glance is real. As a program with the argument FILE, it does so in
+processes that tests may kill: it says ``ready``, reads lines of ``passed``, ``failed`` or
+``rollback``, a tag and a version, and answers each with the number of the process that does it
+and, in the end, with how that ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import os
 import pathlib
 import sys
 import time
 from typing import Any
 
-from retrofit import cloud, findings, model, naming, publish, rollback
+from retrofit import cloud, errors, findings, model, naming, publish, rollback
 
 TAG = "octavia-amphora"
 
@@ -49,7 +53,7 @@ class Gate:
         time.sleep(self._pause)
         return self._proof
 
-    def keep(self, proof: findings.Proof, name: str) -> pathlib.Path | None:
+    def keep(self, _: findings.Proof, name: str, /) -> pathlib.Path | None:
         return self._kept / name if self._kept else None
 
 
@@ -128,15 +132,28 @@ def published(
 
 
 def main() -> None:
-    """Do what a run does at Glance, or a rollback."""
-    file, version, tag, what = sys.argv[1:]
+    """Do in a process for each line what a run does at Glance, or a rollback."""
+    file = pathlib.Path(sys.argv[1])
     connection = cloud.connect("retrofit", region=None, interface=None)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        process = os.fork()
+        if process == 0:
+            with contextlib.suppress(errors.ProofFailed):
+                _do(connection, file, *line.split())
+            os._exit(0)
+        print(process, flush=True)
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _do(connection: cloud.Cloud, file: pathlib.Path, what: str, tag: str, version: str) -> None:
     if what == "rollback":
         rollback.rollback(connection, tag)
         return
     verdict = PASSING if what == "passed" else proof(failing=("machine id",))
     publish.tidy(connection, tag)
-    published(connection, pathlib.Path(file), version, tag=tag, gate=Gate(verdict, pause=0.2))
+    published(connection, file, version, tag=tag, gate=Gate(verdict, pause=0.1))
 
 
 if __name__ == "__main__":

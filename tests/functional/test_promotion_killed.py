@@ -1,0 +1,153 @@
+"""Killed at every request to Glance, runs and rollbacks leave Octavia a proven image."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import yaml
+from tests.support import cloud as support
+from tests.support import interceptor, observer, publishing
+
+from retrofit import cloud, naming, promotion
+
+Connect = Callable[..., cloud.Cloud]
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def proxy(running_cloud: support.Cloud) -> Iterator[interceptor.Interceptor]:
+    with interceptor.intercepting(running_cloud) as running:
+        yield running
+
+
+@pytest.fixture
+def run(
+    running_cloud: support.Cloud,
+    proxy: interceptor.Interceptor,
+    image_file: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> Iterator[Run]:
+    """Return what does something at Glance in a process that is killed at one of its requests."""
+    settings = running_cloud.clouds_yaml(tmp_path / "intercepted.yaml")
+    content = yaml.safe_load(settings.read_text())
+    content["clouds"][support.RETROFIT]["image_endpoint_override"] = proxy.url
+    settings.write_text(yaml.safe_dump(content))
+    with subprocess.Popen(
+        (sys.executable, "-m", "tests.support.publishing", str(image_file)),
+        env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(settings)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+
+        def run(what: str, tag: str, *, fatal: int) -> int:
+            print(what, tag, f"killed{fatal}", file=parent.stdin, flush=True)
+            proxy.doom(int(parent.stdout.readline()), fatal=fatal)
+            status = int(parent.stdout.readline())
+            proxy.forget()
+            return status
+
+        yield run
+        parent.stdin.close()
+
+
+def _states(running: support.Cloud, tag: str) -> list[str | None]:
+    """Return the states of the images without the tag."""
+    return [
+        image.get(naming.STATE)
+        for image in running.images(**{naming.AMP_IMAGE_TAG: tag})
+        if tag not in image["tags"]
+    ]
+
+
+def test_a_promotion_killed_at_any_request(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    image_file: pathlib.Path,
+    proxy: interceptor.Interceptor,
+    run: Run,
+) -> None:
+    tag = "killed-promotion"
+    publishing.published(connect(), image_file, "first", tag=tag)
+    numbers = set()
+
+    with observer.observing(running_cloud, tag) as watched:
+        for fatal in itertools.count(1):
+            status = run("passed", tag, fatal=fatal)
+            numbers.add(len(running_cloud.images(tag=tag, status="active")))
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL
+
+    assert watched.wrong == []
+    assert watched.asked > 50
+    # Those that got as far as their promotion were taken from then on.
+    assert len(watched.taken) > 3
+    # Between its promotion and what follows, two have the tag.
+    assert numbers == {1, 2}
+    assert {"POST", "PUT", "PATCH"} <= {request.split()[0] for request in proxy.requests}
+    assert fatal == len(proxy.requests) + 1
+
+    (current,) = running_cloud.images(tag=tag)
+    assert current["name"] == f"amphora-haproxy-x86_64-ubuntu-24.04-killed{fatal}"
+    assert set(_states(running_cloud, tag)) == {
+        naming.UPLOADING,
+        naming.UNPROVEN,
+        naming.FORMER,
+    }
+
+
+def test_a_rejection_killed_at_any_request(
+    running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path, run: Run
+) -> None:
+    tag = "killed-rejection"
+    first = publishing.published(connect(), image_file, "first", tag=tag)
+
+    with observer.observing(running_cloud, tag) as watched:
+        for fatal in itertools.count(1):
+            if run("failed", tag, fatal=fatal) == 0:
+                break
+
+    assert watched.wrong == []
+    assert watched.taken == [first.id]
+    states = _states(running_cloud, tag)
+    assert set(states) == {naming.UPLOADING, naming.UNPROVEN, naming.FAILED}
+    assert states.count(naming.FAILED) == 1
+
+
+def test_a_rollback_killed_at_any_request(
+    running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path, run: Run
+) -> None:
+    tag = "killed-rollback"
+    connection = connect()
+    publishing.published(connection, image_file, "first", tag=tag)
+    newest = publishing.published(connection, image_file, "second", tag=tag)
+    begun = 0
+
+    with observer.observing(running_cloud, tag) as watched:
+        for fatal in itertools.count(1):
+            status = run("rollback", tag, fatal=fatal)
+            half_done = running_cloud.image(newest.id).get(naming.STATE) == naming.ROLLED_BACK
+            promotion.settle(connection, tag)
+            (current,) = running_cloud.images(tag=tag, status="active")
+            # Once it is begun, it is finished; if it is not begun, nothing has changed.
+            assert (current["id"] == newest.id) is not half_done
+            if status == 0:
+                break
+            if half_done:
+                begun += 1
+                version = f"second{fatal}"
+                newest = publishing.published(connection, image_file, version, tag=tag)
+
+    assert watched.wrong == []
+    assert begun > 2
