@@ -7,7 +7,9 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import pathlib
+import subprocess
 import tempfile
 from collections.abc import Iterator
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.slow
 
 _VERIFY = ("verify", "--depth", "rest", "--json", "--work-dir")
 _FAILED = 4
+_HALF = "install ok half-configured"
 _CHECKS = [
     "image",
     "partition table",
@@ -160,6 +163,62 @@ def test_a_fault_is_seen_by_the_checks_meant_for_it(fault: str) -> None:
 
 def test_no_fault_is_left_out() -> None:
     assert {*_SEEN, *_UNSEEN} == broken_images.FAULTS.keys()
+
+
+# Of the checks that none of the faults is for: what they say of the image below.
+_SAID = {
+    "file systems": "partition 1 (ext4): its state is 'not clean', not clean",
+    "boot loader": "the first sector has no boot code; /boot/efi/EFI/BOOT/BOOTX64.EFI is for",
+    "package database": "not installed to the end: keepalived (half-configured)",
+    "required packages": "keepalived is not installed",
+    "keepalived usable": "/usr/sbin/keepalived ends with status 1: no such library",
+    "services off by default": "a boot starts haproxy.service (multi-user.target asks for it)",
+    "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
+    "kernel settings": "/etc/sysctl.d/99-site.conf, line 2: 'vm.swappiness' is no setting",
+    "owners and modes": "/etc/cron.d/site has mode 0666: everybody may change it",
+    "first boot": "left by a machine: /var/lib/systemd/random-seed",
+    "secrets": "/root/.ssh/authorized_keys holds secrets by its name,"
+    " /srv/key holds a private key",
+    "leftovers": "left by the build: /tmp/build.log, /usr/sbin/policy-rc.d",
+}
+
+
+def _neglect(disk: broken_images.Disk) -> None:
+    """Do to an image what each of these checks is for."""
+    with disk.path.open("r+b") as image:
+        image.write(bytes(440))
+    status = disk.read("/var/lib/dpkg/status").decode()
+    name, installed = "Package: keepalived\nStatus: ", "install ok installed"
+    disk.write("/var/lib/dpkg/status", status.replace(name + installed, name + _HALF))
+    program = "#!/bin/sh\necho no such library\nexit 1\n"
+    disk.write("/usr/sbin/keepalived", program, mode=0o755)
+    disk.link(
+        "/etc/systemd/system/multi-user.target.wants/haproxy.service",
+        "/lib/systemd/system/haproxy.service",
+    )
+    disk.write("/etc/cloud/cloud.cfg.d/99-site.cfg", "datasource_list: [Ec2, ConfigDrive]\n")
+    disk.write("/etc/sysctl.d/99-site.conf", "vm.overcommit_memory = 1\nvm.swappiness\n")
+    disk.write("/etc/cron.d/site", "", mode=0o666)
+    disk.write("/var/lib/systemd/random-seed", "seed")
+    disk.write("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA\n", mode=0o600)
+    disk.write("/srv/key", "-----BEGIN RSA PRIVATE KEY-----\n", mode=0o600)
+    disk.write("/tmp/build.log", "built")
+    disk.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode=0o755)
+    disk.run("ssv state 0")
+    loader = disk.path.with_suffix(".efi")
+    loader.write_bytes(b"no program")
+    mcopy = ["mcopy", "-o", "-i", f"{disk.path}@@{disk.esp}", loader, "::/EFI/BOOT/BOOTX64.EFI"]
+    subprocess.run(mcopy, check=True, env=os.environ | {"MTOOLS_SKIP_CHECK": "1"})
+    loader.unlink()
+
+
+def test_every_other_check_can_fail() -> None:
+    with broken_images.changed(_good(), "neglected", _neglect) as image:
+        verified = _verify(image)
+
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.failed.keys() == _SAID.keys()
+    assert [name for name, words in _SAID.items() if words not in verified.failed[name]] == []
 
 
 def test_an_image_for_other_machines_is_refused() -> None:

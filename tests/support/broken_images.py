@@ -33,11 +33,13 @@ class Disk:
         path: The image.
         root: First byte of the root file system.
         boot: First byte of the file system at ``/boot``.
+        esp: First byte of the EFI system partition.
     """
 
     path: pathlib.Path
     root: int
     boot: int
+    esp: int
 
     def run(self, *requests: str, boot: bool = False) -> str:
         """Let debugfs work off requests; return what it prints."""
@@ -203,14 +205,20 @@ FAULTS: dict[str, Callable[[Disk], None]] = {
 }
 
 
-@contextlib.contextmanager
-def broken(good: pathlib.Path, fault: str) -> Iterator[pathlib.Path]:
+def broken(good: pathlib.Path, fault: str) -> contextlib.AbstractContextManager[pathlib.Path]:
     """Give a raw image that is a good one (of the noble layout) with one of the faults."""
-    directory = _directory()
-    path = directory / f"{fault.replace(' ', '-')}.raw"
+    return changed(good, fault.replace(" ", "-"), FAULTS[fault])
+
+
+@contextlib.contextmanager
+def changed(
+    good: pathlib.Path, name: str, change: Callable[[Disk], None]
+) -> Iterator[pathlib.Path]:
+    """Give a raw image, named as given, that is a good one with some change."""
+    path = _directory() / f"{name}.raw"
     subprocess.run(["cp", "--sparse=always", _raw(good), path], check=True)
     try:
-        FAULTS[fault](_disk(path))
+        change(_disk(path))
         yield path
     finally:
         path.unlink()
@@ -234,11 +242,11 @@ def _raw(good: pathlib.Path) -> pathlib.Path:
 
 
 def _disk(path: pathlib.Path) -> Disk:
-    """Find the file systems of an image, which are in partitions 1 and 16."""
+    """Find the file systems of an image, which are in partitions 1, 15 and 16."""
     sfdisk = ["/sbin/sfdisk", "--json", path]
     table = json.loads(subprocess.run(sfdisk, stdout=subprocess.PIPE, check=True).stdout)
     starts = {
         int(entry["node"].removeprefix(str(path))): entry["start"] * _SECTOR
         for entry in table["partitiontable"]["partitions"]
     }
-    return Disk(path, root=starts[1], boot=starts[16])
+    return Disk(path, root=starts[1], boot=starts[16], esp=starts[15])
