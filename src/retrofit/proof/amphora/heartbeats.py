@@ -102,6 +102,12 @@ class Inbox:
         self._socket.setblocking(False)
         self._socket.bind((address, port))
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where heartbeats are received."""
+        address, port = self._socket.getsockname()
+        return address, port
+
     def close(self) -> None:
         """Receive no more."""
         self._socket.close()

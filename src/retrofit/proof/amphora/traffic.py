@@ -22,7 +22,7 @@ def checks(
         place: Where they run.
     """
     amphorae = (first,) if second is None else (first, second)
-    vital = deployment.CHECKS
+    vital: tuple[scene.Check, ...] = deployment.CHECKS
     if second is not None:
         vital = (standby.BOOTED, *vital, standby.BEGINS)
     vital = (*vital, deployment.ANSWERS)
