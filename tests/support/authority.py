@@ -6,6 +6,7 @@ import ipaddress
 import pathlib
 
 from cryptography import x509
+
 from retrofit import files
 from retrofit.proof import certificates
 
