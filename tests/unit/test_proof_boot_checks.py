@@ -116,6 +116,12 @@ def test_a_good_one_passes(tmp_path: pathlib.Path) -> None:
             "site.service failed: mount: /srv: no such device",
         ),
         ("no failed unit", {"state": "maintenance"}, "the system is maintenance"),
+        ("no failed unit", {"state": "degraded"}, "the system is degraded"),
+        (
+            "no failed unit",
+            {"state": "degraded", "failed": "motd-news.service \nfailed site.service no device"},
+            "motd-news.service failed: ; site.service failed: no device",
+        ),
         (
             "cloud-init done",
             {"cloud-init": "status: error detail: no modules"},
@@ -134,6 +140,16 @@ def test_what_the_system_reports(
     tmp_path: pathlib.Path, check: str, report: dict[str, str], evidence: str
 ) -> None:
     _only(_proven(tmp_path, report=report), check, evidence)
+
+
+def test_what_asks_the_internet_may_fail(tmp_path: pathlib.Path) -> None:
+    report = {"state": "degraded", "failed": "fwupd-refresh.service no route to host"}
+
+    verdict = _proven(tmp_path, report=report)["no failed unit"]
+
+    assert verdict == findings.passed(
+        "139 units are active; without Internet here fwupd-refresh.service failed"
+    )
 
 
 _DETAILS = _ANSWERS["/1.0/details"][1]

@@ -11,6 +11,18 @@ from retrofit.proof import console, report
 _GRUB = "\x1b[01;01H\x1b[0m\x1b[2J  Booting `Debian GNU/Linux'\n"
 _MOUNTING = "[\x1b[0;1;31mFAILED\x1b[0m] Failed to mount \x1b[0;1;39mvar-log.mount\x1b[0m.\r\n"
 
+# What Ubuntu's GRUB_FORCE_PARTUUID leads to where a kernel needs its initial ramdisk after all.
+_WITHOUT_INITRD = (
+    "GRUB_FORCE_PARTUUID set, attempting initrdless boot.\n"
+    "[    0.0] Command line: BOOT_IMAGE=/vmlinuz-6.8.0-31-generic root=PARTUUID=8aeb27cc ro"
+    "  console=tty1 console=ttyS0 panic=-1\n"
+    "[    1.9] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n"
+)
+_WITH_INITRD = (
+    "GRUB_FORCE_PARTUUID set, initrdless boot failed. Attempting with initrd.\n"
+    "[    0.0] Kernel command line: BOOT_IMAGE=/vmlinuz-6.8.0-31-generic root=PARTUUID=8aeb ro\n"
+)
+
 
 def _said(tmp_path: pathlib.Path, text: str) -> list[str]:
     file = tmp_path / "console.log"
@@ -70,6 +82,12 @@ def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
         ("error: no such partition.\ngrub rescue> ", "the boot loader stops at grub rescue>"),
         ("No bootable device.\n", "the firmware says: No bootable device"),
         ("Memory cgroup out of memory: Killed process 7 (tool)\n", ""),
+        (_WITHOUT_INITRD, ""),
+        (_WITHOUT_INITRD + _WITH_INITRD, ""),
+        (
+            _WITHOUT_INITRD + _WITH_INITRD + "[  5.1] Kernel panic - not syncing: No init\n",
+            "kernel panic: No init",
+        ),
         ("Welcome to Debian GNU/Linux 12 (bookworm)!\n", ""),
         ("", ""),
     ],

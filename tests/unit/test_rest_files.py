@@ -91,6 +91,28 @@ def test_accounts_with_passwords() -> None:
     assert secrets.with_passwords(shadow) == ["c has a password", "d needs no password"]
 
 
+_KEY = b"-----BEGIN PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "fault"),
+    [
+        ("/etc/octavia/agent.pem", _KEY, "holds a private key"),
+        ("/opt/tool/key.pem", _KEY, "holds a private key"),
+        ("/etc/ssl/private/ssl-cert-snakeoil.key", _KEY, ""),
+        ("/opt/amphora-agent-venv/lib/python3.12/site-packages/octavia/tests/certs.py", _KEY, ""),
+        ("/etc/wgetrc", b"#https_proxy = http://proxy.yoyodyne.com:18023/", ""),
+        ("/etc/apt/apt.conf.d/proxy", b"http://me:secret@proxy:1", "holds a URL with a password"),
+        ("/root/.ssh/authorized_keys", b"", ""),
+        ("/root/.ssh/authorized_keys", b"ssh-rsa AAAA", "holds secrets by its name"),
+    ],
+)
+def test_secrets_in_files(tmp_path: pathlib.Path, path: str, content: bytes, fault: str) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with os.scandir(tmp_path) as entries:
+        assert secrets.fault_of(path, next(entries)) == fault
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
@@ -209,6 +231,30 @@ def test_a_gpt_whose_disk_became_longer(gpt: pathlib.Path) -> None:
     assert disk.gpt_fault(gpt, 512) == (
         "the primary GPT header takes sector 16383 for the other's, not 18431"
     )
+
+
+def test_features_that_e2fsck_does_not_know_are_no_fault(tmp_path: pathlib.Path) -> None:
+    raw = tmp_path / "disk.raw"
+    with raw.open("wb") as file:
+        file.truncate(model.MIB + 8 * model.MIB)
+    make = ["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^metadata_csum", "-E"]
+    subprocess.run([*make, f"offset={model.MIB}", raw, "8m"], check=True)
+    filesystem = partitions.Filesystem("ext4", _UUID, "BOOT")
+    boot = partitions.Partition(16, model.MIB, 8 * model.MIB, "", "", filesystem)
+    assert disk.ext4_fault(raw, boot) == ""
+
+    # The superblock's compatible features: one that no release has, as orphan_file once was.
+    at = model.MIB + 1024 + 0x5C
+    with raw.open("r+b") as file:
+        file.seek(at + 3)
+        file.write(b"\x40")
+    assert disk.ext4_fault(raw, boot) == ""
+
+    # The superblock's state: errors were seen.
+    with raw.open("r+b") as file:
+        file.seek(model.MIB + 1024 + 0x3A)
+        file.write(b"\x02\x00")
+    assert disk.ext4_fault(raw, boot) == "its state is 'not clean with errors', not clean"
 
 
 def test_a_fat_file_system() -> None:

@@ -15,11 +15,12 @@ _LONGEST_LINE = 300
 # A machine may print without end; what it said last is what counts.
 _LONGEST = 1 * model.MIB
 
+_PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What a machine says that waits for somebody, or for nothing: the kernel (panic.c, oom_kill.c, and
 # util.c of its first process), initramfs-tools (scripts/local), systemd (sulogin-shell.c), GRUB,
 # SeaBIOS (boot.c).
 _FAULTS = (
-    (re.compile(r"Kernel panic - not syncing: (.*)"), "kernel panic: {}"),
+    (_PANIC, "kernel panic: {}"),
     (re.compile(r"Out of memory: (Killed process \d+ \([^)]*\))"), "out of memory: {}"),
     (re.compile(r"(__vm_enough_memory: pid: 1, .*)"), "out of memory: {}"),
     (re.compile(r"ALERT! +(.*?)\. +Dropping to a shell"), "no root file system: {}"),
@@ -37,6 +38,10 @@ _CAUSES = (
     re.compile(r"\S.*Cannot allocate memory"),
     re.compile(r"(?:Failed to (?:start|mount)|Dependency failed for|Timed out waiting for) .*"),
 )
+# A kernel that is told so starts the machine again after a panic. Ubuntu's GRUB tells it the one
+# it starts without initial ramdisk first (GRUB_FORCE_PARTUUID), and then tries with it.
+_COMMAND_LINE = re.compile(r"[Cc]ommand line: (.*)")
+_STARTS_AGAIN = re.compile(r"\bpanic=-\d")
 _TIME = re.compile(r"^\[ *\d+\.\d+\] ")
 
 
@@ -54,8 +59,13 @@ def lines(file: pathlib.Path) -> list[str]:
 
 def fault(said: list[str]) -> str:
     """Return why the machine will not get any further, in one line; empty if it may."""
+    starts_again = False
     for number, line in enumerate(said):
+        if told := _COMMAND_LINE.search(line):
+            starts_again = _STARTS_AGAIN.search(told[1]) is not None
         for pattern, meaning in _FAULTS:
+            if pattern is _PANIC and starts_again:
+                continue
             if found := pattern.search(line):
                 text = meaning.format(*found.groups())
                 led = cause(said[:number]) if not found.groups() else ""

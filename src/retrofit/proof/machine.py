@@ -52,7 +52,8 @@ class _Platform:
 
 
 # Without graphics SeaBIOS and GRUB speak on the serial port. The board for arm64 has one such port
-# and no firmware; the one on the PCI bus is the first of its kind.
+# and no firmware; those on the PCI bus are of another kind, and counted anew. The first of them is
+# the console, too, for Ubuntu's images speak on ttyS0 and have a login there, whatever the board.
 _PLATFORMS = {
     "amd64": _Platform(
         ("-machine", "q35,graphics=off", "-device", "isa-serial,chardev=report,index=1"),
@@ -60,8 +61,8 @@ _PLATFORMS = {
     ),
     "arm64": _Platform(
         ("-machine", "virt", "-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
-        + ("-device", "pci-serial,chardev=report"),
-        "/dev/ttyS0",
+        + ("-device", "pci-serial,chardev=console", "-device", "pci-serial,chardev=report"),
+        "/dev/ttyS1",
     ),
 }
 
@@ -258,12 +259,13 @@ def _words(
     ]
     return [
         *(program, "-nodefaults", "-no-user-config"),
-        *("-display", "none", "-no-reboot"),
+        *("-display", "none"),
         # Whoever breaks out of the machine starts no program and gains no right.
         *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
+        *("-chardev", f"file,id=console,path={_word(output[0])},mux=on"),
         *("-chardev", f"file,id=report,path={_word(output[1])}"),
+        *("-serial", "chardev:console"),
         *platform.words,
-        *("-serial", f"file:{_word(output[0])}"),
         *(accelerated if place.accelerated else emulated),
         *("-smp", str(PROCESSORS), "-m", str(MEMORY // model.MIB)),
         *("-drive", f"file={_word(overlay)},format=qcow2,if=virtio,cache=unsafe,discard=unmap"),

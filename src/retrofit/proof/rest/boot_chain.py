@@ -24,6 +24,9 @@ _KERNEL_NAME = re.compile(r".*/vmlinu[xz]-(.+)")
 # Without an initial ramdisk the kernel has to find its root file system by itself.
 _NEEDED_BUILT_IN = ("virtio_pci", "virtio_blk")
 _MODULES = "/lib/modules"
+# Ubuntu 24.04 has each module as a file of its own in a part that is not compressed, which
+# unmkinitramfs walks through with a dozen processes a file: a minute on a busy machine.
+_LISTING_TIMEOUT_S = 600.0
 _TABLE_TAIL = 512
 
 
@@ -207,7 +210,7 @@ def _initrd_fault(image: subject.Subject, paths: list[str], version: str) -> str
     lister = next((one for one in ("lsinitramfs", "lsinitrd") if _has_program(image, one)), None)
     if lister is None:
         return "" if version in paths[-1] else f"{paths[-1]} is not for Linux {version}"
-    done = programs.run(image, lister, paths[-1])
+    done = programs.run(image, lister, paths[-1], timeout_s=_LISTING_TIMEOUT_S)
     if done.returncode != 0:
         said = done.tail[-1] if done.tail else f"status {done.returncode}"
         return f"{paths[-1]} is damaged: {said}"

@@ -13,8 +13,13 @@ from . import machine_code, reading
 _TIMEOUT_S = 60.0
 
 
-def run(image: subject.Subject, *argv: str) -> process.Completed:
+def run(image: subject.Subject, *argv: str, timeout_s: float = _TIMEOUT_S) -> process.Completed:
     """Run a program of the image, which can change nothing in it.
+
+    Args:
+        image: The image.
+        argv: The program and its arguments.
+        timeout_s: Seconds it may take.
 
     Raises:
         errors.ImageError: It did not end in time.
@@ -23,7 +28,7 @@ def run(image: subject.Subject, *argv: str) -> process.Completed:
     own = {"TMPDIR": "/tmp"}
     place = cell.Cell(root=image.tree, work=image.work, environment=own, writable=False)
     try:
-        return place.run(argv, timeout_s=_TIMEOUT_S, check=False)
+        return place.run(argv, timeout_s=timeout_s, check=False)
     except errors.CommandError as failure:
         raise errors.ImageError(f"{argv[0]} of the image did not end") from failure
 

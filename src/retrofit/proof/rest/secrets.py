@@ -15,6 +15,8 @@ _SEARCHED = ("/etc", "/home", "/opt", "/root", "/srv", "/usr/local", "/var")
 _NOT_SEARCHED = frozenset(
     {"/etc/ssl/certs", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log"}
 )
+# Packages of Python, below an environment of their own; their tests bring keys.
+_OF_PYTHON = re.compile(r"/(opt|usr/local)/.*/(dist|site)-packages/.*")
 # Its name says that it keeps nothing: the package ssl-cert makes it for tests of servers.
 _PUBLIC_KEYS = frozenset({"/etc/ssl/private/ssl-cert-snakeoil.key"})
 # Host keys have a check of their own.
@@ -49,7 +51,7 @@ def _secrets(image: subject.Subject) -> findings.Verdict:
             if not entry.is_file(follow_symlinks=False) or path.startswith(_HOST_KEY):
                 continue
             count += 1
-            fault = _fault(path, entry)
+            fault = fault_of(path, entry)
             if fault:
                 found.append(f"{path} {fault}")
     if found:
@@ -70,7 +72,7 @@ def with_passwords(shadow: str) -> list[str]:
     return found
 
 
-def _fault(path: str, entry: os.DirEntry[str]) -> str:
+def fault_of(path: str, entry: os.DirEntry[str]) -> str:
     """Say which secret is in a file; nothing if none is seen."""
     size = entry.stat(follow_symlinks=False).st_size
     if size and _BY_NAME.fullmatch(path):
@@ -79,7 +81,8 @@ def _fault(path: str, entry: os.DirEntry[str]) -> str:
         return ""
     with open(entry.path, "rb") as file:
         content = file.read(_MAX_SECRET)
-    if path not in _PUBLIC_KEYS and _PRIVATE_KEY.search(content):
+    public = path in _PUBLIC_KEYS or _OF_PYTHON.fullmatch(path)
+    if not public and _PRIVATE_KEY.search(content):
         return "holds a private key"
     if path.startswith(_URLS_IN) and _PASSWORD_IN_URL.search(content):
         return "holds a URL with a password"
