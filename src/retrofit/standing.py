@@ -130,10 +130,10 @@ def _is_published(image: images.Image) -> bool:
 
 
 def _formers(own: Iterable[images.Image], present: images.Image) -> Iterator[images.Image]:
-    older = itertools.dropwhile(lambda image: image.id != present.id, own)
+    onward = itertools.dropwhile(lambda image: image.id != present.id, own)
     return (
         image
-        for image in older
+        for image in itertools.islice(onward, 1, None)
         if image.status == "active"
         and state(image) == naming.FORMER
         and architecture(image) == architecture(present)

@@ -209,6 +209,7 @@ CASES = (
     Case("Mistyped option", f"{_BUILD} --elment mine", 64),
     Case("Mistyped format", f"{_BUILD} --format qcow", 64),
     Case("Mistyped size", f"{_BUILD} --root-size 8gigs", 78),
+    Case("Mistyped depth", f"{_BUILD} --depth deep", 64),
     Case("Expired CA for the build", f"{_BUILD} --ca-certificate old.pem", 78, _old_authority),
     Case("Mistyped tag", f"{_IN_CLOUD} --amp-image-tag 'octavia amphora'", 78, _good_cloud),
     Case("Wrong credentials", _IN_CLOUD, 77, _wrong_password),
@@ -222,6 +223,18 @@ CASES = (
         _good_cloud,
     ),
     Case("No base image that suits", f"{_IN_CLOUD} --series jammy", 66, _good_cloud),
+    Case(
+        "Nothing to go back to",
+        "retrofit rollback --os-cloud retrofit --amp-image-tag mistyped",
+        66,
+        _good_cloud,
+    ),
+    Case(
+        "No tag to go back by",
+        "retrofit rollback --os-cloud retrofit --amp-image-tag ''",
+        78,
+        _good_cloud,
+    ),
 )
 _BUSY = Case("Second build while one runs", _BUILD, 75)
 
@@ -382,15 +395,24 @@ def test_interruption(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", _SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("before", ["", "download:", "convert:"])
+@pytest.mark.parametrize(
+    ("before", "number"),
+    [
+        ("", signal.SIGINT),
+        ("download:", signal.SIGTERM),
+        # The image is being sent, and then proved.
+        ("convert:", signal.SIGINT),
+        ("upload:", signal.SIGTERM),
+    ],
+)
 def test_interruption_with_a_cloud(
     before: str, number: signal.Signals, place: Place, bare_image: str
 ) -> None:
     _good_cloud(place)
     images = place.clouds.good.images()
     line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --force"
-    with place.start(f"{line} --recipe bare --mirror MIRROR", module=_BARE) as running:
+    line += " --recipe bare --depth rest --mirror MIRROR"
+    with place.start(line, module=_BARE) as running:
         if before:
             running.wait_for(lambda printed: before in printed)
         else:
@@ -407,8 +429,9 @@ def test_interruption_with_a_cloud(
 def test_missing_properties_are_derived(place: Place, bare_image: str) -> None:
     _good_cloud(place)
     line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --recipe bare"
+    line += " --depth rest --mirror MIRROR"
 
-    outcome = place.run(f"{line} --mirror MIRROR", module=_BARE)
+    outcome = place.run(line, module=_BARE)
 
     assert outcome.code == 0, outcome.stderr
     assert outcome.left == ()
@@ -416,8 +439,10 @@ def test_missing_properties_are_derived(place: Place, bare_image: str) -> None:
     assert published["name"] == "amphora-haproxy-x86_64-ubuntu-24.04-custom"
     assert published["architecture"] == "x86_64"
     assert published["source_version_name"] == "custom"
+    assert published["retrofit_proof_depth"] == "rest"
+    assert published["retrofit_proof_result"] == "passed"
 
-    again = place.run(f"{line} --mirror MIRROR", module=_BARE)
+    again = place.run(line, module=_BARE)
 
     assert again.code == 3
     assert published["name"] in again.line

@@ -19,6 +19,8 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
     [
         ("retrofit image", main.image.image),
         ("retrofit bootstrap", main.bootstrap.bootstrap),
+        ("retrofit status", main.status.status),
+        ("retrofit rollback", main.rollback.rollback),
         ("retrofit show", main.show.show),
         ("retrofit diff", main.diff.diff),
         ("retrofit run", main.service.run),

@@ -1,0 +1,132 @@
+"""What is said of images in Glance by their properties and their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+from tests.support import records
+
+from retrofit import findings, images, naming, standing, survey
+
+TAG = "octavia-amphora"
+NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
+PROVEN = {naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "boot"}
+
+
+def _image(name: str, *, owner: str = "ours", **said: str) -> images.Image:
+    usual = {naming.FINGERPRINT: "f", "architecture": "x86_64"}
+    return dataclasses.replace(records.image(usual | said), id=name, owner=owner)
+
+
+@pytest.mark.parametrize(
+    ("said", "depth"),
+    [
+        (PROVEN, "boot"),
+        ({naming.PROOF_DEPTH: "off"}, "off"),
+        ({}, "off"),
+        ({naming.PROOF_RESULT: naming.FAILED, naming.PROOF_DEPTH: "traffic"}, "off"),
+        # Of a version to come.
+        ({naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "deeper"}, "off"),
+    ],
+)
+def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
+    assert standing.depth(_image("i", **said)) == findings.Depth(depth)
+
+
+@pytest.mark.parametrize(
+    ("changes", "current"),
+    [
+        ({}, True),
+        ({"status": "deactivated"}, False),
+        ({"tags": frozenset((naming.OWN_TAG,))}, False),
+        ({"tags": frozenset((TAG,))}, False),
+        ({"properties": PROVEN}, False),
+        ({"properties": {**PROVEN, naming.FINGERPRINT: "other"}}, False),
+        (
+            {"properties": {**PROVEN, naming.FINGERPRINT: "f", naming.STATE: naming.FORMER}},
+            False,
+        ),
+    ],
+)
+def test_current_is_what_octavia_may_take_and_was_made_so(
+    changes: dict[str, object], current: bool
+) -> None:
+    image = dataclasses.replace(_image("i", **PROVEN), **changes)  # type: ignore[arg-type]
+
+    found = standing.current([image], TAG, "f", findings.Depth.BOOT)
+
+    assert found == (image if current else None)
+
+
+def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
+    former = {**PROVEN, naming.STATE: naming.FORMER}
+    newer = _image("newer", **former)
+    present = _image("present", **PROVEN)
+    off = _image("off", **{naming.STATE: naming.FORMER, naming.PROOF_DEPTH: "off"})
+    taken_back = _image("back", **PROVEN, **{naming.STATE: naming.ROLLED_BACK})
+    arm = _image("arm", **former, architecture="aarch64")
+    gone = dataclasses.replace(_image("gone", **former), status="deactivated")
+    good, older = _image("good", **former), _image("older", **former)
+    own = [newer, present, off, taken_back, arm, gone, good, older]
+
+    assert standing.former(own, present) == good
+    assert standing.unproven_former(own, present) == off
+    assert standing.former(own, older) is None
+
+
+@hypothesis.given(
+    strategies.lists(
+        strategies.tuples(
+            strategies.sampled_from((naming.UPLOADING, naming.UNPROVEN, naming.FAILED, "")),
+            strategies.sampled_from(("queued", "saving", "active")),
+            strategies.integers(min_value=-100, max_value=100_000),
+        )
+    )
+)
+def test_leftovers_are_those_that_nobody_can_be_at_work_on(
+    stood: list[tuple[str, str, int]],
+) -> None:
+    images_found = [
+        dataclasses.replace(
+            _image(str(number), **{naming.STATE: state}),
+            status=status,
+            updated_at=NOW - datetime.timedelta(seconds=age),
+        )
+        for number, (state, status, age) in enumerate(stood)
+    ]
+
+    removed = {int(image.id) for image in standing.leftovers(images_found, NOW)}
+
+    for number, (state, status, age) in enumerate(stood):
+        longest = {naming.UPLOADING: 600, naming.UNPROVEN: 6 * 3600}.get(state)
+        assert (number in removed) == (
+            longest is not None and status != "saving" and age > longest
+        )
+
+
+def test_a_survey_sorts_all_there_is() -> None:
+    public = dataclasses.replace(_image("public", owner="theirs"), visibility="public")
+    lead = _image("lead", **PROVEN)
+    former = _image("former", **PROVEN, **{naming.STATE: naming.FORMER})
+    failed = _image("failed", **{naming.STATE: naming.FAILED})
+    unproven = _image("unproven", **{naming.STATE: naming.UNPROVEN})
+    back = _image("back", **{naming.STATE: naming.ROLLED_BACK})
+
+    found = survey.take([unproven, failed, back, lead, former], [public, lead], TAG, "ours")
+
+    assert (found.taken, found.lead, found.former) == (public, lead, former)
+    assert (found.failed, found.unproven, found.rolled_back) == ((failed,), (unproven,), (back,))
+    (rival,) = found.rivals
+    assert (rival.id, rival.owner, rival.amp_image_owner_id) == ("public", "theirs", "ours")
+
+
+def test_without_one_of_ours_all_others_are_rivals() -> None:
+    theirs, former_charm = _image("theirs", owner="theirs"), _image("former-charm")
+
+    rivals = survey.rivals([theirs, former_charm], None, "ours")
+
+    assert [rival.amp_image_owner_id for rival in rivals] == ["ours", ""]
