@@ -45,7 +45,8 @@ class Survey:
         former: What a rollback makes current.
         rivals: What it takes in place of ``lead``, newest first.
         failed: Images of ours whose proof failed.
-        unproven: Images of ours that are being uploaded or proved, or were when that was killed.
+        unproven: Images of ours that are being uploaded or proved, or were when that was killed;
+            and such as Glance was killed at.
         rolled_back: Images of ours that were taken back.
     """
 
@@ -97,6 +98,8 @@ def take(
     def having(*states: str) -> tuple[images.Image, ...]:
         return tuple(image for image in own if standing.state(image) in states)
 
+    # Glance saves properties before tags.
+    torn = tuple(image for image in own if not image.tags and not standing.state(image))
     leading = standing.lead(own, tag)
     return Survey(
         taken=next(iter(visible), None),
@@ -104,6 +107,6 @@ def take(
         former=standing.former(own, leading) if leading else None,
         rivals=rivals(visible, leading, project_id),
         failed=having(naming.FAILED),
-        unproven=having(naming.UPLOADING, naming.UNPROVEN),
+        unproven=having(naming.UPLOADING, naming.UNPROVEN) + torn,
         rolled_back=having(naming.ROLLED_BACK),
     )

@@ -426,6 +426,18 @@ def test_interruption_with_a_cloud(
 
 
 @pytest.mark.slow
+def test_a_file_that_fails_its_proof_is_not_delivered(place: Place) -> None:
+    line = f"{_BUILD} --recipe bare --mirror MIRROR --depth rest --flavor-disk 1M"
+
+    outcome = place.run(f"{line} --evidence evidence", module=_BARE)
+
+    assert outcome.code == 4, outcome.stderr
+    assert outcome.line == ("retrofit: error: out.qcow2 fails 1 of 2 checks: size; see evidence")
+    assert not (place.files / "out.qcow2").exists()
+    assert (place.files / "evidence" / "checks.json").is_file()
+
+
+@pytest.mark.slow
 def test_missing_properties_are_derived(place: Place, bare_image: str) -> None:
     _good_cloud(place)
     line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --recipe bare"

@@ -114,12 +114,14 @@ def test_a_survey_sorts_all_there_is() -> None:
     former = _image("former", **PROVEN, **{naming.STATE: naming.FORMER})
     failed = _image("failed", **{naming.STATE: naming.FAILED})
     unproven = _image("unproven", **{naming.STATE: naming.UNPROVEN})
+    torn = dataclasses.replace(_image("torn", **PROVEN), tags=frozenset())
     back = _image("back", **{naming.STATE: naming.ROLLED_BACK})
 
-    found = survey.take([unproven, failed, back, lead, former], [public, lead], TAG, "ours")
+    found = survey.take([unproven, failed, torn, back, lead, former], [public, lead], TAG, "ours")
 
     assert (found.taken, found.lead, found.former) == (public, lead, former)
-    assert (found.failed, found.unproven, found.rolled_back) == ((failed,), (unproven,), (back,))
+    assert (found.failed, found.rolled_back) == ((failed,), (back,))
+    assert found.unproven == (unproven, torn)
     (rival,) = found.rivals
     assert (rival.id, rival.owner, rival.amp_image_owner_id) == ("public", "theirs", "ours")
 
