@@ -72,6 +72,16 @@ def test_a_held_request_is_answered_when_it_is_released(
     assert backend.held == 0
 
 
+def test_one_that_came_back_holds_requests_again(
+    backend: backends.Backend, target: clients.Target
+) -> None:
+    backend.take_down()
+    backend.bring_up()
+
+    with pytest.raises(TimeoutError):
+        target.get(backends.HELD, timeout_s=0.5)
+
+
 def test_a_stream_knows_what_was_lost(backend: backends.Backend, target: clients.Target) -> None:
     with clients.stream(target, pause_s=0.01, timeout_s=1.0) as flowing:
         while not flowing.answered_since(0.0):

@@ -52,7 +52,8 @@ class Backend:
         self._server: _Server | None = None
 
     def bring_up(self) -> None:
-        """Listen."""
+        """Listen, and hold requests again."""
+        self._gate.clear()
         self._server = _Server(self)
         threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True).start()
 
@@ -66,7 +67,7 @@ class Backend:
         self._server = None
 
     def release(self) -> None:
-        """Have all requests answered that are held, now and later."""
+        """Have all requests answered that are held, until it comes up again."""
         self._gate.set()
 
     def count(self, path: str) -> None:
