@@ -249,11 +249,11 @@ def image_is_rolled_back(driver: Driver) -> None:
 
 def rival_is_named(driver: Driver) -> None:
     """An image that Octavia would take in place of ours is named, with the way out."""
+    owner = _current(driver)["owner"]
     rival = driver.upload_rival(_TAG)
     outcome = driver.act("retrofit-image")
     assert outcome.status == "failed"
     _await(driver, "active", rival["id"])
-    owner = _current(driver)["owner"]
     assert f"amp-image-owner-id={owner}" in driver.status().message
     driver.delete_image(rival["id"])
     driver.act("retrofit-image")
