@@ -20,14 +20,15 @@ def _tls(on: scene.Scene) -> findings.Verdict:
 
 
 def balanced(on: scene.Scene, listener: haproxy.Listener) -> findings.Verdict:
-    """Check that requests go to all members alike, and that these know whom they answer."""
+    """Check that requests go to all members with a weight alike, which know whom they answer."""
+    weighted = [name for name in on.members if on.member(name).weight]
     before = {name: member.served for name, member in on.members.items()}
     answers = [on.get(listener) for _ in range(_REQUESTS)]
     shares = collections.Counter(answer.backend for answer in answers)
-    if any(shares[name] != _REQUESTS // len(on.members) for name in on.members):
+    if shares != dict.fromkeys(weighted, _REQUESTS // len(weighted)):
         return findings.failed(f"of {_REQUESTS} requests the members answered {_shares(shares)}")
     counted = {name: member.served - before[name] for name, member in on.members.items()}
-    if counted != shares:
+    if +collections.Counter(counted) != shares:
         return findings.failed(f"the members answered {_shares(shares)}, they say {counted}")
     for answer in answers:
         proto, client = answer.told["forwarded-proto"], answer.told["forwarded-for"]
