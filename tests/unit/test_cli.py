@@ -521,7 +521,7 @@ class TestStart:
 
         assert min(seconds) <= 0.3
 
-    @pytest.mark.parametrize("command", ["image", "run", "bootstrap"])
+    @pytest.mark.parametrize("command", ["image", "run", "bootstrap", "rollback", "status"])
     def test_help_loads_nothing_heavy(self, command: str):
         code = (
             "import sys\n"
