@@ -144,7 +144,7 @@ def image_is_proved_again(driver: Driver) -> None:
     assert failed.status == "failed"
     assert failed.results["result"] == "failed"
     assert "haproxy" in failed.results["failed"]
-    [unit] = driver.units
+    unit = driver.leader()
     shown = driver.shell(unit, f"cd {_STATE}/evidence && stat -c %a . * && ls *")
     assert shown.split() == ["700", "700", "checks.json"]
     assert driver.shell(unit, f"ls {_STATE}/evidence").split() == [base["id"]]
