@@ -8,12 +8,14 @@ import subprocess
 
 import pytest
 
-from retrofit import errors, model
+from retrofit import errors, findings, model
 from retrofit.disk import layout, partitions
+from retrofit.proof import subject
 from retrofit.proof.rest import (
     disk,
     kernel_settings,
     mount_table,
+    namespace,
     owners,
     packages,
     reading,
@@ -299,3 +301,44 @@ def test_a_walk_stays_in_the_tree(tmp_path: pathlib.Path) -> None:
 
     assert paths == ["/etc/deep", "/etc/out", "/etc/deep/file"]
     assert list(reading.walk(root, "/etc/out")) == []
+
+
+def _agent_of_no_package(tree: pathlib.Path) -> subject.Subject:
+    """An image whose agent Octavia's elements installed from its sources."""
+    environment = tree / "opt/amphora-agent-venv"
+    program, template = environment / "bin/agent", environment / "lib/python3.12/site-packages/t"
+    for file in (program, template, tree / "sbin/ip"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o755)
+    template.write_text("[Service]\nExecStart=/sbin/ip link\n")
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/bin/agent").symlink_to("/opt/amphora-agent-venv/bin/agent")
+    return subject.Subject(
+        image=tree,
+        raw=tree,
+        layout=layout.Layout(
+            table=partitions.Table("gpt", 512, ()),
+            root=_volume("/"),
+            boot=None,
+            esp=None,
+            release=model.Release("ubuntu", "24.04", "noble", "amd64"),
+        ),
+        tree=tree,
+        packages=(),
+        expected=subject.Expected(),
+        work=tree,
+    )
+
+
+def test_an_agent_may_have_come_from_no_package(tmp_path: pathlib.Path) -> None:
+    image = _agent_of_no_package(tmp_path)
+    need = packages.Need(("agent",), at_least="6.0", program="/usr/bin/agent")
+
+    found = packages.required(need).look(image)
+    assert found == findings.passed("/usr/bin/agent, of no package")
+    found = namespace.namespace("t", environment="/opt/amphora-agent-venv").look(image)
+    assert found == findings.passed("/sbin/ip")
+
+    (tmp_path / "opt/amphora-agent-venv/bin/agent").unlink()
+    found = packages.required(need).look(image)
+    assert found == findings.failed("agent is not installed")

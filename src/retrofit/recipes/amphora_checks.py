@@ -21,9 +21,12 @@ from ..proof.rest import (
     services,
 )
 
+# Where Octavia's elements put an agent that comes from its sources, and what they link to it.
+_ENVIRONMENT = "/opt/amphora-agent-venv"
+_PROGRAM = "/usr/bin/amphora-agent"
 # Oldest versions that Octavia's agent works with: those of Ubuntu 20.04, the first series.
 _PACKAGES = (
-    packages.Need(("amphora-agent", "octavia-agent"), at_least="6.0"),
+    packages.Need(("amphora-agent", "octavia-agent"), at_least="6.0", program=_PROGRAM),
     packages.Need(("haproxy",), at_least="2.0"),
     packages.Need(("keepalived",), at_least="1:2.0"),
     packages.Need(("cloud-init",), at_least="20.1"),
@@ -50,10 +53,7 @@ _AGENT = provisioned.Provisioned(
     ),
     directories=("/etc/octavia/certs",),
 )
-_NAMESPACE_UNIT = (
-    "/usr/lib/python3/dist-packages/octavia/amphorae/backends/agent/api_server/templates"
-    "/amphora-netns.systemd.j2"
-)
+_NAMESPACE_UNIT = "octavia/amphorae/backends/agent/api_server/templates/amphora-netns.systemd.j2"
 _OWNERS = (
     *owners.SYSTEM,
     # The agent's key and the heartbeats' are written there.
@@ -101,7 +101,7 @@ CHECKS: tuple[subject.Check, ...] = (
     ),
     services.off_by_default("haproxy.service", "keepalived.service"),
     provisioned.configuration(_AGENT),
-    namespace.namespace(_NAMESPACE_UNIT),
+    namespace.namespace(_NAMESPACE_UNIT, environment=_ENVIRONMENT),
     cloud_init.data_sources("ConfigDrive"),
     kernel_settings.kernel_settings(),
     owners.owners(*_OWNERS),

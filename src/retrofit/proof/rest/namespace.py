@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from ... import findings
+from ... import findings, rootfs
 from .. import subject
 from . import reading, services, units
 
+_PACKAGED = "/usr/lib/python3/dist-packages"
 
-def namespace(template: str) -> subject.Check:
+
+def namespace(template: str, *, environment: str) -> subject.Check:
     """The programs that a unit for a network namespace starts are there.
 
     Args:
-        template: Template of the unit, which the service completes when it first needs it.
+        template: Template of the unit, which the service completes when it first needs it: a path
+            below the directory of Python packages.
+        environment: Virtual environment that the service is in, where it came from no package.
     """
 
     def look(image: subject.Subject) -> findings.Verdict:
-        text = reading.text(image.tree, template)
+        versions = rootfs.entries(image.tree, f"{environment}/lib")
+        places = [_PACKAGED, *(f"{version}/site-packages" for version in versions)]
+        texts = [reading.text(image.tree, f"{place}/{template}") for place in places]
+        text = next((text for text in texts if text is not None), None)
         if text is None:
             return findings.failed(f"the unit's template {template} is missing")
         wanted = programs(text)

@@ -8,7 +8,7 @@ from debian import deb822, debian_support
 
 from ... import findings, rootfs
 from .. import subject
-from . import reading
+from . import reading, services
 
 _STATUS = "/var/lib/dpkg/status"
 # Where dpkg keeps what it has not yet written to its list.
@@ -23,10 +23,12 @@ class Need:
     Attributes:
         names: What distributions call it; one of these has to be installed.
         at_least: Oldest version that will do; empty if any will.
+        program: Program by which it is known where it came from no package; empty if it has to.
     """
 
     names: tuple[str, ...]
     at_least: str = ""
+    program: str = ""
 
 
 def required(*needs: Need) -> subject.Check:
@@ -37,6 +39,9 @@ def required(*needs: Need) -> subject.Check:
         seen = []
         for need in needs:
             name = next((one for one in need.names if one in versions), None)
+            if name is None and need.program and services.has_program(image, need.program):
+                seen.append(f"{need.program}, of no package")
+                continue
             if name is None:
                 return findings.failed(f"{' or '.join(need.names)} is not installed")
             version = versions[name]
