@@ -221,13 +221,19 @@ def start(
             )
         held.callback(process.stop, emulator)
         monitor = legacy.QEMUMonitorProtocol(ours)
-        held.callback(monitor.close)
+        held.callback(_leave, monitor)
         try:
             monitor.connect()
         except (qmp.QMPError, OSError) as error:
             raise MachineFailed(f"QEMU does not start: {process.stop(emulator)}") from error
         monitor.settimeout(_COMMAND_TIMEOUT_S)
         yield Machine(name, output=output, emulator=emulator, monitor=monitor)
+
+
+def _leave(monitor: legacy.QEMUMonitorProtocol) -> None:
+    """Close the connection to a monitor; that of a machine that ended is broken already."""
+    with contextlib.suppress(EOFError, OSError, qmp.QMPError):
+        monitor.close()
 
 
 def report_port(architecture: str) -> str:
