@@ -105,9 +105,14 @@ def rivals(connection: cloud.Cloud, tag: str) -> tuple[survey.Rival, ...]:
     """Return what Octavia takes in place of our newest image, as far as this project sees it."""
     if not tag:
         return ()
-    leading = standing.lead(promotion.own(connection, tag), tag)
-    visible = promotion.visible(connection, tag)
-    return survey.rivals(visible, leading, connection.project_id)
+    try:
+        leading = standing.lead(promotion.own(connection, tag), tag)
+        visible = promotion.visible(connection, tag)
+        return survey.rivals(visible, leading, connection.project_id)
+    except errors.RetrofitError as error:
+        # What is published is published, whether this is known or not.
+        _LOG.warning("rivals are not known: %s", error)
+        return ()
 
 
 def publish(
@@ -179,21 +184,18 @@ def _settle(connection: cloud.Cloud, tag: str) -> None:
 
 def _rename_former(connection: cloud.Cloud, present: images.Image) -> None:
     """Keep names unique: former images of ours of the same name get their time added."""
-    former = connection.images(
-        [
-            ("owner", connection.project_id),
-            ("name", present.name),
-            ("tag", naming.OWN_TAG),
-        ]
-    )
-    for image in list(former):
-        if image.id == present.id:
-            continue
-        name = naming.superseded(image.name, image.created_at)
-        try:
-            connection.patch(image.id, [{"op": "replace", "path": "/name", "value": name}])
-        except errors.RetrofitError as error:
-            _LOG.warning("image %s keeps its name: %s", image.id, error)
+    query = [
+        ("owner", connection.project_id),
+        ("name", present.name),
+        ("tag", naming.OWN_TAG),
+    ]
+    try:
+        for image in list(connection.images(query)):
+            if image.id != present.id:
+                name = naming.superseded(image.name, image.created_at)
+                connection.patch(image.id, [{"op": "replace", "path": "/name", "value": name}])
+    except errors.RetrofitError as error:
+        _LOG.warning("a former image keeps its name, %s: %s", present.name, error)
 
 
 def _up_to_date(
