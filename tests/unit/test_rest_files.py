@@ -309,7 +309,8 @@ def _agent_of_no_package(tree: pathlib.Path) -> subject.Subject:
     program, template = environment / "bin/agent", environment / "lib/python3.12/site-packages/t"
     for file in (program, template, tree / "sbin/ip"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o755)
+        file.write_text("#!/bin/sh\n")
+        file.chmod(0o755)
     template.write_text("[Service]\nExecStart=/sbin/ip link\n")
     (tree / "usr/bin").mkdir(parents=True)
     (tree / "usr/bin/agent").symlink_to("/opt/amphora-agent-venv/bin/agent")
