@@ -11,10 +11,11 @@ import dataclasses
 import datetime
 import functools
 import pathlib
+import platform
 import time
 from collections.abc import Iterator
 
-from . import accelerator, errors, findings, manifest, progress, recipes
+from . import accelerator, errors, findings, manifest, naming, progress, recipes
 from .disk import conversion, layout, sparse, tree
 from .proof import bench, subject
 from .sandbox import kvm, network, workshop
@@ -55,8 +56,14 @@ def check(recipe: recipes.Recipe, depth: findings.Depth) -> None:
 
     Raises:
         errors.ConfigError: The recipe has no machine to boot, and a depth beyond rest is wanted.
+        errors.ImageError: Machines of this one's architecture cannot be started.
+        errors.ToolMissing: QEMU is not installed.
     """
-    if recipe.trial is None and depth.includes(findings.Depth.BOOT):
+    if not depth.includes(findings.Depth.BOOT):
+        return
+    # An image is nearly always for the architecture of the machine it is made on.
+    accelerator.emulator(naming.debian_architecture(platform.machine()))
+    if recipe.trial is None:
         raise errors.ConfigError(
             f"the recipe {recipe.name} says nothing of how its images boot",
             hint="prove them with --depth rest",
