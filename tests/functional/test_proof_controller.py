@@ -1,4 +1,4 @@
-"""What a proof gives a new amphora is what Octavia's own code gives."""
+"""What a proof gives an amphora is what Octavia's own code gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pathlib
 import yaml
 from tests.support import amphora_client
 
-from retrofit.proof.amphora import controller
+from retrofit.proof import backends, certificates
+from retrofit.proof.amphora import controller, haproxy
 
 # These differ between any two clouds.
 _SECRET = ("heartbeat_key", "controller_ip_port_list")
@@ -17,7 +18,7 @@ _AGENT = "/etc/octavia/amphora-agent.conf"
 
 def test_a_server_is_asked_for_as_octavia_does(tmp_path: pathlib.Path) -> None:
     (tmp_path / "octavia").mkdir()
-    octavias = amphora_client.controller(tmp_path / "octavia")
+    octavias = amphora_client.controller(tmp_path / "octavia", amphora_client.program())
     wanted = octavias.plan()
 
     given = controller.new(tmp_path).server(
@@ -29,6 +30,62 @@ def test_a_server_is_asked_for_as_octavia_does(tmp_path: pathlib.Path) -> None:
     assert _options(given.files[_AGENT]) == _options(wanted.files[_AGENT])
     assert _blocks(given.files) == _blocks(wanted.files)
     assert yaml.safe_load(given.user_data) == yaml.safe_load(wanted.user_data)
+
+
+def test_haproxy_is_configured_as_octavia_does(tmp_path: pathlib.Path) -> None:
+    octavias = amphora_client.controller(tmp_path, amphora_client.program())
+    pair = certificates.Authority("Customers").issue("customer")
+    vip, members = "198.51.100.100", [("198.51.100.11", 8080), ("198.51.100.12", 8080)]
+    wanted = octavias.render(
+        {
+            "vip": vip,
+            "members": members,
+            "health": backends.HEALTH,
+            "certificate": pair.certificate,
+            "key": pair.key,
+        }
+    )
+
+    plain, secure = wanted["listeners"]
+    pool = haproxy.Pool(
+        wanted["pool"],
+        tuple(
+            haproxy.Member(name, address, port)
+            for name, (address, port) in zip(wanted["members"], members, strict=True)
+        ),
+    )
+    given = haproxy.configuration(
+        haproxy.LoadBalancer(
+            id=wanted["balancer"],
+            vip=vip,
+            listeners=(
+                haproxy.Listener(plain, 80),
+                haproxy.Listener(secure, 443, terminates_tls=True),
+            ),
+            pool=pool,
+            special=haproxy.Pool("special", ()),
+        )
+    )
+
+    own, octavias_own = _sections(given), _sections(wanted["text"])
+    assert octavias_own.keys() <= own.keys()
+    for heading, lines in octavias_own.items():
+        assert lines <= own[heading]
+
+
+def _sections(text: str) -> dict[str, set[str]]:
+    """Return the lines of each section by its heading, without what is a matter of taste."""
+    sections: dict[str, set[str]] = {}
+    for line in filter(str.strip, text.splitlines()):
+        words = line.split()
+        if not line.startswith((" ", "#")):
+            lines = sections.setdefault(line.strip(), set())
+        elif words[0] == "bind":
+            # After it come ciphers and versions of TLS.
+            lines.add(" ".join(words[:5]))
+        elif words[0] not in ("#", "log-format"):
+            lines.add(" ".join(words))
+    return sections
 
 
 def _options(text: str) -> dict[str, dict[str, str]]:

@@ -1,4 +1,4 @@
-"""The controller's side of an amphora: certificates, configuration, and Octavia's own client."""
+"""The controller's side of an amphora: certificates, configuration, and Octavia's own driver."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ import http.client
 import json
 import pathlib
 import secrets
+import shutil
 import socket
 import ssl
 import subprocess
 import uuid
 from typing import Any
 
-from . import artefacts, authority, config_drive
+from retrofit.proof import config_drive
+
+from . import artefacts, authority
 
 # Octavia's default (haproxy_amphora.bind_port).
 AGENT_PORT = 9443
 _SCRIPT = pathlib.Path(__file__).with_name("octavia_controller.py")
-_COMMAND_TIMEOUT_S = 300
+_COMMAND_TIMEOUT_S = 600
 _REQUEST_TIMEOUT_S = 30
+# Emulated, what starts a service takes an agent longer than the minute that Octavia waits.
+_READ_TIMEOUT_S = 280
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Controller:
     server_ca: pathlib.Path
     client: pathlib.Path
     _configuration: pathlib.Path
+    _program: tuple[pathlib.Path, pathlib.Path]
 
     def plan(self) -> config_drive.Server:
         """Return what Octavia has the compute service give to the new amphora."""
@@ -45,6 +51,16 @@ class Controller:
     def read(self, address: str) -> dict[str, Any]:
         """Return what Octavia's client reads: version, info, details and listeners."""
         answers: dict[str, Any] = self._octavia("read", address)
+        return answers
+
+    def render(self, load_balancer: dict[str, Any]) -> dict[str, Any]:
+        """Return how Octavia configures haproxy for a load balancer; see the script."""
+        rendered: dict[str, Any] = self._octavia("render", told=load_balancer)
+        return rendered
+
+    def balance(self, address: str, load_balancer: dict[str, Any]) -> dict[str, Any]:
+        """Have Octavia's driver make a load balancer of the amphora; see the script."""
+        answers: dict[str, Any] = self._octavia("balance", address, told=load_balancer)
         return answers
 
     def get(self, address: str, *, client: pathlib.Path | None) -> tuple[int, Any]:
@@ -71,11 +87,11 @@ class Controller:
             response = connection.getresponse()
             return response.status, json.load(response)
 
-    def _octavia(self, command: str, *arguments: str) -> Any:
-        python = artefacts.programs("octavia") / "bin" / "python"
+    def _octavia(self, command: str, *arguments: str, told: Any = None) -> Any:
         done = subprocess.run(
-            [python, _SCRIPT, self._configuration, command, self.amphora, *arguments],
+            [*self._program, self._configuration, command, self.amphora, *arguments],
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore"},
+            input=json.dumps(told),
             timeout=_COMMAND_TIMEOUT_S,
             capture_output=True,
             text=True,
@@ -86,10 +102,25 @@ class Controller:
         return json.loads(done.stdout)
 
 
-def controller(work: pathlib.Path) -> Controller:
+def program(copies: pathlib.Path | None = None) -> tuple[pathlib.Path, pathlib.Path]:
+    """Return Octavia's Python and the script that it runs.
+
+    Args:
+        copies: Directory for copies of both, for a workshop that the originals are closed to.
+    """
+    environment, script = artefacts.programs("octavia"), _SCRIPT
+    if copies is not None:
+        environment = shutil.copytree(environment, copies / "octavia", symlinks=True)
+        script = pathlib.Path(shutil.copy(script, copies))
+    return environment / "bin" / "python", script
+
+
+def controller(work: pathlib.Path, program: tuple[pathlib.Path, pathlib.Path]) -> Controller:
     """Make a controller for a new amphora; its authorities and configuration go to ``work``."""
-    amphorae, controllers = (work / name for name in ("amphora-ca", "controller-ca"))
-    for directory in (amphorae, controllers):
+    amphorae, controllers, kept = (
+        work / name for name in ("amphora-ca", "controller-ca", "certificates")
+    )
+    for directory in (amphorae, controllers, kept):
         directory.mkdir()
     server_authority = authority.Authority(amphorae)
     client_authority = authority.Authority(controllers)
@@ -99,6 +130,8 @@ def controller(work: pathlib.Path) -> Controller:
             "ca_certificate": server_authority.path,
             "ca_private_key": server_authority.save_key(),
             "server_certs_key_passphrase": secrets.token_hex(16),
+            "cert_manager": "local_cert_manager",
+            "storage_path": kept,
         },
         "controller_worker": {
             "amp_boot_network_list": uuid.uuid4(),
@@ -109,14 +142,18 @@ def controller(work: pathlib.Path) -> Controller:
             "controller_ip_port_list": "192.0.2.1:5555",
             "heartbeat_key": secrets.token_hex(16),
         },
-        "haproxy_amphora": {"client_cert": client, "server_ca": server_authority.path},
+        "haproxy_amphora": {
+            "client_cert": client,
+            "server_ca": server_authority.path,
+            "rest_request_read_timeout": _READ_TIMEOUT_S,
+        },
     }
     configuration = configparser.ConfigParser(interpolation=None)
     configuration.read_dict(options)
     path = work / "octavia.conf"
     with path.open("w") as file:
         configuration.write(file)
-    return Controller(str(uuid.uuid4()), server_authority.path, client, path)
+    return Controller(str(uuid.uuid4()), server_authority.path, client, path, program)
 
 
 def show(signer: authority.Authority) -> pathlib.Path:

@@ -4,21 +4,30 @@ Usage::
 
     python octavia_controller.py CONFIGURATION plan AMPHORA
     python octavia_controller.py CONFIGURATION read AMPHORA ADDRESS
+    python octavia_controller.py CONFIGURATION render AMPHORA <LOADBALANCER
+    python octavia_controller.py CONFIGURATION balance AMPHORA ADDRESS <LOADBALANCER
 
 ``plan`` prints what the compute service is asked to give the new amphora, certificates included;
-``read`` what the amphora at ADDRESS says of itself. Both print JSON. The code that does the work
-is Octavia's: its task that creates the server, its certificate generator, its client.
+``read`` what the amphora at ADDRESS says of itself. The load balancer is described on standard
+input: ``render`` prints its configuration of haproxy, ``balance`` makes it of the amphora, and
+prints what that says then. All print JSON. The code that does the work is Octavia's: its task that
+creates the server, its certificate generator, its templates, its driver.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import uuid
 from typing import Any
 
 from octavia.amphorae.drivers.haproxy import rest_api_driver
+from octavia.certificates.manager import local
 from octavia.common import config, data_models
 from octavia.controller.worker.v2.tasks import cert_task, compute_tasks
+from octavia.network import data_models as network_models
+from octavia_lib.common import constants
+from oslo_config import cfg
 
 
 class _Recorder:
@@ -60,10 +69,120 @@ def read(amphora: str, address: str) -> dict[str, Any]:
     }
 
 
+def render(amphora: str) -> dict[str, Any]:
+    """Return the configuration of haproxy (``text``), and identifiers that it holds."""
+    asked = json.load(sys.stdin)
+    target = data_models.Amphora(id=amphora)
+    balancer = _load_balancer(target, asked)
+    pool = balancer.listeners[0].default_pool
+    driver = rest_api_driver.HaproxyAmphoraLoadBalancerDriver()
+    return {
+        "text": driver.jinja_combo.build_config(
+            host_amphora=target,
+            listeners=balancer.listeners,
+            tls_certs={},
+            haproxy_versions=["2", "6"],
+            amp_details={},
+        ),
+        "balancer": balancer.id,
+        "listeners": [listener.id for listener in balancer.listeners],
+        "pool": pool.id,
+        "members": [member.id for member in pool.members],
+    }
+
+
+def balance(amphora: str, address: str) -> dict[str, Any]:
+    """Plug the VIP, give the configuration of two listeners, and start them."""
+    asked = json.load(sys.stdin)
+    target = data_models.Amphora(id=amphora, lb_network_ip=address, vrrp_ip=asked["vrrp_ip"])
+    balancer = _load_balancer(target, asked)
+    driver = rest_api_driver.HaproxyAmphoraLoadBalancerDriver()
+    network = network_models.Network(mtu=1500)
+    port = network_models.Port(mac_address=asked["mac"], network=network)
+    subnet = network_models.Subnet(cidr=asked["cidr"], gateway_ip=asked["gateway"], host_routes=[])
+    driver.post_vip_plug(target, balancer, {}, port, subnet, additional_vip_data=[])
+    driver.update(balancer)
+    driver.start(balancer)
+    return {
+        "interface": driver.get_interface_from_ip(target, target.vrrp_ip),
+        "listeners": driver.clients["1.0"].get_all_listeners(target),
+    }
+
+
+def _load_balancer(target: data_models.Amphora, asked: dict[str, Any]) -> data_models.LoadBalancer:
+    """Return a load balancer with an HTTP and a TLS listener in front of one pool.
+
+    Args:
+        target: Its amphora.
+        asked: ``vip``, ``members`` (address and port of each), ``health`` (a path),
+            ``certificate`` and ``key``; for ``balance``, ``vrrp_ip``, ``mac``, ``cidr`` and
+            ``gateway`` of the VIP's port, too.
+    """
+    project = uuid.uuid4().hex
+    balancer = data_models.LoadBalancer(
+        id=str(uuid.uuid4()),
+        project_id=project,
+        enabled=True,
+        topology="SINGLE",
+        vip=data_models.Vip(ip_address=asked["vip"], vnic_type="normal"),
+        amphorae=[target],
+        additional_vips=[],
+    )
+    monitor = data_models.HealthMonitor(
+        id=str(uuid.uuid4()),
+        type=constants.HEALTH_MONITOR_HTTP,
+        delay=2,
+        timeout=5,
+        fall_threshold=2,
+        rise_threshold=2,
+        http_method="GET",
+        url_path=asked["health"],
+        expected_codes="200",
+        enabled=True,
+    )
+    members = [
+        data_models.Member(
+            id=str(uuid.uuid4()), ip_address=member, protocol_port=number, weight=1, enabled=True
+        )
+        for member, number in asked["members"]
+    ]
+    pool = data_models.Pool(
+        id=str(uuid.uuid4()),
+        project_id=project,
+        protocol=constants.PROTOCOL_HTTP,
+        lb_algorithm=constants.LB_ALGORITHM_ROUND_ROBIN,
+        enabled=True,
+        members=members,
+        health_monitor=monitor,
+    )
+    kept = local.LocalCertManager.store_cert(None, asked["certificate"], asked["key"])
+    for protocol, number, certificate in (
+        (constants.PROTOCOL_HTTP, 80, None),
+        (constants.PROTOCOL_TERMINATED_HTTPS, 443, kept),
+    ):
+        listener = data_models.Listener(
+            id=str(uuid.uuid4()),
+            project_id=project,
+            load_balancer=balancer,
+            protocol=protocol,
+            protocol_port=number,
+            enabled=True,
+            default_pool=pool,
+            pools=[pool],
+            insert_headers={"X-Forwarded-For": "true", "X-Forwarded-Proto": "true"},
+            tls_certificate_id=certificate,
+            tls_ciphers=cfg.CONF.api_settings.default_listener_ciphers,
+            tls_versions=cfg.CONF.api_settings.default_listener_tls_versions,
+        )
+        balancer.listeners.append(listener)
+    return balancer
+
+
 def main() -> None:
     configuration, command, *arguments = sys.argv[1:]
     config.init(["--config-file", configuration])
-    json.dump({"plan": plan, "read": read}[command](*arguments), sys.stdout)
+    commands = {"plan": plan, "read": read, "render": render, "balance": balance}
+    json.dump(commands[command](*arguments), sys.stdout)
 
 
 if __name__ == "__main__":

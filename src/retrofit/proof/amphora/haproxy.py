@@ -152,7 +152,8 @@ class LoadBalancer:
 
 def configuration(balancer: LoadBalancer) -> str:
     """Return the text of the configuration."""
-    sections = [_GENERAL.format(balancer=balancer, state=_STATE, connections=_CONNECTIONS)]
+    connections = _CONNECTIONS * len(balancer.listeners)
+    sections = [_GENERAL.format(balancer=balancer, state=_STATE, connections=connections)]
     if balancer.peers:
         sections.append(_peers(balancer))
     for listener in balancer.listeners:
