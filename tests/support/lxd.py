@@ -78,9 +78,13 @@ class Lxd:
         return [alias["name"] for image in listing for alias in image["aliases"]]
 
     def write_profile(self, name: str, profile: Mapping[str, object]) -> None:
-        """Create a profile, or replace the content of one."""
+        """Create a profile, or replace the content of one that has another."""
         if name not in self.names("profile"):
             self.run("profile", "create", name)
+        present = json.loads(self.run("query", f"/1.0/profiles/{name}").stdout)
+        if all(present[part] == content for part, content in profile.items()):
+            # An edit touches all containers of it, also one that another process is removing.
+            return
         # JSON is YAML, which is what the client reads.
         self.run("profile", "edit", name, text_input=json.dumps(profile))
 
