@@ -67,7 +67,8 @@ class Scene:
         balancer: The load balancer as it is configured now.
         plain: Its HTTP listener.
         secure: Its TLS listener.
-        answered: How many requests of :meth:`get` each listener, by identifier, answered.
+        asked: How many requests :meth:`get` made, by the listener's identifier.
+        answered: How many of them were answered.
     """
 
     place: bench.Bench
@@ -79,6 +80,7 @@ class Scene:
     balancer: haproxy.LoadBalancer
     plain: haproxy.Listener
     secure: haproxy.Listener
+    asked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     answered: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     @property
@@ -94,7 +96,8 @@ class Scene:
     def get(
         self, listener: haproxy.Listener, path: str = "/", *, timeout_s: float = clients.TIMEOUT_S
     ) -> clients.Answer:
-        """Make one request and count its answer; raises what :meth:`clients.Target.get` does."""
+        """Make one request and count it; raises what :meth:`clients.Target.get` does."""
+        self.asked[listener.id] += 1
         answer = self.target(listener).get(path, timeout_s=timeout_s)
         self.answered[listener.id] += 1
         return answer

@@ -58,28 +58,30 @@ def policies(on: scene.Scene) -> findings.Verdict:
 def _statistics(on: scene.Scene) -> findings.Verdict:
     """Wait until the heartbeats of the amphora add up to what clients counted."""
     node = on.holder()
-    wanted = {listener.id: on.answered[listener.id] for listener in on.balancer.listeners}
-    if not all(wanted.values()):
+    made = {listener.id: on.answered[listener.id] for listener in on.balancer.listeners}
+    if not all(made.values()):
         return findings.failed("no requests were answered that could be reported")
 
     def counted(counter: str) -> dict[str, int]:
-        return {name: on.inbox.total(node.amphora.id, name, counter) for name in wanted}
+        return {name: on.inbox.total(node.amphora.id, name, counter) for name in made}
 
     def complete() -> bool | None:
-        return all(counted("totconns")[name] >= wanted[name] for name in wanted) or None
+        return all(counted("totconns")[name] >= made[name] for name in made) or None
 
     node.amphora.machine.wait_for("complete statistics", complete, scene.REPORT_TIMEOUT_S)
-    if counted("totconns") != wanted:
-        return findings.failed(f"{counted('totconns')} connections reported, {wanted} made")
-    if any(sent == 0 for sent in counted("tx").values()):
+    reported = counted("totconns")
+    # Somebody who gave up waiting may have been connected, or not.
+    if any(reported[name] > on.asked[name] for name in made):
+        return findings.failed(f"{reported} connections are reported, {made} were made")
+    sent = counted("tx")
+    if not all(sent.values()):
         return findings.failed("no bytes are reported that went to clients")
     if on.inbox.faults:
         return findings.failed(on.inbox.faults[0])
-    connections, sent = sum(wanted.values()), sum(counted("tx").values())
     heartbeats = len(on.inbox.of(node.amphora.id))
     return findings.passed(
-        f"{heartbeats} signed heartbeats report the {connections} connections made,"
-        f" and {sent} bytes"
+        f"{heartbeats} signed heartbeats report {sum(reported.values())} connections and"
+        f" {sum(sent.values())} bytes; {sum(made.values())} requests were answered"
     )
 
 

@@ -6,7 +6,7 @@ import time
 
 from ... import findings, model
 from .. import clients, machine
-from . import haproxy, keepalived, scene, serving
+from . import deployment, haproxy, keepalived, scene, serving
 
 # Seconds between looks at haproxy: Octavia's default, and what emulated machines can do.
 _CHECK_S = {True: 5, False: 20}
@@ -22,7 +22,7 @@ def _booted(on: scene.Scene) -> findings.Verdict:
     second = on.nodes[1].amphora
     took = second.await_agent(on.place.boot_timeout_s)
     second.await_report(on.place.boot_timeout_s)
-    return findings.passed(f"its agent {took:.0f} s after the start")
+    return findings.passed(f"its agent answers {took:.0f} s after the start")
 
 
 def _begins(on: scene.Scene) -> findings.Verdict:
@@ -45,9 +45,7 @@ def _joins(on: scene.Scene) -> findings.Verdict:
     took = time.monotonic() - began
     # As long as three advertisements: until then it does not know whether there is a master.
     time.sleep(3 * keepalived.ADVERTISEMENT_S + 1)
-    answer = on.get(on.plain)
-    if on.holder() is not master or not answer.backend:
-        return findings.failed("it took the VIP from an amphora that runs")
+    deployment.await_vip(on, master)
     return findings.passed(f"keepalived runs after {took:.0f} s and leaves the VIP where it is")
 
 
