@@ -15,8 +15,7 @@ _ADDRESS = "127.0.0.1"
 
 
 @pytest.fixture
-def backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[backends.Backend]:
-    monkeypatch.setattr(backends, "_GRACE_S", 0.0)
+def backend() -> Iterator[backends.Backend]:
     with socket.create_server((_ADDRESS, 0)) as free:
         port = free.getsockname()[1]
     with backends.serve("blue", _ADDRESS, port) as backend:
