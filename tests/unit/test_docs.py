@@ -5,6 +5,7 @@ import re
 
 import click
 import pytest
+import yaml
 
 from retrofit import definitions, errors
 from retrofit.cli import main, snap
@@ -49,6 +50,27 @@ def test_every_key_of_a_request_is_described():
     keys = [name.replace("_", "-") for name in definitions.RunDefinition.model_fields]
 
     assert [key for key in keys if f"`{key}`" not in page] == []
+
+
+def test_every_option_of_the_charm_is_described():
+    page = (_REFERENCE / "config.md").read_text()
+    options = yaml.safe_load((_REPOSITORY / "config.yaml").read_text())["options"]
+
+    assert [name for name in options if f"\n| `{name}` |" not in page] == []
+
+
+def test_every_action_is_described():
+    page = (_REFERENCE / "actions.md").read_text()
+    actions = yaml.safe_load((_REPOSITORY / "actions.yaml").read_text())
+    sections = {
+        name: page.partition(f"\n## {name}\n")[2].partition("\n## ")[0] for name in actions
+    }
+    parameters = [
+        (name, each) for name, action in actions.items() for each in action.get("params", {})
+    ]
+
+    assert [name for name, text in sections.items() if not text] == []
+    assert [pair for pair in parameters if f"\n| `{pair[1]}` |" not in sections[pair[0]]] == []
 
 
 def test_every_exit_code_is_described():
