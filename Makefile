@@ -33,7 +33,7 @@ lint: venv ## Check format, style, types and the layers of the architecture
 .PHONY: test
 test: lint ## Run all tests that need no Juju controller
 	$(BIN)/pytest -p pytest_operator.plugin --collect-only --quiet tests/integration
-	$(BIN)/pytest tests/unit tests/functional
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 tests/functional tests/unit
 
 .PHONY: demo
 demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)

@@ -70,11 +70,14 @@ def seen() -> Seen:
     """What is seen of an amphora that boots, and that Octavia makes a load balancer of."""
     with workshop.work_directory(None) as work:
         program = amphora_client.program(work)
-        image = images.amphora().path
+        raw = work / "disk.raw"
+        # Out here: root of the workshop need not be able to enter root's home.
+        conversion.to_raw(images.amphora().path, raw)
+        workshop.adopt(raw)
 
         def look(reporter: base_images.Silent) -> Seen:
             kvm.take(work)
-            return _look(image, work, program, reporter)
+            return _look(raw, work, program, reporter)
 
         kvm.lend(work)
         try:
@@ -123,14 +126,12 @@ def test_requests_flow(seen: Seen, scheme: str) -> None:
 
 
 def _look(
-    image: pathlib.Path,
+    raw: pathlib.Path,
     work: pathlib.Path,
     program: tuple[pathlib.Path, pathlib.Path],
     reporter: base_images.Silent,
 ) -> Seen:
     """Boot an amphora and do with it what Octavia does; runs in the workshop."""
-    raw = work / "disk.raw"
-    conversion.to_raw(image, raw)
     place = bench.Bench(
         image=raw,
         architecture="amd64",
