@@ -62,6 +62,8 @@ def test_a_heartbeat_is_read() -> None:
         (_datagram({"id": _AMPHORA}), "cannot be read"),
         (_datagram([]), "cannot be read"),
     ],
+    # Two workers that share the tests have to call them the same.
+    ids=["another key", "cut", "empty", "not compressed", "not JSON", "no fields", "a list"],
 )
 def test_what_is_no_heartbeat_is_refused(datagram: bytes, message: str) -> None:
     with pytest.raises(heartbeats.HeartbeatError, match=message):
