@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -45,3 +46,12 @@ def image_file(tmp_path: pathlib.Path) -> pathlib.Path:
     path = tmp_path / "image.raw"
     path.write_bytes(bytes(range(256)) * 12_000)
     return path
+
+
+@pytest.fixture
+def open_directory() -> Iterator[pathlib.Path]:
+    """Return a directory that a build's workshop enters: to pytest's own it is a stranger."""
+    with tempfile.TemporaryDirectory(prefix="retrofit-test-", dir="/var/tmp") as name:
+        directory = pathlib.Path(name)
+        directory.chmod(0o755)
+        yield directory

@@ -13,7 +13,6 @@ import re
 import shlex
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -262,17 +261,8 @@ def bare_image(clouds: Clouds) -> str:
 
 
 @pytest.fixture
-def place(clouds: Clouds, archive: str) -> Iterator[Place]:
-    # Not in pytest's own directory, which is closed to all but root: root of a build's workshop
-    # is another user.
-    with tempfile.TemporaryDirectory(prefix="bad-input-", dir="/var/tmp") as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o755)
-        yield from _place(directory, clouds, archive)
-
-
-def _place(directory: pathlib.Path, clouds: Clouds, archive: str) -> Iterator[Place]:
-    files, work = directory / "files", directory / "work"
+def place(open_directory: pathlib.Path, clouds: Clouds, archive: str) -> Iterator[Place]:
+    files, work = open_directory / "files", open_directory / "work"
     files.mkdir()
     work.mkdir()
     (files / "base.qcow2").symlink_to(simple_disks.installable())

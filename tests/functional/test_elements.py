@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import base_images, local_archive
+from tests.support import mirror as support
 
 from retrofit import errors, manifest, model, progress, recipes, seal
 from retrofit.archives import security
@@ -21,9 +22,6 @@ from retrofit.elements import collect
 from retrofit.recipes import application
 from retrofit.sandbox import cell, workshop
 
-# An address that user-mode networking reaches, which loopback's own is not; it is set apart for
-# tests between networks (RFC 2544).
-ADDRESS = "198.18.77.1"
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 RECIPE = recipes.Recipe(
     name="small",
@@ -112,9 +110,8 @@ def _files(tree: pathlib.Path) -> dict[str, str]:
 @pytest.fixture(scope="module", autouse=True)
 def address() -> Iterator[None]:
     """Give the host the address of the test's servers."""
-    subprocess.run(["ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo"], check=True)
-    yield
-    subprocess.run(["ip", "address", "delete", f"{ADDRESS}/32", "dev", "lo"], check=True)
+    with support.address():
+        yield
 
 
 class Mirror(http.server.SimpleHTTPRequestHandler):
@@ -137,13 +134,13 @@ def serving(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[s
     handler = type("Handler", (Mirror,), {"asked": asked})
     directory = str(local_archive.archive())
     with http.server.ThreadingHTTPServer(
-        (ADDRESS, 0), functools.partial(handler, directory=directory)
+        (support.ADDRESS, 0), functools.partial(handler, directory=directory)
     ) as server:
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         scheme = "http" if context is None else "https"
-        yield f"{scheme}://{ADDRESS}:{server.server_port}", asked
+        yield f"{scheme}://{support.ADDRESS}:{server.server_port}", asked
         server.shutdown()
 
 
@@ -268,9 +265,10 @@ def test_a_mirror_without_the_series_is_told(mirror: str, element: Write) -> Non
 
 
 def test_a_mirror_that_does_not_answer_is_told(element: Write) -> None:
-    options = model.Archives(mirror=f"http://{ADDRESS}:9/ubuntu")
+    options = model.Archives(mirror=f"http://{support.ADDRESS}:9/ubuntu")
     with pytest.raises(
-        errors.Unavailable, match=f"an archive cannot be used: http://{ADDRESS}:9/ubuntu .*"
+        errors.Unavailable,
+        match=f"an archive cannot be used: http://{support.ADDRESS}:9/ubuntu .*",
     ):
         apply(element("mine", {"element-deps": ""}, archives=options))
 
@@ -295,7 +293,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     path = tmp_path_factory.mktemp("tls") / "server.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2"]
-        + ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{ADDRESS}"]
+        + ["-subj", "/CN=test", "-addext", f"subjectAltName=IP:{support.ADDRESS}"]
         + ["-keyout", f"{path}.key", "-out", path],
         check=True,
         capture_output=True,

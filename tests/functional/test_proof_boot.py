@@ -10,8 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -30,14 +28,10 @@ _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 @pytest.fixture
-def directory() -> Iterator[pathlib.Path]:
-    # Not in pytest's own directory, which is closed to all but root.
-    with tempfile.TemporaryDirectory(prefix="proof-boot-", dir="/var/tmp") as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o755)
-        (directory / "work").mkdir()
-        (directory / "files").mkdir()
-        yield directory
+def directory(open_directory: pathlib.Path) -> pathlib.Path:
+    for name in ("work", "files"):
+        (open_directory / name).mkdir()
+    return open_directory
 
 
 def _verify(

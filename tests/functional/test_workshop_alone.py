@@ -6,7 +6,6 @@ import os
 import pathlib
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -45,13 +44,11 @@ def test_it_has_a_loopback_of_its_own_and_no_other_network(work: pathlib.Path) -
 
 
 @pytest.fixture
-def device() -> Iterator[pathlib.Path]:
+def device(open_directory: pathlib.Path) -> pathlib.Path:
     """A device that root alone may open, in a directory that all may enter."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
-        os.chmod(directory, 0o755)
-        node = pathlib.Path(directory, "kvm")
-        os.mknod(node, stat.S_IFCHR | 0o600, _NULL)
-        yield node
+    node = open_directory / "kvm"
+    os.mknod(node, stat.S_IFCHR | 0o600, _NULL)
+    return node
 
 
 def test_roots_hypervisor_is_lent_to_it(

@@ -169,14 +169,15 @@ def launched(
         name: What distinguishes it from others of this process.
         charm_profile: Content of the charm's ``lxd-profile.yaml``.
     """
-    image = ensure_image(lxd)
     full_name = f"{lxd_module.PREFIX}{name}-{os.getpid()}"
     profiles = {
         f"{lxd_module.PREFIX}model": _MODEL_PROFILE,
         full_name: charm_profile or {},
     }
-    for profile, content in profiles.items():
-        lxd.write_profile(profile, content)
+    with lxd_module.exclusive():
+        image = ensure_image(lxd)
+        for profile, content in profiles.items():
+            lxd.write_profile(profile, content)
     try:
         options = [f"--profile={profile}" for profile in profiles]
         lxd.run("launch", image, full_name, *options, timeout_s=300)
