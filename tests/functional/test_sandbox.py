@@ -9,10 +9,12 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -224,10 +226,10 @@ def test_what_a_cell_costs_is_counted(work: pathlib.Path) -> None:
     assert record.cpu_s > 0.2
 
 
-def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
+def test_nothing_outlives_a_killed_engine(open_directory: pathlib.Path) -> None:
     # A name that no other process of the machine has among its arguments.
     marker = f"{os.getpid()}.25"
-    script = tmp_path / "engine.py"
+    script = open_directory / "engine.py"
     script.write_text(
         textwrap.dedent(
             f"""
@@ -240,14 +242,11 @@ def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
                 print("inside", flush=True)
                 _cell(work).run(["/bin/sleep", "{marker}"], timeout_s=1000)
 
-            with workshop.work_directory(pathlib.Path({str(tmp_path)!r})) as work:
+            with workshop.work_directory(pathlib.Path({str(open_directory)!r})) as work:
                 workshop.run(work, function, _Quiet())
             """
         )
     )
-    tmp_path.chmod(0o755)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
     engine = subprocess.Popen(
         [sys.executable, script],
         stdout=subprocess.PIPE,
@@ -264,10 +263,29 @@ def test_nothing_outlives_a_killed_engine(tmp_path: pathlib.Path) -> None:
 
     _wait_until(lambda: not _running(marker))
     _wait_until(lambda: not any(helper.exists() and helper.read_text() for helper in helpers))
-    [left] = tmp_path.glob("retrofit-work-*")
-    with workshop.work_directory(tmp_path) as work:
-        assert [entry for entry in tmp_path.iterdir() if entry.is_dir()] == [work]
+    [left] = open_directory.glob("retrofit-work-*")
+    with workshop.work_directory(open_directory) as work:
+        assert [entry for entry in open_directory.iterdir() if entry.is_dir()] == [work]
         assert work != left
+
+
+def test_a_work_directory_that_another_build_takes_for_a_leftover_is_made_again(
+    open_directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = tempfile.mkdtemp
+    made: list[pathlib.Path] = []
+
+    def made_while_another_begins(**options: Any) -> str:
+        monkeypatch.setattr(tempfile, "mkdtemp", make)
+        made.append(pathlib.Path(make(**options)))
+        with workshop.work_directory(open_directory):
+            assert not made[0].exists()
+        return str(made[0])
+
+    monkeypatch.setattr(tempfile, "mkdtemp", made_while_another_begins)
+    with workshop.work_directory(open_directory) as work:
+        assert work.is_dir()
+        assert made and work != made[0]
 
 
 def _running(argument: str) -> bool:

@@ -53,17 +53,14 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
     with contextlib.ExitStack() as held:
         with interruption.deferred():
             try:
-                work = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+                work, handle = _claim(parent)
             except OSError as error:
                 raise errors.OutputError(
                     f"no work directory can be made in {parent}: {error.strerror}",
                     hint="name another with --work-dir",
                 ) from error
-            # It stays locked to its end: another build must not take it for one that was left.
-            handle = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
             held.callback(os.close, handle)
             held.callback(_remove, work)
-        fcntl.flock(handle, fcntl.LOCK_EX)
         _sweep(parent)
         adopt(work)
         if not reachable(work):
@@ -91,6 +88,22 @@ def _check_space(work: pathlib.Path) -> int:
             hint="make room there, or name another with --work-dir",
         )
     return free
+
+
+def _claim(parent: pathlib.Path) -> tuple[pathlib.Path, int]:
+    """Make a directory, and return it with the descriptor that keeps it locked.
+
+    Before it is locked, another build that begins can take it for one that was left: then that
+    build removes it, and another one is made.
+    """
+    while True:
+        work = pathlib.Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if work.exists():
+                return work, handle
+            os.close(handle)
 
 
 def _sweep(parent: pathlib.Path) -> None:
