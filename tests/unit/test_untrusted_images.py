@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from retrofit import errors, model, process
-from retrofit.disk import acl, esp, grub, layout, partitions, tree
+from retrofit.disk import esp, grub, inodes, layout, mounts, partitions, tree
 from retrofit.sandbox import cell
 
 _UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
@@ -129,36 +129,38 @@ def test_variables_of_a_cell_count_in_it_only_and_are_on_no_command_line(
 def test_a_link_in_place_of_boot_has_nothing_mounted_outside(
     root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
-    opened: dict[str, pathlib.Path] = {}
+    mounted: list[pathlib.Path] = []
 
     @contextlib.contextmanager
-    def open_part(
-        _raw: pathlib.Path, prepared: Any, _place: pathlib.Path, merged: pathlib.Path
-    ) -> Iterator[None]:
-        opened[prepared.volume.mount_point] = merged
-        if prepared.volume.mount_point == "/":
+    def overlay(
+        layers: tuple[pathlib.Path, ...], changes: pathlib.Path, merged: pathlib.Path
+    ) -> Iterator[mounts.Overlay]:
+        if not mounted:
             merged.mkdir()
             (merged / "boot").symlink_to(tmp_path / "host")
-        yield None
+        mounted.append(merged)
+        yield mounts.Overlay(layers, changes, merged)
 
-    monkeypatch.setattr(tree, "_prepare", lambda _raw, volume, _place: tree._Prepared(volume))
-    monkeypatch.setattr(tree, "_opened", open_part)
+    monkeypatch.setattr(tree, "_read", lambda _raw, volume, place: tree._Part(volume, place, None))
+    monkeypatch.setattr(mounts, "overlay", overlay)
     found = _layout(boot=_volume("/boot", 2))
     with tree.open_tree(tmp_path / "raw", found, tmp_path) as opened_tree:
-        assert opened["/"] == opened_tree.path
-        assert opened["/boot"].is_relative_to(opened_tree.path)
-        assert opened["/boot"].resolve().is_relative_to(opened_tree.path)
+        root_at, boot_at = mounted
+        assert root_at == opened_tree.path
+        assert boot_at.is_relative_to(opened_tree.path)
+        assert boot_at.resolve().is_relative_to(opened_tree.path)
 
 
-def test_an_access_list_is_given_to_files_of_the_tree_only(
+def test_what_a_copy_lacks_is_given_to_files_of_the_tree_only(
     root: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[pathlib.Path] = []
     monkeypatch.setattr(os, "setxattr", lambda path, *_, **__: given.append(path))
     (root / "link").symlink_to(root.parent / "host")
+    lists = (("system.posix_acl_access", b""),)
 
-    acl.AccessList("link/key", "system.posix_acl_access", b"").restore(root)
-    acl.AccessList("../host/key", "system.posix_acl_access", b"").restore(root)
+    for path in ("link/key", "../host/key"):
+        inodes.Inode(0o100644, (0, 0), 0, (path,), lists).restore(root)
 
     outside = root.parent / "host/key"
     assert given == [root / outside.relative_to("/"), root / "host/key"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import stat
+from collections.abc import Sequence
 
 from . import mounts
 
@@ -39,7 +41,7 @@ def names(tree: pathlib.Path) -> frozenset[str]:
 
 
 def difference(files: mounts.Overlay) -> Difference:
-    """Tell what changed in an overlay.
+    """Tell what changed in an overlay over one directory.
 
     A whiteout (a character device 0:0) stands for a path that is gone; an opaque directory hides
     what the directory below has under its name.
@@ -52,7 +54,7 @@ def difference(files: mounts.Overlay) -> Difference:
         for entry in sorted(os.scandir(files.upper / prefix), key=lambda entry: entry.name):
             path = prefix + entry.name
             status = entry.stat(follow_symlinks=False)
-            below = files.lower / path
+            below = files.layers[0] / path
             if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
                 removed.append(path)
                 continue
@@ -65,6 +67,46 @@ def difference(files: mounts.Overlay) -> Difference:
                 removed.append(path)
             pending.append(path + "/")
     return Difference(removed=tuple(removed), changed=tuple(changed))
+
+
+def digest(upper: pathlib.Path, ignored: Sequence[str]) -> str:
+    """Return the SHA-256 of what changed: names, kinds, modes, owners, content and attributes.
+
+    Args:
+        upper: Upper directory of an overlay, or a plain directory.
+        ignored: Paths in it that do not count, with all below.
+    """
+    total = hashlib.sha256()
+    for directory, subdirectories, files in os.walk(upper):
+        below = os.path.relpath(directory, upper)
+        paths = {name: os.path.normpath(os.path.join(below, name)) for name in files}
+        inner = {name: os.path.normpath(os.path.join(below, name)) for name in subdirectories}
+        # os.walk goes on in this order.
+        subdirectories[:] = sorted(name for name, path in inner.items() if path not in ignored)
+        for path in sorted({**paths, **inner}.values()):
+            if path not in ignored:
+                line = f"{path}\0{_describe(upper / path)}\n"
+                total.update(line.encode(errors="surrogateescape"))
+    return total.hexdigest()
+
+
+def _describe(path: pathlib.Path) -> str:
+    """Return all of a file but its times, in one line."""
+    status = path.lstat()
+    content = ""
+    if stat.S_ISLNK(status.st_mode):
+        content = os.readlink(path)
+    elif stat.S_ISREG(status.st_mode):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+    attributes = [
+        (name, os.getxattr(path, name, follow_symlinks=False).hex())
+        for name in sorted(os.listxattr(path, follow_symlinks=False))
+        # The others are overlayfs's notes of where a file came from.
+        if ".overlay." not in name or name in _OPAQUE
+    ]
+    owner = (status.st_uid, status.st_gid)
+    return f"{status.st_mode:o} {owner} {status.st_rdev} {content!r} {attributes}"
 
 
 def _is_directory(path: pathlib.Path) -> bool:

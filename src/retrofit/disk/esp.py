@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 import stat
-from collections.abc import Iterator
 
 from .. import errors, process
-from . import mounts, partitions
+from . import partitions
 
 _TOOL_TIMEOUT_S = 120.0
 # mtools checks geometry that only floppies have, and asks before it overwrites.
@@ -60,15 +58,10 @@ class Directory:
             raise errors.OutputError("the EFI system partition was not written as it should be")
 
 
-@contextlib.contextmanager
-def opened(
-    raw: pathlib.Path, partition: partitions.Partition, path: pathlib.Path, at: pathlib.Path
-) -> Iterator[Directory]:
-    """Copy the files of a system partition to ``path`` and show them at ``at``."""
+def read(raw: pathlib.Path, partition: partitions.Partition, path: pathlib.Path) -> Directory:
+    """Copy the files of a system partition to a new directory."""
     _read(raw, partition.start, path)
-    directory = Directory(path, partition, _contents(path))
-    with mounts.bind(path, at):
-        yield directory
+    return Directory(path, partition, _contents(path))
 
 
 def write(raw: pathlib.Path, offset: int, tree: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""ext4 without a kernel: read by debugfs and fuse2fs, written by ``mke2fs -d``.
+"""ext4 without a kernel: read by debugfs, written by ``mke2fs -d``.
 
 All of these tools take ``FILE?offset=BYTES`` for a file system inside a larger file, or an offset
 option, so no loop device is needed.
@@ -6,15 +6,13 @@ option, so no loop device is needed.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import pathlib
-import time
-from collections.abc import Iterator
 
 from .. import errors, model, process
-from . import partitions, sparse
+from ..sandbox import cell
+from . import inodes, partitions, sparse
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
 
@@ -53,8 +51,6 @@ _FULL = ("Could not allocate", "No free space", "ENOSPC", "No space left")
 _TOOL_TIMEOUT_S = 60.0
 _CHECK_TIMEOUT_S = 900.0
 _WRITE_TIMEOUT_S = 3600.0
-_MOUNT_TIMEOUT_S = 30.0
-_POLL_S = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +129,8 @@ def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Pat
 
 def _repair(number: int, where: str) -> None:
     """Let e2fsck repair what it may repair without asking."""
-    completed = process.run(["e2fsck", "-p", where], timeout_s=_CHECK_TIMEOUT_S, check=False)
+    # The whole of it, however clean it says it is: what is read next has to be in order.
+    completed = process.run(["e2fsck", "-f", "-p", where], timeout_s=_CHECK_TIMEOUT_S, check=False)
     if completed.returncode not in (0, _REPAIRED):
         raise errors.ImageError(
             f"the file system of partition {number} is damaged",
@@ -142,32 +139,40 @@ def _repair(number: int, where: str) -> None:
         )
 
 
-@contextlib.contextmanager
-def mounted(
-    raw: pathlib.Path, partition: partitions.Partition, at: pathlib.Path
-) -> Iterator[None]:
-    """Mount a file system read-only at a directory, which is made.
+def extract(
+    raw: pathlib.Path, partition: partitions.Partition, into: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Copy all files of an unmounted, repaired file system into a new directory.
+
+    Device nodes stay behind: a workshop cannot make them, and a booted system has its own.
+
+    Args:
+        raw: The image.
+        partition: Where the file system is.
+        into: The directory to make.
+        work: Directory for temporary files.
 
     Raises:
-        errors.ImageError: fuse2fs cannot read it.
+        errors.ImageError: A file cannot be read.
+        errors.NoSpace: The disk of ``into`` is full.
     """
-    at.mkdir(parents=True)
-    options = f"ro,suid,dev,allow_other,offset={partition.start}"
-    server = process.start(["fuse2fs", "-f", "-o", options, raw, at])
-    try:
-        deadline = time.monotonic() + _MOUNT_TIMEOUT_S
-        while not os.path.ismount(at):
-            if server.poll() is not None or time.monotonic() > deadline:
-                said = process.stop(server)
-                raise errors.ImageError(
-                    f"fuse2fs cannot read partition {partition.number}", details=(said,)
-                )
-            time.sleep(_POLL_S)
-        yield
-    finally:
-        if os.path.ismount(at):
-            process.run(["umount", "--lazy", at], timeout_s=_TOOL_TIMEOUT_S)
-        process.stop(server)
+    into.mkdir(parents=True)
+    # Names in it are the image's, and debugfs follows whatever they lead to.
+    dump = ["debugfs", "-R", f'rdump / "{into}"', _at(raw, partition.start)]
+    completed = process.run(cell.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
+    special = inodes.special(raw, partition.start, work)
+    for inode in special:
+        inode.restore(into)
+    found = _count_inodes(into) + sum(inode.is_device for inode in special)
+    expected = _used_inodes(parameters(raw, partition.start))
+    # debugfs ends with status 0 whatever happened; only the files tell.
+    if found != expected:
+        raise errors.ImageError(
+            f"of partition {partition.number} {found} files and directories can be read,"
+            f" it has {expected}",
+            hint="fetch the image again, or repair it with e2fsck",
+            details=completed.tail,
+        )
 
 
 def write(
@@ -193,7 +198,9 @@ def write(
     )
     if completed.returncode != 0:
         raise _failure(completed, partition, tree)
-    _check(raw, partition, like, _count_inodes(tree))
+    # mke2fs makes a lost+found where there is none.
+    expected = _count_inodes(tree) + (not (tree / "lost+found").exists())
+    _check(raw, partition, like, expected)
 
     defaults = like.values["Default mount options"]
     if defaults != parameters(raw, partition.start).values["Default mount options"]:
@@ -256,8 +263,7 @@ def _check(
     """
     process.run(["e2fsck", "-f", "-n", _at(raw, partition.start)], timeout_s=_CHECK_TIMEOUT_S)
     made = parameters(raw, partition.start)
-    own = _RESERVED_INODES + ("orphan_file" in made.features)
-    count = made.number("Inode count") - made.number("Free inodes") - own
+    count = _used_inodes(made)
     same = made.features == like.features
     if count != expected or not same:
         raise errors.OutputError(
@@ -266,10 +272,16 @@ def _check(
         )
 
 
+def _used_inodes(found: Parameters) -> int:
+    """Return how many inodes are in use by files and directories other than the root."""
+    own = _RESERVED_INODES + ("orphan_file" in found.features)
+    return found.number("Inode count") - found.number("Free inodes") - own
+
+
 def _count_inodes(tree: pathlib.Path) -> int:
-    """Count the inodes that a new file system with the files of a directory has."""
+    """Count the inodes of the files and directories below a directory."""
     seen: set[tuple[int, int]] = set()
-    count = 0 if (tree / "lost+found").exists() else 1
+    count = 0
     pending = [os.fspath(tree)]
     while pending:
         with os.scandir(pending.pop()) as entries:

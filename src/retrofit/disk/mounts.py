@@ -7,7 +7,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .. import process
 
@@ -17,25 +17,27 @@ _ALL_IDS = ["0", "0", "4294967295"]
 
 @dataclasses.dataclass(frozen=True)
 class Overlay:
-    """A writable view of a read-only directory.
+    """A writable view of read-only directories.
 
     Attributes:
-        lower: The directory below, never changed.
+        layers: The directories below, never changed, the one that counts first in front.
         upper: Where changes are kept, in overlayfs's own form.
         merged: The view.
     """
 
-    lower: pathlib.Path
+    layers: tuple[pathlib.Path, ...]
     upper: pathlib.Path
     merged: pathlib.Path
 
 
 @contextlib.contextmanager
-def overlay(lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path) -> Iterator[Overlay]:
+def overlay(
+    layers: Sequence[pathlib.Path], changes: pathlib.Path, merged: pathlib.Path
+) -> Iterator[Overlay]:
     """Mount an overlay.
 
     Args:
-        lower: The directory below.
+        layers: The directories below; those above the last one hold overlayfs's own form.
         changes: A directory to be made for what changes.
         merged: Where the view appears; made if it is missing.
     """
@@ -43,13 +45,13 @@ def overlay(lower: pathlib.Path, changes: pathlib.Path, merged: pathlib.Path) ->
     for directory in (upper, scratch):
         directory.mkdir(parents=True)
     # The view's own root takes its owner, mode and times from the upper directory.
-    status = lower.stat()
+    status = layers[0].stat()
     os.chown(upper, status.st_uid, status.st_gid)
-    shutil.copystat(lower, upper)
+    shutil.copystat(layers[0], upper)
     merged.mkdir(parents=True, exist_ok=True)
-    options = [f"lowerdir={lower}", f"upperdir={upper}", f"workdir={scratch}", *_attributes()]
+    options = [_lower(layers), f"upperdir={upper}", f"workdir={scratch}", *_attributes()]
     with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", merged], merged):
-        yield Overlay(lower, upper, merged)
+        yield Overlay(tuple(layers), upper, merged)
 
 
 @contextlib.contextmanager
@@ -57,10 +59,10 @@ def frozen(files: Overlay, at: pathlib.Path) -> Iterator[None]:
     """Show what an overlay holds once more, read-only and without other mounts in it.
 
     An overlay gives the names of a hard link different inode numbers if the file came from below
-    and was linked later. As both of its layers are lower ones here, the numbers are the files'.
+    and was linked later. As all of its layers are lower ones here, the numbers are the files'.
     """
     at.mkdir(parents=True)
-    options = [f"lowerdir={files.upper}:{files.lower}", "ro", *_attributes()]
+    options = [_lower((files.upper, *files.layers)), "ro", *_attributes()]
     with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", at], at):
         yield
 
@@ -81,6 +83,10 @@ def _mounted(arguments: list[str | pathlib.Path], at: pathlib.Path) -> Iterator[
         yield
     finally:
         process.run(["umount", "--lazy", at], timeout_s=_TOOL_TIMEOUT_S)
+
+
+def _lower(layers: Sequence[pathlib.Path]) -> str:
+    return "lowerdir=" + ":".join(map(os.fspath, layers))
 
 
 def _attributes() -> list[str]:

@@ -1,51 +1,140 @@
 """The file tree of an image, opened for changes and written back.
 
-The image's own file systems are never changed in place: they are read-only lower directories of
-overlays, and what a build changes goes to the work directory. ext4 is read by fuse2fs and made
-anew; any other root takes the guestfs path.
+The image's own file systems are copied out, and the copies are read-only lower directories of
+overlays; what a build changes goes to upper directories. An ext4 is copied by debugfs and made
+anew by mke2fs; any other root takes the guestfs path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import pathlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 
 from .. import rootfs
-from . import acl, esp, ext4, grub, guestfs_path, layout, mounts, sparse
+from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse
 
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """One file system of the open tree.
+    """One file system of the image, copied out.
 
     Attributes:
         volume: What it is.
-        files: Its files, with what changed.
+        place: Directory for its files and their changes.
         like: What a new ext4 has to be like; ``None`` if it takes the guestfs path.
     """
 
     volume: layout.Volume
-    files: mounts.Overlay
+    place: pathlib.Path
     like: ext4.Parameters | None
 
+    @property
+    def name(self) -> str:
+        """Name of its directory."""
+        return self.place.name
 
-@dataclasses.dataclass(frozen=True)
+    @property
+    def base(self) -> pathlib.Path:
+        """Its files as the image has them."""
+        return self.place / "base"
+
+    @property
+    def changes(self) -> pathlib.Path:
+        """Where the overlay keeps what changes."""
+        return self.place / "changes"
+
+
 class OpenTree:
-    """The files of an image.
+    """The files of an image, while :func:`open_tree` holds them open.
+
+    What changed so far can be kept as a layer, on which the trees of other builds of the same
+    image go on.
 
     Attributes:
         path: The merged tree, writable, with ``/boot`` and ``/boot/efi`` in their places.
     """
 
-    path: pathlib.Path
-    _raw: pathlib.Path
-    _layout: layout.Layout
-    _work: pathlib.Path
-    _parts: tuple[_Part, ...]
-    _esp: esp.Directory | None
+    def __init__(
+        self,
+        raw: pathlib.Path,
+        found: layout.Layout,
+        place: pathlib.Path,
+        parts: Sequence[_Part],
+        system: esp.Directory | None,
+    ) -> None:
+        self.path = place / "merged"
+        self._raw = raw
+        self._layout = found
+        self._place = place
+        self._parts = tuple(parts)
+        self._esp = system
+        self._mounted = contextlib.ExitStack()
+        self._overlays: list[mounts.Overlay] = []
+
+    @property
+    def takes_layers(self) -> bool:
+        """Whether :meth:`keep` and :meth:`resume` work: the guestfs path knows one layer only."""
+        return all(part.like is not None for part in self._parts)
+
+    def mount(self, layer: pathlib.Path | None = None) -> None:
+        """Show the tree, as the image has it or as a layer does."""
+        self._overlays.clear()
+        for part in self._parts:
+            # The image says what /boot is: a link there must not have a mount land on the host's
+            # files, whose programs run in the workshop.
+            at = rootfs.resolve(self.path, part.volume.mount_point)
+            layers = (part.base,) if layer is None else (layer / part.name, part.base)
+            overlay = mounts.overlay(layers, part.changes, at)
+            self._overlays.append(self._mounted.enter_context(overlay))
+        if self._esp is not None and self._layout.esp is not None:
+            at = rootfs.resolve(self.path, self._layout.esp.mount_point)
+            self._mounted.enter_context(mounts.bind(self._esp.path, at))
+
+    def unmount(self) -> None:
+        """Hide the tree; what changed stays."""
+        self._mounted.close()
+
+    def digest(self, ignored: Sequence[str]) -> str:
+        """Return the SHA-256 of all that changed since the tree was opened.
+
+        Args:
+            ignored: Paths of the root file system that do not count, relative to it.
+        """
+        directories = [overlay.upper for overlay in self._overlays]
+        if self._esp is not None:
+            directories.append(self._esp.path)
+        found = [changes.digest(directory, ignored) for directory in directories]
+        return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+    def keep(self, layer: pathlib.Path) -> None:
+        """Move all that changed to a new directory, the layer, and go on from there.
+
+        Args:
+            layer: The directory, on the disk of the work directory.
+        """
+        self.unmount()
+        layer.mkdir()
+        for part, overlay in zip(self._parts, self._overlays, strict=True):
+            overlay.upper.rename(layer / part.name)
+            shutil.rmtree(part.changes)
+        if self._esp is not None:
+            shutil.copytree(self._esp.path, layer / "esp")
+        self.mount(layer)
+
+    def resume(self, layer: pathlib.Path) -> None:
+        """Drop all that changed, and go on from a layer that a tree of the same image kept."""
+        self.unmount()
+        for part in self._parts:
+            shutil.rmtree(part.changes)
+        if self._esp is not None:
+            shutil.rmtree(self._esp.path)
+            shutil.copytree(layer / "esp", self._esp.path)
+        self.mount(layer)
 
     def update_grub(self) -> None:
         """Have the image's own tools write its ``grub.cfg`` for the kernels it has now.
@@ -53,32 +142,43 @@ class OpenTree:
         Raises:
             errors.OutputError: The result would not boot the image.
         """
-        grub.update(self.path, self._layout, self._work)
+        grub.update(self.path, self._layout, self._place)
+
+    def make_room(self) -> None:
+        """Give the disk back what :meth:`write_back` makes anew; without that, nothing is left."""
+        self._without_anew().replace(self._raw)
 
     def write_back(self) -> None:
         """Make the image hold what the tree holds, under the same identifiers.
 
         Raises:
-            errors.NoSpace: It does not fit.
+            errors.NoSpace: It does not fit; the image is as it was.
             errors.OutputError: What was written is not what should have been.
         """
-        # The overlays still read the old image while the new one is written.
-        new = self._raw.with_name(self._raw.name + ".new")
-        anew = [part.volume.partition for part in self._parts if part.like is not None]
-        sparse.copy(self._raw, new, [(one.start, one.end) for one in anew])
+        new = self._without_anew()
         with futures.ThreadPoolExecutor() as pool:
-            for done in [pool.submit(self._write, part, new) for part in self._parts]:
+            for done in [
+                pool.submit(self._write, part, overlay, new)
+                for part, overlay in zip(self._parts, self._overlays, strict=True)
+            ]:
                 done.result()
         if self._esp is not None:
             self._esp.write_back(new)
         new.replace(self._raw)
 
-    def _write(self, part: _Part, new: pathlib.Path) -> None:
+    def _without_anew(self) -> pathlib.Path:
+        """Copy the image, with holes for the file systems that are made anew."""
+        new = self._raw.with_name(self._raw.name + ".new")
+        anew = [part.volume.partition for part in self._parts if part.like is not None]
+        sparse.copy(self._raw, new, [(one.start, one.end) for one in anew])
+        return new
+
+    def _write(self, part: _Part, files: mounts.Overlay, new: pathlib.Path) -> None:
         """Write one file system into the new image."""
-        alone = self._work / f"alone-{part.volume.partition.number}"
-        with mounts.frozen(part.files, alone):
+        alone = part.place / "alone"
+        with mounts.frozen(files, alone):
             if part.like is None:
-                guestfs_path.apply(new, part.volume, alone, part.files, self._work)
+                guestfs_path.apply(new, part.volume, alone, files, part.place)
             else:
                 ext4.write(new, part.volume.partition, alone, part.like)
 
@@ -90,85 +190,37 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
     Args:
         raw: The image; only :meth:`OpenTree.write_back` changes what is in its files.
         found: What is where on it.
-        work: Directory for what changes, on a disk with extended attributes.
+        work: Directory for its files and what changes, on a disk with extended attributes.
 
     Raises:
         errors.ImageError: A file system of it is damaged.
     """
     place = work / "tree"
-    merged = place / "merged"
     place.mkdir()
-    # All before the first mount: e2fsck takes a file with a mounted file system in it for mounted.
     volumes = [found.root] if found.boot is None else [found.root, found.boot]
-    prepared = [_prepare(raw, volume, place) for volume in volumes]
-    with contextlib.ExitStack() as stack:
-        parts = [
-            # The image says what /boot is: a link there must not have a mount land on the host's
-            # files, whose programs run in the workshop.
-            stack.enter_context(
-                _opened(raw, one, place, rootfs.resolve(merged, one.volume.mount_point))
-            )
-            for one in prepared
-        ]
-        system = None
-        if found.esp is not None:
-            system = stack.enter_context(
-                esp.opened(
-                    raw,
-                    found.esp.partition,
-                    place / "esp",
-                    rootfs.resolve(merged, found.esp.mount_point),
-                )
-            )
-        yield OpenTree(
-            path=merged,
-            _raw=raw,
-            _layout=found,
-            _work=place,
-            _parts=tuple(parts),
-            _esp=system,
-        )
+    parts = [_read(raw, volume, place) for volume in volumes]
+    system = None
+    if found.esp is not None:
+        system = esp.read(raw, found.esp.partition, place / "esp")
+    opened = OpenTree(raw, found, place, parts, system)
+    try:
+        opened.mount()
+        yield opened
+    finally:
+        opened.unmount()
 
 
-@dataclasses.dataclass(frozen=True)
-class _Prepared:
-    """A file system of the image that is ready to be opened.
-
-    Attributes:
-        volume: What it is.
-        like: Its parameters if it is an ext4 that can be made anew.
-        access_lists: What was taken out of it, to be set again.
-    """
-
-    volume: layout.Volume
-    like: ext4.Parameters | None = None
-    access_lists: tuple[acl.AccessList, ...] = ()
-
-
-def _prepare(raw: pathlib.Path, volume: layout.Volume, work: pathlib.Path) -> _Prepared:
-    """Make a file system of the image readable, and find out the way that fits it."""
-    if volume.filesystem.kind not in ext4.KINDS:
-        return _Prepared(volume)
-    ext4.repair(raw, volume.partition, work)
-    like = ext4.parameters(raw, volume.partition.start)
-    if not like.supported:
-        return _Prepared(volume)
-    return _Prepared(volume, like, acl.take_out(raw, volume.partition, work))
-
-
-@contextlib.contextmanager
-def _opened(
-    raw: pathlib.Path, prepared: _Prepared, work: pathlib.Path, merged: pathlib.Path
-) -> Iterator[_Part]:
-    """Open one file system of the image."""
-    place = work / f"partition-{prepared.volume.partition.number}"
-    lower = place / "lower"
-    with contextlib.ExitStack() as stack:
-        if prepared.like is None:
-            guestfs_path.extract(raw, prepared.volume, lower, place)
-        else:
-            stack.enter_context(ext4.mounted(raw, prepared.volume.partition, lower))
-        files = stack.enter_context(mounts.overlay(lower, place / "changes", merged))
-        for access_list in prepared.access_lists:
-            access_list.restore(merged)
-        yield _Part(prepared.volume, files, prepared.like)
+def _read(raw: pathlib.Path, volume: layout.Volume, work: pathlib.Path) -> _Part:
+    """Copy the files of one file system of the image."""
+    place = work / f"partition-{volume.partition.number}"
+    place.mkdir()
+    if volume.filesystem.kind in ext4.KINDS:
+        ext4.repair(raw, volume.partition, place)
+        like = ext4.parameters(raw, volume.partition.start)
+        if like.supported:
+            part = _Part(volume, place, like)
+            ext4.extract(raw, volume.partition, part.base, place)
+            return part
+    part = _Part(volume, place, None)
+    guestfs_path.extract(raw, volume, part.base, place)
+    return part

@@ -111,10 +111,7 @@ class Cell:
         for bind in self.binds:
             kind = "--bind" if bind.writable else "--ro-bind"
             words += [kind, os.fspath(bind.source), _inside(self.root, bind.target)]
-        words += ["--cap-drop", "ALL"]
-        for capability in _CAPABILITIES:
-            words += ["--cap-add", capability]
-        return [*words, "--chdir", "/"]
+        return [*words, *_capabilities(), "--chdir", "/"]
 
     def _resolver(self) -> list[str]:
         """The words that show the workshop's resolver configuration in the cell."""
@@ -124,6 +121,32 @@ class Cell:
         for above in reversed(pathlib.PurePosixPath(resolver).parents[:-1]):
             words += ["--dir", os.fspath(above)]
         return [*words, "--ro-bind", os.fspath(network.resolver(self.work)), resolver]
+
+
+def confined(
+    argv: Sequence[str | os.PathLike[str]], writable: pathlib.Path, work: pathlib.Path
+) -> list[str]:
+    """Return the command that runs a program of the host on data that nobody vouches for.
+
+    It sees the workshop's files, and can write below one directory only.
+
+    Args:
+        argv: The program and its arguments.
+        writable: That directory.
+        work: The build's work directory, for files the confinement itself needs.
+    """
+    words = [os.fspath(_bubblewrap(work)), "--unshare-pid", "--unshare-ipc", "--unshare-net"]
+    words += ["--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev"]
+    words += ["--bind", os.fspath(writable), os.fspath(writable), *_capabilities(), "--"]
+    return [*words, process.find(os.fspath(argv[0])), *(os.fspath(word) for word in argv[1:])]
+
+
+def _capabilities() -> list[str]:
+    """The words that leave a program those it needs."""
+    words = ["--cap-drop", "ALL"]
+    for capability in _CAPABILITIES:
+        words += ["--cap-add", capability]
+    return words
 
 
 def _bubblewrap(work: pathlib.Path) -> pathlib.Path:

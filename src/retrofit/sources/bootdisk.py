@@ -95,9 +95,9 @@ def make(
     # grub's tools tell a file system's own paths by its mount, so each is one as when it boots.
     merged = work / "merged"
     with contextlib.ExitStack() as stack:
-        files = stack.enter_context(mounts.overlay(tree, work / "root-changes", merged))
+        files = stack.enter_context(mounts.overlay([tree], work / "root-changes", merged))
         if found.boot is not None:
-            stack.enter_context(mounts.overlay(boot, work / "boot-changes", merged / "boot"))
+            stack.enter_context(mounts.overlay([boot], work / "boot-changes", merged / "boot"))
         (merged / "boot/efi").mkdir(exist_ok=True)
         if (merged / "usr/lib/grub/i386-pc").exists():
             bootcode.install(merged, system, raw, found, work)
