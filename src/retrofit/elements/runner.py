@@ -8,6 +8,7 @@ runs outside of the image: here ``TMP_MOUNT_PATH`` is the cell's root.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import os
 import pathlib
@@ -27,7 +28,7 @@ PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.
 # Where diskimage-builder puts the hooks for scripts inside the image.
 _HOOKS = "/tmp/in_target.d"
 _LIBRARY = "/tmp/retrofit"
-_PROGRAMS = "/tmp/retrofit-programs"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SCRIPT_TIMEOUT_S = 3600.0
 _SOURCING = "retrofit: sourcing "
 _SOURCE = f"""
@@ -40,6 +41,27 @@ env --null >&3
 _OF_THE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
 
 
+# What element-deps bring in each build: diskimage-builder's element that installs packages, and
+# the list that another script of it left in /tmp.
+_INSTALLS_PACKAGES = ("package-installs", "install.d")
+_PACKAGE_LIST = "package-installs.json"
+_NOT_OF_PACKAGES = frozenset(
+    {
+        "BASH_FUNC_get_image_element_array%%",
+        "ELEMENTS_PATH",
+        "IMAGE_ELEMENT",
+        "IMAGE_ELEMENT_YAML",
+    }
+)
+
+Recall = Callable[[str, Callable[[], None]], None]
+
+
+def always(_inputs: str, install: Callable[[], None]) -> None:
+    """Install packages anew: a :data:`Recall` that remembers nothing."""
+    install()
+
+
 @dataclasses.dataclass(frozen=True)
 class Runner:
     """Elements laid out to run on a tree.
@@ -48,12 +70,17 @@ class Runner:
         names: Their names, sorted.
         hooks: Their merged hooks.
         cell: Where the scripts run; its root is the tree.
+        scratch: What the cell shows as ``/tmp``.
+        recall: Called with all that decides on the packages, and with what installs them; the
+            tree holds them afterwards.
         on_line: Called with each line the scripts print.
     """
 
     names: tuple[str, ...]
     hooks: hooks.Hooks
     cell: cells.Cell
+    scratch: pathlib.Path
+    recall: Recall
     on_line: Callable[[str], None] | None = None
 
     def run(self) -> None:
@@ -64,7 +91,7 @@ class Runner:
         """
         for phase in PHASES:
             self.run_phase(phase)
-        standins.compile_python(self.cell, self.on_line)
+        standins.catch_up(self.cell, self.on_line)
 
     def run_phase(self, phase: str) -> None:
         """Run the scripts of one phase; see :meth:`run`."""
@@ -76,16 +103,42 @@ class Runner:
         cell = dataclasses.replace(self.cell, binds=(*self.cell.binds, bind))
         cell = dataclasses.replace(cell, environment=self._environment(cell))
         for script in scripts:
-            started = time.monotonic()
-            try:
-                cell.run(
-                    [f"{_HOOKS}/{phase}/{script.name}"],
-                    timeout_s=_SCRIPT_TIMEOUT_S,
-                    on_line=self.on_line,
-                )
-            except errors.CommandError as error:
-                raise _failure(script, error) from error
-            _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
+            run = functools.partial(self._run_script, script, cell)
+            if (script.element, phase) == _INSTALLS_PACKAGES:
+                self.recall(self._package_inputs(script, cell), run)
+            else:
+                run()
+
+    def _run_script(self, script: hooks.Script, cell: cells.Cell) -> None:
+        """Run one script; after the one that installs packages do what they put off, too."""
+        started = time.monotonic()
+        try:
+            cell.run(
+                [f"{_HOOKS}/{script.phase}/{script.name}"],
+                timeout_s=_SCRIPT_TIMEOUT_S,
+                on_line=self.on_line,
+            )
+        except errors.CommandError as error:
+            raise _failure(script, error) from error
+        _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
+        if (script.element, script.phase) == _INSTALLS_PACKAGES:
+            standins.catch_up(self.cell, self.on_line)
+
+    def _package_inputs(self, script: hooks.Script, cell: cells.Cell) -> str:
+        """Return what decides which packages a script installs, other than the tree itself.
+
+        Proxies are only ways to the same packages, and elements that bring none do not count.
+        """
+        directory = self.hooks.path / script.phase
+        lists = [*directory.glob("package-installs*"), self.scratch / _PACKAGE_LIST]
+        content = [(file.name, file.read_bytes()) for file in sorted(lists) if file.is_file()]
+        variables = {
+            name: value
+            for name, value in cell.environment.items()
+            if name not in _NOT_OF_PACKAGES and not name.lower().endswith("_proxy")
+        }
+        command = (directory / script.name).read_bytes()
+        return repr((standins.digest(), command, content, sorted(variables.items())))
 
     def _environment(self, cell: cells.Cell) -> Mapping[str, str]:
         """Source what stands in environment.d, as it is at this time, and return the outcome."""
@@ -121,6 +174,7 @@ def prepare(
     work: pathlib.Path,
     cell: cells.Cell,
     environment: Mapping[str, str],
+    recall: Recall,
     on_line: Callable[[str], None] | None,
 ) -> Runner:
     """Expand elements and lay out what their scripts need.
@@ -131,6 +185,7 @@ def prepare(
         work: Directory for what is made here.
         cell: Where scripts are to run; gets binds and environment.
         environment: Variables of the scripts.
+        recall: See :class:`Runner`.
         on_line: Called with each line the scripts print.
 
     Raises:
@@ -150,7 +205,7 @@ def prepare(
         cells.Bind(scratch, "/tmp", writable=True),
         *cell.binds,
         cells.Bind(elements_root, _LIBRARY),
-        cells.Bind(programs, _PROGRAMS),
+        cells.Bind(programs, standins.DIRECTORY),
     )
     described = _description(elements, paths, elements_root)
     variables = {**cell.environment, **described, **environment}
@@ -158,6 +213,8 @@ def prepare(
         tuple(element.name for element in elements),
         hooks.merge(elements, work / "hooks"),
         dataclasses.replace(cell, binds=binds, environment=variables),
+        scratch,
+        recall,
         on_line,
     )
 
@@ -175,7 +232,7 @@ def _description(
     places = {element.name: inside(element.path) for element in elements}
     pairs = " ".join(f"[{name}]={place}" for name, place in places.items())
     return {
-        "PATH": f"{_PROGRAMS}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{standins.DIRECTORY}:{_PATH}",
         "PYTHONPATH": f"{_LIBRARY}/{collect.SUPPORT}",
         "_LIB": f"{_LIBRARY}/{collect.LIBRARY}",
         "ELEMENTS_PATH": ":".join(map(inside, paths)),

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterator
 
 from .. import model, rootfs
+from ..elements import standins
 from ..sandbox import cell as cells
 
 _CERTIFICATES = "/tmp/retrofit-certificates.pem"
@@ -23,6 +24,14 @@ _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 _POLICY = "/usr/sbin/policy-rc.d"
 _APT = "/etc/apt/apt.conf.d/00retrofit-build"
+# apt reads its files in the order of their names: this one decides for sure.
+_APT_LAST = "/etc/apt/apt.conf.d/zz-retrofit-build"
+# debconf's own file has apt look into every package for questions, which nobody would answer: a
+# package asks again when it is configured.
+_APT_LAST_TEXT = f"""\
+DPkg::Path "{standins.DIRECTORY}:/usr/sbin:/usr/bin:/sbin:/bin";
+#clear DPkg::Pre-Install-Pkgs;
+"""
 _DPKG = "/etc/dpkg/dpkg.cfg.d/retrofit-build"
 # man-db rebuilds its index in a trigger only while this file exists; the machine does it daily.
 _MAN_INDEX = "/var/lib/man-db/auto-update"
@@ -66,6 +75,7 @@ def prepared(tree: pathlib.Path, request: model.BuildRequest) -> Iterator[None]:
     placed = {
         _POLICY: ("#!/bin/sh\n# No service starts during a build.\nexit 101\n", 0o755),
         _APT: (_apt_configuration(request), 0o644),
+        _APT_LAST: (_APT_LAST_TEXT, 0o644),
         _DPKG: ("force-unsafe-io\nforce-confdef\nforce-confold\n", 0o644),
     }
     paths = (*placed, _MAN_INDEX)
