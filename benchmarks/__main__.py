@@ -1,39 +1,103 @@
-"""Measures a build and its proof, and prints and writes the table: ``make bench``."""
+"""Measures the project and what people would use in its place, in one go: ``make bench``."""
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import pathlib
+import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 
 from tests.support import base_images
 
-from . import measure, table
+from retrofit import errors, interruption
+
+from . import ours, peers, proof, publication, record, session
+
+_BOUND_S = 1800.0
+
+_SECTIONS: dict[str, Callable[[session.Session], None]] = {
+    "ours": ours.build,
+    "start": ours.start,
+    "parallel": ours.parallel,
+    "floor": peers.floor,
+    "diskimage-builder": peers.diskimage_builder,
+    "sparsify": peers.sparsify,
+    "virt-customize": peers.virt_customize,
+    "proof": proof.prove,
+}
+# A proof takes long where machines are emulated, and nothing else is compared with it.
+_ALL = [name for name in _SECTIONS if name != "proof"]
+
+_README_HELP = "Write tables and chart of the latest go again."
+_EPILOG = """\
+Without sections all but proof run, and only then the results are kept: ratios are those of one go.
+Sections need what ours builds, or --image.
+"""
 
 
-def main() -> None:
-    """Build an image, prove it to every depth, and say what each took."""
+def main() -> int:
+    """Measure, and return the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args()
+    if arguments.sections == ["readme"]:
+        publication.publish(record.load())
+        return 0
+    if unknown := set(arguments.sections) - set(_SECTIONS):
+        parser.error(f"no such sections: {', '.join(sorted(unknown))}")
+    wanted = arguments.sections or _ALL
+    interruption.watch()
+    try:
+        document = _measure(wanted, arguments.image, arguments.bound)
+    except errors.Interrupted as interrupted:
+        print(f"{interrupted}; everything was removed", file=sys.stderr)
+        return interrupted.exit_code
+    print(publication.page(document))
+    if wanted == _ALL and not arguments.image:
+        record.save(document)
+        publication.publish(document)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    sections = "\n".join(f"  {name:18} {inspect.getdoc(run)}" for name, run in _SECTIONS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"sections:\n{sections}\n  {'readme':18} {_README_HELP}\n\n{_EPILOG}",
+    )
+    parser.add_argument("sections", nargs="*", metavar="section")
+    parser.add_argument("--image", type=pathlib.Path, help="amphora image to take as the result")
+    parser.add_argument(
+        "--bound", type=float, default=_BOUND_S, help="seconds a command may take (%(default)s)"
+    )
+    return parser
+
+
+def _measure(sections: list[str], image: pathlib.Path | None, bound_s: float) -> record.Document:
+    """Run sections in their order, in a directory that goes with them."""
     base = base_images.noble()
     with tempfile.TemporaryDirectory(prefix="retrofit-bench-", dir="/var/tmp") as directory:
-        image = pathlib.Path(directory, "amphora.qcow2")
-        build = measure.retrofit("image", base, image)
-        proof = measure.retrofit("verify", image, "--depth", "traffic")
-    depths = [
-        table.Row(f"proof, depth {depth}", seconds, seconds / build.wall_s)
-        for depth, seconds in proof.output["seconds"].items()
-    ]
-    rows = [
-        _whole("build: `retrofit image`", build, build),
-        *depths,
-        _whole("all of `retrofit verify --depth traffic`", proof, build),
-    ]
-    print(table.write(rows, accelerated=bool(proof.output["accelerated"])))
+        place = pathlib.Path(directory)
+        # A build is nobody in particular, and reads elements from here.
+        place.chmod(0o755)
+        result = place / "result.qcow2"
+        if image:
+            shutil.copyfile(image, result)
+        bench = session.Session(base, result, place, bound_s)
+        for name in sections:
+            _SECTIONS[name](bench)
+    return record.Document(record.machine(), _command(), tuple(bench.runs), bench.figures)
 
 
-def _whole(what: str, measured: measure.Measured, build: measure.Measured) -> table.Row:
-    """Return the row of a whole command."""
-    ratio = measured.wall_s / build.wall_s
-    return table.Row(what, measured.wall_s, ratio, measured.cpu_s, measured.peak_memory)
+def _command() -> str:
+    """Return how this was started."""
+    words = sys.argv[1:]
+    return " ".join(["python -m benchmarks", *words]) if words else "make bench"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,66 +1,107 @@
-"""The table of what was measured, for people and for programs."""
+"""The tables of what was measured, in Markdown; made of the record and nothing else."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import json
-import os
-import pathlib
-import platform
+from collections.abc import Callable
 
-RESULTS = pathlib.Path(__file__).parent / "results"
+from . import goals, record
 
+_OURS = "retrofit-cold"
+_MIB = 2**20
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        what: What was done.
-        wall_s: Elapsed seconds.
-        ratio: Elapsed seconds by those of the build in the same run.
-        cpu_s: Processor seconds, where a whole command was measured.
-        peak_memory: Bytes of its largest process, where a whole command was measured.
-    """
-
-    what: str
-    wall_s: float
-    ratio: float
-    cpu_s: float | None = None
-    peak_memory: int | None = None
+_Column = Callable[[record.Run], float | None]
 
 
-def write(rows: list[Row], *, accelerated: bool) -> str:
-    """Write ``results/latest.json`` and ``results/latest.md``; return the latter's text."""
-    machine = {
-        "date": datetime.date.today().isoformat(),
-        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
-        "processors": os.cpu_count(),
-        "memory-gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "kvm": accelerated,
-    }
-    document = {"machine": machine, "rows": [dataclasses.asdict(row) for row in rows]}
-    kvm = "with KVM" if accelerated else "without KVM"
-    text = "\n".join(
-        [
-            f"{machine['date']}, {machine['system']}, {machine['processors']} processors,"
-            f" {machine['memory-gib']} GiB, {kvm}; `make bench`",
-            "",
-            "| what | seconds | of the build | processor seconds | largest process, MiB |",
-            "|---|---:|---:|---:|---:|",
-            *map(_line, rows),
-            "",
-        ]
+def _mib(name: str) -> _Column:
+    """Return a column of MiB."""
+
+    def value(run: record.Run) -> float | None:
+        found = getattr(run, name)
+        return None if found is None else found / _MIB
+
+    return value
+
+
+_COLUMNS: dict[str, _Column] = {
+    "wall, s": lambda run: run.wall_s,
+    "processor, s": lambda run: run.cpu_s,
+    "largest process, MiB": _mib("largest_process"),
+    "peak disk, MiB": _mib("peak_disk"),
+    "written, MiB": _mib("written"),
+    "downloaded, MiB": _mib("downloaded"),
+    "image, MiB": _mib("image_size"),
+}
+
+
+def headline(document: record.Document) -> str:
+    """Return when and on what it was measured."""
+    machine = document.machine
+    kvm = "with KVM" if machine["kvm"] else "without KVM (machines are emulated)"
+    return (
+        f"{machine['date']}, {machine['system']}, {machine['processors']} processors,"
+        f" {machine['memory-gib']} GiB, {kvm}; `{document.command}`"
     )
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(json.dumps(document, indent=2) + "\n")
-    (RESULTS / "latest.md").write_text(text)
-    return text
 
 
-def _line(row: Row) -> str:
-    """Return a row as Markdown."""
-    cpu = "" if row.cpu_s is None else f"{row.cpu_s:.0f}"
-    memory = "" if row.peak_memory is None else f"{row.peak_memory / 2**20:.0f}"
-    return f"| {row.what} | {row.wall_s:.0f} | {row.ratio:.2f} | {cpu} | {memory} |"
+def runs(document: record.Document) -> str:
+    """Return the table of runs; in brackets how many times that of our cold build."""
+    ours = document.run(_OURS)
+    return _table(
+        ["what", "cache", *_COLUMNS],
+        [
+            [run.what, run.cache, *(_cell(column, run, ours) for column in _COLUMNS.values())]
+            for run in document.runs
+        ],
+    )
+
+
+def goals_of(document: record.Document) -> str:
+    """Return the table of goals."""
+    return _table(["goal", "at", "measured", "met"], [_goal(g) for g in goals.check(document)])
+
+
+def commands(document: record.Document) -> str:
+    """Return the command lines, by what they did."""
+    return "\n".join(f"- {run.what}, cache {run.cache}: `{run.command}`" for run in document.runs)
+
+
+def steps(document: record.Document) -> str:
+    """Return the steps of our cold build, and the package step, with their seconds."""
+    found = {
+        name.removeprefix("step_").removesuffix("_s"): value
+        for name, value in document.figures.items()
+        if name.startswith("step_")
+    }
+    if not found:
+        return ""
+    package = document.figures["package_step_s"]
+    named = ", ".join(f"{name} {seconds:.1f}" for name, seconds in found.items())
+    return f"Seconds of the steps of our cold build: packages and elements {package:.1f}; {named}."
+
+
+def _cell(column: _Column, run: record.Run, ours: record.Run | None) -> str:
+    value = column(run)
+    if column is _COLUMNS["wall, s"] and not run.done:
+        return f"{run.outcome} after {run.wall_s:.0f}"
+    if value is None:
+        return ""
+    text = f"{value:.0f}"
+    reference = column(ours) if ours is not None and ours is not run else None
+    # A run that did not end would be compared with too little.
+    return f"{text} ({value / reference:.2g}×)" if reference and run.done else text
+
+
+def _goal(goal: goals.Goal) -> list[str]:
+    unit = f" {goal.unit}" if goal.unit else ""
+    limit = f"{'≥' if goal.at_least else '≤'} {goal.limit:g}{unit}"
+    if goal.value is None:
+        return [goal.what, limit, "", "not measured"]
+    measured = f"{'≥ ' if goal.bounded else ''}{goal.value:.2f}{unit}"
+    detail = f" ({goal.detail})" if goal.detail else ""
+    met = {True: "yes", False: "**no**", None: "not known"}[goal.met]
+    return [goal.what, limit, measured + detail, met]
+
+
+def _table(head: list[str], lines: list[list[str]]) -> str:
+    rule = ["---"] * len(head)
+    return "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *lines])

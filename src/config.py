@@ -37,6 +37,13 @@ class ImageFormat(enum.StrEnum):
     RAW = "raw"
 
 
+class Compression(enum.StrEnum):
+    """How a published qcow2 image can be compressed."""
+
+    ZSTD = "zstd"
+    ZLIB = "zlib"
+
+
 class Options(pydantic.BaseModel):
     """The options of config.yaml; those without effect are left out."""
 
@@ -49,6 +56,7 @@ class Options(pydantic.BaseModel):
     retrofit_series: str = ""
     retrofit_uca_pocket: str = ""
     image_format: ImageFormat = ImageFormat.QCOW2
+    image_compression: Compression = Compression.ZSTD
     amp_image_tag: str = ""
     auto_retrofit: bool = False
     frequency: Frequency = Frequency.DAILY

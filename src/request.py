@@ -75,6 +75,7 @@ def compute(
         "target": "glance:",
         "recipe": "amphora",
         "image-format": str(options.image_format),
+        "compression": str(options.image_compression),
         "series": options.retrofit_series,
         "mirror": options.ubuntu_mirror,
         "uca-mirror": options.uca_mirror,

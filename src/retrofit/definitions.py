@@ -65,6 +65,7 @@ class RunDefinition(pydantic.BaseModel):
         target: Path of the image to write, or ``glance:`` to publish it.
         force: Replace the file, or publish although the same image is published already.
         image_format: ``qcow2`` or ``raw``.
+        compression: Of a qcow2, ``zstd`` or ``zlib``.
         recipe: Name of the recipe.
         series: Series the base image must be of; empty leaves it open.
         architecture: Architecture of base images to consider, as Glance names it.
@@ -103,6 +104,7 @@ class RunDefinition(pydantic.BaseModel):
     target: Annotated[str, pydantic.Field(min_length=1)]
     force: bool = False
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
+    compression: model.Compression = model.Compression.ZSTD
     recipe: _Name = "amphora"
     series: _Series = ""
     architecture: _Architecture = ""
@@ -225,6 +227,7 @@ class RunDefinition(pydantic.BaseModel):
         return model.BuildRequest(
             recipe=self.recipe,
             image_format=self.image_format,
+            compression=self.compression,
             elements=self.elements,
             elements_paths=self.elements_paths,
             environment=tuple(sorted(self.environment.items())),

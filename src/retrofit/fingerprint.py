@@ -16,8 +16,9 @@ def compute(*, base: str, elements: str, request: model.BuildRequest) -> str:
 
     Options that cannot change what ends up in the image do not count: proxies and certificates
     (ways to reach the same archives; undone after the build), the series (the base image is told
-    by its content) and where elements lie (they are told by theirs). Order counts only where it
-    can matter, which is in the lines of ``archives.mirror``.
+    by its content), where elements lie (they are told by theirs) and the compression of what is not
+    compressed. Order counts only where it can matter, which is in the lines of
+    ``archives.mirror``.
 
     Args:
         base: Hash of the base image, with its algorithm.
@@ -28,6 +29,7 @@ def compute(*, base: str, elements: str, request: model.BuildRequest) -> str:
         64 hexadecimal digits.
     """
     archives = request.archives
+    compressed = request.image_format is model.ImageFormat.QCOW2
     inputs = {
         "scheme": _SCHEME,
         "base": base,
@@ -40,6 +42,7 @@ def compute(*, base: str, elements: str, request: model.BuildRequest) -> str:
         "uca-pocket": archives.uca_pocket,
         "ppas": sorted(set(archives.ppas)),
         "format": request.image_format,
+        "compression": request.compression if compressed else None,
         "root-size": request.root_size,
         "engine": __version__,
     }

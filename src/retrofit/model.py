@@ -17,6 +17,13 @@ class ImageFormat(enum.StrEnum):
     RAW = "raw"
 
 
+class Compression(enum.StrEnum):
+    """How a qcow2 is compressed: its ``compression_type`` (QEMU's ``docs/interop/qcow2.txt``)."""
+
+    ZSTD = "zstd"
+    ZLIB = "zlib"
+
+
 @dataclasses.dataclass(frozen=True)
 class Release:
     """The operating system inside an image.
@@ -75,6 +82,7 @@ class BuildRequest:
     Attributes:
         recipe: Name of the recipe, such as ``amphora``.
         image_format: Format of the result.
+        compression: How a qcow2 is compressed; means nothing to another format.
         elements: Further diskimage-builder elements to apply after the recipe's own.
         elements_paths: Directories in which such elements are looked up first.
         environment: Variables for the elements, as pairs sorted by name.
@@ -88,6 +96,7 @@ class BuildRequest:
 
     recipe: str = "amphora"
     image_format: ImageFormat = ImageFormat.QCOW2
+    compression: Compression = Compression.ZSTD
     elements: tuple[str, ...] = ()
     elements_paths: tuple[pathlib.Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

@@ -11,14 +11,13 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
+from concurrent import futures
 
 from . import errors, manifest, model, progress, recipes, seal
 from .archives import security
 from .disk import conversion, growth, layout, tree
 from .recipes import application
 from .sandbox import cell, workshop
-
-_READ_SIZE = 4 * model.MIB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             opened.write_back()
     with step("convert"):
         virtual_size = raw.stat().st_size
-        conversion.from_raw(raw, output, request.image_format)
+        conversion.from_raw(raw, output, request.image_format, request.compression)
         raw.unlink()
         sha256, sha512 = _hashes(output)
     return model.BuildResult(
@@ -115,10 +114,12 @@ def _check_release(
 
 
 def _hashes(path: pathlib.Path) -> tuple[str, str]:
-    """Return a file's SHA-256 and SHA-512, hexadecimal, reading it once."""
-    sha256, sha512 = hashlib.sha256(), hashlib.sha512()
-    with path.open("rb") as file:
-        while chunk := file.read(_READ_SIZE):
-            sha256.update(chunk)
-            sha512.update(chunk)
-    return sha256.hexdigest(), sha512.hexdigest()
+    """Return a file's SHA-256 and SHA-512, hexadecimal, each computed in a thread of its own."""
+
+    def digest(algorithm: str) -> str:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+
+    with futures.ThreadPoolExecutor() as pool:
+        sha256, sha512 = pool.map(digest, ("sha256", "sha512"))
+    return sha256, sha512

@@ -196,14 +196,23 @@ def _overfill(raw: pathlib.Path, found: layout.Layout, place: pathlib.Path) -> N
         opened.write_back()
 
 
-@pytest.mark.parametrize("image_format", list(model.ImageFormat))
-def test_conversion_keeps_every_byte(work: pathlib.Path, image_format: model.ImageFormat) -> None:
+@pytest.mark.parametrize(
+    ("image_format", "compression"),
+    [
+        (model.ImageFormat.RAW, model.Compression.ZSTD),
+        (model.ImageFormat.QCOW2, model.Compression.ZLIB),
+        (model.ImageFormat.QCOW2, model.Compression.ZSTD),
+    ],
+)
+def test_conversion_keeps_every_byte(
+    work: pathlib.Path, image_format: model.ImageFormat, compression: model.Compression
+) -> None:
     raw, back = work / "disk.raw", work / "back.raw"
     output = work / f"image.{image_format}"
 
     def scenario(_: object) -> int:
         tiny_images.make(raw, work, layout_name="jammy", root_filesystem="ext4")
-        conversion.from_raw(raw, output, image_format)
+        conversion.from_raw(raw, output, image_format, compression)
         conversion.to_raw(output, back)
         return conversion.virtual_size(output, image_format)
 

@@ -65,6 +65,7 @@ def test_waits_until_keystone_has_answered_completely(
     ("name", "value", "allowed"),
     [
         ("image-format", "vmdk", "'qcow2' or 'raw'"),
+        ("image-compression", "lzma", "'zstd' or 'zlib'"),
         ("proof-depth", "deep", "'off', 'rest', 'boot' or 'traffic'"),
         ("frequency", "fortnightly", "'hourly', 'daily' or 'weekly'"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
@@ -430,6 +431,7 @@ def test_reconciling_again_changes_nothing(
     ("option", "value"),
     [
         ("image-format", "raw"),
+        ("image-compression", "zlib"),
         ("retrofit-series", "noble"),
         ("retrofit-uca-pocket", "caracal"),
         ("ubuntu-mirror", "http://mirror.example/ubuntu"),

@@ -92,6 +92,7 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
         "retrofit_series": "noble",
         "retrofit_uca_pocket": "caracal/proposed",
         "image_format": "raw",
+        "image_compression": "zlib",
         "use_internal_endpoints": True,
         "proof_depth": "traffic",
     }
@@ -104,6 +105,7 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
 
     asked = definition.to_request()
     assert asked.build.image_format is model.ImageFormat.RAW
+    assert asked.build.compression is model.Compression.ZLIB
     assert asked.build.archives == model.Archives(
         mirror="deb http://mirror.example/ubuntu noble main\ndeb http://b.example a b",
         uca_mirror="http://uca.example/ubuntu",

@@ -117,8 +117,9 @@ def _snap(*arguments: str) -> int:
 class TestImage:
     def test_options_arrive(self, engine: FakeRun):
         code = _execute(
-            *("image", "in.img", "out.raw", "--format", "raw", "--series", "noble"),
-            *("--element", "one", "--element", "two", "--elements-path", "mine"),
+            *("image", "in.img", "out.raw", "--format", "raw", "--compression", "zlib"),
+            *("--series", "noble", "--elements-path", "mine"),
+            *("--element", "one", "--element", "two"),
             *("--env", "A=1=2", "--env", "B=", "--mirror", "http://mirror/ubuntu"),
             *("--uca-pocket", "caracal", "--uca-mirror", "http://uca", "--ppa", "ppa:a/b"),
             *("--http-proxy", "http://p:1", "--https-proxy", "http://p:2", "--no-proxy", "x"),
@@ -133,6 +134,7 @@ class TestImage:
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
                 image_format=model.ImageFormat.RAW,
+                compression=model.Compression.ZLIB,
                 elements=("one", "two"),
                 elements_paths=(pathlib.Path("mine"),),
                 environment=(("A", "1=2"), ("B", "")),

@@ -61,6 +61,7 @@ class TestBuild:
                 **_FILES,
                 "force": True,
                 "image-format": "raw",
+                "compression": "zlib",
                 "recipe": "amphora",
                 "series": "noble",
                 "mirror": "http://mirror/ubuntu",
@@ -92,6 +93,7 @@ class TestBuild:
         assert request.build == model.BuildRequest(
             recipe="amphora",
             image_format=model.ImageFormat.RAW,
+            compression=model.Compression.ZLIB,
             elements=("one", "two"),
             elements_paths=(pathlib.Path("/elements"),),
             environment=(("A", "1"), ("B", "2")),
@@ -158,6 +160,7 @@ class TestWrongValues:
         ("key", "value"),
         [
             ("image-format", "vmdk"),
+            ("compression", "lzma"),
             ("recipe", "../amphora"),
             ("series", "Noble Numbat"),
             ("uca-pocket", "caracal proposed"),

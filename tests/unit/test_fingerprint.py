@@ -31,6 +31,7 @@ def _of(request: model.BuildRequest = REQUEST, **inputs: str) -> str:
     [
         {"recipe": "guest"},
         {"image_format": model.ImageFormat.RAW},
+        {"compression": model.Compression.ZLIB},
         {"elements": ("one",)},
         {"environment": (("A", "1"), ("B", "3"))},
         {"root_size": model.GIB},
@@ -69,6 +70,11 @@ def test_another_engine_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch)
 )
 def test_what_cannot_change_the_image_does_not_count(change: dict[str, Any]) -> None:
     assert _of(dataclasses.replace(REQUEST, **change)) == _of()
+
+
+def test_what_is_not_compressed_has_no_compression() -> None:
+    raw = dataclasses.replace(REQUEST, image_format=model.ImageFormat.RAW)
+    assert _of(dataclasses.replace(raw, compression=model.Compression.ZLIB)) == _of(raw)
 
 
 @hypothesis.given(strategies.lists(strategies.text(), min_size=4, max_size=4, unique=True))

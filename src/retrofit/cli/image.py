@@ -23,6 +23,11 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
     type=click.Choice(["qcow2", "raw"]),
     help="Format of the image.  [default: qcow2]",
 )
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "zlib"]),
+    help="Of a qcow2; QEMU before 5.1 reads zlib only.  [default: zstd]",
+)
 @click.option("--recipe", help="What to make of it.  [default: amphora]")
 @click.option("--element", "elements", metavar="NAME", multiple=True, help="Apply this, too.")
 @click.option(

@@ -11,6 +11,9 @@ from .. import errors, model, process
 _QCOW2_MAGIC = b"QFI\xfb"
 _INFO_TIMEOUT_S = 60.0
 _CONVERT_TIMEOUT_S = 3600.0
+# zstd finds more in larger clusters than in the usual 64 KiB: of an amphora image 5.6 % more in these.
+# Twice this size saves another 1 %, but a reader unpacks a whole cluster for every small read.
+_ZSTD_CLUSTER = "256k"
 # Of qemu-img check: exit statuses that say what the image is like, not that the check failed.
 _CHECK_DAMAGED, _CHECK_LEAKS = 2, 3
 
@@ -36,8 +39,20 @@ def to_raw(source: pathlib.Path, raw: pathlib.Path) -> None:
     _convert(["-f", source_format, "-O", "raw"], source, raw)
 
 
-def from_raw(raw: pathlib.Path, output: pathlib.Path, image_format: model.ImageFormat) -> None:
+def from_raw(
+    raw: pathlib.Path,
+    output: pathlib.Path,
+    image_format: model.ImageFormat,
+    compression: model.Compression = model.Compression.ZLIB,
+) -> None:
     """Write a raw image in the format asked for: compressed qcow2, or sparse raw.
+
+    Args:
+        raw: The image.
+        output: The file to write.
+        image_format: Its format.
+        compression: How a qcow2 is compressed. What every QEMU reads is the default; QEMU 5.1
+            (2020) and later read zstd.
 
     Raises:
         errors.NoSpace: The disk of ``output`` is full.
@@ -46,6 +61,8 @@ def from_raw(raw: pathlib.Path, output: pathlib.Path, image_format: model.ImageF
     if image_format is model.ImageFormat.QCOW2:
         # Compressed clusters may be written in any order, so both processors can work (-W).
         options += ["-c", "-W", "-m", "4"]
+        if compression is model.Compression.ZSTD:
+            options += ["-o", f"compression_type=zstd,cluster_size={_ZSTD_CLUSTER}"]
     _convert(options, raw, output)
 
 

@@ -1,0 +1,98 @@
+"""Measures what people would use instead; the scripts in ``scripts/`` are their ways."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+from retrofit import accelerator, model
+from retrofit.disk import conversion
+
+from . import session
+
+_SCRIPTS = pathlib.Path(__file__).parent / "scripts"
+_COMPONENTS = "main"
+_RELEASE = "bookworm"
+
+
+def floor(bench: session.Session) -> None:
+    """Measure the least that can be done by hand."""
+    _on_a_disk(bench, "floor", "floor: loop mount, chroot, apt, `qemu-img convert -c`", {})
+
+
+def virt_customize(bench: session.Session) -> None:
+    """Measure the way of the existing snap."""
+    _on_a_disk(
+        bench,
+        "virt-customize",
+        "`virt-customize`, `virt-sparsify`, `qemu-img convert -c`",
+        _appliance(bench),
+    )
+
+
+def diskimage_builder(bench: session.Session) -> None:
+    """Measure ``disk-image-create`` twice: it keeps a cache."""
+    archives = bench.before.archives
+    environment = {
+        "DIB_RELEASE": _RELEASE,
+        "DIB_DISTRIBUTION_MIRROR": next(url for url, suite in archives if suite == _RELEASE),
+        # The same archives as those of the base image.
+        "DIB_APT_SOURCES_CONF": "\n".join(
+            f"bench-{number}:deb {url} {suite} {_COMPONENTS}"
+            for number, (url, suite) in enumerate(archives)
+        ),
+        "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    cache = bench.directory("dib-cache")
+    output = bench.place / "dib.tar"
+    for state in (session.COLD, session.WARM):
+        bench.measure(
+            f"diskimage-builder-{state}",
+            "`disk-image-create -t tar`, from scratch",
+            [_SCRIPTS / "diskimage-builder.sh", cache, output, bench.packages],
+            cache=state,
+            output=output,
+            environment=environment,
+            isolated=True,
+        )
+        output.unlink(missing_ok=True)
+
+
+def sparsify(bench: session.Session) -> None:
+    """Compress the tree of the result in the way that virt-sparsify and zlib do it."""
+    output = bench.place / "sparsified.qcow2"
+    bench.measure(
+        "sparsify",
+        "the result again: `virt-sparsify`, `qemu-img convert -c`",
+        [_SCRIPTS / "sparsify.sh", bench.result, output],
+        cache=session.NONE,
+        output=output,
+        environment=_appliance(bench),
+        isolated=True,
+    )
+    bench.figures["result_bytes"] = bench.result.stat().st_size
+    output.unlink(missing_ok=True)
+
+
+def _on_a_disk(bench: session.Session, name: str, what: str, environment: dict[str, str]) -> None:
+    """Measure a peer that installs packages on a copy of the base image as large as the result."""
+    output = bench.place / f"{name}.qcow2"
+    size = conversion.virtual_size(bench.result, model.ImageFormat.QCOW2)
+    bench.measure(
+        name,
+        what,
+        [_SCRIPTS / f"{name}.sh", bench.base, output, str(size), bench.packages],
+        cache=session.NONE,
+        output=output,
+        environment=environment,
+        isolated=True,
+    )
+    output.unlink(missing_ok=True)
+
+
+def _appliance(bench: session.Session) -> dict[str, str]:
+    """Return what libguestfs is to know: where to work, and whether machines are emulated."""
+    places = {"LIBGUESTFS_CACHEDIR": str(bench.place), "TMPDIR": str(bench.place)}
+    settings = {} if accelerator.kvm_works() else {"LIBGUESTFS_BACKEND_SETTINGS": "force_tcg"}
+    return {"LIBGUESTFS_BACKEND": "direct"} | places | settings
