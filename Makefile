@@ -40,7 +40,7 @@ demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your 
 	$(BIN)/python -m tests.support.demo $(if $(IMAGE),--image "$(IMAGE)")
 
 .PHONY: bench
-bench: venv ## Measure a build and its proof, and write benchmarks/results
+bench: venv ## Measure builds against other ways, and write benchmarks/results
 	$(BIN)/python -m benchmarks
 
 .PHONY: charm

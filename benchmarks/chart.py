@@ -32,20 +32,20 @@ _OURS_COLOUR, _OTHER_COLOUR = "#e95420", "#77716b"
 def draw(document: record.Document, target: pathlib.Path) -> None:
     """Draw a panel for each kind of cost, with a bar for each way of making the image."""
     shown = [run for name in reversed(_PEERS) if (run := document.run(name))]
-    # The same numbers make the same file.
-    mpl.rcParams["svg.hashsalt"] = "retrofit"
-    drawing = figure.Figure(figsize=(11, 6), layout="constrained")
-    for axes, (title, attribute, unit) in zip(
-        drawing.subplots(2, 3, sharey=True).flat, _PANELS, strict=True
-    ):
-        values = [(getattr(run, attribute) or 0) / unit for run in shown]
-        colours = [_OURS_COLOUR if "retrofit" in run.name else _OTHER_COLOUR for run in shown]
-        bars = axes.barh([run.name for run in shown], values, color=colours)
-        axes.bar_label(bars, [_label(run, attribute, unit) for run in shown], padding=3)
-        axes.margins(x=0.3)
-        axes.set_title(title)
-        axes.spines[["top", "right"]].set_visible(False)
-    drawing.savefig(target, metadata={"Date": None})
+    # Text stays text, and the same numbers make the same file.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "retrofit"}):
+        drawing = figure.Figure(figsize=(11, 6), layout="constrained")
+        for axes, (title, attribute, unit) in zip(
+            drawing.subplots(2, 3, sharey=True).flat, _PANELS, strict=True
+        ):
+            values = [(getattr(run, attribute) or 0) / unit for run in shown]
+            colours = [_OURS_COLOUR if "retrofit" in run.name else _OTHER_COLOUR for run in shown]
+            bars = axes.barh([run.name for run in shown], values, color=colours)
+            axes.bar_label(bars, [_label(run, attribute, unit) for run in shown], padding=3)
+            axes.margins(x=0.3)
+            axes.set_title(title)
+            axes.spines[["top", "right"]].set_visible(False)
+        drawing.savefig(target, metadata={"Date": None})
 
 
 def _label(run: record.Run, attribute: str, unit: int) -> str:
