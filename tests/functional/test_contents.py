@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -150,12 +149,12 @@ def test_every_new_package_is_wanted_or_needed(
 def test_no_file_is_lost(base: contents.Contents, result: contents.Contents) -> None:
     lost = base.entries.keys() - result.entries.keys()
 
-    assert _unexplained(lost, _SEALED_AWAY) == []
+    assert contents.unexplained(lost, _SEALED_AWAY) == []
 
 
 def test_every_new_file_has_a_reason(base: contents.Contents, result: contents.Contents) -> None:
     new = result.entries.keys() - base.entries.keys() - result.owned
-    unexplained = _unexplained(new, (*_FROM_ELEMENTS, *_FROM_SCRIPTS))
+    unexplained = contents.unexplained(new, (*_FROM_ELEMENTS, *_FROM_SCRIPTS))
 
     assert [path for path in unexplained if not _is_derived(path, result)] == []
 
@@ -167,7 +166,7 @@ def test_no_other_file_has_changed(base: contents.Contents, result: contents.Con
         if base.entries[path] != result.entries[path]
     )
 
-    assert _unexplained(changed, _CHANGED) == []
+    assert contents.unexplained(changed, _CHANGED) == []
 
 
 def test_the_list_of_packages_fits_into_a_property(result: contents.Contents) -> None:
@@ -177,11 +176,6 @@ def test_the_list_of_packages_fits_into_a_property(result: contents.Contents) ->
     ]
 
     assert len(package_list.encode(packages)) < _MAX_LIST
-
-
-def _unexplained(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    matches = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)).match
-    return sorted(path for path in paths if not matches(path))
 
 
 def _is_derived(path: str, image: contents.Contents) -> bool:

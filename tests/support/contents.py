@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fnmatch
 import functools
 import hashlib
 import json
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from debian import deb822
 
@@ -89,6 +91,12 @@ def look(root: pathlib.Path) -> Contents:
             for line in listing.read_text().splitlines()
         ),
     )
+
+
+def unexplained(paths: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return those of the paths that match none of the patterns, sorted."""
+    matches = re.compile("|".join(fnmatch.translate(pattern) for pattern in patterns)).match
+    return sorted(path for path in paths if not matches(path))
 
 
 def _entries(root: pathlib.Path) -> Iterator[tuple[str, Entry]]:
