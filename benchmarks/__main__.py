@@ -21,6 +21,7 @@ _BOUND_S = 1800.0
 _SECTIONS: dict[str, Callable[[session.Session], None]] = {
     "ours": ours.build,
     "start": ours.start,
+    "transfers": ours.transfers,
     "parallel": ours.parallel,
     "floor": peers.floor,
     "diskimage-builder": peers.diskimage_builder,

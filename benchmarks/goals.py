@@ -75,10 +75,12 @@ def check(document: record.Document) -> list[Goal]:
             unit="MiB",
         ),
         *(
-            Goal(
+            _quotient(
                 f"{way}, to a plain copy through the same Glance",
                 1.1,
-                figures.get(f"{way}_ratio"),
+                figures.get(f"our_{way}_s"),
+                figures.get(f"plain_{way}_s"),
+                unit="s",
             )
             for way in ("upload", "download")
         ),
@@ -110,7 +112,7 @@ def _quotient(
     """Compare two numbers of a unit, which may be lacking."""
     if over is None or not under:
         return Goal(what, limit, None)
-    return Goal(what, limit, over / under, f"{over:.0f} {unit} : {under:.0f} {unit}")
+    return Goal(what, limit, over / under, f"{over:.4g} {unit} : {under:.4g} {unit}")
 
 
 def _mib(value: float | None) -> float | None:

@@ -40,8 +40,10 @@ def read(image: pathlib.Path) -> Image:
     """Read a qcow2 image."""
     with _opened(image) as file_systems:
         root = file_systems[_ROOT_LABEL]
-        status = deb822.Packages.iter_paragraphs(_file(root, "/var/lib/dpkg/status"))
-        sources = deb822.Deb822.iter_paragraphs(_file(root, _SOURCES))
+        status = deb822.Packages.iter_paragraphs(
+            _file(root, "/var/lib/dpkg/status"), use_apt_pkg=False
+        )
+        sources = deb822.Deb822.iter_paragraphs(_file(root, _SOURCES), use_apt_pkg=False)
         return Image(
             packages=frozenset(
                 package["Package"] for package in status if package["Status"].endswith("installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -9,7 +10,7 @@ import statistics
 import sys
 from collections.abc import Sequence
 
-from . import measure, session
+from . import measure, session, transfer
 
 _RETROFIT = (sys.executable, "-m", "retrofit")
 _PACKAGE_STEP = "customise"
@@ -80,6 +81,12 @@ def parallel(bench: session.Session) -> None:
             )
             shutil.rmtree(output)
             shutil.rmtree(caches, ignore_errors=True)
+
+
+def transfers(bench: session.Session) -> None:
+    """Copy the result to a Glance and back, as a build does and with curl."""
+    seconds = dataclasses.asdict(transfer.measure(bench.result))
+    bench.figures |= {f"{name}_s": round(value, 2) for name, value in seconds.items()}
 
 
 def _image(

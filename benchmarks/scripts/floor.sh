@@ -10,16 +10,15 @@ readonly BOOT=16
 
 mount_partition() {
     local start sectors
-    read -r start sectors < <(partx --noheadings --output START,SECTORS --nr "$1" disk.raw)
+    read -r start sectors < <(partition disk.raw "$1")
     mount -o "loop,offset=$((start * 512)),sizelimit=$((sectors * 512))" disk.raw "$2"
 }
 
 grow "$base" disk.raw "$size"
 mkdir root
 mount_partition 1 root
-resize2fs "$(findmnt --noheadings --output SOURCE root)"
 mount_partition $BOOT root/boot
-mount --bind /dev root/dev
+mount --rbind /dev root/dev
 mount -t proc proc root/proc
 mount -t sysfs sysfs root/sys
 
@@ -36,5 +35,5 @@ chroot root apt-get clean
 rm root/usr/sbin/policy-rc.d
 mv root/etc/resolv.conf.image root/etc/resolv.conf
 fstrim root
-umount root/sys root/proc root/dev root/boot root
+umount --recursive root
 compress disk.raw "$output"

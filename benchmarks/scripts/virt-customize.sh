@@ -1,6 +1,6 @@
 #!/bin/bash
 # The way of the existing snap: packages are installed inside libguestfs's appliance. The file
-# system grows in the same appliance, which spares another start of it (virt-resize).
+# system grows without one, which spares it a start (virt-resize).
 #
 #   virt-customize.sh BASE OUTPUT BYTES PACKAGES     in an empty directory
 set -euo pipefail
@@ -8,7 +8,7 @@ set -euo pipefail
 base=$1 output=$2 size=$3 packages=$4
 
 grow "$base" disk.raw "$size"
-virt-customize --add disk.raw --format raw --run-command 'resize2fs /dev/sda1' \
+virt-customize --add disk.raw --format raw \
     --install "$(paste --serial --delimiters=, "$packages")" --run-command 'apt-get clean'
 virt-sparsify --in-place --format raw disk.raw
 compress disk.raw "$output"

@@ -88,7 +88,8 @@ def test_sizes_and_steps_are_compared_with_what_they_are_to_be():
         result_bytes=360 * _MIB,
         other_steps_s=30,
         package_step_s=100,
-        upload_ratio=1.2,
+        our_upload_s=1.2,
+        plain_upload_s=1,
         help_cpu_s=0.1,
     )
 
