@@ -86,6 +86,7 @@ class RunDefinition(pydantic.BaseModel):
         region: Region of the image service.
         interface: Endpoint type, ``public``, ``internal`` or ``admin``.
         work_dir: Directory in which work directories are made.
+        cache_dir: Directory for what builds share.
         depth: How far the image is proved before it is tagged or delivered; without it ``boot``
             for Glance, ``off`` for a file.
         flavor_disk: Disk that machines of it get, such as ``8G``.
@@ -125,6 +126,7 @@ class RunDefinition(pydantic.BaseModel):
     region: str | None = None
     interface: _Interface | None = None
     work_dir: pathlib.Path | None = None
+    cache_dir: pathlib.Path | None = None
     depth: findings.Depth | None = None
     flavor_disk: str | None = None
     evidence: pathlib.Path | None = None
@@ -201,6 +203,7 @@ class RunDefinition(pydantic.BaseModel):
             proof=self._proof(),
             cloud=run.CloudOptions(name=self.cloud, region=self.region, interface=self.interface),
             work_base=self.work_dir,
+            cache=self.cache_dir,
         )
 
     def _source(self) -> pathlib.Path | glance.Wanted:

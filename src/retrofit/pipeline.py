@@ -10,14 +10,18 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import logging
 import pathlib
 from concurrent import futures
 
-from . import errors, manifest, model, progress, recipes, seal
+from . import errors, layers, manifest, model, progress, recipes, seal
 from .archives import security
 from .disk import conversion, growth, layout, tree
+from .elements import runner
 from .recipes import application
 from .sandbox import cell, workshop
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +33,16 @@ class Job:
         work: The work directory; the image made stays in it.
         elements: Directory below ``work`` that :func:`retrofit.elements.collect.collect` filled.
         request: What to make.
+        base_hash: Hash of the base image.
+        layers: Directory of layers that builds share, if they are to.
     """
 
     source: pathlib.Path
     work: pathlib.Path
     elements: pathlib.Path
     request: model.BuildRequest
+    base_hash: str
+    layers: pathlib.Path | None = None
 
 
 def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
@@ -63,6 +71,8 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             found = growth.grow(raw, found, request.root_size or recipe.root_size)
         with step("open"):
             opened = resources.enter_context(tree.open_tree(raw, found, job.work))
+            opened.make_room()
+            recall = _recall(job, opened, resources)
         inside = cell.Cell(root=opened.path, work=job.work)
         with step("customise"):
             elements = application.apply(
@@ -73,6 +83,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
                 elements_root=job.elements,
                 work=job.work,
                 cell=inside,
+                recall=recall,
                 on_line=None,
             )
         with step("boot-loader"):
@@ -99,6 +110,16 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         packages=packages,
         elements=elements,
     )
+
+
+def _recall(job: Job, opened: tree.OpenTree, held: contextlib.ExitStack) -> runner.Recall:
+    """Return what brings packages into the tree, from a layer where there is one."""
+    if job.layers is None:
+        return runner.always
+    if job.layers.stat().st_dev != job.work.stat().st_dev:
+        _LOG.info("no layers are kept: %s is on another disk than %s", job.layers, job.work)
+        return runner.always
+    return functools.partial(layers.Layers(job.layers, job.base_hash, held).recall, opened)
 
 
 def _check_release(

@@ -18,6 +18,7 @@ from . import (
     findings,
     fingerprint,
     gate,
+    layers,
     lock,
     model,
     naming,
@@ -69,6 +70,7 @@ class RunRequest:
         proof: How it is to be proved before it is delivered or tagged.
         cloud: Which cloud, where one is involved.
         work_base: Directory in which the work directory is made; ``None`` for the default.
+        cache: Directory for what builds share; ``None`` for the default.
     """
 
     source: pathlib.Path | glance.Wanted
@@ -78,6 +80,7 @@ class RunRequest:
     proof: gate.Wanted = dataclasses.field(default_factory=gate.Wanted)
     cloud: CloudOptions = CloudOptions()
     work_base: pathlib.Path | None = None
+    cache: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,6 +197,7 @@ class _Run:
             connection,
             built.image,
             description,
+            hashes={"sha256": built.sha256, "sha512": built.sha512},
             gate=self._gate(built),
             reporter=self.recorder,
         )
@@ -202,7 +206,14 @@ class _Run:
 
     def _build(self) -> model.BuildResult:
         source = self.origin.bring(self.work, self.recorder)
-        job = pipeline.Job(source, self.work, self.elements, self.request.build)
+        job = pipeline.Job(
+            source=source,
+            work=self.work,
+            elements=self.elements,
+            request=self.request.build,
+            base_hash=self.origin.content_hash(),
+            layers=layers.directory(self.request.cache),
+        )
         return pipeline.build(job, self.recorder)
 
     def _gate(self, built: model.BuildResult) -> gate.Gate:

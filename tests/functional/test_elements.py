@@ -18,7 +18,7 @@ from tests.support import mirror as support
 
 from retrofit import errors, manifest, model, progress, recipes, seal
 from retrofit.archives import security
-from retrofit.elements import collect
+from retrofit.elements import collect, runner
 from retrofit.recipes import application
 from retrofit.sandbox import cell, workshop
 
@@ -81,6 +81,7 @@ def _apply(
         elements_root=work / "elements",
         work=work,
         cell=inside,
+        recall=runner.always,
         on_line=lines.append,
     )
     indexes = {path.name for path in (tree / "var/lib/apt/lists").glob("*_Packages*")}

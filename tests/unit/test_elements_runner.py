@@ -61,6 +61,7 @@ class Bench:
             work=work,
             cell=host_cell.HostCell(root=self.tree, work=work),
             environment=VARIABLES | variables,
+            recall=runner.always,
             on_line=self.lines.append,
         )
 

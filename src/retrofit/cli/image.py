@@ -53,6 +53,7 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @click.option("--ca-certificate", type=_FILE, help="Authorities that the build trusts, too.")
 @click.option("--root-size", metavar="SIZE", help="Least size of the root file system: 8G.")
 @options.work_dir
+@options.cache_dir
 @click.option(
     "--depth",
     type=click.Choice(["off", "rest", "boot", "traffic"]),

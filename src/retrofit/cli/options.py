@@ -48,6 +48,11 @@ work_dir: _Decorator = click.option(
     type=_DIRECTORY,
     help="Work here.  [default: /var/tmp]",
 )
+cache_dir: _Decorator = click.option(
+    "--cache-dir",
+    type=_DIRECTORY,
+    help="Share what was installed with other builds in here.",
+)
 debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
 
 

@@ -25,9 +25,9 @@ _ATTRIBUTE = re.compile(r"^  (\S+) \(\d+\)", re.MULTILINE)
 # How many inodes are named in one request, whose length has a limit.
 _AT_ONCE = 10_000
 
-# struct ext4_inode: mode, user, time of change, group, number of names, where the block of extended
-# attributes is named, upper halves of the ids; then how long the fixed part is, which attributes
-# may follow.
+# struct ext4_inode: mode, user, time of change, group, number of names, where the block of
+# extended attributes is named, upper halves of the ids; then how long the fixed part is, which
+# attributes may follow.
 _INODE = struct.Struct("<HH12xi4xHH76xI10xHHH4x")
 _EXTRA_SIZE = struct.Struct("<H")
 _MAGIC = struct.Struct("<I")

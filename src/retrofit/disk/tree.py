@@ -75,20 +75,23 @@ class OpenTree:
         self._esp = system
         self._mounted = contextlib.ExitStack()
         self._overlays: list[mounts.Overlay] = []
+        self._layer: pathlib.Path | None = None
 
     @property
     def takes_layers(self) -> bool:
-        """Whether :meth:`keep` and :meth:`resume` work: the guestfs path knows one layer only."""
-        return all(part.like is not None for part in self._parts)
+        """Whether :meth:`keep` or :meth:`resume` works: once, and not on the guestfs path."""
+        return self._layer is None and all(part.like is not None for part in self._parts)
 
-    def mount(self, layer: pathlib.Path | None = None) -> None:
-        """Show the tree, as the image has it or as a layer does."""
+    def mount(self) -> None:
+        """Show the tree, as the image or its layer has it."""
         self._overlays.clear()
         for part in self._parts:
             # The image says what /boot is: a link there must not have a mount land on the host's
             # files, whose programs run in the workshop.
             at = rootfs.resolve(self.path, part.volume.mount_point)
-            layers = (part.base,) if layer is None else (layer / part.name, part.base)
+            layers = [part.base]
+            if self._layer is not None:
+                layers.insert(0, self._layer / part.name)
             overlay = mounts.overlay(layers, part.changes, at)
             self._overlays.append(self._mounted.enter_context(overlay))
         if self._esp is not None and self._layout.esp is not None:
@@ -115,16 +118,18 @@ class OpenTree:
         """Move all that changed to a new directory, the layer, and go on from there.
 
         Args:
-            layer: The directory, on the disk of the work directory.
+            layer: The directory, on the disk of the work directory; it is complete or not there.
         """
+        new = layer.with_suffix(".new")
+        new.mkdir()
         self.unmount()
-        layer.mkdir()
         for part, overlay in zip(self._parts, self._overlays, strict=True):
-            overlay.upper.rename(layer / part.name)
+            overlay.upper.rename(new / part.name)
             shutil.rmtree(part.changes)
         if self._esp is not None:
-            shutil.copytree(self._esp.path, layer / "esp")
-        self.mount(layer)
+            shutil.copytree(self._esp.path, new / "esp")
+        self._layer = new.rename(layer)
+        self.mount()
 
     def resume(self, layer: pathlib.Path) -> None:
         """Drop all that changed, and go on from a layer that a tree of the same image kept."""
@@ -134,7 +139,8 @@ class OpenTree:
         if self._esp is not None:
             shutil.rmtree(self._esp.path)
             shutil.copytree(layer / "esp", self._esp.path)
-        self.mount(layer)
+        self._layer = layer
+        self.mount()
 
     def update_grub(self) -> None:
         """Have the image's own tools write its ``grub.cfg`` for the kernels it has now.

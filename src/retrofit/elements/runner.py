@@ -41,9 +41,9 @@ env --null >&3
 _OF_THE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
 
 
-# What element-deps bring in each build: diskimage-builder's element that installs packages, and
-# the list that another script of it left in /tmp.
-_INSTALLS_PACKAGES = ("package-installs", "install.d")
+# The script of diskimage-builder that installs the packages of all elements, and the list of them
+# that another script left in /tmp.
+_INSTALLS_PACKAGES = "install.d/01-package-installs"
 _PACKAGE_LIST = "package-installs.json"
 _NOT_OF_PACKAGES = frozenset(
     {
@@ -54,6 +54,7 @@ _NOT_OF_PACKAGES = frozenset(
     }
 )
 
+_Script = hooks.Script
 Recall = Callable[[str, Callable[[], None]], None]
 
 
@@ -104,12 +105,12 @@ class Runner:
         cell = dataclasses.replace(cell, environment=self._environment(cell))
         for script in scripts:
             run = functools.partial(self._run_script, script, cell)
-            if (script.element, phase) == _INSTALLS_PACKAGES:
+            if f"{phase}/{script.name}" == _INSTALLS_PACKAGES:
                 self.recall(self._package_inputs(script, cell), run)
             else:
                 run()
 
-    def _run_script(self, script: hooks.Script, cell: cells.Cell) -> None:
+    def _run_script(self, script: _Script, cell: cells.Cell) -> None:
         """Run one script; after the one that installs packages do what they put off, too."""
         started = time.monotonic()
         try:
@@ -121,10 +122,10 @@ class Runner:
         except errors.CommandError as error:
             raise _failure(script, error) from error
         _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
-        if (script.element, script.phase) == _INSTALLS_PACKAGES:
+        if f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES:
             standins.catch_up(self.cell, self.on_line)
 
-    def _package_inputs(self, script: hooks.Script, cell: cells.Cell) -> str:
+    def _package_inputs(self, script: _Script, cell: cells.Cell) -> str:
         """Return what decides which packages a script installs, other than the tree itself.
 
         Proxies are only ways to the same packages, and elements that bring none do not count.

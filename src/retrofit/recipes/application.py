@@ -31,6 +31,7 @@ def apply(
     elements_root: pathlib.Path,
     work: pathlib.Path,
     cell: cells.Cell,
+    recall: runner.Recall,
     on_line: Callable[[str], None] | None,
 ) -> tuple[str, ...]:
     """Turn the base image in ``tree`` into what the recipe makes.
@@ -43,6 +44,7 @@ def apply(
         elements_root: Directory that :func:`retrofit.elements.collect.collect` filled.
         work: Directory for files of the build.
         cell: Where untrusted programs run; its root is ``tree``.
+        recall: See :class:`retrofit.elements.runner.Runner`.
         on_line: Called with each line that scripts print.
 
     Returns:
@@ -61,6 +63,7 @@ def apply(
         work=work,
         cell=workbench.furnish(cell, request, work),
         environment=_environment(recipe, request, release),
+        recall=recall,
         on_line=on_line,
     )
     archives.write(tree, request.archives, release)
