@@ -53,7 +53,7 @@ def main() -> int:
     try:
         document = _measure(wanted, arguments.image, arguments.bound)
     except errors.Interrupted as interrupted:
-        print(f"{interrupted}; everything was removed", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return interrupted.exit_code
     print(publication.page(document))
     if wanted == _ALL and not arguments.image:

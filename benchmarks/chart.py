@@ -24,7 +24,7 @@ _PANELS = (
     ("peak disk, MiB", "peak_disk", _MIB),
     ("written, MiB", "written", _MIB),
     ("downloaded, MiB", "downloaded", _MIB),
-    ("image, MiB", "image_size", _MIB),
+    ("image (of diskimage-builder a tar), MiB", "image_size", _MIB),
 )
 _OURS_COLOUR, _OTHER_COLOUR = "#e95420", "#77716b"
 
@@ -42,7 +42,7 @@ def draw(document: record.Document, target: pathlib.Path) -> None:
             colours = [_OURS_COLOUR if "retrofit" in run.name else _OTHER_COLOUR for run in shown]
             bars = axes.barh([run.name for run in shown], values, color=colours)
             axes.bar_label(bars, [_label(run, attribute, unit) for run in shown], padding=3)
-            axes.margins(x=0.3)
+            axes.margins(x=0.4)
             axes.set_title(title)
             axes.spines[["top", "right"]].set_visible(False)
         drawing.savefig(target, metadata={"Date": None})

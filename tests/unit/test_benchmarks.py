@@ -6,10 +6,10 @@ import dataclasses
 import pathlib
 
 import pytest
-from benchmarks import chart, goals, measure, record, table
+from benchmarks import chart, goals, measure, publication, record, table
 
 _MIB = 2**20
-_README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
+_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _run(name: str, wall_s: float = 100, **changes: object) -> record.Run:
@@ -120,3 +120,12 @@ def test_the_chart_shows_who_was_stopped(tmp_path: pathlib.Path):
     chart.draw(_document(_run("retrofit-cold"), stopped), tmp_path / "chart.svg")
 
     assert "stopped: 1800" in (tmp_path / "chart.svg").read_text()
+
+
+# There is none before the first go.
+@pytest.mark.parametrize("latest", record.RESULTS.glob("latest.json"), ids=lambda path: path.name)
+def test_pages_show_the_latest(latest: pathlib.Path):
+    document = record.load()
+
+    assert publication.section(document) in (_REPOSITORY / "README.md").read_text()
+    assert publication.page(document) == latest.with_suffix(".md").read_text()
