@@ -7,6 +7,7 @@ import datetime
 import logging
 import pathlib
 import uuid
+from collections.abc import Mapping
 from typing import Protocol
 
 from . import (
@@ -120,6 +121,7 @@ def publish(
     file: pathlib.Path,
     description: naming.Description,
     *,
+    hashes: Mapping[str, str],
     gate: Gate,
     reporter: progress.Reporter,
 ) -> tuple[Published, findings.Proof | None]:
@@ -132,6 +134,7 @@ def publish(
         connection: Where to.
         file: The image.
         description: How it is to appear.
+        hashes: Its hashes as far as they are known, hexadecimal, by algorithm.
         gate: What it has to pass.
         reporter: Told of the steps, and how many bytes of how many were sent.
 
@@ -149,7 +152,12 @@ def publish(
     try:
         with progress.step(reporter, "upload"):
             staged = staging.stage(
-                connection, image_id, file, description, advanced=reporter.advanced
+                connection,
+                image_id,
+                file,
+                description,
+                hashes=hashes,
+                advanced=reporter.advanced,
             )
         proof = gate.prove()
         with progress.step(reporter, "promote"):

@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from . import cloud, errors, images, naming, standing
 
@@ -20,6 +20,7 @@ def stage(
     file: pathlib.Path,
     description: naming.Description,
     *,
+    hashes: Mapping[str, str],
     advanced: Callable[[int, int], None],
 ) -> images.Image:
     """Upload an image, and compare what Glance stored with the file.
@@ -30,6 +31,7 @@ def stage(
             to its creation is lost.
         file: The image.
         description: How it is to appear in the end.
+        hashes: Its hashes as far as they are known, hexadecimal, by algorithm.
         advanced: Told how many bytes of how many were sent.
 
     Raises:
@@ -43,7 +45,7 @@ def stage(
     )
     with _Watched(file, advanced) as content:
         connection.upload(image_id, content)
-    _check_stored(connection.image(image_id), file)
+    _check_stored(connection.image(image_id), file, hashes)
     change = {"op": "replace", "path": f"/{naming.STATE}", "value": naming.UNPROVEN}
     return connection.patch(image_id, [change])
 
@@ -96,16 +98,22 @@ class _Watched(io.BufferedReader):
         return piece
 
 
-def _check_stored(stored: images.Image, file: pathlib.Path) -> None:
+def _check_stored(stored: images.Image, file: pathlib.Path, hashes: Mapping[str, str]) -> None:
     """Compare what Glance has with what was sent."""
     algorithm, _, expected = stored.content_hash.partition(":")
-    with file.open("rb") as content:
-        actual = hashlib.file_digest(
-            content, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        )
-    if stored.status != "active" or actual.hexdigest() != expected:
+    # Which algorithm Glance uses is set there (hashing_algorithm).
+    actual = hashes.get(algorithm) or _hash(file, algorithm)
+    if stored.status != "active" or actual != expected:
         raise errors.Unavailable(
             f"Glance stored something else than was sent: the image is {stored.status}, "
             f"{stored.size} bytes",
             hint="try again, and see Glance's own log",
         )
+
+
+def _hash(file: pathlib.Path, algorithm: str) -> str:
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(
+            content, lambda: hashlib.new(algorithm, usedforsecurity=False)
+        )
+    return digest.hexdigest()

@@ -39,6 +39,7 @@ def _publish(
         connection,
         file,
         publishing.description(version, tag=version),
+        hashes={},
         gate=publishing.Gate(publishing.PASSING),
         reporter=Watching(watch),
     )
@@ -208,6 +209,7 @@ KILLED_HALFWAY = textwrap.dedent(
         cloud.connect("retrofit", region=None, interface=None),
         pathlib.Path(sys.argv[1]),
         publishing.description("killed"),
+        hashes={},
         gate=publishing.Gate(None),
         reporter=Deadly(),
     )
@@ -316,6 +318,7 @@ def test_names_a_format_that_glance_does_not_take(
             connection,
             image_file,
             description,
+            hashes={},
             gate=publishing.Gate(None),
             reporter=publishing.Silent(),
         )

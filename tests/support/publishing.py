@@ -125,6 +125,7 @@ def published(
         connection,
         file,
         description(version, **described),
+        hashes={},
         gate=gate or Gate(PASSING),
         reporter=Silent(),
     )

@@ -10,6 +10,7 @@ import pathlib
 import platform
 import shutil
 from collections.abc import Callable, Iterable
+from concurrent import futures
 
 from .. import cloud, errors, images, model, releases
 from . import selection
@@ -110,10 +111,13 @@ def _fetch(
     digest = hashlib.new(algorithm, usedforsecurity=False)
     done = 0
     try:
-        with target.open("wb") as file:
+        with target.open("wb") as file, futures.ThreadPoolExecutor(max_workers=1) as hasher:
+            hashed = hasher.submit(digest.update, b"")
             for piece in connection.download(base.id):
+                # One piece is hashed while the next one arrives: alone either takes as long.
+                hashed.result()
+                hashed = hasher.submit(digest.update, piece)
                 file.write(piece)
-                digest.update(piece)
                 done += len(piece)
                 advanced(done, base.size)
     except OSError as error:
