@@ -65,6 +65,8 @@ def decorate(tree: pathlib.Path) -> None:
     journal = tree / "var/log/journal"
     os.setxattr(journal, "system.posix_acl_access", ACCESS_LIST)
     os.setxattr(journal, "system.posix_acl_default", ACCESS_LIST)
+    for path, mode in {"many": 0o1777, "var/log": 0o2775, "many/010-file": 0o6755}.items():
+        (tree / path).chmod(mode)
     (tree / ("n" * 255)).write_text("a long name")
     (tree / "usr/lib/wide character ☃").write_text("and a space")
     os.mkfifo(tree / "etc/pipe", 0o620)

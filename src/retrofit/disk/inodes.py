@@ -1,9 +1,9 @@
 """The inodes of an ext4 that ``debugfs rdump`` does not give out whole.
 
-It copies content, owners, modes and times, as fast as the disk is. What it leaves out is found
-here, in the inode tables (https://docs.kernel.org/filesystems/ext4/inodes.html): extended
-attributes, access control lists among them, further names of a file, owners and times of links,
-pipes and sockets.
+It copies content, owners, permissions and times, as fast as the disk is. What it leaves out is
+found here, in the inode tables (https://docs.kernel.org/filesystems/ext4/inodes.html): the bits
+setuid, setgid and sticky, extended attributes, access control lists among them, further names of a
+file, owners and times of links, pipes and sockets.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ _INODE = struct.Struct("<HH12xi4xHH76xI10xHHH4x")
 _EXTRA_SIZE = struct.Struct("<H")
 _MAGIC = struct.Struct("<I")
 _IN_INODE_MAGIC = 0xEA020000
+_SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
 
 
 @dataclasses.dataclass(frozen=True)
 class Inode:
-    """An inode with more to it than content, owner, mode and time.
+    """An inode with more to it than content, owner, permissions and time.
 
     Attributes:
         mode: Kind and permissions, as in ``st_mode``.
@@ -65,13 +66,15 @@ class Inode:
         first, *others = (rootfs.resolve(tree, path, follow_last=False) for path in self.paths)
         if stat.S_ISFIFO(self.mode) or stat.S_ISSOCK(self.mode):
             os.mknod(first, self.mode)
-            first.chmod(stat.S_IMODE(self.mode))
         for other in others:
             other.unlink(missing_ok=True)
             os.link(first, other, follow_symlinks=False)
         if not (stat.S_ISREG(self.mode) or stat.S_ISDIR(self.mode)):
             os.chown(first, *self.owner, follow_symlinks=False)
             os.utime(first, (self.modified, self.modified), follow_symlinks=False)
+        if not stat.S_ISLNK(self.mode):
+            # After the owner: who changes that takes setuid and setgid away.
+            first.chmod(stat.S_IMODE(self.mode))
         for name, value in self.attributes:
             os.setxattr(first, name, value, follow_symlinks=False)
 
@@ -128,7 +131,8 @@ def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
                     continue
                 attributes = bool(low or high) or _holds_attributes(rest)
                 linked = links > 1 and not stat.S_ISDIR(mode)
-                if attributes or linked or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+                if attributes or linked or not plain or mode & _SPECIAL_BITS:
                     owner = (user | upper[0] << 16, group_id | upper[1] << 16)
                     number = group * per_group + index + 1
                     yield _Found(number, mode, owner, modified, attributes)
