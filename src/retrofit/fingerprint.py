@@ -16,8 +16,8 @@ def compute(*, base: str, elements: str, request: model.BuildRequest) -> str:
 
     Options that cannot change what ends up in the image do not count: proxies and certificates
     (ways to reach the same archives; undone after the build), the series (the base image is told
-    by its content), where elements lie (they are told by theirs) and the compression of what is not
-    compressed. Order counts only where it can matter, which is in the lines of
+    by its content), where elements lie (they are told by theirs) and the compression of what is
+    not compressed. Order counts only where it can matter, which is in the lines of
     ``archives.mirror``.
 
     Args:

@@ -11,8 +11,9 @@ from .. import errors, model, process
 _QCOW2_MAGIC = b"QFI\xfb"
 _INFO_TIMEOUT_S = 60.0
 _CONVERT_TIMEOUT_S = 3600.0
-# zstd finds more in larger clusters than in the usual 64 KiB: of an amphora image 5.6 % more in these.
-# Twice this size saves another 1 %, but a reader unpacks a whole cluster for every small read.
+# zstd finds more in larger clusters than in the usual 64 KiB: of an amphora image 5.6 % more in
+# these. Twice this size saves another 1 %, but a reader unpacks a whole cluster for every small
+# read.
 _ZSTD_CLUSTER = "256k"
 # Of qemu-img check: exit statuses that say what the image is like, not that the check failed.
 _CHECK_DAMAGED, _CHECK_LEAKS = 2, 3
