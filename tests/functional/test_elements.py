@@ -213,6 +213,50 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     assert lost == set()
 
 
+# A package with modules for all and modules of its own, and with what stands for the program that
+# makes initial disks: it writes down how it was called.
+_PUTS_OFF = """#!/bin/bash
+set -eu
+cd "$(mktemp --directory)"
+install -d DEBIAN usr/lib/python3/dist-packages usr/share/private usr/sbin
+touch usr/lib/python3/dist-packages/shared.py usr/share/private/own.py
+cat > DEBIAN/control <<END
+Package: puts-off
+Version: 1
+Architecture: all
+Maintainer: Test <test@example.com>
+Description: made by a test
+END
+cat > DEBIAN/postinst <<END
+#!/bin/sh -e
+py3compile -p puts-off
+py3compile -p puts-off /usr/share/private
+update-initramfs -c -k 6.1
+update-initramfs -u
+update-initramfs -u
+END
+printf '#!/bin/sh\necho "$*" >> /etc/calls\n' > usr/sbin/update-initramfs
+chmod 0755 DEBIAN/postinst usr/sbin/update-initramfs
+dpkg-deb --build . /tmp/puts-off.deb
+apt-get install --assume-yes /tmp/puts-off.deb
+! compgen -G '/usr/lib/python3/dist-packages/__pycache__/shared.*'
+"""
+
+
+def test_what_packages_put_off_is_done_once(mirror: str, element: Write) -> None:
+    files = {"element-deps": "", "install.d/10-install": _PUTS_OFF}
+
+    outcome = apply(element("mine", files, archives=model.Archives(mirror=mirror)))
+
+    compiled = {path for path in outcome.added() if path.endswith(".pyc")}
+    assert {path.split("/__pycache__/")[0] for path in compiled} == {
+        "usr/lib/python3/dist-packages",
+        "usr/share/private",
+    }
+    assert outcome.after["etc/calls"] == "-c -k 6.1\n-u\n"
+    assert not [path for path in outcome.after if "retrofit" in path]
+
+
 def test_a_security_pocket_is_told_by_compressed_lists_too(mirror: str, element: Write) -> None:
     files = {
         "element-deps": "package-installs\n",
