@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 
 from . import accelerator, errors, findings, manifest, naming, progress, recipes
-from .disk import conversion, layout, sparse, tree
+from .disk import conversion, layout, tree
 from .proof import bench, subject
 from .sandbox import kvm, network, workshop
 
@@ -162,13 +162,15 @@ def _described(found: layout.Layout) -> str:
 
 @contextlib.contextmanager
 def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
-    """Open the image's files, of a copy: opening repairs what checks are to see."""
+    """Open the image's files."""
     place = job.work / "rest"
     place.mkdir()
-    copy = place / "copy.raw"
     found = layout.read(raw, place)
-    sparse.copy(raw, copy, ())
-    with tree.open_tree(copy, found, place) as opened:
+    written = raw.stat().st_mtime_ns
+    with tree.open_tree(raw, found, place) as opened:
+        if raw.stat().st_mtime_ns != written:
+            # Opening repaired a file system, and the checks are to see what was wrong with it.
+            conversion.to_raw(job.image, raw)
         yield subject.Subject(
             image=job.image,
             raw=raw,
@@ -178,7 +180,6 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
             expected=job.expected,
             work=place,
         )
-    copy.unlink()
 
 
 class _Clock:

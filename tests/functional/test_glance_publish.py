@@ -109,6 +109,7 @@ def test_nobody_meets_an_image_before_it_is_proved(
         connect(),
         image_file,
         publishing.description("whole", tag="whole"),
+        hashes={},
         gate=Looking(publishing.PASSING),
         reporter=Watching(watch),
     )
