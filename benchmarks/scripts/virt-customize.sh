@@ -8,7 +8,7 @@ set -euo pipefail
 base=$1 output=$2 size=$3 packages=$4
 
 grow "$base" disk.raw "$size"
-virt-customize --add disk.raw --format raw \
+virt-customize --format raw --add disk.raw \
     --install "$(paste --serial --delimiters=, "$packages")" --run-command 'apt-get clean'
 virt-sparsify --in-place --format raw disk.raw
 compress disk.raw "$output"
