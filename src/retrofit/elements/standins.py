@@ -63,7 +63,7 @@ _CATCH_UP = rf"""
 if [ -e {_PYTHON_PACKAGES} ] && [ -x /usr/bin/py3compile ]; then
     sort -u {_PYTHON_PACKAGES} | xargs dpkg-query --listfiles 2> /dev/null |
         grep -E '^/usr/lib/python3/(dist|site)-packages/.*\.py$' |
-        xargs -r -d '\n' -n 300 -P "$(nproc)" /usr/bin/py3compile || exit
+        xargs -r -d '\n' -n 1000 -P "$(nproc)" /usr/bin/py3compile || exit
 fi
 rm -f {_PYTHON_PACKAGES}
 if [ -e {_INITIAL_DISKS} ] && [ -x /usr/sbin/update-initramfs ]; then
