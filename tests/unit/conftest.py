@@ -15,6 +15,11 @@ import build_action
 import charm
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their place: two workers call a case the same, whenever they made it."""
+    return argname if isinstance(val, bytes) else None
+
+
 def _yaml(name: str) -> dict[str, Any]:
     path: pathlib.Path = paths.REPOSITORY / name
     return yaml.safe_load(path.read_text(encoding="utf-8"))
