@@ -77,19 +77,26 @@ def plain(roots: contents.Contents) -> contents.Contents:
 
 @pytest.fixture(scope="module")
 def users_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
-    """An image that an ordinary user made from the base of :func:`images.amphora`."""
+    """The second image that an ordinary user made from the base of :func:`images.amphora`.
+
+    Its packages come from the first one's layer, which was installed for another size of disk.
+    """
     base = images.amphora().base
     kept = tmp_path_factory.mktemp("users") / "amphora.qcow2"
     with ordinary_user.user() as user:
         made = user.home / "amphora.qcow2"
-        done = user.retrofit(
-            *("image", "--json", user.home / "reads" / base.name, made),
-            reads=base.parent,
-            timeout_s=_BUILD_TIMEOUT_S,
-        )
-        assert done.returncode == 0, done.stderr
-        assert json.loads(done.stdout)["image"]["size"] == made.stat().st_size
-        assert made.owner() == user.name
+        for options in (["--root-size", "5G"], []):
+            made.unlink(missing_ok=True)
+            done = user.retrofit(
+                *("image", "--json", *options, user.home / "reads" / base.name, made),
+                reads=base.parent,
+                timeout_s=_BUILD_TIMEOUT_S,
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["image"]["size"] == made.stat().st_size
+            assert made.owner() == user.name
+        layers = user.home / ".cache" / "octavia-diskimage-retrofit" / "layers"
+        assert len([path for path in layers.iterdir() if path.is_dir()]) == 1
         shutil.move(made, kept)
     yield kept
     kept.unlink()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 from . import artefacts, base_images, paths
@@ -36,8 +38,13 @@ def amphora() -> Image:
     base = base_images.noble()
 
     def build(directory: pathlib.Path) -> None:
-        retrofit = [sys.executable, "-m", "retrofit", "image", "--json"]
-        with (directory / "result.json").open("wb") as result:
+        with (
+            (directory / "result.json").open("wb") as result,
+            # Its own, as what was cached before may be of another engine.
+            tempfile.TemporaryDirectory(dir="/var/tmp", prefix="retrofit-cache-") as cache,
+        ):
+            os.chmod(cache, 0o755)
+            retrofit = [sys.executable, "-m", "retrofit", "image", "--json", "--cache-dir", cache]
             subprocess.run(
                 [*retrofit, base, directory / "amphora.qcow2"],
                 stdout=result,
