@@ -59,7 +59,7 @@ class Workload:
 
     def install_packages(self, _: model.Proxies) -> None:
         if self.missing and self.broken_apt:
-            raise workload.InstallError("cannot install fuse2fs (apt-get ended with status 100)")
+            raise workload.InstallError("cannot install mtools (apt-get ended with status 100)")
         self.missing = []
 
     def configure(

@@ -226,18 +226,18 @@ def test_says_that_a_build_died(
 def test_says_which_packages_cannot_be_installed(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
-    fake.missing, fake.broken_apt = ["fuse2fs"], True
+    fake.missing, fake.broken_apt = ["mtools"], True
 
     out = context.run(context.on.install(), _state(keystone))
 
     assert isinstance(out.unit_status, ops.BlockedStatus)
-    assert "cannot install fuse2fs" in out.unit_status.message
+    assert "cannot install mtools" in out.unit_status.message
 
 
 def test_installs_later_what_could_not_be_installed_at_first(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
-    fake.missing, fake.broken_apt = ["fuse2fs"], True
+    fake.missing, fake.broken_apt = ["mtools"], True
     state = context.run(context.on.install(), _state(keystone))
     fake.broken_apt = False
 

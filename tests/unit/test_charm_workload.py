@@ -410,4 +410,4 @@ def test_a_kernel_is_wanted_only_where_there_is_none(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(pathlib.Path, "glob", lambda *_: iter((pathlib.Path("/boot/vmlinuz-1"),)))
     assert not [name for name in workload.wanted_packages() if name.startswith("linux-image")]
-    assert "fuse2fs" in workload.wanted_packages()
+    assert "e2fsprogs" in workload.wanted_packages()
