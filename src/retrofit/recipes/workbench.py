@@ -51,9 +51,6 @@ def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -
     binds = [*cell.binds, cells.Bind(container, "/run/systemd/container")]
     environment = {
         "DEBIAN_FRONTEND": "noninteractive",
-        # diskimage-builder hands apt a set of packages: its order decides in which order they are
-        # configured, and with that on the numbers of their users and groups.
-        "PYTHONHASHSEED": "0",
         "SYSTEMD_OFFLINE": "1",
         **request.proxies.environment(),
     }
