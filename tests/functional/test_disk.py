@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
+import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from tests.support import base_images, tiny_images
@@ -87,6 +90,51 @@ def test_everything_survives(work: pathlib.Path, layout_name: str, root_filesyst
     assert after.root.partition.size >= ROOT_SIZE > before.root.partition.size
     assert left == []
     _table_is_valid(raw)
+
+
+def test_a_build_goes_on_from_a_layer(work: pathlib.Path) -> None:
+    raw, again = work / "disk.raw", work / "again.raw"
+    layer = work / "layer"
+
+    def open_one(disk: pathlib.Path, place: pathlib.Path) -> AbstractContextManager[tree.OpenTree]:
+        place.mkdir()
+        return tree.open_tree(disk, layout.read(disk, place), place)
+
+    def scenario(_: object) -> tuple[list[Snapshot], list[str], bool]:
+        tiny_images.make(raw, work, layout_name="noble", root_filesystem="ext4")
+        shutil.copyfile(raw, again)
+        with open_one(raw, work / "first") as opened:
+            tiny_images.disturb(opened.path)
+            digests = [opened.digest(())]
+            (opened.path / "etc/hostname").chmod(0o600)
+            digests += [opened.digest(()), opened.digest(("etc/hostname",))]
+            (opened.path / "etc/hostname").unlink()
+            digests += [opened.digest(()), opened.digest(("etc/hostname",))]
+            (opened.path / "etc/hostname").write_text("earlier")
+            opened.keep(layer)
+            kept = tiny_images.snapshot(opened.path)
+            (opened.path / "etc/hostname").write_text("later")
+        with open_one(again, work / "second") as opened:
+            tiny_images.disturb(opened.path)
+            (opened.path / "etc/lost").write_text("dropped")
+            opened.resume(layer)
+            resumed = tiny_images.snapshot(opened.path)
+            (opened.path / "many/renamed").unlink()
+            opened.make_room()
+            opened.write_back()
+        _, written = _reopened(again, work / "third")
+        return [kept, resumed, written], digests, opened.takes_layers
+
+    snapshots, digests, takes_another = workshop.run(work, scenario, base_images.Silent())
+    kept, resumed, written = snapshots
+    assert _without_times(resumed) == _without_times(kept)
+    del resumed["many/renamed"]
+    assert _without_times(written) == _without_times(resumed)
+    assert written["etc/hostname"].content == hashlib.sha256(b"earlier").hexdigest()
+    plain, closed, without, gone, still_without = digests
+    assert len({plain, closed, gone}) == 3
+    assert without == still_without
+    assert not takes_another
 
 
 def _without_times(entries: Snapshot) -> dict[str, object]:
