@@ -23,6 +23,8 @@ _LOG = logging.getLogger(__name__)
 
 # Part of every name: changes when what is done beside the packages' own scripts does.
 _SCHEME = "1"
+# Nobody waits until a layer is on the disk: after a crash it may be there in part.
+_BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 # Nothing is installed in dependence on these, and they are never the same twice.
 _VOLATILE = ("var/cache/apt", "var/lib/apt/lists/lock", "var/log")
 # A layer of an amphora has some 500 MiB. A build needs the room of several more.
@@ -111,7 +113,8 @@ class Layers:
         if not tree.takes_layers:
             install()
             return
-        parts = (_SCHEME, __version__, self._base, tree.digest(_VOLATILE), inputs)
+        boot = _BOOT_ID.read_text(encoding="ascii")
+        parts = (_SCHEME, __version__, boot, self._base, tree.digest(_VOLATILE), inputs)
         name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         layer = self._directory / name
         self._held.enter_context(_locked(self._lock(name), fcntl.LOCK_SH))

@@ -49,7 +49,9 @@ def overlay(
     os.chown(upper, status.st_uid, status.st_gid)
     shutil.copystat(layers[0], upper)
     merged.mkdir(parents=True, exist_ok=True)
-    options = [_lower(layers), f"upperdir={upper}", f"workdir={scratch}", *_attributes()]
+    # Nothing is left of it after a crash: no program needs to wait until a file is on the disk.
+    options = [_lower(layers), f"upperdir={upper}", f"workdir={scratch}", "volatile"]
+    options += _attributes()
     with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", merged], merged):
         yield Overlay(tuple(layers), upper, merged)
 

@@ -26,11 +26,8 @@ _POLICY = "/usr/sbin/policy-rc.d"
 _APT = "/etc/apt/apt.conf.d/00retrofit-build"
 # apt reads its files in the order of their names: this one decides for sure.
 _APT_LAST = "/etc/apt/apt.conf.d/zz-retrofit-build"
-# debconf's own file has apt look into every package for questions, which nobody would answer: a
-# package asks again when it is configured.
 _APT_LAST_TEXT = f"""\
 DPkg::Path "{standins.DIRECTORY}:/usr/sbin:/usr/bin:/sbin:/bin";
-#clear DPkg::Pre-Install-Pkgs;
 """
 _DPKG = "/etc/dpkg/dpkg.cfg.d/retrofit-build"
 # man-db rebuilds its index in a trigger only while this file exists; the machine does it daily.
