@@ -67,7 +67,6 @@ _OWNERS = (
 _LEFTOVERS = (
     "/etc/apt/apt.conf.d/00retrofit-build",
     "/etc/apt/apt.conf.d/95disable-recommends",
-    "/etc/apt/apt.conf.d/zz-retrofit-build",
     "/etc/dib-manifests",
     "/etc/dpkg/dpkg.cfg.d/retrofit-build",
     "/etc/resolv.conf.ORIG",

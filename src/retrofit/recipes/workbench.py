@@ -24,11 +24,6 @@ _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 _POLICY = "/usr/sbin/policy-rc.d"
 _APT = "/etc/apt/apt.conf.d/00retrofit-build"
-# apt reads its files in the order of their names: this one decides for sure.
-_APT_LAST = "/etc/apt/apt.conf.d/zz-retrofit-build"
-_APT_LAST_TEXT = f"""\
-DPkg::Path "{standins.DIRECTORY}:/usr/sbin:/usr/bin:/sbin:/bin";
-"""
 _DPKG = "/etc/dpkg/dpkg.cfg.d/retrofit-build"
 # man-db rebuilds its index in a trigger only while this file exists; the machine does it daily.
 _MAN_INDEX = "/var/lib/man-db/auto-update"
@@ -72,7 +67,6 @@ def prepared(tree: pathlib.Path, request: model.BuildRequest) -> Iterator[None]:
     placed = {
         _POLICY: ("#!/bin/sh\n# No service starts during a build.\nexit 101\n", 0o755),
         _APT: (_apt_configuration(request), 0o644),
-        _APT_LAST: (_APT_LAST_TEXT, 0o644),
         _DPKG: ("force-unsafe-io\nforce-confdef\nforce-confold\n", 0o644),
     }
     paths = (*placed, _MAN_INDEX)
@@ -97,6 +91,8 @@ def _apt_configuration(request: model.BuildRequest) -> str:
         "APT::Update::Error-Mode": "any",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
+        # apt sets the path of maintainer scripts itself.
+        "DPkg::Path": f"{standins.DIRECTORY}:/usr/sbin:/usr/bin:/sbin:/bin",
         "Dpkg::Use-Pty": "false",
         "Acquire::http::Proxy": request.proxies.http,
         "Acquire::https::Proxy": request.proxies.https,
