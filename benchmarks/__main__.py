@@ -16,7 +16,7 @@ from retrofit import errors, interruption
 
 from . import ours, peers, proof, publication, record, session
 
-_BOUND_S = 1800.0
+_BOUND_S = 1600.0
 
 _SECTIONS: dict[str, Callable[[session.Session], None]] = {
     "ours": ours.build,

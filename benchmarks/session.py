@@ -7,10 +7,14 @@ import pathlib
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from . import images, measure, record
 
+# Where inodes were freed within the last 35 s, ext4 passes by each of them that it still knows of
+# (recently_deleted in its ialloc.c) before it takes one: what follows must not pay for that.
+_SETTLE_S = 40.0
 # The state of a tool's own cache.
 COLD, WARM, NONE = "cold", "warm", "none"
 
@@ -89,7 +93,9 @@ class Session:
         command = measure.Command(argv, place, self.bound_s, environment or {}, isolated)
         shown = self._shown(argv)
         self._say(f"{what}, cache {cache}: {shown}")
-        if cache != WARM:
+        if cache == WARM:
+            time.sleep(_SETTLE_S)
+        else:
             self.figures["page_cache_dropped"] = measure.forget_pages()
         measured = measure.run(command)
         self.runs.append(

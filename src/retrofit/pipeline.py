@@ -12,6 +12,7 @@ import functools
 import hashlib
 import logging
 import pathlib
+import shutil
 from concurrent import futures
 
 from . import errors, layers, manifest, model, progress, recipes, seal
@@ -94,10 +95,13 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             seal.seal(opened.path)
         with step("write-back"):
             opened.write_back()
-    with step("convert"):
+    with step("convert"), futures.ThreadPoolExecutor() as pool:
+        # There need not be room for these and for the image.
+        removed = pool.submit(shutil.rmtree, opened.place)
         virtual_size = raw.stat().st_size
         conversion.from_raw(raw, output, request.image_format, request.compression)
         raw.unlink()
+        removed.result()
         sha256, sha512 = _hashes(output)
     return model.BuildResult(
         image=output,

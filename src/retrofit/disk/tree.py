@@ -57,6 +57,7 @@ class OpenTree:
 
     Attributes:
         path: The merged tree, writable, with ``/boot`` and ``/boot/efi`` in their places.
+        place: Directory that holds all its files, and stays when the tree is closed.
     """
 
     def __init__(
@@ -68,9 +69,9 @@ class OpenTree:
         system: esp.Directory | None,
     ) -> None:
         self.path = place / "merged"
+        self.place = place
         self._raw = raw
         self._layout = found
-        self._place = place
         self._parts = tuple(parts)
         self._esp = system
         self._mounted = contextlib.ExitStack()
@@ -148,7 +149,7 @@ class OpenTree:
         Raises:
             errors.OutputError: The result would not boot the image.
         """
-        grub.update(self.path, self._layout, self._place)
+        grub.update(self.path, self._layout, self.place)
 
     def make_room(self) -> None:
         """Give the disk back what :meth:`write_back` makes anew; without that, nothing is left."""

@@ -124,6 +124,8 @@ class Runner:
         _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
         if f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES:
             standins.catch_up(self.cell, self.on_line)
+            # Nobody wants them again, and a layer would hold them.
+            self.cell.run(["/usr/bin/apt-get", "clean"], timeout_s=_SCRIPT_TIMEOUT_S)
 
     def _package_inputs(self, script: _Script, cell: cells.Cell) -> str:
         """Return what decides which packages a script installs, other than the tree itself.
