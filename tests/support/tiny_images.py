@@ -70,7 +70,6 @@ def decorate(tree: pathlib.Path) -> None:
     (tree / ("n" * 255)).write_text("a long name")
     (tree / "usr/lib/wide character ☃").write_text("and a space")
     os.mkfifo(tree / "etc/pipe", 0o620)
-    os.mknod(tree / "etc/socket", 0o140600)
     (tree / "etc/far").symlink_to("/" + "x" * 200)
     with (tree / "usr/lib/sparse").open("wb") as sparse:
         sparse.truncate(50 * model.MIB)

@@ -159,11 +159,15 @@ def test_what_a_copy_lacks_is_given_to_files_of_the_tree_only(
     (root / "link").symlink_to(root.parent / "host")
     lists = (("system.posix_acl_access", b""),)
 
+    inside = root / (root.parent / "host/key").relative_to("/")
+    for file in (inside, root / "host/key"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+
     for path in ("link/key", "../host/key"):
         inodes.Inode(0o100644, (0, 0), 0, (path,), lists).restore(root)
 
-    outside = root.parent / "host/key"
-    assert given == [root / outside.relative_to("/"), root / "host/key"]
+    assert given == [inside, root / "host/key"]
 
 
 @pytest.mark.parametrize("kind", ["link", "directory link", "pipe"])
