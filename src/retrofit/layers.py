@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from . import __version__, errors, model
+from . import __version__, cache, errors, model
 from .sandbox import workshop
 
 _LOG = logging.getLogger(__name__)
@@ -49,17 +49,17 @@ class Tree(Protocol):
         """Go on from such a directory."""
 
 
-def directory(cache: pathlib.Path | None) -> pathlib.Path | None:
+def directory(given: pathlib.Path | None) -> pathlib.Path | None:
     """Return the directory of layers in a cache, made if it is missing.
 
     Args:
-        cache: Directory of the cache; ``None`` for the user's own. That one is done without if
+        given: Directory of the cache; ``None`` for the user's own. That one is done without if
             the workshop cannot work in it.
 
     Raises:
         errors.OutputError: The cache that was named cannot be used.
     """
-    path = (cache or _own_cache()).absolute() / "layers"
+    path = (given or _own_cache()).absolute() / "layers"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
@@ -70,11 +70,11 @@ def directory(cache: pathlib.Path | None) -> pathlib.Path | None:
         usable, reason = False, error.strerror or str(error)
     if usable:
         return path
-    if cache is None:
+    if given is None:
         _LOG.info("no layers are kept: %s: %s", path, reason)
         return None
     raise errors.OutputError(
-        f"the cache {cache} cannot be used: {reason}", hint="name another with --cache-dir"
+        f"the cache {given} cannot be used: {reason}", hint="name another with --cache-dir"
     )
 
 
@@ -82,8 +82,7 @@ def _own_cache() -> pathlib.Path:
     """Return the cache of the calling user; root's home is closed to the workshop."""
     if os.geteuid() == 0:
         return pathlib.Path("/var/cache/octavia-diskimage-retrofit")
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "octavia-diskimage-retrofit"
+    return cache.of_user()
 
 
 class Layers:

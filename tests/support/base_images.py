@@ -31,24 +31,19 @@ class Silent:
 
 def noble() -> pathlib.Path:
     """Return Debian 12 in the layout of Ubuntu's noble: separate ``/boot``, deb822 sources."""
-    return _image("noble", "ext4")
+    return _image("noble")
 
 
 def jammy() -> pathlib.Path:
     """Return Debian 12 in Ubuntu's jammy layout: no separate ``/boot``, one-line sources."""
-    return _image("jammy", "ext4")
-
-
-def xfs() -> pathlib.Path:
-    """Return Debian 12 in the layout of Ubuntu's noble, with an XFS root file system."""
-    return _image("noble", "xfs")
+    return _image("jammy")
 
 
 @functools.cache
-def _image(layout_name: str, root_filesystem: str) -> pathlib.Path:
+def _image(layout_name: str) -> pathlib.Path:
     sources = paths.REPOSITORY / "src" / "retrofit" / "sources"
     made_from = artefacts.digest(*(sources / f"{name}.py" for name in _MAKERS))
-    name = f"base-{layout_name}-{root_filesystem}-{made_from}"
+    name = f"base-{layout_name}-ext4-{made_from}"
 
     def build(directory: pathlib.Path) -> None:
         with workshop.work_directory(None) as work:
@@ -65,7 +60,7 @@ def _image(layout_name: str, root_filesystem: str) -> pathlib.Path:
                     size=None,
                     image_format=model.ImageFormat.QCOW2,
                     work=work,
-                    root_filesystem=root_filesystem,
+                    root_filesystem="ext4",
                 )
 
             workshop.run(work, make, Silent())

@@ -51,7 +51,7 @@ work_dir: _Decorator = click.option(
 cache_dir: _Decorator = click.option(
     "--cache-dir",
     type=_DIRECTORY,
-    help="Share what was installed with other builds in here.",
+    help="Share what was installed with other builds in here.  [default: the user's]",
 )
 debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
 

@@ -12,7 +12,7 @@ import pathlib
 import sys
 import tempfile
 
-from .. import errors, model, process
+from .. import cache, errors, model, process
 
 VERSION = "19.0.0"
 _SHA256 = "accaa633297c9994439a060e8b786c336fe549bfee6c7314663b514f59a81004"
@@ -29,7 +29,7 @@ def find(proxies: model.Proxies) -> pathlib.Path:
     """
     if _PACKED.is_dir():
         return _PACKED
-    cached = _cache() / f"octavia-elements-{VERSION}"
+    cached = cache.of_user() / f"octavia-elements-{VERSION}"
     if not cached.is_dir():
         fetch(cached, proxies)
     return cached
@@ -78,12 +78,6 @@ def _download(into: pathlib.Path, proxies: model.Proxies) -> pathlib.Path:
             details=error.details,
         ) from error
     return into / f"octavia-{VERSION}.tar.gz"
-
-
-def _cache() -> pathlib.Path:
-    """Return the directory for what can be fetched again."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "octavia-diskimage-retrofit"
 
 
 if __name__ == "__main__":

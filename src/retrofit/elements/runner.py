@@ -28,7 +28,6 @@ PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.
 # Where diskimage-builder puts the hooks for scripts inside the image.
 _HOOKS = "/tmp/in_target.d"
 _LIBRARY = "/tmp/retrofit"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SCRIPT_TIMEOUT_S = 3600.0
 _SOURCING = "retrofit: sourcing "
 _SOURCE = f"""
@@ -235,7 +234,7 @@ def _description(
     places = {element.name: inside(element.path) for element in elements}
     pairs = " ".join(f"[{name}]={place}" for name, place in places.items())
     return {
-        "PATH": f"{standins.DIRECTORY}:{_PATH}",
+        "PATH": f"{standins.DIRECTORY}:{cells.PATH}",
         "PYTHONPATH": f"{_LIBRARY}/{collect.SUPPORT}",
         "_LIB": f"{_LIBRARY}/{collect.LIBRARY}",
         "ELEMENTS_PATH": ":".join(map(inside, paths)),

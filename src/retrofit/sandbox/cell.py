@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from .. import errors, model, process, rootfs
 from . import network
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What dpkg, maintainer scripts and adduser need; nothing for mounts, networks, devices or other
 # processes' memory.
 _CAPABILITIES = (
@@ -35,7 +35,7 @@ _CAPABILITIES = (
     "CAP_SYS_CHROOT",
 )
 # Of the workshop: what the image's own programs say of PATH or LD_PRELOAD counts in the cell only.
-_OUTSIDE = {"PATH": _PATH, "LANG": "C.UTF-8"}
+_OUTSIDE = {"PATH": PATH, "LANG": "C.UTF-8"}
 _MAX_PROCESSES = 4096
 _MAX_DATA = 4 * model.GIB
 _MAX_FILE = 8 * model.GIB
@@ -86,7 +86,7 @@ class Cell:
             errors.CommandError: It failed or took too long.
             errors.ImageError: The resolver configuration of the image is no file.
         """
-        variables = {"PATH": _PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
+        variables = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
         with _inherited(variables) as words:
             return process.run(
                 [*_limits(), *self._bubblewrap(), "--args", str(words), "--", *argv],
