@@ -285,4 +285,5 @@ def test_a_truncated_image(tmp_path: pathlib.Path) -> None:
 
     assert verified.code == _FAILED
     assert verified.failed.keys() == {"image"}
-    assert verified.evidence["image"].startswith("the image is truncated: it has ")
+    # Whether a cut leaves more than a cluster after the last whole one is the image's chance.
+    assert verified.evidence["image"].startswith("the image is truncated")

@@ -140,5 +140,6 @@ def _check_qcow2(source: pathlib.Path) -> None:
         )
     if completed.returncode == _CHECK_DAMAGED:
         raise errors.ImageError(
-            "the image is damaged: its tables contradict each other", hint="fetch it again"
+            "the image is truncated or damaged: its tables contradict each other or its length",
+            hint="fetch it again",
         )
