@@ -92,6 +92,7 @@ class RunDefinition(pydantic.BaseModel):
         flavor_disk: Disk that machines of it get, such as ``8G``.
         evidence: Directory in which the evidence of failed proofs is kept.
         run_id: Name the caller gave the run, repeated in its result.
+        trigger: What began the run, repeated in its result and in the history.
     """
 
     model_config = pydantic.ConfigDict(
@@ -131,6 +132,7 @@ class RunDefinition(pydantic.BaseModel):
     flavor_disk: str | None = None
     evidence: pathlib.Path | None = None
     run_id: str = ""
+    trigger: model.Trigger = model.Trigger.SCHEDULE
 
     @classmethod
     def parse(cls, **values: object) -> Self:

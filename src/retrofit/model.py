@@ -24,6 +24,15 @@ class Compression(enum.StrEnum):
     ZLIB = "zlib"
 
 
+class Trigger(enum.StrEnum):
+    """What begins a run: its time, a person, an option that changed, or a run that failed."""
+
+    SCHEDULE = "schedule"
+    ACTION = "action"
+    OPTION = "option"
+    RETRY = "retry"
+
+
 @dataclasses.dataclass(frozen=True)
 class Release:
     """The operating system inside an image.

@@ -25,6 +25,7 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
         ("retrofit show", main.show.show),
         ("retrofit diff", main.diff.diff),
         ("retrofit run", main.service.run),
+        ("retrofit history", main.history.history),
         ("octavia-diskimage-retrofit", snap.retrofit),
     ],
 )

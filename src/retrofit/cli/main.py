@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from . import bootstrap, diff, execution, image, rollback, service, show, status, verify
+from . import bootstrap, diff, execution, history, image, rollback, service, show, status, verify
 
 
 @click.group(
@@ -27,6 +27,7 @@ retrofit.add_command(status.status)
 retrofit.add_command(rollback.rollback)
 retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)
+retrofit.add_command(history.history)
 
 
 def main() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import pathlib
 import time
 
-from .. import errors, files, model, progress
+from .. import errors, files, history, model, progress
 from . import results
 
+_LOG = logging.getLogger(__name__)
 _MODE = 0o644
 
 
@@ -24,8 +26,10 @@ class Record:
         self._path = path
         self._reporter = reporter
         self._begun = time.monotonic()
+        history.settle(path)
         self.state: dict[str, object] = {
             "run-id": "",
+            "trigger": str(model.Trigger.SCHEDULE),
             "outcome": "running",
             "step": "start",
             "message": "",
@@ -42,9 +46,9 @@ class Record:
         }
         self._write()
 
-    def name(self, run_id: str) -> None:
-        """Repeat the name that the caller gave the run."""
-        self.state["run-id"] = run_id
+    def name(self, run_id: str, trigger: model.Trigger) -> None:
+        """Repeat the name that the caller gave the run, and what began it."""
+        self.state |= {"run-id": run_id, "trigger": str(trigger)}
         self._write()
 
     def step_started(self, name: str) -> None:
@@ -96,6 +100,11 @@ class Record:
         self.state |= more
         self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
         self._write()
+        try:
+            history.add(history.beside(self._path), self.state)
+        except errors.RetrofitError as error:
+            # The run has ended as it has, whatever can be told of it later.
+            _LOG.warning("this run is left out of the history: %s", error)
 
     def _steps(self) -> list[object]:
         steps = self.state["steps"]

@@ -41,7 +41,7 @@ def run(
     state = record.Record(result_file, reporting.Lines())
     try:
         definition = definitions.RunDefinition.read(request, once=once)
-        state.name(definition.run_id)
+        state.name(definition.run_id, definition.trigger)
         result = runs.run(definition.to_request(), state)
     except errors.RetrofitError as error:
         state.fail(error)
