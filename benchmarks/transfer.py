@@ -159,7 +159,7 @@ def _trial(image: pathlib.Path) -> Iterator[_Trial]:
             )
             connection = cloud.connect(running_cloud.RETROFIT, region=None, interface=None)
             with contextlib.closing(connection):
-                stored = glance.find(connection, glance.Wanted(image_id=stored_id))
+                stored = glance.find(connection, glance.Wanted(image_id=stored_id)).base
                 algorithm, _, digest = stored.content_hash.partition(":")
                 yield _Trial(
                     connection=connection,

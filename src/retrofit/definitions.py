@@ -16,9 +16,9 @@ import pydantic
 import pydantic_core
 
 from . import authorities, errors, findings, gate, model, releases, run
-from .sources import glance
+from .sources import finding, words
 
-GLANCE_PREFIX = "glance:"
+GLANCE_PREFIX = words.GLANCE
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
 _UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
@@ -62,6 +62,8 @@ class RunDefinition(pydantic.BaseModel):
 
     Attributes:
         source: Path of the base image, ``glance:ID``, or ``glance:`` for the newest that suits.
+        source_projects: Projects whose images in Glance may be base images, beside public ones
+            and those of the credentials' own project.
         target: Path of the image to write, or ``glance:`` to publish it.
         force: Replace the file, or publish although the same image is published already.
         image_format: ``qcow2`` or ``raw``.
@@ -103,6 +105,7 @@ class RunDefinition(pydantic.BaseModel):
     )
 
     source: Annotated[str, pydantic.Field(min_length=1)]
+    source_projects: tuple[_Name, ...] = ()
     target: Annotated[str, pydantic.Field(min_length=1)]
     force: bool = False
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
@@ -208,15 +211,14 @@ class RunDefinition(pydantic.BaseModel):
             cache=self.cache_dir,
         )
 
-    def _source(self) -> pathlib.Path | glance.Wanted:
-        """Return the file, or what to look for in Glance."""
-        if not self.source.startswith(GLANCE_PREFIX):
-            return pathlib.Path(self.source)
-        return glance.Wanted(
-            image_id=self.source.removeprefix(GLANCE_PREFIX),
+    def _source(self) -> finding.Source:
+        """Return where the base image is to come from."""
+        options = words.Options(
             series=self.series,
             architecture=self.architecture,
+            projects=self.source_projects,
         )
+        return words.parse(self.source, options)
 
     def _proof(self) -> gate.Wanted:
         """Return how the image is to be proved."""

@@ -30,10 +30,11 @@ from . import (
     recipes,
     survey,
     targets,
+    web,
 )
 from .elements import collect
 from .sandbox import workshop
-from .sources import glance, origins
+from .sources import finding, origins, selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +64,7 @@ class RunRequest:
     """A run: from where, to where, what.
 
     Attributes:
-        source: A file, or what to look for in Glance.
+        source: Where the base image is to come from.
         target: A file, or Glance.
         build: What to make.
         force: Replace the file, or publish although the same image is published already.
@@ -73,7 +74,7 @@ class RunRequest:
         cache: Directory for what builds share; ``None`` for the default.
     """
 
-    source: pathlib.Path | glance.Wanted
+    source: finding.Source
     target: pathlib.Path | GlanceTarget
     build: model.BuildRequest
     force: bool = False
@@ -89,7 +90,8 @@ class RunResult:
 
     Attributes:
         build: The image; its path is the target's, or gone where it was published.
-        base: The base image in Glance, where it came from there.
+        base: What the base image's publisher says of it; ``None`` for a file.
+        foreign: What would have been the base image, but for its owner.
         published: The image in Glance, where it went there.
         proof: How the image was proved, if it was.
         rivals: What Octavia takes in its place.
@@ -98,6 +100,7 @@ class RunResult:
 
     build: model.BuildResult
     base: model.BaseImage | None
+    foreign: tuple[selection.Foreign, ...]
     published: publish.Published | None
     proof: findings.Proof | None
     rivals: tuple[survey.Rival, ...]
@@ -122,7 +125,8 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
         connect = connector(request.cloud, held)
-        origin = find_origin(request.source, connect)
+        access = web.Access(request.build.proxies, request.build.ca_certificate)
+        origin = finding.find(request.source, connect, access)
         work = held.enter_context(workshop.work_directory(request.work_base))
         elements = work / "elements"
         collect.collect(recipe, request.build, elements)
@@ -234,7 +238,8 @@ class _Run:
         rivals: tuple[survey.Rival, ...],
     ) -> RunResult:
         steps = tuple(self.recorder.records)
-        return RunResult(built, self.origin.base, published, proof, rivals, steps)
+        origin = self.origin
+        return RunResult(built, origin.base, origin.foreign, published, proof, rivals, steps)
 
 
 def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
@@ -248,21 +253,6 @@ def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[],
         return held.enter_context(contextlib.closing(connection))
 
     return connect
-
-
-def find_origin(
-    source: pathlib.Path | glance.Wanted, connect: Callable[[], cloud.Cloud]
-) -> origins.Origin:
-    """Find an image.
-
-    Args:
-        source: A file, or what to look for in Glance.
-        connect: Connects to the cloud if that is needed.
-    """
-    if isinstance(source, pathlib.Path):
-        return origins.File(source)
-    connection = connect()
-    return origins.Glance(connection, glance.find(connection, source))
 
 
 def _locked(request: RunRequest) -> contextlib.AbstractContextManager[None]:

@@ -6,10 +6,10 @@ import contextlib
 import dataclasses
 import pathlib
 
-from . import evidence, findings, progress, prover, run
+from . import evidence, findings, progress, prover, run, web
 from .proof import subject
 from .sandbox import workshop
-from .sources import glance
+from .sources import finding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class VerifyRequest:
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
 
-    source: pathlib.Path | glance.Wanted
+    source: finding.Source
     recipe: str
     depth: findings.Depth
     expected: subject.Expected
@@ -45,7 +45,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
     """
     with contextlib.ExitStack() as held:
         connect = run.connector(request.cloud, held)
-        origin = run.find_origin(request.source, connect)
+        origin = finding.find(request.source, connect, web.Access())
         work = held.enter_context(workshop.work_directory(request.work_base))
         job = prover.Job(
             image=origin.bring(work, reporter),

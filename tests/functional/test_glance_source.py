@@ -14,7 +14,7 @@ import pytest
 from tests.support import cloud as support
 
 from retrofit import cloud, errors, model
-from retrofit.sources import glance
+from retrofit.sources import glance, selection
 
 Connect = Callable[..., cloud.Cloud]
 JAMMY = {"os_version": "22.04", "architecture": "x86_64"}
@@ -30,7 +30,7 @@ def _upload_base(running: support.Cloud, file: pathlib.Path, **options: str | No
 
 def _find(connection: cloud.Cloud, series: str = "", **options: str) -> model.BaseImage:
     wanted = glance.Wanted(series=series, **({"architecture": "x86_64"} | options))
-    return glance.find(connection, wanted)
+    return glance.find(connection, wanted).base
 
 
 def test_prefers_daily_server_then_minimal_then_releases_and_the_newest_version(
@@ -87,6 +87,53 @@ def test_passes_over_what_somebody_else_calls_ubuntu(
     )
     with pytest.raises(errors.InputMissing, match=r"ubuntu 20\.04 \(focal\) for x86_64"):
         _find(connect(), "focal")
+
+
+def test_reports_a_foreign_image_that_fits_best_and_takes_another(
+    running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
+) -> None:
+    product = {"product_name": "com.ubuntu.cloud.daily:server:25.10:amd64", "os_version": "25.10"}
+    ours = _upload_base(running_cloud, image_file, version_name="20260101", **product)
+    perfect = _upload_base(
+        running_cloud,
+        image_file,
+        name="perfect",
+        version_name="20990101",
+        visibility="shared",
+        who=support.TENANT,
+        **product,
+    )
+    connection = connect()
+    theirs = _share(running_cloud, perfect, connection.project_id)
+    assert [i.id for i in connection.images([("product_name", product["product_name"])])] == [
+        perfect,
+        ours,
+    ]
+    wanted = glance.Wanted(series="questing", architecture="x86_64")
+
+    found = glance.find(connection, wanted)
+
+    assert found.base.id == ours
+    assert found.foreign == (selection.Foreign(perfect, "perfect", theirs, "shared"),)
+    trusting = dataclasses.replace(wanted, projects=(theirs,))
+    assert glance.find(connection, trusting).base.id == perfect
+    named = glance.Wanted(image_id=perfect)
+    with pytest.raises(
+        errors.Denied, match=f"{perfect}.*belongs to project {theirs}.*source-proj"
+    ):
+        glance.find(connection, named)
+    assert (
+        glance.find(connection, dataclasses.replace(named, projects=(theirs,))).base.id == perfect
+    )
+
+
+def _share(running: support.Cloud, image_id: str, project: str) -> str:
+    """Have an image of the tenant's shared with a project and accepted there; return its owner."""
+    members = f"/images/{image_id}/members"
+    with running.connect(support.TENANT) as tenant, running.connect(support.RETROFIT) as us:
+        tenant.image.post(members, json={"member": project}).raise_for_status()
+        us.image.put(f"{members}/{project}", json={"status": "accepted"}).raise_for_status()
+        return str(tenant.current_project_id)
 
 
 def test_takes_this_machines_series_where_there_is_no_lts(
@@ -158,7 +205,7 @@ def test_takes_a_named_image_without_any_property(
     )
     image_id = _upload_base(running_cloud, image_file, name="bare", **bare)
 
-    found = glance.find(connect(), glance.Wanted(image_id=image_id))
+    found = glance.find(connect(), glance.Wanted(image_id=image_id)).base
 
     assert (found.id, found.name, found.size) == (image_id, "bare", 3_072_000)
     assert (found.version_name, found.architecture) == ("", "")
@@ -197,7 +244,7 @@ def test_downloads_what_was_uploaded(
 ) -> None:
     connection = connect(support.TENANT)
     image_id = _upload_base(running_cloud, image_file)
-    base = glance.find(connection, glance.Wanted(image_id=image_id))
+    base = glance.find(connection, glance.Wanted(image_id=image_id)).base
     told: list[tuple[int, int]] = []
 
     glance.download(connection, base, tmp_path / "base", advanced=lambda *step: told.append(step))
@@ -221,7 +268,7 @@ def test_checks_md5_where_an_old_glance_left_nothing_better(
             (image_id,),
         )
     connection = connect()
-    base = glance.find(connection, glance.Wanted(image_id=image_id))
+    base = glance.find(connection, glance.Wanted(image_id=image_id)).base
     assert base.content_hash.startswith("md5:")
 
     glance.download(connection, base, tmp_path / "base", advanced=_ignore)
@@ -240,7 +287,7 @@ def test_refuses_a_flipped_byte_and_leaves_no_file(
     image_id = _upload_base(running_cloud, image_file)
     _flip_a_byte(running_cloud, image_id)
     connection = connect()
-    base = glance.find(connection, glance.Wanted(image_id=image_id))
+    base = glance.find(connection, glance.Wanted(image_id=image_id)).base
 
     with pytest.raises(errors.ImageError, match=f"the base image {image_id} arrived damaged"):
         glance.download(connection, base, tmp_path / "base", advanced=_ignore)
@@ -259,7 +306,7 @@ def test_leaves_no_file_when_interrupted(
 
     connection = connect()
     image_id = _upload_base(running_cloud, image_file)
-    base = glance.find(connection, glance.Wanted(image_id=image_id))
+    base = glance.find(connection, glance.Wanted(image_id=image_id)).base
 
     with pytest.raises(errors.Interrupted):
         glance.download(connection, base, tmp_path / "base", advanced=interrupt)
@@ -277,7 +324,7 @@ def test_says_that_the_disk_is_too_small(
 ) -> None:
     connection = connect()
     image_id = _upload_base(running_cloud, image_file)
-    base = glance.find(connection, glance.Wanted(image_id=image_id))
+    base = glance.find(connection, glance.Wanted(image_id=image_id)).base
     if not known_size:
         base = dataclasses.replace(base, size=0)
 

@@ -42,6 +42,20 @@ class TestSources:
 
         assert request.source == glance.Wanted(image_id="abc")
 
+    def test_projects_that_are_trusted(self):
+        request = definitions.RunDefinition.parse(
+            source="glance:", target="out", source_projects=("e1b0", "77aa")
+        ).to_request()
+
+        assert request.source == glance.Wanted(projects=("e1b0", "77aa"))
+
+    @pytest.mark.parametrize("source", ["glanse:", "ftp://host/image.img"])
+    def test_unknown_words(self, source: str):
+        definition = definitions.RunDefinition.parse(source=source, target="out")
+
+        with pytest.raises(errors.ConfigError, match=f"unknown word '{source[:4]}.*glance:"):
+            definition.to_request()
+
 
 class TestBuild:
     def test_defaults_are_the_engine_s(self):

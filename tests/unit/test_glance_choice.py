@@ -60,70 +60,51 @@ def test_products_are_those_of_the_former_charm_in_its_order() -> None:
     assert BOOKWORM.products == ()
 
 
-@hypothesis.given(
-    strategies.permutations(NOBLE.products), strategies.permutations(["1", "2", "2.1"])
-)
-def test_order_of_the_listing_does_not_matter(products: list[str], versions: list[str]) -> None:
-    shown = [
-        _image(product_name=product, version_name=version)
-        for product in products
-        for version in versions
-    ]
-    chosen = selection.newest_of_product(NOBLE, shown, project_id=OURS)
+@hypothesis.given(strategies.permutations(["1", "2", "2.1"]))
+def test_order_of_the_listing_does_not_matter(versions: list[str]) -> None:
+    chosen = _newest(*(_server(version) for version in versions))
     assert chosen is not None
-    assert chosen.properties == {"product_name": NOBLE.products[0], "version_name": "2.1"}
+    assert chosen.properties["version_name"] == "2.1"
 
 
 def test_of_one_version_the_image_made_last_is_taken() -> None:
-    old, new = _image_pair()
-    assert selection.newest_of_product(NOBLE, [new, old], project_id=OURS) is new
-
-
-def _image_pair() -> tuple[images.Image, images.Image]:
-    product = NOBLE.products[0]
-    return (
-        _image(product_name=product, version_name="1", made=1),
-        _image(product_name=product, version_name="1", made=2),
-    )
-
-
-def test_images_without_a_product_are_passed_over() -> None:
-    assert selection.newest_of_product(NOBLE, [_image()], project_id=OURS) is None
+    old, new = _server("1", made=1), _server("1", made=2)
+    assert _newest(new, old) is new
 
 
 def test_images_without_a_version_come_last() -> None:
-    bare = _image(product_name=NOBLE.products[0], made=9)
-    assert selection.newest_of_product(NOBLE, [bare], project_id=OURS) is bare
+    bare = _image(made=9)
+    assert _newest(bare) is bare
     dated = _server("20260101")
-    assert selection.newest_of_product(NOBLE, [bare, dated], project_id=OURS) is dated
+    assert _newest(bare, dated) is dated
 
 
 @pytest.mark.parametrize("visibility", ["private", "shared", "community"])
-def test_only_public_images_and_our_own_are_trusted(visibility: str) -> None:
-    theirs = _server("20260101", visibility=visibility)
+def test_only_public_images_our_own_and_those_of_named_projects_are_trusted(
+    visibility: str,
+) -> None:
+    newer = _server("20260102", visibility=visibility, owner="foe")
+    theirs = _server("20260101", visibility=visibility, owner="friend")
     ours = _server("20250101", visibility=visibility, owner=OURS)
-    assert selection.newest_of_product(NOBLE, [theirs], project_id=OURS) is None
-    assert selection.newest_of_product(NOBLE, [theirs, ours], project_id=OURS) is ours
+    older = _server("20240101", visibility=visibility, owner="foe")
+    shown = [older, ours, theirs, newer]
 
+    by_us = selection.newest(shown, projects={OURS})
+    by_both = selection.newest(shown, projects={OURS, "friend"})
 
-def test_debian_is_found_by_what_the_image_says_of_itself() -> None:
-    right = _image(os_distro="Debian", os_version="12", architecture="x86_64")
-    wrong = [
-        _image(os_distro="debian", os_version="13", architecture="x86_64", version_name="9"),
-        _image(os_distro="debian", os_version="12", architecture="aarch64", version_name="9"),
-        _image(os_distro="ubuntu", os_version="12", architecture="x86_64", version_name="9"),
-        _image(version_name="9"),
-    ]
-    assert selection.newest_of_system(BOOKWORM, [*wrong, right], project_id=OURS) is right
-    assert selection.newest_of_system(BOOKWORM, wrong, project_id=OURS) is None
-    by_series = _image(
-        os_distro="debian", os_version="bookworm", architecture="x86_64", version_name="1"
-    )
-    assert selection.newest_of_system(BOOKWORM, [right, by_series], project_id=OURS) is by_series
+    assert by_us.image is ours
+    assert [image.owner for image in by_us.foreign] == ["foe", "friend"]
+    assert by_both.image is theirs
+    assert by_both.foreign == (selection.Foreign(newer.id, newer.name, "foe", visibility),)
+    assert selection.newest([newer, older], projects={OURS}).image is None
 
 
 def test_results_of_ours_are_no_base_images() -> None:
     system = {"os_distro": "debian", "os_version": "12", "architecture": "x86_64"}
     tagged = _image(tags=(naming.OWN_TAG,), **system)
     marked = _image(**system, **{naming.FINGERPRINT: "f"})
-    assert selection.newest_of_system(BOOKWORM, [tagged, marked], project_id=OURS) is None
+    assert selection.newest([tagged, marked], projects={OURS}) == selection.Choice(None, ())
+
+
+def _newest(*shown: images.Image) -> images.Image | None:
+    return selection.newest(shown, projects={OURS}).image

@@ -43,6 +43,7 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 )
 @click.option("--series", help="Refuse or pass over base images of another series.")
 @click.option("--architecture", help="Architecture of base images in Glance, such as x86_64.")
+@options.source_projects
 @click.option("--mirror", help="The distribution's archive: a URL, or one-line sources.")
 @click.option("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
 @click.option("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")

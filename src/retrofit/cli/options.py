@@ -43,6 +43,13 @@ flavor_disk: _Decorator = click.option(
     show_default=True,
     help="Disk that machines of it get.",
 )
+source_projects: _Decorator = click.option(
+    "--source-project",
+    "source_projects",
+    metavar="ID",
+    multiple=True,
+    help="Trust images of this project in Glance, too.",
+)
 work_dir: _Decorator = click.option(
     "--work-dir",
     type=_DIRECTORY,

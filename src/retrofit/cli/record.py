@@ -39,6 +39,7 @@ class Record:
             "ended": None,
             "duration-s": 0.0,
             "source": None,
+            "foreign": [],
             "image": None,
             "proof": None,
             "rivals": [],

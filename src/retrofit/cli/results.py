@@ -31,6 +31,7 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
         "image": _hyphenated(result.build, without=("packages",))
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
+        "foreign": [_hyphenated(image) for image in result.foreign],
         "proof": findings.as_json(result.proof) if result.proof else None,
         "rivals": rivals(result.rivals),
         "steps": [step(record) for record in result.steps],

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=1),
     help="How long a machine may take to answer.  [default: 300, emulated 1500]",
 )
+@options.source_projects
 @options.evidence
 @options.work_dir
 @options.cloud
@@ -47,6 +48,7 @@ def verify(
     flavor_disk: str,
     architecture: str | None,
     boot_timeout: float | None,
+    source_projects: tuple[str, ...],
     evidence: pathlib.Path | None,
     work_dir: pathlib.Path | None,
     cloud: str | None,
@@ -64,7 +66,7 @@ def verify(
     from ..proof import subject
 
     request = verification.VerifyRequest(
-        source=_source(image),
+        source=_source(image, source_projects),
         recipe=recipe,
         depth=findings.Depth(depth),
         expected=subject.Expected(
@@ -87,8 +89,12 @@ def verify(
         )
 
 
-def _source(image: str) -> pathlib.Path | glance.Wanted:
+def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Wanted:
     """Return the file, or the image in Glance.
+
+    Args:
+        image: What was named.
+        projects: Whose images are trusted.
 
     Raises:
         errors.UsageError: No image is named.
@@ -101,7 +107,7 @@ def _source(image: str) -> pathlib.Path | glance.Wanted:
         return pathlib.Path(image)
     if image == prefix:
         raise errors.UsageError("glance: names no image", hint="write glance:ID")
-    return glance.Wanted(image_id=image.removeprefix(prefix))
+    return glance.Wanted(image_id=image.removeprefix(prefix), projects=projects)
 
 
 def _table(proof: findings.Proof) -> str:

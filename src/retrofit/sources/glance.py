@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import errno
 import hashlib
+import itertools
 import logging
 import pathlib
-import platform
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent import futures
 
-from .. import cloud, errors, images, model, releases
-from . import selection
+from .. import cloud, errors, images, model
+from . import selection, systems
 
 _LOG = logging.getLogger(__name__)
 _SPACE_HINT = "free some space, or choose another work directory"
+
+
+# So many of Glance's images are looked at to tell what there is where nothing fits: one page.
+_SHOWN = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,36 +28,64 @@ class Wanted:
     """Which base image is wanted.
 
     Attributes:
-        image_id: Identifier of the image; the others do not count then.
+        image_id: Identifier of the image; series and architecture do not count then.
         series: Series of Ubuntu or Debian, such as ``noble``; empty takes Ubuntu's newest LTS,
             or else the series of this machine.
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
+        projects: Identifiers of projects whose images may be used, beside public images and those
+            of the credentials' own project.
     """
 
     image_id: str = ""
     series: str = ""
     architecture: str = ""
+    projects: tuple[str, ...] = ()
 
 
-def find(connection: cloud.Cloud, wanted: Wanted) -> model.BaseImage:
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What was found.
+
+    Attributes:
+        base: The base image.
+        foreign: What would have been taken in its place, but for its owner.
+    """
+
+    base: model.BaseImage
+    foreign: tuple[selection.Foreign, ...] = ()
+
+
+def find(connection: cloud.Cloud, wanted: Wanted) -> Found:
     """Find the base image.
 
     Raises:
         errors.ConfigError: There is no such series.
+        errors.Denied: The image that was named belongs to a project that nobody named.
         errors.InputMissing: There is no such image; the message says what was looked for.
         errors.Unavailable: Glance does not answer.
     """
+    projects = {connection.project_id, *wanted.projects}
     if wanted.image_id:
         image = connection.image(wanted.image_id)
+        _check_owner(image, projects)
         _check_status(image)
-        return _describe(image)
-    candidates = _candidates(wanted)
-    for candidate in candidates:
-        image_found = _search(connection, candidate)
-        if image_found is not None:
-            _LOG.info("base image: %s (%s)", image_found.name, image_found.id)
-            return _describe(image_found)
-    raise _nothing_found(connection, candidates)
+        return Found(_describe(image))
+
+    candidates = systems.candidates(wanted.series, wanted.architecture)
+    foreign: list[selection.Foreign] = []
+    for queries in (queries for candidate in candidates for queries in _ranks(candidate)):
+        shown = [
+            image
+            for query in queries
+            for image in connection.images([("status", "active"), *query])
+        ]
+        choice = selection.newest(shown, projects=projects)
+        foreign += choice.foreign
+        if choice.image is not None:
+            _LOG.info("base image: %s (%s)", choice.image.name, choice.image.id)
+            _warn(foreign)
+            return Found(_describe(choice.image), tuple(foreign))
+    raise _nothing_found(connection, candidates, foreign)
 
 
 def download(
@@ -127,42 +159,42 @@ def _fetch(
     return f"{algorithm}:{digest.hexdigest()}"
 
 
-def _candidates(wanted: Wanted) -> tuple[selection.Candidate, ...]:
-    """Return the operating systems to look for, best first.
+def _ranks(candidate: selection.Candidate) -> Iterator[list[list[tuple[str, str]]]]:
+    """Yield what to ask Glance for, best first: it does the filtering, as it has thousands.
 
-    Raises:
-        errors.ConfigError: Neither Ubuntu nor Debian has a series of that name.
+    Each item has queries whose answers are equally good.
     """
-    architecture = wanted.architecture or platform.machine()
-    if wanted.series:
-        debian = releases.is_known("debian", wanted.series)
-        systems = [("debian" if debian else "ubuntu", wanted.series)]
-    else:
-        systems = [("ubuntu", releases.newest_lts())]
-        here = platform.freedesktop_os_release()
-        own = (here["ID"], here.get("VERSION_CODENAME", ""))
-        if own not in systems and releases.is_supported(*own):
-            systems.append(own)
-    return tuple(
-        selection.Candidate(
-            distribution, releases.version(distribution, series), series, architecture
-        )
-        for distribution, series in systems
+    for product in candidate.products:
+        yield [[("product_name", product)]]
+    if not candidate.products:
+        system = [
+            ("os_distro", candidate.distribution),
+            ("architecture", candidate.architecture),
+        ]
+        # Some write one, some the other.
+        versions = (candidate.version, candidate.series)
+        yield [[*system, ("os_version", version)] for version in versions]
+
+
+def _check_owner(image: images.Image, projects: Collection[str]) -> None:
+    """Refuse an image of somebody who is not to run code here."""
+    if selection.is_trusted(image, projects):
+        return
+    raise errors.Denied(
+        f"the image {image.id} ({image.name}) is {image.visibility} and belongs to project "
+        f"{image.owner}, not to this one",
+        hint=f"name {image.owner} in source-projects (--source-project) if you trust it",
     )
 
 
-def _search(connection: cloud.Cloud, candidate: selection.Candidate) -> images.Image | None:
-    """Look for one candidate, letting Glance do the filtering: a cloud has thousands of images."""
-    project_id = connection.project_id
-    for product in candidate.products:
-        found = connection.images([("status", "active"), ("product_name", product)])
-        image = selection.newest_of_product(candidate, found, project_id=project_id)
-        if image is not None:
-            return image
-    if candidate.products:
-        return None
-    found = connection.images([("status", "active"), ("os_distro", candidate.distribution)])
-    return selection.newest_of_system(candidate, found, project_id=project_id)
+def _warn(foreign: Iterable[selection.Foreign]) -> None:
+    for image in foreign:
+        _LOG.warning(
+            "image %s (%s) fits better and is not used: its project %s is not in source-projects",
+            image.id,
+            image.name,
+            image.owner,
+        )
 
 
 def _check_status(image: images.Image) -> None:
@@ -182,22 +214,34 @@ def _check_status(image: images.Image) -> None:
 
 
 def _nothing_found(
-    connection: cloud.Cloud, candidates: Iterable[selection.Candidate]
+    connection: cloud.Cloud,
+    candidates: Sequence[selection.Candidate],
+    foreign: Sequence[selection.Foreign],
 ) -> errors.InputMissing:
     """Say what was looked for, and what there is instead."""
     products = [product for candidate in candidates for product in candidate.products]
+    message = "no base image in Glance for " + " or ".join(map(str, candidates))
+    details = tuple(f"looked for product_name {product}" for product in products)
+    if foreign:
+        first = foreign[0]
+        return errors.InputMissing(
+            f"{message} but {first.id} ({first.name}), which belongs to project {first.owner}",
+            hint=f"name {first.owner} in source-projects (--source-project) if you trust it",
+            details=details,
+        )
+    shown = connection.images([("status", "active"), ("os_distro", candidates[0].distribution)])
     present = sorted(
         {
             image.properties["product_name"]
-            for image in connection.images([("status", "active")])
+            for image in itertools.islice(shown, _SHOWN)
             if "product_name" in image.properties
         }
     )
     return errors.InputMissing(
-        "no base image in Glance for " + " or ".join(map(str, candidates)),
+        message,
         hint="have glance-simplestreams-sync bring one, or name an image or another series; "
         "products there: " + (", ".join(present) or "none"),
-        details=tuple(f"looked for product_name {product}" for product in products),
+        details=details,
     )
 
 

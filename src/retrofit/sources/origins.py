@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .. import cloud, errors, model, progress, targets
 from ..sandbox import workshop
-from . import glance
+from . import glance, selection
 
 
 class Origin(Protocol):
@@ -17,17 +17,26 @@ class Origin(Protocol):
 
     @property
     def base(self) -> model.BaseImage | None:
-        """What Glance says of it, if it is there."""
+        """What its publisher says of it; a file's says nothing."""
 
     @property
     def name(self) -> str:
         """What it is called."""
 
+    @property
+    def foreign(self) -> tuple[selection.Foreign, ...]:
+        """What would have been taken in its place, but for its owner."""
+
     def content_hash(self) -> str:
-        """Return what identifies its content, with the algorithm in front."""
+        """Return what identifies its content, with the algorithm in front; fetches nothing."""
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
-        """Put it where the workshop can read it, and return its path."""
+        """Put it where the workshop can read it, and return its path.
+
+        Raises:
+            errors.InputMissing: It is no longer there: it has expired since it was found.
+            errors.ImageError: What arrived is not what was found.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +49,7 @@ class File:
 
     path: pathlib.Path
     base: None = None
+    foreign: tuple[selection.Foreign, ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -77,6 +87,7 @@ class Glance:
 
     connection: cloud.Cloud
     base: model.BaseImage
+    foreign: tuple[selection.Foreign, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,6 +102,17 @@ class Glance:
         """Download it."""
         local = work / "source.img"
         with progress.step(reporter, "download"):
-            glance.download(self.connection, self.base, local, advanced=reporter.advanced)
+            try:
+                glance.download(self.connection, self.base, local, advanced=reporter.advanced)
+            except errors.InputMissing as missing:
+                raise expired(self.name, "it is gone from Glance") from missing
         workshop.adopt(local)
         return local
+
+
+def expired(name: str, why: str) -> errors.InputMissing:
+    """Return the error that says that a base image can no longer be had."""
+    return errors.InputMissing(
+        f"the base image {name} has expired since it was chosen: {why}",
+        hint="plan again: what is there now is chosen then",
+    )

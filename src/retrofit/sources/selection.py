@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from .. import images, naming
 
@@ -45,46 +45,67 @@ class Candidate:
         return f"{self.distribution} {self.version} ({self.series}) for {self.architecture}"
 
 
-def newest_of_product(
-    candidate: Candidate, found: Iterable[images.Image], *, project_id: str
-) -> images.Image | None:
-    """Return the newest image of a candidate's best product."""
-    usable = [image for image in found if _is_usable(image, project_id)]
-    for product in candidate.products:
-        versions = [i for i in usable if i.properties.get("product_name") == product]
-        if versions:
-            return max(versions, key=_age)
-    return None
+@dataclasses.dataclass(frozen=True)
+class Foreign:
+    """An image that fits and is not used, as its owner is nobody whom we trust.
+
+    Attributes:
+        id: Its identifier.
+        name: Its name.
+        owner: Identifier of its project.
+        visibility: Why it is seen: ``shared``, ``community``, …
+    """
+
+    id: str
+    name: str
+    owner: str
+    visibility: str
 
 
-def newest_of_system(
-    candidate: Candidate, found: Iterable[images.Image], *, project_id: str
-) -> images.Image | None:
-    """Return the newest image that says it holds a candidate, where no product names exist."""
-    matching = [
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What was chosen among images.
+
+    Attributes:
+        image: The newest that may be used, if there is any.
+        foreign: What would have been taken in its place, newest first.
+    """
+
+    image: images.Image | None
+    foreign: tuple[Foreign, ...]
+
+
+def newest(found: Iterable[images.Image], *, projects: Collection[str]) -> Choice:
+    """Choose the newest among images that are all of what is wanted.
+
+    Args:
+        found: The images.
+        projects: Identifiers of the projects whose images may be used, beside public ones.
+    """
+    # Our own results are no base images.
+    fitting = [
         image
         for image in found
-        if _is_usable(image, project_id)
-        and image.properties.get("os_distro", "").lower() == candidate.distribution
-        and image.properties.get("os_version") in (candidate.version, candidate.series)
-        and image.properties.get("architecture") == candidate.architecture
-    ]
-    return max(matching, key=_age, default=None)
-
-
-def _is_usable(image: images.Image, project_id: str) -> bool:
-    """Tell whether an image may be chosen without being named.
-
-    An administrator is shown everybody's images. Whoever may upload one may also call it Ubuntu,
-    so only public images, which the cloud's administrators make, and the project's own count; and
-    our own results are no base images.
-    """
-    return (
-        image.status == "active"
-        and (image.visibility == "public" or image.owner == project_id)
+        if image.status == "active"
         and naming.OWN_TAG not in image.tags
         and naming.FINGERPRINT not in image.properties
-    )
+    ]
+    foreign: list[Foreign] = []
+    for image in sorted(fitting, key=_age, reverse=True):
+        if is_trusted(image, projects):
+            return Choice(image, tuple(foreign))
+        foreign.append(Foreign(image.id, image.name, image.owner, image.visibility))
+    return Choice(None, tuple(foreign))
+
+
+def is_trusted(image: images.Image, projects: Collection[str]) -> bool:
+    """Tell whether what is in an image may run here.
+
+    Whoever may upload an image may also call it Ubuntu, share it with us, and have it accepted;
+    so only public images, which the cloud's administrators make, and those of projects that the
+    operator named count. An administrator is shown everybody's.
+    """
+    return image.visibility == "public" or image.owner in projects
 
 
 def _age(image: images.Image) -> tuple[str, str]:
