@@ -13,16 +13,16 @@ import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from . import __version__, cache, errors, model
+from . import __version__, cache, errors, lock, model
 from .sandbox import workshop
 
 _LOG = logging.getLogger(__name__)
 
 # Part of every name: changes when what is done beside the packages' own scripts does.
-_SCHEME = "1"
+_SCHEME = "2"
 # Nobody waits until a layer is on the disk: after a crash it may be there in part.
 _BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 # Nothing is installed in dependence on these, and they are never the same twice.
@@ -59,7 +59,7 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
     Raises:
         errors.OutputError: The cache that was named cannot be used.
     """
-    path = (given or _own_cache()).absolute() / "layers"
+    path = (given or cache.of_builds()).absolute() / "layers"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
@@ -76,13 +76,6 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
     raise errors.OutputError(
         f"the cache {given} cannot be used: {reason}", hint="name another with --cache-dir"
     )
-
-
-def _own_cache() -> pathlib.Path:
-    """Return the cache of the calling user; root's home is closed to the workshop."""
-    if os.geteuid() == 0:
-        return pathlib.Path("/var/cache/octavia-diskimage-retrofit")
-    return cache.of_user()
 
 
 class Layers:
@@ -116,8 +109,8 @@ class Layers:
         parts = (_SCHEME, __version__, boot, self._base, tree.digest(_VOLATILE), inputs)
         name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         layer = self._directory / name
-        self._held.enter_context(_locked(self._lock(name), fcntl.LOCK_SH))
-        with _locked(layer.with_suffix(".making"), fcntl.LOCK_EX):
+        self._held.enter_context(lock.held(self._lock(name), fcntl.LOCK_SH))
+        with lock.held(layer.with_suffix(".making"), fcntl.LOCK_EX):
             if layer.is_dir():
                 _LOG.info("the packages are in the cache: %s", layer)
                 os.utime(layer)
@@ -142,14 +135,7 @@ class Layers:
             name = layer.stem
             with (
                 contextlib.suppress(BlockingIOError),
-                _locked(self._lock(name), fcntl.LOCK_EX | fcntl.LOCK_NB),
+                lock.held(self._lock(name), fcntl.LOCK_EX | fcntl.LOCK_NB),
             ):
                 _LOG.info("removing %s, which was not used for long", layer)
                 shutil.rmtree(layer)
-
-
-@contextlib.contextmanager
-def _locked(path: pathlib.Path, operation: int) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, operation)
-        yield

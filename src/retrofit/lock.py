@@ -1,4 +1,4 @@
-"""Locks that keep runs on one machine from meeting: files that exist while they are held."""
+"""Locks that keep runs on one machine from meeting."""
 
 from __future__ import annotations
 
@@ -56,6 +56,19 @@ def hold(path: pathlib.Path, doing: str) -> Iterator[None]:
             yield
         finally:
             path.unlink()
+
+
+@contextlib.contextmanager
+def held(path: pathlib.Path, operation: int) -> Iterator[None]:
+    """Hold a lock file, which stays, with an operation of :func:`fcntl.flock`; waits for others.
+
+    Raises:
+        BlockingIOError: Another one holds it, and the operation does not wait.
+        OSError: It cannot be written.
+    """
+    with path.open("w") as file:
+        fcntl.flock(file, operation)
+        yield
 
 
 def _is_at(handle: int, path: pathlib.Path) -> bool:

@@ -161,6 +161,23 @@ class Package:
 
 
 @dataclasses.dataclass(frozen=True)
+class AptSettings:
+    """What the apt of an image was told of at the end of its build.
+
+    Attributes:
+        texts: Path and content of each file with sources or pins, sorted, without credentials.
+        keys: Path and content of each keyring that archives are verified with, sorted; one that is
+            too large to be kept is empty.
+        left: Packages of which the build left a newer version in the archives, as ``name`` or
+            ``name:architecture``, each with that version; sorted.
+    """
+
+    texts: tuple[tuple[str, str], ...] = ()
+    keys: tuple[tuple[str, bytes], ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class StepRecord:
     """What a step of a build cost.
 
@@ -193,6 +210,7 @@ class BuildResult:
         release: What runs in it.
         packages: Packages installed in it, sorted by name.
         elements: Names of the elements that were applied, sorted.
+        apt: What its apt was told of; ``None`` if it has none.
     """
 
     image: pathlib.Path
@@ -204,3 +222,4 @@ class BuildResult:
     release: Release
     packages: tuple[Package, ...]
     elements: tuple[str, ...] = ()
+    apt: AptSettings | None = None

@@ -1,25 +1,16 @@
-"""The packages of an image as one property in Glance: compressed text, the same for the same list.
+"""The packages of an image as one property in Glance: compressed text, a line for each.
 
-Glance keeps a property's value in a column of type TEXT (``glance/db/sqlalchemy/models.py``), for
-which MySQL takes 65,535 bytes; the 615 packages of an amphora need 8,000. It allows 128 properties
-on an image (``image_property_quota``). Nova hands properties on to machines' metadata cut to 255
-characters (``nova.utils.get_system_metadata_from_image``), where nobody reads this one.
+The 615 packages of an amphora need 8,000 characters.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from collections.abc import Iterable
 
-from . import errors, model
+from . import errors, model, property_text
 
-MAX_LENGTH = 65_535
-
-# Far above what an image holds: this is what a stranger's property may cost.
-_MAX_TEXT = 2 * model.MIB
+_NAME = "the list of packages"
 _SECURITY = " security"
 # Names and versions as Debian's policy has them (5.6.1, 5.6.12): nothing that a terminal obeys,
 # and no number that takes long to compare.
@@ -37,7 +28,7 @@ def encode(packages: Iterable[model.Package]) -> str:
         errors.ImageError: One has a name or version that no package of Debian's can have.
     """
     text = "".join(f"{_line(package)}\n" for package in packages)
-    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+    return property_text.pack(text)
 
 
 def decode(encoded: str) -> tuple[model.Package, ...]:
@@ -46,18 +37,7 @@ def decode(encoded: str) -> tuple[model.Package, ...]:
     Raises:
         errors.ImageError: It is too large, or holds no list of packages.
     """
-    if len(encoded) > MAX_LENGTH:
-        raise errors.ImageError(f"the list of packages has {len(encoded)} characters")
-    try:
-        compressed = base64.b64decode(encoded, validate=True)
-        unpacking = zlib.decompressobj()
-        content = unpacking.decompress(compressed, _MAX_TEXT)
-        if not unpacking.eof:
-            raise errors.ImageError("the list of packages is cut, or too large when unpacked")
-        lines = content.decode("ascii").splitlines()
-    except (binascii.Error, zlib.error, ValueError) as error:
-        raise errors.ImageError(f"the list of packages is damaged: {error}") from error
-    return tuple(map(_package, lines))
+    return tuple(map(_package, property_text.unpack(encoded, _NAME).splitlines()))
 
 
 def _line(package: model.Package) -> str:
@@ -73,7 +53,7 @@ def _line(package: model.Package) -> str:
 def _package(line: str) -> model.Package:
     match = _LINE.fullmatch(line)
     if match is None:
-        raise errors.ImageError(f"the list of packages is damaged: {line[:80]!r} is no package")
+        raise errors.ImageError(f"{_NAME} is damaged: {line[:80]!r} is no package")
     return model.Package(
         match["name"], match["version"], match["architecture"], match["security"] is not None
     )

@@ -16,7 +16,7 @@ import shutil
 from concurrent import futures
 
 from . import errors, layers, manifest, model, progress, recipes, seal
-from .archives import security
+from .archives import recording, security
 from .disk import conversion, growth, layout, tree
 from .elements import runner
 from .recipes import application
@@ -92,6 +92,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         with step("seal"):
             # Sealing takes the lists away by which the pockets are told.
             packages = security.mark(inside, manifest.read(opened.path))
+            apt = recording.read(inside, packages, found.release.architecture)
             seal.seal(opened.path)
         with step("write-back"):
             opened.write_back()
@@ -113,6 +114,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         release=found.release,
         packages=packages,
         elements=elements,
+        apt=apt,
     )
 
 

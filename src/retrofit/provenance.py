@@ -1,8 +1,9 @@
-"""What an image was made of, as two properties on it in Glance.
+"""What an image was made of, as three properties on it in Glance.
 
-``retrofit_packages`` holds the packages (:mod:`retrofit.package_list`), ``retrofit_provenance``
-the rest as JSON, about 1,500 characters. The size of both is checked here: a value that Glance's
-database cannot take would make it refuse the image.
+``retrofit_packages`` holds the packages (:mod:`retrofit.package_list`), ``retrofit_archives``
+where they come from (:mod:`retrofit.apt_settings`), ``retrofit_provenance`` the rest as JSON,
+about 1,500 characters. The size of all is checked here: a value that Glance's database cannot take
+would make it refuse the image.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Annotated
 
 import pydantic
 
-from . import __version__, errors, images, model, package_list
+from . import __version__, apt_settings, errors, images, model, package_list, property_text
 
 _LOG = logging.getLogger(__name__)
 
+ARCHIVES = "retrofit_archives"
 PACKAGES = "retrofit_packages"
 PROVENANCE = "retrofit_provenance"
 
@@ -102,6 +104,7 @@ class Provenance(_Part):
         base: What it was made of.
         options: What was asked for.
         built: When it was made.
+        apt: What its apt was told of; ``None`` if it does not say. Has a property of its own.
     """
 
     engine: _Text
@@ -113,6 +116,7 @@ class Provenance(_Part):
     base: Base
     options: Options
     built: pydantic.AwareDatetime
+    apt: model.AptSettings | None = pydantic.Field(default=None, exclude=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,13 +172,14 @@ def describe(
             elements=tuple(sorted(set(request.elements))),
             # An element may take a password so.
             variables=tuple(name for name, _ in request.environment),
-            mirror=_without_user(archives.mirror),
-            uca_mirror=_without_user(archives.uca_mirror),
+            mirror=without_user(archives.mirror),
+            uca_mirror=without_user(archives.uca_mirror),
             uca_pocket=archives.uca_pocket,
             ppas=tuple(sorted(set(archives.ppas))),
             root_size=request.root_size,
         ),
         built=now.astimezone(datetime.UTC).replace(microsecond=0),
+        apt=built.apt,
     )
 
 
@@ -193,6 +198,8 @@ def properties(
         PACKAGES: package_list.encode(packages),
         PROVENANCE: provenance.model_dump_json(by_alias=True, exclude_defaults=True),
     }
+    if provenance.apt is not None:
+        told[ARCHIVES] = apt_settings.encode(provenance.apt)
     for name in [name for name, value in told.items() if not _fits(value)]:
         _LOG.warning("the image gets no property %s: it would be too long for Glance", name)
         del told[name]
@@ -217,7 +224,10 @@ def read(image: images.Image) -> Record:
         text = image.properties[PROVENANCE]
         if not _fits(text):
             raise errors.ImageError("it is longer than any that this tool writes")
-        provenance = Provenance.model_validate_json(text)
+        archives = image.properties.get(ARCHIVES)
+        provenance = Provenance.model_validate_json(text).model_copy(
+            update={"apt": None if archives is None else apt_settings.decode(archives)}
+        )
     except (errors.ImageError, pydantic.ValidationError) as error:
         raise errors.ImageError(
             f"the image {image.id} has a damaged record of what it was made of: {_reason(error)}",
@@ -228,7 +238,7 @@ def read(image: images.Image) -> Record:
 
 def _fits(value: str) -> bool:
     """Tell whether Glance's database takes a value; the limit is one of bytes."""
-    return len(value.encode()) <= package_list.MAX_LENGTH
+    return len(value.encode()) <= property_text.MAX_LENGTH
 
 
 def _reason(error: errors.ImageError | pydantic.ValidationError) -> str:
@@ -240,6 +250,6 @@ def _reason(error: errors.ImageError | pydantic.ValidationError) -> str:
     return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def _without_user(text: str) -> str:
+def without_user(text: str) -> str:
     """Return URLs or source lines without user names and passwords."""
     return _USER.sub("", text)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import archives, errors, model
-from retrofit.archives import texts
+from retrofit.archives import pockets, texts
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 JAMMY = model.Release("ubuntu", "22.04", "jammy", "amd64")
@@ -227,20 +227,20 @@ def test_a_mirror_of_another_shape_is_refused(tmp_path: pathlib.Path, given_mirr
     ],
 )
 def test_the_suite_of_a_pocket(pocket: str, suite: str) -> None:
-    assert archives.pocket_suite(pocket, JAMMY) == suite
+    assert pockets.suite(pocket, JAMMY) == suite
 
 
 @pytest.mark.parametrize("pocket", ["Caracal", "cloud:jammy-caracal", "2024.1", "", "a b"])
 def test_a_misspelt_pocket_is_refused(pocket: str) -> None:
     with pytest.raises(errors.ConfigError, match="misspelt; give a release's name, such as"):
-        archives.pocket_suite(pocket, JAMMY)
+        pockets.suite(pocket, JAMMY)
 
 
 def test_a_pocket_of_another_series_is_refused() -> None:
     with pytest.raises(
         errors.ConfigError, match="'noble-updates/caracal' is not for ubuntu jammy"
     ):
-        archives.pocket_suite("noble-updates/caracal", JAMMY)
+        pockets.suite("noble-updates/caracal", JAMMY)
 
 
 def test_debian_has_no_pocket(tmp_path: pathlib.Path) -> None:
@@ -268,4 +268,4 @@ def test_debian_has_no_pocket(tmp_path: pathlib.Path) -> None:
 )
 def test_the_line_for_the_cloud_archive(mirror_given: str, pocket: str, line: str) -> None:
     wanted = model.Archives(uca_mirror=mirror_given, uca_pocket=pocket)
-    assert archives.cloud_archive_source(wanted, JAMMY) == line
+    assert pockets.source(wanted, JAMMY) == line

@@ -61,6 +61,7 @@ class Bench:
             work=work,
             cell=host_cell.HostCell(root=self.tree, work=work),
             environment=VARIABLES | variables,
+            upgrade=lambda _: self.lines.append("upgrade"),
             recall=runner.always,
             on_line=self.lines.append,
         )

@@ -8,63 +8,11 @@ from collections.abc import Callable
 
 from .. import errors, launchpad, model, rootfs
 from ..sandbox import cell as cells
-from . import texts
+from . import complaints, pockets, texts
 
 _MAIN_FILE = "/etc/apt/sources.list"
 _DIRECTORY = "/etc/apt/sources.list.d"
-_PUBLIC_UCA = "http://ubuntu-cloud.archive.canonical.com/ubuntu"
-_UCA_KEYRING = "ubuntu-cloud-keyring"
-_APT_TIMEOUT_S = 900.0
-
-_POCKET = re.compile(
-    r"(?:(?P<series>[a-z]+)-(?P<kind>updates|proposed)/)?(?P<name>[a-z]+)"
-    r"(?:[-/](?P<suffix>updates|proposed))?"
-)
-
-
-def pocket_suite(pocket: str, release: model.Release) -> str:
-    """Return the suite of an Ubuntu Cloud Archive pocket, such as ``jammy-updates/caracal``.
-
-    Args:
-        pocket: An OpenStack release's name; ``/proposed`` or ``-proposed`` may follow, or a series
-            with kind and a slash precede.
-        release: The system that is to use it.
-
-    Raises:
-        errors.ConfigError: The pocket has another shape, or is for another series.
-    """
-    match = _POCKET.fullmatch(pocket)
-    if match is None:
-        raise errors.ConfigError(
-            f"the Ubuntu Cloud Archive pocket {pocket!r} is misspelt",
-            hint="give a release's name, such as caracal, caracal/proposed or"
-            " jammy-updates/caracal",
-        )
-    if release.distribution != "ubuntu" or match["series"] not in (None, release.series):
-        raise errors.ConfigError(
-            f"the Ubuntu Cloud Archive pocket {pocket!r} is not for"
-            f" {release.distribution} {release.series}",
-            hint="leave the pocket out, or use a base image that it is for",
-        )
-    kind = match["suffix"] or match["kind"] or "updates"
-    return f"{release.series}-{kind}/{match['name']}"
-
-
-def cloud_archive_source(archives: model.Archives, release: model.Release) -> str:
-    """Return apt's line for the Ubuntu Cloud Archive, empty when none is wanted.
-
-    A mirror that is a complete line needs no pocket, as with the existing charm.
-
-    Raises:
-        errors.ConfigError: The pocket is misspelt or for another series.
-    """
-    if texts.ONE_LINE.fullmatch(archives.uca_mirror):
-        return f"{archives.uca_mirror}\n"
-    if not archives.uca_pocket:
-        return ""
-    url = archives.uca_mirror.rstrip("/") or _PUBLIC_UCA
-    suite = pocket_suite(archives.uca_pocket, release)
-    return f"deb [signed-by=/usr/share/keyrings/{_UCA_KEYRING}.gpg] {url} {suite} main\n"
+_APT_TIMEOUT_S = 3600.0
 
 
 def write(tree: pathlib.Path, archives: model.Archives, release: model.Release) -> None:
@@ -75,7 +23,7 @@ def write(tree: pathlib.Path, archives: model.Archives, release: model.Release) 
     Raises:
         errors.ConfigError: The mirror is neither a URL nor a list of sources.
     """
-    cloud_archive_source(archives, release)
+    pockets.source(archives, release)
     mirror = archives.mirror.strip()
     if not mirror:
         return
@@ -119,18 +67,18 @@ def refresh(
         errors.Unavailable: An archive does not answer.
     """
     archives = request.archives
-    _apt(cell, ["update"], archives, on_line)
+    apt(cell, ["update"], archives, on_line)
     added = False
     for ppa in archives.ppas:
         _add_ppa(cell.root, launchpad.fetch(ppa, request), release)
         added = True
-    cloud_archive = cloud_archive_source(archives, release)
+    cloud_archive = pockets.source(archives, release)
     if cloud_archive:
-        _apt(cell, ["install", "--assume-yes", _UCA_KEYRING], archives, on_line)
-        rootfs.write(cell.root, f"{_DIRECTORY}/cloudarchive.list", cloud_archive)
+        apt(cell, ["install", "--assume-yes", pockets.KEYRING], archives, on_line)
+        rootfs.write(cell.root, pockets.FILE, cloud_archive)
         added = True
     if added:
-        _apt(cell, ["update"], archives, on_line)
+        apt(cell, ["update"], archives, on_line)
 
 
 def _add_ppa(tree: pathlib.Path, ppa: launchpad.Ppa, release: model.Release) -> None:
@@ -144,65 +92,27 @@ def _add_ppa(tree: pathlib.Path, ppa: launchpad.Ppa, release: model.Release) -> 
     )
 
 
-def _apt(
+def apt(
     cell: cells.Cell,
     words: list[str],
     archives: model.Archives,
     on_line: Callable[[str], None] | None,
 ) -> None:
-    """Run apt-get and say which archive is at fault when it fails."""
-    complaints: list[str] = []
+    """Run apt-get in a cell, and say which archive is at fault when it fails.
+
+    Raises:
+        errors.ConfigError: An archive lacks what is wanted of it, or its key is not known.
+        errors.RecipeError: The packages do not go together, or one of their scripts failed.
+        errors.Unavailable: An archive does not answer as it should.
+    """
+    found = complaints.Complaints()
 
     def watch(line: str) -> None:
-        if re.match(r"(E:|W:|Err:)", line):
-            complaints.append(line)
-        elif line.startswith("  ") and complaints and complaints[-1].startswith("Err:"):
-            # Why it failed stands below what failed.
-            complaints[-1] += f": {line.strip()}"
+        found.watch(line)
         if on_line is not None:
             on_line(line)
 
     completed = cell.run(
         ["/usr/bin/apt-get", *words], timeout_s=_APT_TIMEOUT_S, on_line=watch, check=False
     )
-    # apt before 2.1.9, as in focal, knows no Error-Mode and only warns of what it cannot fetch.
-    unfetched = [line for line in complaints if "Failed to fetch" in line]
-    if completed.returncode == 0 and not unfetched:
-        return
-    raise _explain(complaints or list(completed.tail), archives)
-
-
-def _explain(complaints: list[str], archives: model.Archives) -> errors.RetrofitError:
-    """Turn apt's complaints into an error that names what the user gave."""
-    text = "\n".join(complaints)
-    # apt's first complaint is the cause; its last one only says that something failed.
-    reason = complaints[0] if complaints else "apt says nothing"
-    reason = re.sub(r"^(?:E: |W: |Err:\d+ )", "", reason)
-    absent = "404  " in text or "File not found" in text
-    details = tuple(complaints)
-    pocket = _POCKET.fullmatch(archives.uca_pocket)
-    if pocket is not None and f"/{pocket['name']}" in text:
-        where = archives.uca_mirror or _PUBLIC_UCA
-        if absent:
-            return errors.ConfigError(
-                f"the Ubuntu Cloud Archive at {where} has no pocket {archives.uca_pocket!r} for"
-                " this series",
-                hint="see which pockets it has, or correct the pocket",
-                details=details,
-            )
-        return errors.Unavailable(
-            f"the Ubuntu Cloud Archive at {where} cannot be used: {reason}",
-            hint="check its mirror and the proxies",
-            details=details,
-        )
-    if absent:
-        return errors.ConfigError(
-            f"an archive lacks what is wanted of it: {reason}",
-            hint="check the archive mirror",
-            details=details,
-        )
-    return errors.Unavailable(
-        f"an archive cannot be used: {reason}",
-        hint="check the archive mirror, the proxies and the network",
-        details=details,
-    )
+    found.check(completed, archives)

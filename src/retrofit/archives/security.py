@@ -61,7 +61,7 @@ def _offered(cell: cells.Cell) -> frozenset[tuple[str, str, str]]:
     indexes = [
         file
         for suite, label, file in re.findall(r"(?m)^(.*)\t(.*)\t(/.*)$", targets.stdout)
-        if _is_security(suite, label)
+        if is_security(suite, label)
     ]
     if not indexes:
         return frozenset()
@@ -74,7 +74,7 @@ def _offered(cell: cells.Cell) -> frozenset[tuple[str, str, str]]:
     return frozenset(_identities(fields.stdout))
 
 
-def _is_security(suite: str, label: str) -> bool:
+def is_security(suite: str, label: str) -> bool:
     """Tell a security pocket by its Release file.
 
     Ubuntu's have the label of all of Ubuntu (``noble-security``, for ESM ``noble-apps-security``);

@@ -54,6 +54,7 @@ _NOT_OF_PACKAGES = frozenset(
 )
 
 _Script = hooks.Script
+Upgrade = Callable[[cells.Cell], None]
 Recall = Callable[[str, Callable[[], None]], None]
 
 
@@ -71,8 +72,10 @@ class Runner:
         hooks: Their merged hooks.
         cell: Where the scripts run; its root is the tree.
         scratch: What the cell shows as ``/tmp``.
-        recall: Called with all that decides on the packages, and with what installs them; the
-            tree holds them afterwards.
+        upgrade: Called with the cell to upgrade the packages that are there, before those of
+            elements are installed.
+        recall: Called with all that decides on the packages, and with what upgrades and installs
+            them; the tree holds them afterwards.
         on_line: Called with each line the scripts print.
     """
 
@@ -80,6 +83,7 @@ class Runner:
     hooks: hooks.Hooks
     cell: cells.Cell
     scratch: pathlib.Path
+    upgrade: Upgrade
     recall: Recall
     on_line: Callable[[str], None] | None = None
 
@@ -110,7 +114,10 @@ class Runner:
                 run()
 
     def _run_script(self, script: _Script, cell: cells.Cell) -> None:
-        """Run one script; after the one that installs packages do what they put off, too."""
+        """Run one script; with the one that installs packages goes all else that is about them."""
+        installs = f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES
+        if installs:
+            self.upgrade(self.cell)
         started = time.monotonic()
         try:
             cell.run(
@@ -121,7 +128,7 @@ class Runner:
         except errors.CommandError as error:
             raise _failure(script, error) from error
         _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
-        if f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES:
+        if installs:
             standins.catch_up(self.cell, self.on_line)
             # Nobody wants them again, and a layer would hold them.
             self.cell.run(["/usr/bin/apt-get", "clean"], timeout_s=_SCRIPT_TIMEOUT_S)
@@ -176,6 +183,7 @@ def prepare(
     work: pathlib.Path,
     cell: cells.Cell,
     environment: Mapping[str, str],
+    upgrade: Upgrade,
     recall: Recall,
     on_line: Callable[[str], None] | None,
 ) -> Runner:
@@ -187,6 +195,7 @@ def prepare(
         work: Directory for what is made here.
         cell: Where scripts are to run; gets binds and environment.
         environment: Variables of the scripts.
+        upgrade: See :class:`Runner`.
         recall: See :class:`Runner`.
         on_line: Called with each line the scripts print.
 
@@ -216,6 +225,7 @@ def prepare(
         hooks.merge(elements, work / "hooks"),
         dataclasses.replace(cell, binds=binds, environment=variables),
         scratch,
+        upgrade,
         recall,
         on_line,
     )

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable
 
 from .. import archives, model, rootfs
+from ..archives import upgrading
 from ..elements import runner
 from ..sandbox import cell as cells
 from . import recipe as recipes
@@ -63,6 +64,7 @@ def apply(
         work=work,
         cell=workbench.furnish(cell, request, work),
         environment=_environment(recipe, request, release),
+        upgrade=lambda inside: upgrading.upgrade(inside, request.archives, on_line),
         recall=recall,
         on_line=on_line,
     )

@@ -87,6 +87,8 @@ def _apt_configuration(request: model.BuildRequest) -> str:
     options = {
         "APT::Install-Recommends": "false",
         "APT::Install-Suggests": "false",
+        # Which machines take an update early is no question of images; a plan expects it there.
+        "APT::Get::Always-Include-Phased-Updates": "true",
         # A source that does not answer is an error, not a warning that nobody reads.
         "APT::Update::Error-Mode": "any",
         "Acquire::Languages": "none",
