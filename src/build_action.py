@@ -13,6 +13,7 @@ import engine
 import request
 import results
 import workload
+from retrofit import model
 
 _POLL_S = 2.0
 
@@ -50,7 +51,10 @@ class BuildAction(ops.Object):
         run_id = str(uuid.uuid4())
         self._workload.ask(
             request.once(
-                run_id=run_id, source_image=parameters.source_image, force=parameters.force
+                run_id=run_id,
+                trigger=model.Trigger.ACTION,
+                source_image=parameters.source_image,
+                force=parameters.force,
             )
         )
         self._workload.start()

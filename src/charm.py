@@ -13,11 +13,14 @@ import build_action
 import certificates
 import config
 import engine
+import history_action
 import identity_credentials
 import image_actions
 import image_service
 import request
+import window
 import workload
+from retrofit import model
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class RetrofitCharm(ops.CharmBase):
         self._actions = (
             build_action.BuildAction(self, self._workload, self._problem),
             image_actions.ImageActions(self, self._workload, self._engine, self._problem),
+            history_action.HistoryAction(self, self._workload),
         )
         for event in (
             self.on.install,
@@ -75,16 +79,19 @@ class RetrofitCharm(ops.CharmBase):
                 self._workload.forget_credentials()
             return
         scheduled = options.auto_retrofit and self.unit.is_leader()
+        changed = self._configure(options)
         # What an action asked for and has not begun sees the new options, too.
-        if self._configure(options) and scheduled and not self._workload.asked():
-            _LOG.info("an option that affects the image changed: asking for a build")
-            self._workload.ask(request.once(run_id=str(uuid.uuid4())))
+        if changed and scheduled and self._workload.asked() is not model.Trigger.ACTION:
+            _LOG.info("an option that affects the image changed: asking for a run")
+            run_id = str(uuid.uuid4())
+            self._workload.ask(request.once(run_id=run_id, trigger=model.Trigger.OPTION))
         self._workload.install_service(
-            debug=options.debug, frequency=str(options.frequency) if scheduled else None
+            debug=options.debug,
+            opening=options.maintenance_window,
+            frequency=options.frequency if scheduled else None,
         )
         self._workload.forget_evidence()
-        if self._workload.asked() and not self._workload.building():
-            self._workload.start()
+        self._workload.arrange(window.parse(options.maintenance_window), scheduled=scheduled)
 
     def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         """Report what keeps builds from running, or else how they go."""
@@ -147,11 +154,19 @@ class RetrofitCharm(ops.CharmBase):
             if result is None or result.outcome != "running":
                 return ops.MaintenanceStatus("building")
             return ops.MaintenanceStatus(f"building: {result.step}")
+        follows = self._next_run()
         if result is not None and result.problem():
-            return ops.BlockedStatus(f"last build failed: {result.problem()}")
+            return ops.BlockedStatus(f"last build failed: {result.problem()}{follows}")
         if result is None:
-            return ops.ActiveStatus("ready; no image built yet")
-        return ops.ActiveStatus(result.standing(datetime.datetime.now(datetime.UTC)))
+            return ops.ActiveStatus(f"ready; no image built yet{follows}")
+        standing = result.standing(datetime.datetime.now(datetime.UTC))
+        return ops.ActiveStatus(f"{standing}{follows}")
+
+    def _next_run(self) -> str:
+        """Return when the run begins that is asked for, as the end of a message."""
+        opening = window.parse(config.load(self.config).maintenance_window)
+        due = self._workload.next_run(opening)
+        return f"; a run begins at {due:%Y-%m-%d %H:%M %Z}" if due else ""
 
 
 if __name__ == "__main__":

@@ -5,29 +5,25 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
 import distro_info
 import pydantic
 import pydantic_core
 
+import calendars
+import window
 from retrofit import findings
 
 # What the engine takes: a release, and a series with kind before it or a kind behind it.
 _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
+_PROJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
 # What Glance takes as a tag.
 _TAG_LENGTH = 255
 
 
 class WrongOption(Exception):
     """An option has a value that cannot be used; the text names it and what it may be."""
-
-
-class Frequency(enum.StrEnum):
-    """How often a schedule looks; systemd's calendar knows these words."""
-
-    HOURLY = "hourly"
-    DAILY = "daily"
-    WEEKLY = "weekly"
 
 
 class ImageFormat(enum.StrEnum):
@@ -42,6 +38,23 @@ class Compression(enum.StrEnum):
 
     ZSTD = "zstd"
     ZLIB = "zlib"
+
+
+class Reason(enum.StrEnum):
+    """What makes a scheduled run build another image."""
+
+    BASE = "base"
+    RECIPE = "recipe"
+    SECURITY = "security"
+    PACKAGES = "packages"
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    """Return the words of an option; Juju has no lists, so commas or spaces stand between them."""
+    return tuple(dict.fromkeys(value.replace(",", " ").split()))
+
+
+_LISTED = pydantic.BeforeValidator(_listed)
 
 
 class Options(pydantic.BaseModel):
@@ -59,7 +72,14 @@ class Options(pydantic.BaseModel):
     image_compression: Compression = Compression.ZSTD
     amp_image_tag: str = ""
     auto_retrofit: bool = False
-    frequency: Frequency = Frequency.DAILY
+    frequency: str = "daily"
+    maintenance_window: str = ""
+    rebuild_on: Annotated[tuple[Reason, ...], _LISTED] = (
+        Reason.BASE,
+        Reason.RECIPE,
+        Reason.SECURITY,
+    )
+    source_projects: Annotated[tuple[str, ...], _LISTED] = ()
     proof_depth: findings.Depth = findings.Depth.BOOT
     region: str = "RegionOne"
     debug: bool = False
@@ -106,6 +126,32 @@ class Options(pydantic.BaseModel):
     def _check_tag(cls, value: str) -> str:
         if len(value) > _TAG_LENGTH or re.search(r"[\s,]", value) or not value.isprintable():
             raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma or space")
+        return value
+
+    @pydantic.field_validator("frequency")
+    @classmethod
+    def _check_frequency(cls, value: str) -> str:
+        calendars.check(value)
+        return value
+
+    @pydantic.field_validator("maintenance_window")
+    @classmethod
+    def _check_window(cls, value: str) -> str:
+        window.parse(value)
+        return " ".join(value.split())
+
+    @pydantic.field_validator("rebuild_on")
+    @classmethod
+    def _check_reasons(cls, value: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        if not value:
+            raise ValueError("at least one of base, recipe, security and packages")
+        return value
+
+    @pydantic.field_validator("source_projects")
+    @classmethod
+    def _check_projects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_PROJECT.fullmatch(each) for each in value):
+            raise ValueError("IDs of projects with commas between them")
         return value
 
     @pydantic.field_validator("region")

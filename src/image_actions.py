@@ -1,4 +1,4 @@
-"""The actions about images in Glance: show, diff, verify and roll back."""
+"""The actions about images in Glance: plan, show, diff, verify and roll back."""
 
 from __future__ import annotations
 
@@ -48,10 +48,16 @@ class ImageActions(ops.Object):
         self._workload = unit
         self._engine = retrofit
         self._problem = problem
+        self.framework.observe(charm.on.plan_action, self._on_plan)
         self.framework.observe(charm.on.show_image_action, self._on_show_image)
         self.framework.observe(charm.on.diff_images_action, self._on_diff_images)
         self.framework.observe(charm.on.verify_image_action, self._on_verify_image)
         self.framework.observe(charm.on.rollback_image_action, self._on_rollback_image)
+
+    def _on_plan(self, event: ops.ActionEvent) -> None:
+        """Show what a run would do."""
+        words = ["plan", "--json", str(workload.STATE / "request.json")]
+        self._answer(event, lambda: image_results.planned(self._ask(words)))
 
     def _on_show_image(self, event: ops.ActionEvent) -> None:
         """Show what an image was made of, and how it was proved."""
@@ -59,7 +65,7 @@ class ImageActions(ops.Object):
 
         def show() -> Mapping[str, str]:
             image_id = self._identifier(image, "current")
-            return image_results.shown(self._ask("show", words=[image_id]))
+            return image_results.shown(self._ask(_line("show", words=[image_id])))
 
         self._answer(event, show)
 
@@ -72,7 +78,7 @@ class ImageActions(ops.Object):
                 self._identifier(parameters.former, "former"),
                 self._identifier(parameters.present, "current"),
             ]
-            return image_results.compared(self._ask("diff", words=images))
+            return image_results.compared(self._ask(_line("diff", words=images)))
 
         self._answer(event, diff)
 
@@ -89,7 +95,8 @@ class ImageActions(ops.Object):
             image_id = self._identifier(parameters.image, "current")
             evidence = workload.EVIDENCE / image_id
             options = [f"--depth={depth}", f"--evidence={evidence}"]
-            answer = self._run("verify", options, [f"glance:{image_id}"], report=event.log)
+            line = _line("verify", options, [f"glance:{image_id}"])
+            answer = self._engine.run(line, report=event.log)
             if answer.code == 0:
                 self._workload.forget_evidence(of=image_id)
             if answer.code not in (0, errors.ProofFailed.exit_code):
@@ -108,7 +115,7 @@ class ImageActions(ops.Object):
             if not self.model.unit.is_leader():
                 raise _Refused("run this on the leader, whose builds it must not meet")
             self._check_idle()
-            found = self._ask("rollback", self._tag())
+            found = self._ask(_line("rollback", self._tag()))
             now = datetime.datetime.now(datetime.UTC)
             self._workload.note(
                 results.Result.model_validate(
@@ -149,28 +156,18 @@ class ImageActions(ops.Object):
                 return str(uuid.UUID(given))
             except ValueError as error:
                 raise _Refused(f"{given!r} is no ID of an image") from error
-        image = self._ask("status", self._tag())[which]
+        image = self._ask(_line("status", self._tag()))[which]
         if image is None:
             raise _Refused(f"there is no {which} image; name one")
         identifier: str = image["id"]
         return identifier
 
-    def _ask(self, command: str, options: Sequence[str] = (), words: Sequence[str] = ()) -> Any:
+    def _ask(self, line: Sequence[str]) -> Any:
         """Return what a command prints as JSON."""
-        answer = self._run(command, options, words)
+        answer = self._engine.run(line, report=lambda _: None)
         if answer.code:
             raise _Refused(answer.problem)
         return json.loads(answer.output)
-
-    def _run(
-        self,
-        command: str,
-        options: Sequence[str],
-        words: Sequence[str],
-        report: Callable[[str], None] = lambda _: None,
-    ) -> engine.Answer:
-        line = [command, "--json", f"--os-cloud={request.CLOUD}", *options, "--", *words]
-        return self._engine.run(line, report=report)
 
     def _tag(self) -> list[str]:
         """Return the option that names the tag by which Octavia finds images."""
@@ -181,3 +178,8 @@ class ImageActions(ops.Object):
 
     def _options(self) -> config.Options:
         return config.load(self.model.config)
+
+
+def _line(command: str, options: Sequence[str] = (), words: Sequence[str] = ()) -> list[str]:
+    """Return a command line of the engine about images in the unit's cloud."""
+    return [command, "--json", f"--os-cloud={request.CLOUD}", *options, "--", *words]

@@ -11,6 +11,22 @@ _LONGEST = 90_000
 _LISTED = 20
 
 
+def planned(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what ``retrofit plan`` tells: of each image wanted a line, and the parts of it."""
+    images = document["images"]
+    reasons = [reason["text"] for each in images for reason in each["reasons"]]
+    bases = [each["base"] for each in images if each["base"]]
+    present = [each["image"]["id"] for each in images if each["image"]]
+    values = {
+        "summary": "; ".join(each["summary"] for each in images),
+        "action": _listed([each["action"] for each in images]),
+        "reasons": "; ".join(reasons),
+        "base": _listed([base["name"] for base in bases]),
+        "image-id": _listed(present),
+    }
+    return _with_json(values, document)
+
+
 def shown(document: Mapping[str, Any]) -> dict[str, str]:
     """Return what ``retrofit show`` tells of an image.
 

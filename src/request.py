@@ -11,8 +11,8 @@ from retrofit import model
 
 CLOUD = "octavia-diskimage-retrofit"
 
-# What of a request does not change the image: where things are, how to get there, and how much is
-# proved of what was made.
+# What of a request does not change the image: where things are, how to get there, how much is
+# proved of what was made, and which reasons make another one.
 _SURROUNDINGS = (
     "source",
     "target",
@@ -25,6 +25,7 @@ _SURROUNDINGS = (
     "ca-certificate",
     "depth",
     "evidence",
+    "rebuild-on",
 )
 
 
@@ -61,7 +62,7 @@ class Cloud:
 
 def compute(
     options: config.Options, *, proxies: model.Proxies, ca_certificate: str, evidence: pathlib.Path
-) -> dict[str, str]:
+) -> dict[str, object]:
     """Return the definition of a scheduled run, as ``retrofit run`` reads it.
 
     Args:
@@ -70,7 +71,7 @@ def compute(
         ca_certificate: File of the cloud's authority, or empty.
         evidence: Directory for what is kept of proofs that failed.
     """
-    wanted = {
+    wanted: dict[str, object] = {
         "source": "glance:",
         "target": "glance:",
         "recipe": "amphora",
@@ -89,7 +90,10 @@ def compute(
         "interface": interface(options),
         "depth": str(options.proof_depth),
         "evidence": str(evidence),
+        "rebuild-on": list(options.rebuild_on),
     }
+    if options.source_projects:
+        wanted["source-projects"] = list(options.source_projects)
     if ca_certificate:
         wanted["ca-certificate"] = ca_certificate
     return wanted
@@ -106,16 +110,23 @@ def same_image(former: Mapping[str, object], request: Mapping[str, object]) -> b
     return all(former.get(name) == request.get(name) for name in names)
 
 
-def once(*, run_id: str, source_image: str = "", force: bool = False) -> dict[str, object]:
+def once(
+    *, run_id: str, trigger: model.Trigger, source_image: str = "", force: bool = False
+) -> dict[str, object]:
     """Return what is different in one run only.
 
     Args:
         run_id: Name of the run, by which its result is recognised.
+        trigger: What asks for it.
         source_image: Base image in Glance by ID; empty for the newest suitable one.
         force: Build even if the image is published already. Naming a base image does too, as
             it always has.
     """
-    overrides: dict[str, object] = {"run-id": run_id, "force": force or bool(source_image)}
+    overrides: dict[str, object] = {
+        "run-id": run_id,
+        "trigger": str(trigger),
+        "force": force or bool(source_image),
+    }
     if source_image:
         overrides["source"] = f"glance:{source_image}"
     return overrides

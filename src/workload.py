@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import logging
 import pathlib
@@ -18,7 +19,9 @@ import engine
 import helpers
 import request
 import results
-from retrofit import errors, files, model, naming, process
+import schedule
+import window
+from retrofit import errors, files, history, model, naming, process
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,10 +38,14 @@ _TIMER = f"{NAME}.timer"
 
 _QUERY_TIMEOUT_S = 60
 _DPKG_TIMEOUT_S = 60
-_DELAY_S = {"hourly": 300, "daily": 3600, "weekly": 3600}
+# Units of many clouds share mirrors. These words leave the time to us and are the same everywhere;
+# who names a time has chosen one, and means it.
+_DELAY_S = {"daily": 3600, "weekly": 3600}
+_SHORT_DELAY_S = 300
 # The schedule of the former charm, which would go on beside ours.
 _FORMER_SCHEDULES = tuple(
-    pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit") for frequency in _DELAY_S
+    pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit")
+    for frequency in ("hourly", "daily", "weekly")
 )
 
 
@@ -118,11 +125,12 @@ class Workload:
         """Remove the credentials of runs, which keystone gives no more."""
         (STATE / "clouds.yaml").unlink(missing_ok=True)
 
-    def install_service(self, *, debug: bool, frequency: str | None) -> None:
+    def install_service(self, *, debug: bool, opening: str, frequency: str | None) -> None:
         """Put the service in place, and the timer where this unit is to have one.
 
         Args:
             debug: Whether runs write all that they do to the journal.
+            opening: The maintenance window, as :func:`window.parse` takes it.
             frequency: How often the timer starts the service, or ``None`` for no timer.
         """
         for link in _FORMER_SCHEDULES:
@@ -133,10 +141,12 @@ class Workload:
             0o644,
             charm=self._charm,
             state=STATE,
+            python=engine.command(self._charm)[0],
             command=" ".join(engine.command(self._charm)),
             environment=engine.environment(self._charm, STATE),
             limits=engine.LIMITS,
             debug=debug,
+            opening=opening,
             juju_exec=_juju_exec(),
         )
         if changed:
@@ -145,7 +155,11 @@ class Workload:
             self.remove_timer()
             return
         changed = self._render(
-            _TIMER, _UNITS / _TIMER, 0o644, frequency=frequency, delay_s=_DELAY_S[frequency]
+            _TIMER,
+            _UNITS / _TIMER,
+            0o644,
+            frequency=frequency,
+            delay_s=_DELAY_S.get(frequency, _SHORT_DELAY_S),
         )
         if changed:
             systemd.daemon_reload()
@@ -154,15 +168,36 @@ class Workload:
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         """Leave what is different in the next run; see :func:`request.once`."""
-        _write(STATE / "once.json", json.dumps(dict(overrides)) + "\n", 0o600)
+        schedule.Schedule(STATE, None).ask(overrides)
 
-    def asked(self) -> bool:
-        """Tell whether a run was asked for that has not begun."""
-        return (STATE / "once.json").exists()
+    def asked(self) -> model.Trigger | None:
+        """Return what asks for a run that has not begun, if anything does."""
+        return schedule.Schedule(STATE, None).asked()
 
     def start(self) -> None:
         """Start a run and return at once; does nothing while one is under way."""
+        schedule.Schedule(STATE, None).disarm()
         systemd.service_start("--no-block", _SERVICE)
+
+    def arrange(self, opening: window.Window | None, *, scheduled: bool) -> None:
+        """Have the run that is asked for begin when it is due, and one that failed again.
+
+        Args:
+            opening: When runs may begin by themselves; ``None`` for always.
+            scheduled: Whether this unit has any that begin by themselves.
+        """
+        if self.building():
+            # Its end sees to what follows.
+            return
+        plan = schedule.Schedule(STATE, opening)
+        if scheduled:
+            plan.ended()
+        else:
+            plan.arrange()
+
+    def next_run(self, opening: window.Window | None) -> datetime.datetime | None:
+        """Return when the run that is asked for is to begin, if one is."""
+        return schedule.Schedule(STATE, opening).due(schedule.now())
 
     def building(self) -> bool:
         """Tell whether a run is under way or about to be."""
@@ -177,6 +212,10 @@ class Workload:
     def result(self) -> results.Result | None:
         """Return how the last run went or the present one goes, if there was any."""
         return results.read(STATE / "result.json")
+
+    def history(self) -> tuple[history.Entry, ...]:
+        """Return the last runs, oldest first."""
+        return schedule.Schedule(STATE, None).runs()
 
     def note(self, result: results.Result) -> None:
         """Keep what came about without a run, in place of the last run's result."""
@@ -198,7 +237,7 @@ class Workload:
         (_UNITS / _SERVICE).unlink(missing_ok=True)
         systemd.daemon_reload()
         requests = ("request.json", "once.json", "once-taken.json")
-        for name in (*requests, "result.json", "clouds.yaml", "ca.pem"):
+        for name in (*requests, "result.json", "history.jsonl", "clouds.yaml", "ca.pem"):
             (STATE / name).unlink(missing_ok=True)
         shutil.rmtree(EVIDENCE, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -206,7 +245,8 @@ class Workload:
             STATE.rmdir()
 
     def remove_timer(self) -> None:
-        """End the schedule, if this unit has it."""
+        """End the schedule, if this unit has it, and let nothing begin by itself."""
+        schedule.Schedule(STATE, None).forget()
         if not (_UNITS / _TIMER).exists():
             return
         systemd.service_stop(_TIMER)

@@ -87,6 +87,11 @@ class Entry(_Part):
         return self.outcome not in ("published", "up-to-date")
 
     @property
+    def end(self) -> datetime.datetime:
+        """When it ended; of one that could not say so, when it was last heard of."""
+        return self.ended or self.started + datetime.timedelta(seconds=self.duration_s)
+
+    @property
     def why(self) -> str:
         """What went wrong and what to do, or else why the run did what it did; in one line."""
         if self.failed:
@@ -115,7 +120,9 @@ def read(path: pathlib.Path) -> tuple[Entry, ...]:
 
 
 def add(path: pathlib.Path, state: Mapping[str, object]) -> None:
-    """Add a run that ended, unless it is there already, and forget the oldest ones.
+    """Add a run that ended, and forget the oldest ones.
+
+    One that is there already, because it was taken for lost, is replaced.
 
     Args:
         path: The history.
@@ -124,11 +131,13 @@ def add(path: pathlib.Path, state: Mapping[str, object]) -> None:
     Raises:
         errors.OutputError: It cannot be written.
     """
-    known = read(path)
     entry = Entry.model_validate_json(json.dumps(state))
-    if any((each.started, each.run_id) == (entry.started, entry.run_id) for each in known):
-        return
-    kept = (*known, entry)[-KEPT:]
+    others = [
+        each
+        for each in read(path)
+        if (each.started, each.run_id) != (entry.started, entry.run_id)
+    ]
+    kept = [*others, entry][-KEPT:]
     lines = (each.model_dump_json(by_alias=True) + "\n" for each in kept)
     files.write(path, "".join(lines), mode=_MODE)
 

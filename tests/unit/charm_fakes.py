@@ -12,8 +12,9 @@ from typing import Any
 import engine
 import request
 import results
+import window
 import workload
-from retrofit import model
+from retrofit import history, model
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -30,8 +31,11 @@ class Workload:
         authority: The authority written last.
         service: Whether the service is in place.
         timer: How often the timer fires, if there is one.
+        opening: When runs may begin by themselves.
         once: Overrides of the next run.
+        waits: Whether it is not yet time for the next run.
         last: The result file.
+        ended: The history.
         runs: Overrides of each run begun.
         play: What a run does, one call for each look at it; it ends when nothing is left.
         removed: How often everything was removed.
@@ -46,8 +50,11 @@ class Workload:
     service: bool = False
     debug: bool = False
     timer: str | None = None
+    opening: str = ""
     once: Mapping[str, object] | None = None
+    waits: datetime.datetime | None = None
     last: results.Result | None = None
+    ended: tuple[history.Entry, ...] = ()
     runs: list[Mapping[str, object]] = dataclasses.field(default_factory=list)
     play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
     running: bool = False
@@ -72,17 +79,30 @@ class Workload:
     def forget_credentials(self) -> None:
         self.cloud = None
 
-    def install_service(self, *, debug: bool, frequency: str | None) -> None:
-        self.service, self.debug, self.timer = True, debug, frequency
+    def install_service(self, *, debug: bool, opening: str, frequency: str | None) -> None:
+        self.service, self.debug, self.opening, self.timer = True, debug, opening, frequency
+        if frequency is None:
+            self.remove_timer()
 
     def remove_timer(self) -> None:
         self.timer = None
+        if self.asked() is not model.Trigger.ACTION:
+            self.once = None
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         self.once = overrides
 
-    def asked(self) -> bool:
-        return self.once is not None
+    def asked(self) -> model.Trigger | None:
+        return model.Trigger(self.once["trigger"]) if self.once else None
+
+    def arrange(self, opening: window.Window | None, *, scheduled: bool) -> None:
+        assert scheduled or self.asked() in (None, model.Trigger.ACTION)
+        assert (opening is None) == (not self.opening)
+        if self.once and not self.waits:
+            self.start()
+
+    def next_run(self, _: window.Window | None) -> datetime.datetime | None:
+        return self.waits if self.once else None
 
     def start(self) -> None:
         if self.running:
@@ -100,6 +120,9 @@ class Workload:
 
     def result(self) -> results.Result | None:
         return self.last
+
+    def history(self) -> tuple[history.Entry, ...]:
+        return self.ended
 
     def note(self, result: results.Result) -> None:
         self.last = result

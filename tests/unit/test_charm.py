@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from typing import Any
 
 import ops
@@ -67,7 +68,11 @@ def test_waits_until_keystone_has_answered_completely(
         ("image-format", "vmdk", "'qcow2' or 'raw'"),
         ("image-compression", "lzma", "'zstd' or 'zlib'"),
         ("proof-depth", "deep", "'off', 'rest', 'boot' or 'traffic'"),
-        ("frequency", "fortnightly", "'hourly', 'daily' or 'weekly'"),
+        ("frequency", "fortnightly", "hourly, daily, weekly or a systemd calendar expression"),
+        ("frequency", "2020-01-01", "of the future, such as Mon..Fri 03:30"),
+        ("maintenance-window", "at night", "such as 22:00-06:00 or Mon..Fri 22:00-06:00"),
+        ("rebuild-on", "", "at least one of base, recipe, security and packages"),
+        ("source-projects", "a/b", "IDs of projects with commas between them"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
         ("amp-image-tag", "one,two", "characters without comma or space"),
@@ -436,6 +441,7 @@ def test_reconciling_again_changes_nothing(
         ("retrofit-uca-pocket", "caracal"),
         ("ubuntu-mirror", "http://mirror.example/ubuntu"),
         ("amp-image-tag", "octavia-amphora"),
+        ("source-projects", "e1b0"),
     ],
 )
 def test_a_changed_option_that_affects_the_image_starts_one_build(
@@ -452,7 +458,7 @@ def test_a_changed_option_that_affects_the_image_starts_one_build(
     fake.running = False
     context.run(context.on.update_status(), state)
 
-    assert [run["force"] for run in fake.runs] == [False]
+    assert [(run["force"], run["trigger"]) for run in fake.runs] == [(False, "option")]
 
 
 @pytest.mark.parametrize(
@@ -460,6 +466,7 @@ def test_a_changed_option_that_affects_the_image_starts_one_build(
     [
         {"auto_retrofit": True, "debug": True, "frequency": "weekly"},
         {"auto_retrofit": True, "proof_depth": "traffic"},
+        {"auto_retrofit": True, "rebuild_on": "base", "maintenance_window": "22:00-06:00"},
         {"auto_retrofit": True, "region": "RegionTwo", "use_internal_endpoints": True},
         {"auto_retrofit": False, "image_format": "raw"},
     ],
@@ -476,6 +483,87 @@ def test_other_changes_start_none(
 
     assert fake.once is None
     assert not fake.runs
+
+
+def test_a_wrong_word_is_named_alone(context: Context, keystone: testing.Relation) -> None:
+    state = _state(keystone, rebuild_on="base, recipes security")
+
+    out = context.run(context.on.config_changed(), state)
+
+    assert out.unit_status == ops.BlockedStatus(
+        "wrong option rebuild-on='recipes': it must be 'base', 'recipe', 'security' or 'packages'"
+    )
+
+
+def test_lists_reach_the_engine(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone))
+    assert fake.wanted is not None
+    assert fake.wanted["rebuild-on"] == ["base", "recipe", "security"]
+    assert "source-projects" not in fake.wanted
+
+    lists = {"rebuild_on": "packages, base", "source_projects": "e1b0,e1b1  e1b0"}
+    context.run(context.on.config_changed(), _state(keystone, **lists))
+
+    assert fake.wanted["rebuild-on"] == ["packages", "base"]
+    assert fake.wanted["source-projects"] == ["e1b0", "e1b1"]
+
+
+def test_changes_that_come_before_the_run_make_one(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.UTC)
+    for number in range(20):
+        changed = _state(keystone, auto_retrofit=True, amp_image_tag=f"tag-{number}")
+        state = context.run(context.on.config_changed(), changed)
+    assert not fake.runs
+    assert state.unit_status == ops.ActiveStatus(
+        "ready; no image built yet; a run begins at 2026-11-21 22:00 UTC"
+    )
+
+    fake.waits = None
+    context.run(context.on.update_status(), state)
+
+    assert len(fake.runs) == 1
+
+
+def test_a_failure_says_when_it_is_tried_again(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="failed", message="the mirror does not answer", hint="check the proxies")
+    fake.once = {"trigger": "retry"}
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 5, tzinfo=datetime.UTC)
+
+    out = context.run(context.on.update_status(), _state(keystone, auto_retrofit=True))
+
+    assert out.unit_status == ops.BlockedStatus(
+        "last build failed: the mirror does not answer; check the proxies; "
+        "a run begins at 2026-11-21 22:05 UTC"
+    )
+
+
+def test_the_window_reaches_the_service(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    state = _state(keystone, maintenance_window=" Mon..Fri  22:00-06:00")
+
+    context.run(context.on.config_changed(), state)
+
+    assert fake.opening == "Mon..Fri 22:00-06:00"
+
+
+def test_an_action_that_has_not_begun_is_not_replaced(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+    fake.once = {"trigger": "action", "run-id": "asked"}
+
+    changed = _state(keystone, auto_retrofit=True, image_format="raw")
+    context.run(context.on.config_changed(), changed)
+
+    assert [run["run-id"] for run in fake.runs] == ["asked"]
 
 
 def test_only_the_leader_rebuilds(

@@ -1,7 +1,9 @@
-"""The action retrofit-image, in all its outcomes."""
+"""The actions retrofit-image, in all its outcomes, and show-history."""
 
 from __future__ import annotations
 
+import datetime
+import json
 from typing import Any
 
 import ops
@@ -11,6 +13,7 @@ from tests.unit import charm_fakes
 
 import charm
 import engine
+from retrofit import history
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -67,7 +70,7 @@ def test_reports_progress_and_ends_with_the_image(
         "source": "77aa",
         "duration": "724 s",
     }
-    assert fake.runs[0]["force"] is False
+    assert (fake.runs[0]["force"], fake.runs[0]["trigger"]) == (False, "action")
     assert "source" not in fake.runs[0]
     assert isinstance(out.unit_status, ops.ActiveStatus)
 
@@ -184,3 +187,30 @@ def test_does_not_wait_for_ever(
 
     with pytest.raises(testing.ActionFailed, match="too long to wait for"):
         _act(context, state)
+
+
+@pytest.mark.parametrize("related", [True, False])
+def test_shows_the_last_runs_whatever_the_unit_lacks(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, related: bool
+) -> None:
+    bare = testing.State(relations=[keystone] if related else [])
+    context.run(context.on.action("show-history"), bare)
+    assert context.action_results == {"runs": "none yet"}
+
+    fake.ended = tuple(
+        history.Entry(
+            outcome="failed",
+            started=datetime.datetime(2026, 11, 21, 22, number, tzinfo=datetime.UTC),
+            message="x" * 3000,
+        )
+        for number in range(50)
+    )
+    context.run(context.on.action("show-history"), bare)
+
+    found = context.action_results
+    assert found is not None
+    shown = json.loads(found["json"])
+    assert 25 < len(shown) < 50, "as many as Juju takes"
+    assert len(found["runs"].splitlines()) == len(shown) + 1
+    assert len(found["runs"].encode()) < 128 * 1024
+    assert shown[0]["started"] == "2026-11-21T22:49:00Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from typing import Any
@@ -62,6 +63,46 @@ def _act(context: Context, state: testing.State, action: str, **parameters: Any)
 def _failed_proof() -> dict[str, Any]:
     failure = {"check": "agent answers", "depth": "boot", "outcome": "fail", "evidence": "no"}
     return PROVED | {"result": "failed", "checks": [*PROVED["checks"][:2], failure]}
+
+
+@pytest.mark.parametrize("leader", [True, False])
+def test_shows_what_a_run_would_do(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine, leader: bool
+) -> None:
+    planned = {
+        "action": "build",
+        "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261121",
+        "reasons": [
+            {"kind": "base", "text": "newer base image 20261120 → 20261121"},
+            {"kind": "security", "text": "haproxy 2.8.1 → 2.8.2"},
+        ],
+        "image": {"id": CURRENT, "name": "amphora", "created-at": "2026-11-20T06:00:00+00:00"},
+        "base": {"id": "77aa", "name": "noble-20261121", "hash": "a:b", "version": "20261121"},
+        "summary": "build amphora: newer base image",
+    }
+    document = {"version": 1, "cloud": "e1b0", "images": [planned]}
+    retrofit.answers["plan"] = (0, document, "")
+
+    found = _act(context, dataclasses.replace(state, leader=leader), "plan")
+
+    assert retrofit.asked == [["plan", "--json", str(workload.STATE / "request.json")]]
+    assert json.loads(found.pop("json")) == document
+    assert found == {
+        "summary": "build amphora: newer base image",
+        "action": "build",
+        "reasons": "newer base image 20261120 → 20261121; haproxy 2.8.1 → 2.8.2",
+        "base": "noble-20261121",
+        "image-id": CURRENT,
+    }
+
+
+def test_says_why_there_is_no_plan(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine
+) -> None:
+    retrofit.answers["plan"] = (66, None, "no base image in Glance suits; upload one")
+
+    with pytest.raises(testing.ActionFailed, match="no base image in Glance suits; upload one"):
+        _act(context, state, "plan")
 
 
 def test_shows_the_current_image(

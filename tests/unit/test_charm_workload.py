@@ -19,9 +19,11 @@ import config
 import helpers
 import request
 import results
+import schedule
 import workload
 from retrofit import definitions, findings, model, process
 
+ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
     name=request.CLOUD,
     auth_url="https://10.1.0.5:35357/v3",
@@ -62,6 +64,11 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(workload, "_UNITS", made.units)
     monkeypatch.setattr(workload, "_APT_PROXY", made.apt_proxy)
     monkeypatch.setattr(workload, "_FORMER_SCHEDULES", (cron,))
+    monkeypatch.setattr(workload, "_juju_exec", lambda: "/usr/bin/juju-exec")
+    monkeypatch.setattr(schedule.Schedule, "disarm", lambda _: made.told.append("disarm"))
+    monkeypatch.setattr(
+        schedule.Schedule, "arm", lambda _, pause: made.told.append(f"arm {pause.seconds}")
+    )
     for verb in ("service_start", "service_stop", "service_restart", "service_enable"):
         monkeypatch.setattr(
             systemd, verb, lambda *words, verb=verb: made.told.append(" ".join([verb, *words]))
@@ -97,7 +104,7 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
         "proof_depth": "traffic",
     }
     unit.configure(_request(**options), CLOUD, "")
-    unit.ask(request.once(run_id="run", source_image="77aa"))
+    unit.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
 
     definition = definitions.RunDefinition.read(
         machine.state / "request.json", once=machine.state / "once.json"
@@ -160,7 +167,7 @@ def test_tells_whether_another_image_is_wanted(unit: workload.Workload) -> None:
 def test_the_service_runs_the_engine_of_the_charm(
     machine: Machine, unit: workload.Workload
 ) -> None:
-    unit.install_service(debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, frequency=None)
 
     service = machine.unit("service")
     state, charm = machine.state, paths.REPOSITORY
@@ -173,32 +180,45 @@ def test_the_service_runs_the_engine_of_the_charm(
         f"--once {state}/once-taken.json --result {state}/result.json\n"
     ) in service
     assert "hooks/update-status" in service
-    before = [line for line in service.splitlines() if line.startswith("ExecStartPre=")]
+    turnstile = f"{charm}/venv/bin/python -m turnstile"
+    words = "--unit octavia-diskimage-retrofit/0 --juju-exec /usr/bin/juju-exec"
+    assert f"\nExecStopPost=-{turnstile} ended {words}\n" in service
+    before = [
+        line
+        for line in service.splitlines()
+        if line.startswith(("ExecCondition=", "ExecStartPre="))
+    ]
     assert before == [
+        f"ExecCondition={turnstile} begin {words}",
         f"ExecStartPre=/bin/rm -f {state}/once-taken.json",
         f"ExecStartPre=-/bin/mv -f {state}/once.json {state}/once-taken.json",
     ]
     assert not machine.unit("timer")
 
-    unit.install_service(debug=True, frequency=None)
+    unit.install_service(opening="", debug=True, frequency=None)
     assert f"{state}/result.json --debug\n" in machine.unit("service")
+
+    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, frequency=None)
+    assert machine.unit("service").count(f'{words} --window "Mon..Fri 22:00-06:00"\n') == 2
 
 
 def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Workload) -> None:
-    unit.install_service(debug=False, frequency="weekly")
+    unit.install_service(opening="", debug=False, frequency="weekly")
     assert "OnCalendar=weekly\n" in machine.unit("timer")
     assert "Persistent=true\n" in machine.unit("timer")
+    assert "RandomizedDelaySec=3600\n" in machine.unit("timer")
     assert "service_enable octavia-diskimage-retrofit.timer" in machine.told
 
     machine.told.clear()
-    unit.install_service(debug=False, frequency="weekly")
+    unit.install_service(opening="", debug=False, frequency="weekly")
     assert machine.told == []
 
-    unit.install_service(debug=False, frequency="hourly")
-    assert "OnCalendar=hourly\n" in machine.unit("timer")
+    unit.install_service(opening="", debug=False, frequency="Mon..Fri 03:30")
+    assert "OnCalendar=Mon..Fri 03:30\n" in machine.unit("timer")
+    assert "RandomizedDelaySec=300\n" in machine.unit("timer")
     assert "service_restart octavia-diskimage-retrofit.timer" in machine.told
 
-    unit.install_service(debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, frequency=None)
     assert not machine.unit("timer")
     assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
 
@@ -206,7 +226,7 @@ def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Wor
 def test_the_schedule_of_the_former_charm_goes(
     unit: workload.Workload, tmp_path: pathlib.Path
 ) -> None:
-    unit.install_service(debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, frequency=None)
 
     assert not (tmp_path / "auto-retrofit").is_symlink()
 
@@ -234,18 +254,73 @@ def test_knows_a_build_from_systemd(
 def test_starting_does_not_wait(machine: Machine, unit: workload.Workload) -> None:
     unit.start()
 
-    assert machine.told == ["service_start --no-block octavia-diskimage-retrofit.service"]
+    assert machine.told == [
+        "disarm",
+        "service_start --no-block octavia-diskimage-retrofit.service",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("building", "scheduled", "trigger", "armed"),
+    [
+        (False, True, "schedule", ["arm 0"]),
+        (False, True, "option", ["arm 30"]),
+        (False, False, "action", ["arm 0"]),
+        (True, True, "schedule", []),
+        (False, True, None, ["arm 300"]),
+        (False, False, None, []),
+    ],
+)
+def test_what_was_asked_for_begins_when_it_is_due(
+    machine: Machine,
+    unit: workload.Workload,
+    monkeypatch: pytest.MonkeyPatch,
+    building: bool,
+    scheduled: bool,
+    trigger: str | None,
+    armed: list[str],
+) -> None:
+    monkeypatch.setattr(unit, "building", lambda: building)
+    machine.state.mkdir()
+    lost = {"outcome": "running", "run-id": "lost", "started": charm_fakes.hours_ago(0)}
+    (machine.state / "result.json").write_text(json.dumps(lost), encoding="utf-8")
+    if trigger:
+        unit.ask({"trigger": trigger})
+
+    unit.arrange(None, scheduled=scheduled)
+
+    told = [words for words in machine.told if words.startswith("arm")]
+    assert [int(each.split()[1]) for each in told] == [
+        pytest.approx(int(each.split()[1]), abs=2) for each in armed
+    ]
+    assert [run.outcome for run in unit.history()] == (
+        ["lost"] if scheduled and not building else []
+    )
+
+
+def test_the_end_of_the_schedule_keeps_what_an_action_asked_for(
+    machine: Machine, unit: workload.Workload
+) -> None:
+    machine.state.mkdir()
+    unit.ask({"trigger": "option"})
+    unit.remove_timer()
+    assert unit.asked() is None
+
+    unit.ask({"trigger": "action"})
+    unit.remove_timer()
+    assert unit.asked() is ACTION
 
 
 def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.Workload) -> None:
     unit.configure(_request(), CLOUD, "")
     assert not unit.asked()
 
-    unit.ask(request.once(run_id="run", force=True))
+    unit.ask(request.once(run_id="run", trigger=ACTION, force=True))
 
     assert unit.asked()
     assert json.loads((machine.state / "once.json").read_text(encoding="utf-8")) == {
         "run-id": "run",
+        "trigger": "action",
         "force": True,
     }
 
@@ -294,8 +369,8 @@ def test_evidence_is_kept_of_the_last_few_images(
 
 def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> None:
     unit.configure(_request(), CLOUD, "PEM\n")
-    unit.install_service(debug=False, frequency="daily")
-    unit.ask(request.once(run_id="run"))
+    unit.install_service(opening="", debug=False, frequency="daily")
+    unit.ask(request.once(run_id="run", trigger=ACTION))
 
     unit.remove()
     unit.remove()

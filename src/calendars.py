@@ -1,0 +1,34 @@
+"""Calendar expressions of systemd, checked by systemd itself (systemd.time(7))."""
+
+from __future__ import annotations
+
+from retrofit import process
+
+# What most units have needs no process in every hook.
+_KNOWN = ("hourly", "daily", "weekly")
+_TIMEOUT_S = 30
+
+
+def check(expression: str) -> None:
+    """Check that a timer can use an expression, and that it comes at all.
+
+    Args:
+        expression: Such as ``daily`` or ``Mon..Fri 03:30``.
+
+    Raises:
+        ValueError: It cannot, or does not; the message says what an expression is.
+    """
+    if expression in _KNOWN:
+        return
+    # A line break would begin another setting of the timer.
+    readable = expression.isprintable() and expression.strip()
+    if readable:
+        parsed = process.run(
+            ["systemd-analyze", "calendar", "--", expression], timeout_s=_TIMEOUT_S, check=False
+        )
+        if parsed.returncode == 0 and "Next elapse: never" not in parsed.stdout:
+            return
+    raise ValueError(
+        "hourly, daily, weekly or a systemd calendar expression of the future, "
+        "such as Mon..Fri 03:30"
+    )
