@@ -14,7 +14,7 @@ from tests.support import base_images
 
 from retrofit import errors, interruption
 
-from . import ours, peers, proof, publication, record, session
+from . import ours, peers, plans, proof, publication, record, session
 
 _BOUND_S = 1600.0
 
@@ -28,14 +28,16 @@ _SECTIONS: dict[str, Callable[[session.Session], None]] = {
     "sparsify": peers.sparsify,
     "virt-customize": peers.virt_customize,
     "proof": proof.prove,
+    "plans": plans.measure_plans,
 }
-# A proof takes long where machines are emulated, and nothing else is compared with it.
-_ALL = [name for name in _SECTIONS if name != "proof"]
+# Nothing else is compared with these: they have results of their own.
+_APART = ("proof", "plans")
+_ALL = [name for name in _SECTIONS if name not in _APART]
 
 _README_HELP = "Write tables and chart of the latest go again."
 _EPILOG = """\
-Without sections all but proof run, and only then the results are kept: ratios are those of one go.
-Sections need what ours builds, or --image.
+Without sections all but proof and plans run, and only then the results are kept: ratios are those
+of one go. Sections but plans need what ours builds, or --image.
 """
 
 

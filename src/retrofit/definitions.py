@@ -10,12 +10,12 @@ import difflib
 import json
 import pathlib
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import pydantic
 import pydantic_core
 
-from . import authorities, errors, findings, gate, model, releases, run
+from . import authorities, errors, findings, gate, model, plan, releases, run
 from .sources import finding, words
 
 GLANCE_PREFIX = words.GLANCE
@@ -50,6 +50,7 @@ _Ppa = Annotated[str, _shaped(r"ppa:[^\s/:]+/[^\s/:]+", "of the form ppa:owner/n
 _Series = Annotated[str, _shaped(r"[a-z]*", "a series' first name in lower case, such as noble")]
 _Architecture = Annotated[str, _shaped(r"[a-z0-9_]*", "an architecture such as x86_64")]
 _Pocket = Annotated[str, _shaped(r"[a-z0-9/.-]*", "a pocket such as caracal")]
+_Stream = Annotated[str, _shaped("(daily|released)?", "daily or released")]
 _Interface = Annotated[str, _shaped("public|internal|admin", "public, internal or admin")]
 # Glance allows 255 characters; a comma would split the tag in queries.
 _Tag = Annotated[
@@ -61,13 +62,21 @@ class RunDefinition(pydantic.BaseModel):
     """A run as a person or the charm writes it down; names are hyphenated in the file.
 
     Attributes:
-        source: Path of the base image, ``glance:ID``, or ``glance:`` for the newest that suits.
+        source: Path or URL of the base image, ``glance:ID``, or ``glance:``, ``simplestreams:``
+            or ``simplestreams:URL`` for the newest that suits.
         source_projects: Projects whose images in Glance may be base images, beside public ones
             and those of the credentials' own project.
+        source_version: Version of a simplestreams image; empty takes the newest.
+        stream: Stream of a simplestreams image, ``daily`` or ``released``.
+        checksum: Of a base image at a URL, ``sha256:…`` or ``sha512:…``, or URL of a file of
+            checksums.
+        keyring: Public keys of those who may sign a simplestreams index.
         target: Path of the image to write, or ``glance:`` to publish it.
         force: Replace the file, or publish although the same image is published already.
         image_format: ``qcow2`` or ``raw``.
         compression: Of a qcow2, ``zstd`` or ``zlib``.
+        rebuild_on: Which reasons to build anew count, of ``base``, ``recipe``, ``security`` and
+            ``packages``.
         recipe: Name of the recipe.
         series: Series the base image must be of; empty leaves it open.
         architecture: Architecture of base images to consider, as Glance names it.
@@ -106,10 +115,17 @@ class RunDefinition(pydantic.BaseModel):
 
     source: Annotated[str, pydantic.Field(min_length=1)]
     source_projects: tuple[_Name, ...] = ()
+    source_version: str = ""
+    stream: _Stream = ""
+    checksum: str = ""
+    keyring: pathlib.Path | None = None
     target: Annotated[str, pydantic.Field(min_length=1)]
     force: bool = False
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
     compression: model.Compression = model.Compression.ZSTD
+    rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
+        ("base", "recipe", "security")
+    )
     recipe: _Name = "amphora"
     series: _Series = ""
     architecture: _Architecture = ""
@@ -172,6 +188,7 @@ class RunDefinition(pydantic.BaseModel):
             raise _as_config_error(error, place=f" in {path}") from error
 
     @pydantic.field_validator(
+        "keyring",
         "ca_certificate",
         "root_size",
         "cloud",
@@ -205,6 +222,7 @@ class RunDefinition(pydantic.BaseModel):
             ),
             build=self._build(),
             force=self.force,
+            rebuild_on=frozenset(map(plan.Kind, self.rebuild_on)),
             proof=self._proof(),
             cloud=run.CloudOptions(name=self.cloud, region=self.region, interface=self.interface),
             work_base=self.work_dir,
@@ -217,6 +235,10 @@ class RunDefinition(pydantic.BaseModel):
             series=self.series,
             architecture=self.architecture,
             projects=self.source_projects,
+            checksum=self.checksum,
+            keyring=self.keyring,
+            stream=self.stream,
+            version=self.source_version,
         )
         return words.parse(self.source, options)
 

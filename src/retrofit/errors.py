@@ -92,6 +92,12 @@ class ProofFailed(RetrofitError):
         self.image_name = image_name
 
 
+class PlanOutdated(RetrofitError):
+    """What was planned cannot be done any more as it was planned."""
+
+    exit_code = 5
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

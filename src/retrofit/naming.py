@@ -15,6 +15,8 @@ from . import __version__, errors, findings, model
 # On every image we publish, whatever tag the operator chose in addition.
 OWN_TAG = "octavia-diskimage-retrofit"
 FINGERPRINT = "retrofit_fingerprint"
+# What the fingerprint was computed of (retrofit.fingerprint.tell), as JSON.
+INPUTS = "retrofit_inputs"
 # The tag that the image is made for: it stays known when the image has lost it.
 AMP_IMAGE_TAG = "retrofit_amp_image_tag"
 # What an image is that Octavia is not to take; one that it may take has no state.

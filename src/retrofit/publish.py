@@ -21,6 +21,7 @@ from . import (
     staging,
     standing,
     survey,
+    switching,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -69,37 +70,37 @@ def tidy(connection: cloud.Cloud, tag: str) -> None:
         _settle(connection, tag)
 
 
-def check_current(
-    connection: cloud.Cloud, fingerprint: str, *, tag: str, depth: findings.Depth
-) -> None:
-    """Refuse to build what is published already, or was taken back.
+def up_to_date(
+    connection: cloud.Cloud, image: images.Image, *, tag: str, remark: str
+) -> errors.UpToDate:
+    """Return the error that says that there is nothing to do.
 
     Args:
-        connection: Where to look.
-        fingerprint: Identity of all inputs.
-        tag: By which Octavia finds the image; empty for none.
-        depth: How far it has to be proved.
+        connection: Where the image is.
+        image: The image.
+        tag: By which Octavia finds it; empty for none.
+        remark: Why there is nothing to do.
+    """
+    return errors.UpToDate(
+        remark,
+        hint="force a build to have it made again",
+        image_id=image.id,
+        image_name=image.name,
+        created_at=image.created_at,
+        rivals=rivals(connection, tag),
+    )
+
+
+def retag(connection: cloud.Cloud, image: images.Image, tag: str) -> Published:
+    """Give a published image a further tag, by which Octavia then finds it.
 
     Raises:
-        errors.UpToDate: It is; the message names the image.
-        errors.ConfigError: The tag is not one that Glance takes.
+        errors.RetrofitError: Glance does not answer, or refuses; nothing was changed.
     """
-    naming.tags(tag)
-    own = promotion.own(connection, tag or naming.OWN_TAG)
-    current = standing.current(own, tag or naming.OWN_TAG, fingerprint, depth)
-    if current is not None:
-        raise _up_to_date(
-            current,
-            "the image is up to date: {name} ({id})",
-            rivals=rivals(connection, tag),
-        )
-    taken_back = standing.rolled_back(own, fingerprint)
-    if taken_back is not None:
-        raise _up_to_date(
-            taken_back,
-            "{name} ({id}) was rolled back, and what it is made of has not changed since",
-            rivals=rivals(connection, tag),
-        )
+    tags = image.tags | {tag, naming.OWN_TAG}
+    tagged = promotion.apply(connection, switching.Change(image, tags, ""), tag)
+    _settle(connection, tag)
+    return _published(tagged)
 
 
 def rivals(connection: cloud.Cloud, tag: str) -> tuple[survey.Rival, ...]:
@@ -204,19 +205,6 @@ def _rename_former(connection: cloud.Cloud, present: images.Image) -> None:
                 connection.patch(image.id, [{"op": "replace", "path": "/name", "value": name}])
     except errors.RetrofitError as error:
         _LOG.warning("a former image keeps its name, %s: %s", present.name, error)
-
-
-def _up_to_date(
-    image: images.Image, message: str, *, rivals: tuple[survey.Rival, ...]
-) -> errors.UpToDate:
-    return errors.UpToDate(
-        message.format(name=image.name, id=image.id),
-        hint="force a build to have it made again",
-        image_id=image.id,
-        image_name=image.name,
-        created_at=image.created_at,
-        rivals=rivals,
-    )
 
 
 def _published(image: images.Image) -> Published:

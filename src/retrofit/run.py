@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from . import (
     cloud,
+    errors,
     findings,
     fingerprint,
     gate,
@@ -22,7 +23,10 @@ from . import (
     lock,
     model,
     naming,
+    pinning,
     pipeline,
+    plan,
+    planner,
     progress,
     provenance,
     prover,
@@ -61,13 +65,14 @@ class GlanceTarget:
 
 @dataclasses.dataclass(frozen=True)
 class RunRequest:
-    """A run: from where, to where, what.
+    """A run: from where, to where, what, and when it is worth it.
 
     Attributes:
         source: Where the base image is to come from.
         target: A file, or Glance.
         build: What to make.
         force: Replace the file, or publish although the same image is published already.
+        rebuild_on: The reasons to build anew that count.
         proof: How it is to be proved before it is delivered or tagged.
         cloud: Which cloud, where one is involved.
         work_base: Directory in which the work directory is made; ``None`` for the default.
@@ -78,6 +83,7 @@ class RunRequest:
     target: pathlib.Path | GlanceTarget
     build: model.BuildRequest
     force: bool = False
+    rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON
     proof: gate.Wanted = dataclasses.field(default_factory=gate.Wanted)
     cloud: CloudOptions = CloudOptions()
     work_base: pathlib.Path | None = None
@@ -98,7 +104,7 @@ class RunResult:
         steps: What each step cost, in order.
     """
 
-    build: model.BuildResult
+    build: model.BuildResult | None
     base: model.BaseImage | None
     foreign: tuple[selection.Foreign, ...]
     published: publish.Published | None
@@ -107,15 +113,37 @@ class RunResult:
     steps: tuple[model.StepRecord, ...]
 
 
-def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """What a run is to do.
+
+    Attributes:
+        plan: What, and why.
+        foreign: What would have been the base image, but for its owner.
+    """
+
+    plan: plan.Plan
+    foreign: tuple[selection.Foreign, ...]
+
+
+def run(
+    request: RunRequest,
+    reporter: progress.Reporter,
+    *,
+    pin: pinning.Image | None = None,
+    on_plan: Callable[[Planned], None] | None = None,
+) -> RunResult:
     """Do a run.
 
     Args:
         request: What is wanted.
         reporter: Told of the steps.
+        pin: What was planned, if nothing else is to be done.
+        on_plan: Told of what is planned for Glance.
 
     Raises:
-        errors.UpToDate: Exactly this image is published already.
+        errors.UpToDate: There is nothing to do; the message says why.
+        errors.PlanOutdated: What was planned cannot be done any more.
         errors.ProofFailed: The image was made, and is not what it has to be.
         errors.Busy: Another run writes the same file.
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
@@ -125,41 +153,59 @@ def run(request: RunRequest, reporter: progress.Reporter) -> RunResult:
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
         connect = connector(request.cloud, held)
-        access = web.Access(request.build.proxies, request.build.ca_certificate)
-        origin = finding.find(request.source, connect, access)
-        work = held.enter_context(workshop.work_directory(request.work_base))
-        elements = work / "elements"
-        collect.collect(recipe, request.build, elements)
-        current = _Run(request, recipe, origin, work, elements, progress.Recorder(reporter))
+        origin = _find(request, connect, pin)
+        current = _Run(request, recipe, origin, held, progress.Recorder(reporter))
         if isinstance(request.target, pathlib.Path):
             return current.to_file(request.target)
-        return current.to_glance(connect(), request.target.amp_image_tag)
+        return current.to_glance(connect(), request.target.amp_image_tag, pin, on_plan)
+
+
+def plan_run(request: RunRequest, connect: Callable[[], cloud.Cloud]) -> Planned:
+    """Plan a run that publishes in Glance; changes nothing.
+
+    Args:
+        request: What is wanted.
+        connect: Connects to the cloud.
+
+    Raises:
+        errors.ConfigError: The request writes a file: there is nothing to plan.
+        errors.RetrofitError: Something stood in the way of knowing.
+    """
+    if isinstance(request.target, pathlib.Path):
+        raise errors.ConfigError(
+            f"there is nothing to plan: the target is the file {request.target}",
+            hint="give a request whose target is glance:",
+        )
+    recipe = recipes.get(request.build.recipe)
+    prover.check(recipe, request.proof.depth)
+    origin = _find(request, connect, None)
+    planned = _plan(request, origin, connect(), request.target.amp_image_tag)
+    return Planned(planned, origin.foreign)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Run:
-    """A run whose base image and elements are known.
+    """A run whose base image is known.
 
     Attributes:
         request: What is wanted.
         recipe: By which it is made.
         origin: The base image.
-        work: The work directory.
-        elements: Directory below ``work`` with all elements.
+        held: Holds what is in use until the run ends.
         recorder: Told of the steps.
     """
 
     request: RunRequest
     recipe: recipes.Recipe
     origin: origins.Origin
-    work: pathlib.Path
-    elements: pathlib.Path
+    held: contextlib.ExitStack
     recorder: progress.Recorder
 
     def to_file(self, target: pathlib.Path) -> RunResult:
         """Make the image, prove it and put it where it was asked for."""
-        built = self._build()
-        checks = self._gate(built)
+        work = self._work()
+        built = self._build(work)
+        checks = self._gate(built, work)
         proof = checks.prove()
         if proof is not None and not proof.passed:
             raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
@@ -167,25 +213,42 @@ class _Run:
         made = dataclasses.replace(built, image=target)
         return self._result(made, published=None, proof=proof, rivals=())
 
-    def to_glance(self, connection: cloud.Cloud, tag: str) -> RunResult:
-        """Make the image and publish it, if that is not done already."""
-        base = dataclasses.replace(
-            self.origin.base or model.BaseImage(name=self.origin.name),
-            content_hash=self.origin.content_hash(),
-        )
-        elements_digest = collect.digest(self.elements)
-        mark = fingerprint.compute(
-            base=base.content_hash, elements=elements_digest, request=self.request.build
-        )
+    def to_glance(
+        self,
+        connection: cloud.Cloud,
+        tag: str,
+        pin: pinning.Image | None,
+        on_plan: Callable[[Planned], None] | None,
+    ) -> RunResult:
+        """Plan, and do what is planned."""
         publish.tidy(connection, tag)
-        if not self.request.force:
-            publish.check_current(connection, mark, tag=tag, depth=self.request.proof.depth)
-        built = self._build()
+        planned = _plan(self.request, self.origin, connection, tag)
+        if pin is not None:
+            pinning.check(pin, planned, connection.project_id)
+        if on_plan is not None:
+            on_plan(Planned(planned, self.origin.foreign))
+        published, built, proof = None, None, None
+        if planned.action is plan.Action.BUILD:
+            built, published, proof = self._publish(connection, planned)
+        elif planned.image is not None and planned.action is plan.Action.RETAG:
+            published = publish.retag(connection, planned.image, tag)
+        elif planned.image is not None:
+            raise publish.up_to_date(connection, planned.image, tag=tag, remark=planned.summary())
+        rivals = publish.rivals(connection, tag)
+        return self._result(built, published=published, proof=proof, rivals=rivals)
+
+    def _publish(
+        self, connection: cloud.Cloud, planned: plan.Plan
+    ) -> tuple[model.BuildResult, publish.Published, findings.Proof | None]:
+        """Make the image that is planned, and publish it."""
+        wanted = planned.wanted
+        work = self._work()
+        built = self._build(work)
         made_of = provenance.describe(
             built,
-            base=base,
+            base=wanted.base,
             request=self.request.build,
-            elements_digest=elements_digest,
+            elements_digest=fingerprint.elements(wanted.inputs),
             releases=collect.releases(self.recipe),
             now=datetime.datetime.now(datetime.UTC),
         )
@@ -193,45 +256,53 @@ class _Run:
             built,
             self.origin.base,
             recipe=self.recipe.name,
-            fingerprint=mark,
-            tag=tag,
-            further=provenance.properties(made_of, built.packages),
+            fingerprint=wanted.fingerprint,
+            tag=wanted.tag,
+            further=(
+                *provenance.properties(made_of, built.packages),
+                (naming.INPUTS, plan.write_inputs(wanted.inputs)),
+            ),
         )
         published, proof = publish.publish(
             connection,
             built.image,
             description,
             hashes={"sha256": built.sha256, "sha512": built.sha512},
-            gate=self._gate(built),
+            gate=self._gate(built, work),
             reporter=self.recorder,
         )
-        rivals = publish.rivals(connection, tag)
-        return self._result(built, published=published, proof=proof, rivals=rivals)
+        return built, published, proof
 
-    def _build(self) -> model.BuildResult:
-        source = self.origin.bring(self.work, self.recorder)
+    def _work(self) -> pathlib.Path:
+        """Make the work directory of the build."""
+        return self.held.enter_context(workshop.work_directory(self.request.work_base))
+
+    def _build(self, work: pathlib.Path) -> model.BuildResult:
+        elements = work / "elements"
+        collect.collect(self.recipe, self.request.build, elements)
+        source = self.origin.bring(work, self.recorder)
         job = pipeline.Job(
             source=source,
-            work=self.work,
-            elements=self.elements,
+            work=work,
+            elements=elements,
             request=self.request.build,
             base_hash=self.origin.content_hash(),
             layers=layers.directory(self.request.cache),
         )
         return pipeline.build(job, self.recorder)
 
-    def _gate(self, built: model.BuildResult) -> gate.Gate:
+    def _gate(self, built: model.BuildResult, work: pathlib.Path) -> gate.Gate:
         return gate.Gate(
             self.request.proof,
             built,
             recipe=self.recipe.name,
-            work=self.work,
+            work=work,
             reporter=self.recorder,
         )
 
     def _result(
         self,
-        built: model.BuildResult,
+        built: model.BuildResult | None,
         *,
         published: publish.Published | None,
         proof: findings.Proof | None,
@@ -240,6 +311,31 @@ class _Run:
         steps = tuple(self.recorder.records)
         origin = self.origin
         return RunResult(built, origin.base, origin.foreign, published, proof, rivals, steps)
+
+
+def _find(
+    request: RunRequest, connect: Callable[[], cloud.Cloud], pin: pinning.Image | None
+) -> origins.Origin:
+    """Find the base image that is wanted, or the one that was planned."""
+    access = web.Access(request.build.proxies, request.build.ca_certificate)
+    if pin is None:
+        return finding.find(request.source, connect, access)
+    return finding.find_again(request.source, pin.base_image, connect, access)
+
+
+def _plan(
+    request: RunRequest, origin: origins.Origin, connection: cloud.Cloud, tag: str
+) -> plan.Plan:
+    """Plan a run whose base image is known."""
+    wanted = planner.wanted(
+        origin,
+        request.build,
+        tag=tag,
+        depth=request.proof.depth,
+        rebuild_on=request.rebuild_on,
+        force=request.force,
+    )
+    return planner.plan_image(connection, wanted, request.build, cache=request.cache)
 
 
 def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:

@@ -60,14 +60,18 @@ def current(
 
     An image that the former charm made has no fingerprint and so is never current.
     """
-    for image in own:
-        made_so = image.properties.get(naming.FINGERPRINT) == fingerprint
-        if (
-            made_so
-            and tag in image.tags
-            and _is_published(image)
-            and depth(image).includes(wanted)
-        ):
+    akin = (
+        image
+        for image in own
+        if image.properties.get(naming.FINGERPRINT) == fingerprint and tag in image.tags
+    )
+    return published(akin, wanted)
+
+
+def published(found: Iterable[images.Image], wanted: findings.Depth) -> images.Image | None:
+    """Return the first image that was published and is proved enough, whatever its tag."""
+    for image in found:
+        if _is_published(image) and depth(image).includes(wanted):
             return image
     return None
 

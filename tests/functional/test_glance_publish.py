@@ -126,24 +126,27 @@ def test_same_inputs_are_up_to_date_and_others_are_not(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
     connection = connect()
-    tag = "inputs"
+    tag, mark = "inputs", "71" * 32
     # What the former charm made bears the same name and tags, but says nothing of its inputs.
     former = running_cloud.upload_base(image_file, disk_format="raw", who=support.RETROFIT)
     with running_cloud.connect(support.RETROFIT) as owner:
         for each in (tag, naming.OWN_TAG):
             owner.image.add_tag(former, each)
-    publish.check_current(connection, "1" * 64, tag=tag, depth=OFF)
+    first = publishing.planned(connection, mark, tag=tag, depth=OFF)
+    assert [reason.kind.value for reason in first.reasons] == ["first"]
 
-    published = publishing.published(
-        connection, image_file, "current", fingerprint="1" * 64, tag=tag
-    )
+    published = publishing.published(connection, image_file, "current", fingerprint=mark, tag=tag)
 
-    with pytest.raises(errors.UpToDate, match=published.id):
-        publish.check_current(connection, "1" * 64, tag=tag, depth=OFF)
-    publish.check_current(connection, "2" * 64, tag=tag, depth=OFF)
-    publish.check_current(connection, "1" * 64, tag="another", depth=OFF)
+    def kinds(mark: str, *, tag: str, connection: cloud.Cloud = connection) -> list[str]:
+        found = publishing.planned(connection, mark, tag=tag, depth=OFF)
+        return [reason.kind.value for reason in found.reasons]
+
+    assert kinds(mark, tag=tag) == []
+    assert kinds("72" * 32, tag=tag) == ["recipe"]
+    assert kinds(mark, tag="another") == ["tag"]
     # Another project has to make its own.
-    publish.check_current(connect(support.TENANT), "1" * 64, tag=tag, depth=OFF)
+    assert kinds(mark, tag=tag, connection=connect(support.TENANT)) == ["first"]
+    assert published.id == publishing.planned(connection, mark, tag=tag, depth=OFF).image.id
 
 
 def test_the_former_image_of_the_same_name_steps_aside(

@@ -15,10 +15,11 @@ import pytest
 from tests.support import cloud as support
 from tests.support import publishing
 
-from retrofit import cloud, errors, findings, naming, publish, rollback, standing, status
+from retrofit import cloud, errors, findings, naming, plan, publish, rollback, standing, status
 
 Connect = Callable[..., cloud.Cloud]
 BOOT = findings.Depth.BOOT
+BUILD, NONE, RETAG = plan.Action.BUILD, plan.Action.NONE, plan.Action.RETAG
 
 
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -117,11 +118,9 @@ class TestPromotion:
                 gate=publishing.Gate(proof),
             )
             enough = [each for each in findings.Depth if depth.includes(each)]
-            for wanted in enough:
-                with pytest.raises(errors.UpToDate, match="up to date"):
-                    publish.check_current(connection, mark, tag=tag, depth=wanted)
-            for wanted in set(findings.Depth) - set(enough):
-                publish.check_current(connection, mark, tag=tag, depth=wanted)
+            for wanted in findings.Depth:
+                found = publishing.planned(connection, mark, tag=tag, depth=wanted)
+                assert found.action is (NONE if wanted in enough else BUILD)
             _next_second()
 
     def test_an_error_of_the_proof_leaves_nothing(
@@ -135,6 +134,32 @@ class TestPromotion:
             publishing.published(connect(), image_file, "broken", tag="broken", gate=Broken(None))
 
         assert running_cloud.images(retrofit_amp_image_tag="broken") == []
+
+
+class TestRetagging:
+    def test_another_tag_needs_no_other_image(
+        self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
+    ) -> None:
+        connection, mark = connect(), "9" * 64
+        made = publishing.published(
+            connection, image_file, "moved", tag="tag-before", fingerprint=mark
+        )
+
+        found = publishing.planned(connection, mark, tag="tag-after", depth=BOOT)
+        assert found.action is RETAG
+        assert found.image is not None
+        tagged = publish.retag(connection, found.image, "tag-after")
+
+        assert tagged.id == made.id
+        assert _tagged(running_cloud, "tag-after") == [made.id]
+        # Nobody knows whether Octavia has heard of the new one yet.
+        assert _tagged(running_cloud, "tag-before") == [made.id]
+        assert publishing.planned(connection, mark, tag="tag-after", depth=BOOT).action is NONE
+        _next_second()
+        newer = publishing.published(
+            connection, image_file, "newer", tag="tag-after", fingerprint="8" * 64
+        )
+        assert _tagged(running_cloud, "tag-after") == [newer.id]
 
 
 class TestRejection:
@@ -167,7 +192,11 @@ class TestRejection:
         )
         assert _tagged(running_cloud, "failing") == [good.id]
         # The next run tries again.
-        publish.check_current(connection, "b" * 64, tag="failing", depth=BOOT)
+        again = publishing.planned(connection, "b" * 64, tag="failing", depth=BOOT)
+        assert again.action is BUILD
+        assert again.reasons[0].text == (
+            f"the last one, {error.image_id}, did not pass its proof: failed: machine id, kernel"
+        )
 
     def test_one_is_kept_per_architecture(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
@@ -229,10 +258,11 @@ class TestRollback:
         assert "retrofit_state" not in running_cloud.image(second)
 
         # What was rolled back is not made again, until something else is wanted.
-        with pytest.raises(errors.UpToDate, match="was rolled back") as raised:
-            publish.check_current(connection, "3" * 64, tag=tag, depth=BOOT)
-        assert raised.value.image_id == third
-        assert "force" in raised.value.hint
+        again = publishing.planned(connection, "3" * 64, tag=tag, depth=BOOT)
+        assert again.action is NONE
+        assert "was rolled back" in again.summary()
+        assert again.image is not None
+        assert again.image.id == third
 
         done = rollback.rollback(connection, tag)
         assert (done.current.id, done.rolled_back.id) == (first, second)
@@ -245,8 +275,8 @@ class TestRollback:
         _next_second()
         fourth = publishing.published(connection, image_file, "3", tag=tag, fingerprint="3" * 64)
         assert _tagged(running_cloud, tag) == [fourth.id]
-        with pytest.raises(errors.UpToDate, match="up to date"):
-            publish.check_current(connection, "3" * 64, tag=tag, depth=BOOT)
+        again = publishing.planned(connection, "3" * 64, tag=tag, depth=BOOT)
+        assert again.summary() == f"the image is up to date: {fourth.name} ({fourth.id})"
         assert rollback.rollback(connection, tag).current.id == first
 
     def test_on_the_command_line(
@@ -408,12 +438,14 @@ class TestRivals:
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
         tag = "rivals-current"
-        publishing.published(connect(), image_file, tag, tag=tag)
+        connection = connect()
+        publishing.published(connection, image_file, tag, tag=tag)
         _next_second()
         theirs = running_cloud.upload_base(image_file, disk_format="raw")
         _tag(running_cloud, theirs, tag, who=support.ADMIN)
+        current = publishing.planned(connection, "f" * 64, tag=tag, depth=BOOT).image
+        assert current is not None
 
-        with pytest.raises(errors.UpToDate) as raised:
-            publish.check_current(connect(), "f" * 64, tag=tag, depth=BOOT)
+        error = publish.up_to_date(connection, current, tag=tag, remark="it is")
 
-        assert [getattr(rival, "id", None) for rival in raised.value.rivals] == [theirs]
+        assert [getattr(rival, "id", None) for rival in error.rivals] == [theirs]

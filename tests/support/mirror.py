@@ -38,6 +38,35 @@ def serving() -> Iterator[str]:
         server.shutdown()
 
 
+class Mirror:
+    """The archive as it is at one time or another, at the same place.
+
+    Attributes:
+        url: Its base URL.
+        time: What it shows: ``NOW`` or ``LATER`` of :mod:`.local_archive`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.time = local_archive.NOW
+
+
+@contextlib.contextmanager
+def changing() -> Iterator[Mirror]:
+    """Serve the archive where a build reaches it, so that it can move on in the meantime."""
+
+    class Handler(_Quiet):
+        def translate_path(self, path: str) -> str:
+            return super().translate_path(path.replace("/ubuntu/", f"/{mirror.time}/", 1))
+
+    handler = functools.partial(Handler, directory=str(local_archive.archive()))
+    with address(), http.server.ThreadingHTTPServer((ADDRESS, 0), handler) as server:
+        mirror = Mirror(f"http://{ADDRESS}:{server.server_port}/ubuntu")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield mirror
+        server.shutdown()
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         """Say nothing."""

@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from retrofit import cloud, errors, findings, model, naming, publish, rollback
+from retrofit import cloud, errors, findings, model, naming, plan, planner, publish, rollback
 
 TAG = "octavia-amphora"
 
@@ -130,6 +130,28 @@ def published(
         reporter=Silent(),
     )
     return made
+
+
+class _Marked(plan.Wanted):
+    """An image of which only the fingerprint is known."""
+
+    @property
+    def fingerprint(self) -> str:
+        return self.inputs["mark"]
+
+
+def planned(
+    connection: cloud.Cloud, fingerprint: str, *, tag: str, depth: findings.Depth
+) -> plan.Plan:
+    """Return what would be done about an image of which only the fingerprint is known."""
+    wanted = _Marked(
+        model.BaseImage(),
+        {"mark": fingerprint},
+        tag,
+        depth,
+        rebuild_on=frozenset((plan.Kind.RECIPE,)),
+    )
+    return planner.plan_image(connection, wanted, model.BuildRequest(), cache=None)
 
 
 def main() -> None:

@@ -15,8 +15,20 @@ import click
 import pytest
 from tests.support import publishing
 
-from retrofit import errors, findings, gate, model, progress, publish, run, survey
+from retrofit import (
+    errors,
+    findings,
+    gate,
+    model,
+    pinning,
+    plan,
+    progress,
+    publish,
+    run,
+    survey,
+)
 from retrofit.cli import execution, main, snap
+from retrofit.sources import selection
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
 _RIVAL = survey.Rival(
@@ -28,6 +40,11 @@ _RIVAL = survey.Rival(
     amp_image_owner_id="p1",
 )
 _BASE = model.BaseImage(id="b1", name="base", version_name="20260801")
+_FOREIGN = selection.Foreign("f0", "noble", "theirs", "shared")
+_PLANNED = run.Planned(
+    plan.decide(plan.Wanted(_BASE, {}, "octavia-amphora", findings.Depth.BOOT), [], []),
+    (_FOREIGN,),
+)
 
 
 class FakeRun:
@@ -35,12 +52,24 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.request: run.RunRequest | None = None
+        self.pin: pinning.Image | None = None
         self.error: BaseException | None = None
+        self.tagged = False
         self.published: publish.Published | None = None
         self.proof: findings.Proof | None = None
 
-    def __call__(self, request: run.RunRequest, reporter: progress.Reporter) -> run.RunResult:
+    def __call__(
+        self,
+        request: run.RunRequest,
+        reporter: progress.Reporter,
+        *,
+        pin: pinning.Image | None = None,
+        on_plan: Callable[[run.Planned], None] | None = None,
+    ) -> run.RunResult:
         self.request = request
+        self.pin = pin
+        if on_plan is not None:
+            on_plan(_PLANNED)
         reporter.step_started("unpack")
         reporter.advanced(1, 2)
         if self.error is not None:
@@ -58,8 +87,9 @@ class FakeRun:
         )
         base = _BASE if self.published else None
         return run.RunResult(
-            build=made,
+            build=None if self.tagged else made,
             base=base,
+            foreign=(),
             published=self.published,
             proof=self.proof,
             rivals=(_RIVAL,) if self.published else (),
@@ -123,6 +153,7 @@ class TestImage:
             *("--env", "A=1=2", "--env", "B=", "--mirror", "http://mirror/ubuntu"),
             *("--uca-pocket", "caracal", "--uca-mirror", "http://uca", "--ppa", "ppa:a/b"),
             *("--http-proxy", "http://p:1", "--https-proxy", "http://p:2", "--no-proxy", "x"),
+            *("--rebuild-on", "base,packages"),
             *("--root-size", "8G", "--work-dir", "/srv", "--force", "--recipe", "amphora"),
             *("--depth", "traffic", "--flavor-disk", "4G", "--evidence", "/evidence"),
             *("--os-cloud", "c", "--os-region-name", "r", "--os-interface", "admin"),
@@ -149,6 +180,7 @@ class TestImage:
                 series="noble",
             ),
             force=True,
+            rebuild_on=frozenset({plan.Kind.BASE, plan.Kind.PACKAGES}),
             proof=gate.Wanted(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),
@@ -325,8 +357,46 @@ class TestService:
         assert result["image"]["id"] == "i1"
         assert result["source"]["id"] == "b1"
         assert [step["name"] for step in result["steps"]] == ["unpack"]
+        assert result["reasons"] == [
+            {"kind": "first", "text": "no image of this project has the tag octavia-amphora"}
+        ]
         assert result["started"] <= result["ended"]
         assert result["duration-s"] >= 0
+
+    def test_an_image_that_only_got_the_tag(
+        self, engine: FakeRun, go: Callable[..., Any], publication: publish.Published
+    ):
+        engine.published, engine.tagged = publication, True
+
+        code, result = go()
+
+        assert (code, result["outcome"]) == (0, "tagged")
+        assert result["image"]["id"] == "i1"
+
+    def test_what_was_planned_arrives(self, engine: FakeRun, tmp_path: pathlib.Path):
+        path = tmp_path / "plan.json"
+        path.write_text(json.dumps(pinning.write([pinning.pin("request", _PLANNED.plan, "p1")])))
+        request = tmp_path / "request.json"
+        request.write_text(json.dumps({"source": "in", "target": "glance:"}))
+
+        _execute(
+            "run", str(request), "--plan", str(path), "--result", str(tmp_path / "result.json")
+        )
+
+        assert engine.pin is not None
+        assert engine.pin.base_image == _BASE
+
+    def test_reasons_and_foreign_images_are_told_when_there_is_nothing_to_do(
+        self, engine: FakeRun, go: Callable[..., Any]
+    ):
+        engine.error = errors.UpToDate("same")
+
+        _, result = go()
+
+        assert [reason["kind"] for reason in result["reasons"]] == ["first"]
+        assert result["foreign"] == [
+            {"id": "f0", "name": "noble", "owner": "theirs", "visibility": "shared"}
+        ]
 
     @pytest.mark.parametrize(
         ("error", "outcome", "code"),
@@ -418,7 +488,7 @@ class TestService:
     ):
         seen: dict[str, Any] = {}
 
-        def look(_: run.RunRequest, reporter: progress.Reporter) -> None:
+        def look(_: run.RunRequest, reporter: progress.Reporter, **_others: object) -> None:
             reporter.step_started("unpack")
             reporter.step_ended(_STEP)
             reporter.step_started("grow")
@@ -538,3 +608,40 @@ class TestStart:
 
         assert printed.splitlines()[0].startswith("Usage: ")
         assert printed.splitlines()[-1] == "[]"
+
+
+class TestPlan:
+    @pytest.fixture
+    def request_file(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        monkeypatch.setattr(run, "plan_run", lambda *_: _PLANNED)
+        monkeypatch.setattr(run, "connector", lambda *_: _Project)
+        path = tmp_path / "amphora.json"
+        path.write_text(json.dumps({"source": "glance:", "target": "glance:"}))
+        return str(path)
+
+    def test_for_people(self, request_file: str, capsys: pytest.CaptureFixture[str]):
+        assert _execute("plan", request_file) == 0
+        assert capsys.readouterr().out == (
+            "amphora: build: no image of this project has the tag octavia-amphora\n"
+        )
+
+    def test_for_programs(self, request_file: str, capsys: pytest.CaptureFixture[str]):
+        assert _execute("plan", request_file, "--json") == 0
+        (image,) = json.loads(capsys.readouterr().out)["images"]
+        assert (image["name"], image["action"]) == ("amphora", "build")
+        assert image["project-id"] == "p1"
+        assert image["foreign"][0]["owner"] == "theirs"
+
+    def test_a_file_needs_no_plan(
+        self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ):
+        path = tmp_path / "file.json"
+        path.write_text(json.dumps({"source": "in", "target": "out"}))
+        assert _execute("plan", str(path)) == 78
+        assert "there is nothing to plan: the target is the file out" in capsys.readouterr().err
+
+
+class _Project:
+    """Stands for a connection."""
+
+    project_id = "p1"

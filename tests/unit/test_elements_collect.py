@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,6 +14,7 @@ from retrofit.elements import collect, dependencies, octavia
 class Recipe:
     """A recipe without Octavia's elements."""
 
+    elements: Mapping[str, tuple[str, ...]] = {"debian": ("existing-debian",)}
     needs_octavia = False
 
 
@@ -69,6 +71,27 @@ def test_the_digest_tells_content_names_and_modes(tmp_path: pathlib.Path) -> Non
     seen.add(collect.digest(tmp_path / "tree"))
     assert len(seen) == 4
     assert collect.digest(tmp_path / "tree") in seen
+
+
+def test_what_python_leaves_does_not_count(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "tree").mkdir()
+    before = collect.digest(tmp_path / "tree")
+    (tmp_path / "tree/__pycache__").mkdir()
+    (tmp_path / "tree/__pycache__/a.pyc").touch()
+    assert collect.digest(tmp_path / "tree") == before
+
+
+def test_only_elements_that_are_applied_count(tmp_path: pathlib.Path) -> None:
+    for name in ("mine", "other"):
+        (tmp_path / name / "install.d").mkdir(parents=True)
+    request = model.BuildRequest(elements=("mine",), elements_paths=(tmp_path,))
+    before = collect.digests(Recipe(), request)
+    (tmp_path / "other/install.d/10-other").touch()
+    assert collect.digests(Recipe(), request) == before
+    (tmp_path / "mine/install.d/10-mine").touch()
+    after = collect.digests(Recipe(), request)
+    assert {name for name in after if after[name] != before[name]} == {"mine"}
+    assert "package-installs" in after
 
 
 def test_scripts_of_our_own_elements_are_executable() -> None:

@@ -44,6 +44,18 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @click.option("--series", help="Refuse or pass over base images of another series.")
 @click.option("--architecture", help="Architecture of base images in Glance, such as x86_64.")
 @options.source_projects
+@click.option(
+    "--keyring", type=_FILE, help="Keys that may sign simplestreams.  [default: Ubuntu's]"
+)
+@click.option(
+    "--stream",
+    type=click.Choice(["daily", "released"]),
+    help="Of simplestreams.  [default: daily]",
+)
+@click.option("--source-version", metavar="VERSION", help="Of simplestreams.  [default: newest]")
+@click.option(
+    "--checksum", help="Of the image at a URL: sha256:…, sha512:…, or URL of SHA256SUMS."
+)
 @click.option("--mirror", help="The distribution's archive: a URL, or one-line sources.")
 @click.option("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
 @click.option("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")
@@ -63,21 +75,38 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 @options.flavor_disk
 @options.evidence
 @click.option("--force", is_flag=True, help="Replace OUTPUT, or publish the same image again.")
+@click.option(
+    "--rebuild-on",
+    metavar="REASON,…",
+    help="Reasons to publish anew: base, recipe, security, packages.  [default: the first three]",
+)
 @options.amp_image_tag
 @options.cloud
 @options.as_json("the result")
 @options.debug
-def image(variables: tuple[str, ...], *, as_json: bool, debug: bool, **given: object) -> None:
+def image(
+    variables: tuple[str, ...],
+    *,
+    rebuild_on: str | None,
+    as_json: bool,
+    debug: bool,
+    **given: object,
+) -> None:
     """Make an amphora image out of the cloud image INPUT.
 
-    INPUT is a file or an image in Glance, glance:ID; glance: alone takes the newest that suits.
+    INPUT is a file, a URL (with --checksum), or an image in Glance, glance:ID. The newest that
+    suits is taken of glance:, of Ubuntu's simplestreams: and of a mirror, simplestreams:URL.
     OUTPUT is a file, or glance: to publish the image there.
     """
     execution.start_logging(debug=debug)
     from .. import definitions, run
     from . import images, results
 
-    definition = definitions.RunDefinition.parse(environment=_pairs(variables), **given)
+    definition = definitions.RunDefinition.parse(
+        environment=_pairs(variables),
+        rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
+        **given,
+    )
     request = definition.to_request()
     with reporting.reporter() as reporter:
         result = run.run(request, reporter)

@@ -5,7 +5,19 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from . import bootstrap, diff, execution, history, image, rollback, service, show, status, verify
+from . import (
+    bootstrap,
+    diff,
+    execution,
+    history,
+    image,
+    plan,
+    rollback,
+    service,
+    show,
+    status,
+    verify,
+)
 
 
 @click.group(
@@ -21,6 +33,7 @@ def retrofit() -> None:
 
 retrofit.add_command(image.image)
 retrofit.add_command(service.run)
+retrofit.add_command(plan.plan)
 retrofit.add_command(bootstrap.bootstrap)
 retrofit.add_command(verify.verify)
 retrofit.add_command(status.status)

@@ -60,6 +60,12 @@ cache_dir: _Decorator = click.option(
     type=_DIRECTORY,
     help="Share what was installed with other builds in here.  [default: the user's]",
 )
+once: _Decorator = click.option(
+    "--once",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="Keys that are different this time, if it exists.",
+)
 debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
 
 

@@ -8,7 +8,7 @@ import logging
 import pathlib
 import time
 
-from .. import errors, files, history, model, progress
+from .. import errors, files, history, model, progress, run
 from . import results
 
 _LOG = logging.getLogger(__name__)
@@ -52,6 +52,12 @@ class Record:
         self.state |= {"run-id": run_id, "trigger": str(trigger)}
         self._write()
 
+    def planned(self, planned: run.Planned) -> None:
+        """Keep why the run does what it does."""
+        self.state["reasons"] = results.reasons(planned.plan)
+        self.state["foreign"] = results.foreign(planned.foreign)
+        self._write()
+
     def step_started(self, name: str) -> None:
         """Name the step the run is in."""
         self.state["step"] = name
@@ -74,7 +80,7 @@ class Record:
         Args:
             result: What :func:`retrofit.cli.results.as_json` returns.
         """
-        self._end(outcome="published", code=0, **result)
+        self._end(code=0, **result)
 
     def fail(self, error: errors.RetrofitError) -> None:
         """Write why a run ended early."""
@@ -97,9 +103,9 @@ class Record:
             details=details,
         )
 
-    def _end(self, *, outcome: str, code: int, **more: object) -> None:
+    def _end(self, *, code: int, **more: object) -> None:
         self.state |= more
-        self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
+        self.state |= {"exit-code": code, "ended": _now()}
         self._write()
         try:
             history.add(history.beside(self._path), self.state)

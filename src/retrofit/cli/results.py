@@ -8,12 +8,16 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from .. import errors, findings, model, run
+from .. import errors, findings, model, plan, run
+from ..sources import selection
 
 
 def as_line(result: run.RunResult) -> str:
     """Return the one line that tells what was made."""
     image = result.build
+    if image is None:
+        assert result.published is not None
+        return f"{result.published.id} {result.published.name}: has the tag now"
     what = f"{image.release.distribution} {image.release.series} {image.release.architecture}"
     size = f"{image.size / model.MIB:.0f} MiB {image.image_format}"
     if result.published is None:
@@ -28,10 +32,11 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
     the snap's command writes.
     """
     return {
-        "image": _hyphenated(result.build, without=("packages",))
+        "outcome": "published" if result.build else "tagged",
+        "image": (_hyphenated(result.build, without=("packages",)) if result.build else {})
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
-        "foreign": [_hyphenated(image) for image in result.foreign],
+        "foreign": foreign(result.foreign),
         "proof": findings.as_json(result.proof) if result.proof else None,
         "rivals": rivals(result.rivals),
         "steps": [step(record) for record in result.steps],
@@ -55,6 +60,20 @@ def kept(error: errors.ProofFailed) -> dict[str, Any] | None:
 def rivals(found: Iterable[object]) -> list[dict[str, Any]]:
     """Return what Octavia takes in place of our image (:class:`retrofit.survey.Rival`)."""
     return [_hyphenated(rival) for rival in found]
+
+
+def reasons(planned: plan.Plan) -> list[dict[str, Any]]:
+    """Return the reasons of a plan that count, in the form of the result file."""
+    return [
+        {"kind": reason.kind.value, "text": reason.text}
+        for reason in planned.reasons
+        if reason.counts
+    ]
+
+
+def foreign(found: Iterable[selection.Foreign]) -> list[dict[str, Any]]:
+    """Return what was not used as a base image for its owner, in the form of the result file."""
+    return [_hyphenated(image) for image in found]
 
 
 def step(record: model.StepRecord) -> dict[str, Any]:

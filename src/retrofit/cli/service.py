@@ -7,15 +7,20 @@ import pathlib
 import click
 
 from .. import errors
-from . import execution, reporting
+from . import execution, options, reporting
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
 
 @click.command()
 @click.argument("request", metavar="REQUEST.json", type=_FILE)
+@options.once
 @click.option(
-    "--once", metavar="FILE", type=_FILE, help="Keys that are different this time, if it exists."
+    "--plan",
+    "plan_file",
+    metavar="FILE",
+    type=_FILE,
+    help="Do what retrofit plan --json has printed, or say why that cannot be done any more.",
 )
 @click.option(
     "--result",
@@ -25,16 +30,21 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
     required=True,
     help="Keep the state of the run here, and its result in the end.",
 )
-@click.option("--debug", is_flag=True, help="Print all that is done.")
+@options.debug
 def run(
-    *, request: pathlib.Path, once: pathlib.Path | None, result_file: pathlib.Path, debug: bool
+    *,
+    request: pathlib.Path,
+    once: pathlib.Path | None,
+    plan_file: pathlib.Path | None,
+    result_file: pathlib.Path,
+    debug: bool,
 ) -> None:
-    """Do what REQUEST.json says, for a service.
+    """Plan, and do what REQUEST.json says, for a service.
 
     The keys of the request and of the result are described in docs/reference/cli.md.
     """
     execution.start_logging(debug=debug)
-    from .. import definitions
+    from .. import definitions, pinning
     from .. import run as runs
     from . import record, results
 
@@ -42,7 +52,8 @@ def run(
     try:
         definition = definitions.RunDefinition.read(request, once=once)
         state.name(definition.run_id, definition.trigger)
-        result = runs.run(definition.to_request(), state)
+        pin = pinning.read(plan_file, request.stem) if plan_file else None
+        result = runs.run(definition.to_request(), state, pin=pin, on_plan=state.planned)
     except errors.RetrofitError as error:
         state.fail(error)
         raise

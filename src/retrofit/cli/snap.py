@@ -77,6 +77,7 @@ def retrofit(
     )
     with reporting.reporter() as reporter:
         result = run.run(definition.to_request(), reporter)
+    assert result.build is not None
     manifest = target.with_name(f"{target.name}.manifest")
     files.write(manifest, _manifest(result.build.packages), mode=_MANIFEST_MODE)
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import stat
+from collections.abc import Mapping
 from typing import Protocol
 
 import diskimage_builder
@@ -17,6 +18,9 @@ import yaml
 from .. import errors, model
 from . import dependencies, octavia
 
+_BUILDER = pathlib.Path(diskimage_builder.__file__).parent
+# What Python leaves beside what it runs.
+_PASSED_OVER = ("__pycache__",)
 OWN = pathlib.Path(__file__).parent / "own"
 # Python that diskimage-builder's own scripts import, and that an image need not have.
 SUPPORT = "support"
@@ -26,6 +30,10 @@ LIBRARY = "lib"
 
 class Recipe(Protocol):
     """What is to be known of a recipe here."""
+
+    @property
+    def elements(self) -> Mapping[str, tuple[str, ...]]:
+        """Elements it applies, by distribution."""
 
     @property
     def needs_octavia(self) -> bool:
@@ -47,25 +55,32 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
         errors.InputMissing: A directory or an element that was named does not exist.
         errors.Unavailable: Octavia's elements are not packed and cannot be fetched.
     """
-    builder = pathlib.Path(diskimage_builder.__file__).parent
-    sources = [*map(_operators, request.elements_paths), OWN]
-    if recipe.needs_octavia:
-        sources.append(octavia.find(request.proxies))
-    sources.append(builder / "elements")
-
+    sources = _sources(recipe, request)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
     for number, source in enumerate(sources):
         _copy_elements(source, elements / f"{number:02}")
-    for name in request.elements:
-        if not any((path / name).is_dir() for path in dependencies.search_paths(elements)):
-            raise errors.InputMissing(
-                f"there is no element {name!r}",
-                hint="correct its name, or name the directory it is in with --elements-path",
-            )
-    shutil.copytree(builder / "lib", into / LIBRARY)
-    _copy_support(builder, into / SUPPORT)
+    shutil.copytree(_BUILDER / "lib", into / LIBRARY)
+    _copy_support(into / SUPPORT)
     _open_to_all(into)
+
+
+def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
+    """Return the SHA-256 of each element that a build applies, by its name.
+
+    Which of them apply may depend on the distribution in the base image, of which nothing may be
+    known yet: those for all distributions are returned.
+
+    Raises:
+        errors.RetrofitError: As :func:`collect`; or elements do not go together.
+    """
+    sources = _sources(recipe, request)
+    found = {
+        element.name: element.path
+        for names in recipe.elements.values()
+        for element in dependencies.expand([*names, *request.elements], sources)
+    }
+    return {name: digest(path) for name, path in sorted(found.items())}
 
 
 def releases(recipe: Recipe) -> dict[str, str]:
@@ -74,20 +89,37 @@ def releases(recipe: Recipe) -> dict[str, str]:
     return {**builder, "octavia": octavia.VERSION} if recipe.needs_octavia else builder
 
 
-def digest(collected: pathlib.Path) -> str:
-    """Return the SHA-256 of a directory that :func:`collect` filled: names, modes and content."""
+def digest(element: pathlib.Path) -> str:
+    """Return the SHA-256 of an element: names, modes and content of what :func:`collect` takes."""
     total = hashlib.sha256()
-    for path in sorted(collected.rglob("*")):
+    for path in sorted(element.rglob("*")):
         if path.is_dir() and not path.is_symlink():
+            continue
+        if any(part in _PASSED_OVER for part in path.relative_to(element).parts):
             continue
         if path.is_symlink():
             kind, content = "link", os.fsencode(os.readlink(path))
         else:
             kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
             content = path.read_bytes()
-        name = path.relative_to(collected)
+        name = path.relative_to(element)
         total.update(f"{kind}\0{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return total.hexdigest()
+
+
+def _sources(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Path]:
+    """Return the directories of elements, the one looked up first in front."""
+    sources = [*map(_operators, request.elements_paths), OWN]
+    if recipe.needs_octavia:
+        sources.append(octavia.find(request.proxies))
+    sources.append(_BUILDER / "elements")
+    for name in request.elements:
+        if not any((source / name).is_dir() for source in sources):
+            raise errors.InputMissing(
+                f"there is no element {name!r}",
+                hint="correct its name, or name the directory it is in with --elements-path",
+            )
+    return sources
 
 
 def _operators(path: pathlib.Path) -> pathlib.Path:
@@ -104,17 +136,17 @@ def _copy_elements(source: pathlib.Path, into: pathlib.Path) -> None:
     """Copy the elements in a directory; links inside an element are part of its content."""
     into.mkdir()
     for element in sorted(source.iterdir()):
-        if element.is_dir() and element.name not in ("__pycache__", ".git"):
-            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+        if element.is_dir() and element.name not in (*_PASSED_OVER, ".git"):
+            ignored = shutil.ignore_patterns(*_PASSED_OVER)
             shutil.copytree(element, into / element.name, symlinks=True, ignore=ignored)
 
 
-def _copy_support(builder: pathlib.Path, into: pathlib.Path) -> None:
+def _copy_support(into: pathlib.Path) -> None:
     """Copy the pure Python that diskimage-builder's extra-data scripts import."""
     package = into / "diskimage_builder"
     package.mkdir(parents=True)
     for name in ("__init__.py", "logging_config.py"):
-        shutil.copy2(builder / name, package / name)
+        shutil.copy2(_BUILDER / name, package / name)
     (into / "yaml").mkdir()
     for entry in importlib.resources.files(yaml).iterdir():
         if entry.name.endswith(".py"):

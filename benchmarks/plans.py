@@ -1,0 +1,169 @@
+"""What a plan costs where Glance has few and many images, and few and many are wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tests.support import cloud, interceptor, publishing
+
+from retrofit import cloud as engine_cloud
+from retrofit import files
+
+from . import record, session, table
+
+_OTHERS = (1, 100, 10_000)
+_WANTED = (1, 40)
+_MADE = "2026-08-01 00:00:00.000000"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one plan cost.
+
+    Attributes:
+        others: Images of others in Glance.
+        wanted: Images that were planned.
+        requests: Requests to Glance.
+        wall_s: Elapsed seconds, the start of the command included.
+    """
+
+    others: int
+    wanted: int
+    requests: int
+    wall_s: float
+
+
+def measure_plans(bench: session.Session) -> None:
+    """Plan one image and many that are up to date, and write ``results/plans.md``."""
+    costs = measure(bench.directory("plans"))
+    document = record.Document(record.machine(), "python -m benchmarks plans", (), {})
+    rows = [
+        f"| {cost.others:,} | {cost.wanted} | {cost.requests} | "
+        f"{cost.requests / cost.wanted:.1f} | {cost.wall_s:.2f} |"
+        for cost in costs
+    ]
+    lines = [
+        table.headline(document),
+        "",
+        "| images of others | wanted, up to date | requests to Glance | for each | seconds |",
+        "|---:|---:|---:|---:|---:|",
+        *rows,
+        "",
+    ]
+    files.write(record.RESULTS / "plans.md", "\n".join(lines), mode=0o644)
+
+
+def measure(place: pathlib.Path) -> list[Cost]:
+    """Plan against a Glance on loopback that holds more and more images of others.
+
+    Args:
+        place: Directory for requests.
+    """
+    costs = []
+    with cloud.running() as running, interceptor.intercepting(running) as glance:
+        # Nobody is to be killed.
+        glance.doom(0, fatal=0)
+        clouds = running.clouds_yaml(place / "clouds.yaml")
+        with_proxy = f"image_endpoint_override: {glance.url}\n    region_name:"
+        clouds.write_text(clouds.read_text().replace("region_name:", with_proxy))
+        data = place / "data.raw"
+        data.write_bytes(bytes(512))
+        running.upload_base(data, disk_format="raw")
+        requests = [_request(place, number) for number in range(max(_WANTED))]
+        _publish(_plan(place, requests), data, clouds)
+        added = 0
+        for others in _OTHERS:
+            _add_images(running, others - added)
+            added = others
+            for wanted in _WANTED:
+                glance.requests.clear()
+                begun = time.monotonic()
+                planned = _plan(place, requests[:wanted])
+                taken = time.monotonic() - begun
+                if any(image["action"] != "none" for image in planned):
+                    raise SystemExit("not all images are up to date")
+                costs.append(Cost(others, wanted, len(glance.requests), taken))
+    return costs
+
+
+def _request(place: pathlib.Path, number: int) -> pathlib.Path:
+    """Write a request that differs from the others in its tag and in what is made."""
+    path = place / f"image-{number}.json"
+    wanted = {
+        "source": "glance:",
+        "target": "glance:",
+        "series": "noble",
+        "architecture": "x86_64",
+        "depth": "off",
+        "cloud": cloud.RETROFIT,
+        "amp-image-tag": path.stem,
+        "environment": {"NUMBER": str(number)},
+        # What archives cost depends on them.
+        "rebuild-on": ["base", "recipe"],
+    }
+    path.write_text(json.dumps(wanted))
+    return path
+
+
+def _plan(place: pathlib.Path, requests: Sequence[pathlib.Path]) -> list[dict[str, Any]]:
+    """Return what is planned for each request."""
+    planned = subprocess.run(
+        [sys.executable, "-m", "retrofit", "plan", *requests, "--json"],
+        env=os.environ | {"OS_CLIENT_CONFIG_FILE": str(place / "clouds.yaml")},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    images: list[dict[str, Any]] = json.loads(planned.stdout)["images"]
+    return images
+
+
+def _publish(planned: Iterable[dict[str, Any]], data: pathlib.Path, clouds: pathlib.Path) -> None:
+    """Publish an image for every plan, as if it had been built."""
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(clouds)
+    connection = engine_cloud.connect(cloud.RETROFIT, region=None, interface=None)
+    with contextlib.closing(connection):
+        for image in planned:
+            publishing.published(
+                connection,
+                data,
+                image["name"],
+                fingerprint=image["fingerprint"],
+                tag=image["tag"],
+            )
+
+
+def _add_images(running: cloud.Cloud, count: int) -> None:
+    """Write images of others, public as base images are, straight into Glance's database."""
+    properties = {
+        "os_distro": "ubuntu",
+        "os_version": "22.04",
+        "architecture": "x86_64",
+        "product_name": "com.ubuntu.cloud.daily:server:22.04:amd64",
+    }
+    database = running.directory / "glance.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        for _ in range(count):
+            identifier = str(uuid.uuid4())
+            connection.execute(
+                "INSERT INTO images (id, name, size, status, created_at, updated_at, deleted,"
+                " disk_format, container_format, owner, min_disk, min_ram, visibility)"
+                " VALUES (?, 'other', 1, 'active', ?, ?, 0,"
+                " 'raw', 'bare', 'other', 0, 0, 'public')",
+                (identifier, _MADE, _MADE),
+            )
+            connection.executemany(
+                "INSERT INTO image_properties (image_id, name, value, created_at, deleted)"
+                " VALUES (?, ?, ?, ?, 0)",
+                [(identifier, *item, _MADE) for item in properties.items()],
+            )
