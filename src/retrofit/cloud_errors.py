@@ -57,21 +57,29 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
     return errors.Unavailable(f"{message}: the service answered {status}: {reason}")
 
 
-def tls(what: str, problem: str) -> errors.RetrofitError:
-    """Return the error that stands for a certificate or connection that TLS did not accept."""
+def tls(
+    what: str, problem: str, *, setting: str = "OS_CACERT or cacert in clouds.yaml"
+) -> errors.RetrofitError:
+    """Return the error that stands for a certificate or connection that TLS did not accept.
+
+    Args:
+        what: What was attempted, as an infinitive.
+        problem: What the library says.
+        setting: Where the certificates of authorities are given.
+    """
     lowered = problem.lower()
     if "eof occurred" in lowered:
         return unreachable(what, "the server closed it")
     hint = "check which authority signed it"
     if "has expired" in lowered:
         reason = "the server's certificate, or the authority's that signed it, has expired"
-        hint = "renew it, and give the current authority's (OS_CACERT or cacert in clouds.yaml)"
+        hint = f"renew it, and give the current authority's ({setting})"
     elif "not yet valid" in lowered:
         reason = "the server's certificate is not valid yet"
         hint = "check this machine's clock"
     elif "self-signed" in lowered or "self signed" in lowered or "local issuer" in lowered:
         reason = "the server's certificate is signed by an authority that is not trusted here"
-        hint = "give that authority's certificate (OS_CACERT or cacert in clouds.yaml)"
+        hint = f"give that authority's certificate ({setting})"
     elif "mismatch" in lowered or "doesn't match" in lowered:
         reason = "the server's certificate is for another name or address"
         hint = "use the name that the certificate has, or have it reissued"

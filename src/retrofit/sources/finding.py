@@ -7,15 +7,15 @@ import pathlib
 from collections.abc import Callable
 
 from .. import cloud, errors, model, web
-from . import glance, origins
+from . import download, glance, origins, simplestreams
 
-Source = pathlib.Path | glance.Wanted
+Source = pathlib.Path | glance.Wanted | simplestreams.Wanted | download.Wanted
 
 
 def find(
     source: Source,
     connect: Callable[[], cloud.Cloud],
-    access: web.Access,  # noqa: ARG001 -- for what comes from web servers
+    access: web.Access,
 ) -> origins.Origin:
     """Find a base image.
 
@@ -32,9 +32,14 @@ def find(
     """
     if isinstance(source, pathlib.Path):
         return origins.File(source)
-    connection = connect()
-    found = glance.find(connection, source)
-    return origins.Glance(connection, found.base, found.foreign)
+    if isinstance(source, glance.Wanted):
+        connection = connect()
+        found = glance.find(connection, source)
+        return origins.Glance(connection, found.base, found.foreign)
+    if isinstance(source, simplestreams.Wanted):
+        there = simplestreams.find(source, access)
+        return origins.Download(there.url, there.base, access)
+    return origins.Download(source.url, download.find(source, access), access)
 
 
 def find_again(
@@ -68,4 +73,6 @@ def _pinned(source: Source, planned: model.BaseImage) -> Source:
     """Return what is wanted narrowed down to one image."""
     if isinstance(source, glance.Wanted):
         return dataclasses.replace(source, image_id=planned.id)
+    if isinstance(source, simplestreams.Wanted):
+        return dataclasses.replace(source, version=planned.version_name)
     return source

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
-import hashlib
 import itertools
 import logging
 import pathlib
-import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent import futures
 
 from .. import cloud, errors, images, model
-from . import selection, systems
+from . import arrival, selection, systems
 
 _LOG = logging.getLogger(__name__)
-_SPACE_HINT = "free some space, or choose another work directory"
-
 
 # So many of Glance's images are looked at to tell what there is where nothing fits: one page.
 _SHOWN = 200
@@ -109,54 +103,16 @@ def download(
         errors.OutputError: The file cannot be written.
         errors.Unavailable: Glance does not answer.
     """
-    free = shutil.disk_usage(target.parent).free
-    if base.size > free:
-        raise errors.NoSpace(
-            f"the base image has {base.size // model.MIB} MiB, {target.parent} has "
-            f"{free // model.MIB} MiB free",
-            hint=_SPACE_HINT,
-        )
-    try:
-        actual = _fetch(connection, base, target, advanced)
-        if base.content_hash and actual != base.content_hash:
-            raise errors.ImageError(
-                f"the base image {base.id} arrived damaged: {actual[:24]}… instead of "
-                f"{base.content_hash[:24]}…",
-                hint="try again; if it stays so, the copy in Glance's store is damaged: "
-                "upload the image anew",
-            )
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    with arrival.receiving(base, target, advanced) as arriving:
+        _fetch(connection, base, arriving)
 
 
 @cloud.retrying
-def _fetch(
-    connection: cloud.Cloud,
-    base: model.BaseImage,
-    target: pathlib.Path,
-    advanced: Callable[[int, int], None],
-) -> str:
-    """Write the image's data, and return its hash with the algorithm, as Glance says it."""
-    algorithm = base.content_hash.partition(":")[0] or "sha512"
-    # MD5 is all that images uploaded before Glance 17 have; it guards against accidents only.
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    done = 0
-    try:
-        with target.open("wb") as file, futures.ThreadPoolExecutor(max_workers=1) as hasher:
-            hashed = hasher.submit(digest.update, b"")
-            for piece in connection.download(base.id):
-                # One piece is hashed while the next one arrives: alone either takes as long.
-                hashed.result()
-                hashed = hasher.submit(digest.update, piece)
-                file.write(piece)
-                done += len(piece)
-                advanced(done, base.size)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise errors.NoSpace(f"no space left in {target.parent}", hint=_SPACE_HINT) from error
-        raise errors.OutputError(f"cannot write {target}: {error.strerror}") from error
-    return f"{algorithm}:{digest.hexdigest()}"
+def _fetch(connection: cloud.Cloud, base: model.BaseImage, arriving: arrival.Arrival) -> None:
+    """Write the image's data, from its beginning."""
+    arriving.restart()
+    for piece in connection.download(base.id):
+        arriving.write(piece)
 
 
 def _ranks(candidate: selection.Candidate) -> Iterator[list[list[tuple[str, str]]]]:

@@ -7,9 +7,9 @@ import hashlib
 import pathlib
 from typing import Protocol
 
-from .. import cloud, errors, model, progress, targets
+from .. import cloud, errors, model, progress, targets, web
 from ..sandbox import workshop
-from . import glance, selection
+from . import download, glance, selection
 
 
 class Origin(Protocol):
@@ -106,6 +106,36 @@ class Glance:
                 glance.download(self.connection, self.base, local, advanced=reporter.advanced)
             except errors.InputMissing as missing:
                 raise expired(self.name, "it is gone from Glance") from missing
+        workshop.adopt(local)
+        return local
+
+
+@dataclasses.dataclass(frozen=True)
+class Download:
+    """A base image on a web server, of which the hash is known."""
+
+    url: str
+    base: model.BaseImage
+    access: web.Access
+    foreign: tuple[selection.Foreign, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the file, without directories."""
+        return self.base.name
+
+    def content_hash(self) -> str:
+        """Return the hash that it has to have."""
+        return self.base.content_hash
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Download it."""
+        local = work / "source.img"
+        with progress.step(reporter, "download"):
+            try:
+                download.fetch(self.base, self.url, self.access, local, advanced=reporter.advanced)
+            except errors.InputMissing as missing:
+                raise expired(self.name, missing.message) from missing
         workshop.adopt(local)
         return local
 

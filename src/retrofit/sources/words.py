@@ -1,4 +1,4 @@
-"""What people write for a base image: a path, or a word that ends in a colon and what follows."""
+"""What people write for a base image: a path, a URL, or a word that ends in a colon."""
 
 from __future__ import annotations
 
@@ -7,38 +7,50 @@ import pathlib
 import re
 
 from .. import errors
-from . import finding, glance
+from . import download, finding, glance, simplestreams
 
 GLANCE = "glance:"
-_KNOWN = (GLANCE,)
+_SIMPLESTREAMS = "simplestreams:"
+_WEB = ("http://", "https://")
+_KNOWN = (GLANCE, _SIMPLESTREAMS, *_WEB)
 _WORD = re.compile(r"[a-z][a-z0-9+.-]+:")
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What people may say beside the word.
+    """What people may say beside the word; what is empty was not said.
 
     Attributes:
         series: Series of Ubuntu or Debian, such as ``noble``.
         architecture: As Glance spells it, such as ``x86_64``.
         projects: Further projects whose images in Glance may be used.
+        checksum: Of an image at a URL, or URL of a file of checksums.
+        keyring: Public keys of those who may sign a simplestreams index.
+        stream: Stream of simplestreams, ``daily`` or ``released``.
+        version: Version of simplestreams, such as ``20260801``.
     """
 
     series: str = ""
     architecture: str = ""
     projects: tuple[str, ...] = ()
+    checksum: str = ""
+    keyring: pathlib.Path | None = None
+    stream: str = ""
+    version: str = ""
 
 
 def parse(source: str, options: Options) -> finding.Source:
     """Return what is meant.
 
     Args:
-        source: A path, ``glance:`` or ``glance:ID``.
+        source: A path, ``glance:``, ``glance:ID``, ``simplestreams:``, ``simplestreams:URL`` or
+            the URL of an image.
         options: What was said beside.
 
     Raises:
-        errors.ConfigError: The word is none of those known.
+        errors.ConfigError: The word is none of those known, or an option has nothing to say of it.
     """
+    _check_options(source, options)
     if source.startswith(GLANCE):
         return glance.Wanted(
             image_id=source.removeprefix(GLANCE),
@@ -46,6 +58,23 @@ def parse(source: str, options: Options) -> finding.Source:
             architecture=options.architecture,
             projects=options.projects,
         )
+    if source.startswith(_SIMPLESTREAMS):
+        url = source.removeprefix(_SIMPLESTREAMS)
+        if url and not url.startswith(_WEB):
+            raise errors.ConfigError(
+                f"{url!r} in the source {source!r} is no URL",
+                hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
+            )
+        return simplestreams.Wanted(
+            url=url,
+            keyring=options.keyring or simplestreams.KEYRING,
+            series=options.series,
+            architecture=options.architecture,
+            stream=options.stream,
+            version=options.version,
+        )
+    if source.startswith(_WEB):
+        return download.Wanted(source, options.checksum)
     path = pathlib.Path(source)
     word = _WORD.match(source)
     if word is not None and not path.exists():
@@ -54,3 +83,17 @@ def parse(source: str, options: Options) -> finding.Source:
             hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{source}",
         )
     return path
+
+
+def _check_options(source: str, options: Options) -> None:
+    """Refuse what would be taken for a check or a choice, and is none."""
+    for key, value, words in (
+        ("checksum", options.checksum, _WEB),
+        ("stream", options.stream, (_SIMPLESTREAMS,)),
+        ("source-version", options.version, (_SIMPLESTREAMS,)),
+    ):
+        if value and not source.startswith(words):
+            raise errors.ConfigError(
+                f"{key} means nothing for the source {source!r}",
+                hint=f"it is for {' and '.join(words)}; leave it out",
+            )
