@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import re
 import selectors
 import shutil
 import signal
@@ -36,6 +37,8 @@ _INHERITED = (
 )
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL_LINES = 20
+# apt and pip name URLs as they were given, with user and password.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
 _END_GRACE_S = 5.0
 
 
@@ -47,7 +50,7 @@ class Completed:
         argv: What was run.
         returncode: Its exit status.
         stdout: Its standard output, decoded.
-        tail: The last lines of standard output and error together.
+        tail: The last lines of standard output and error together, without credentials in URLs.
     """
 
     argv: tuple[str, ...]
@@ -190,7 +193,7 @@ def _collect(
     pending = memoryview((text_input or "").encode())
 
     def line(raw: bytes) -> None:
-        text = raw.decode(errors="replace").rstrip()
+        text = _CREDENTIALS.sub("", raw.decode(errors="replace")).rstrip()
         if not text:
             return
         tail.append(text)

@@ -195,3 +195,15 @@ def test_confidential_output_reaches_the_caller_only(caplog: pytest.LogCaptureFi
     assert completed.tail == ("open",)
     assert lines == ["open"]
     assert "secret" not in caplog.text
+
+
+def test_credentials_in_urls_stay_out_of_lines(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    lines: list[str] = []
+    said = "no https://user:pa@ss@one.example/a@b, mail me@one.example\n"
+
+    completed = process.run(["cat"], timeout_s=10, text_input=said, on_line=lines.append)
+
+    assert lines == ["no https://one.example/a@b, mail me@one.example"]
+    assert completed.tail == tuple(lines)
+    assert "pa@ss" not in caplog.text

@@ -43,8 +43,8 @@ def find(
         Sorted by name and architecture.
 
     Raises:
-        errors.ImageError: The image does not say where its packages come from, as those of
-            versions before 1.0; so nothing is known about them.
+        errors.ImageError: The image does not say where its packages come from, as one of an
+            earlier version does not: nothing is known about them then.
         errors.ConfigError: An archive has no such suite, or its key is not known.
         errors.Unavailable: An archive does not answer as it should.
         errors.OutputError: The cache cannot be written.

@@ -82,8 +82,10 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
     """Turn apt's complaints into an error."""
     text = "\n".join(complaints)
     details = tuple(complaints)
-    # apt's first complaint is the cause; its last one only says that something failed.
-    reason = _without_mark(complaints[0]) if complaints else "apt says nothing"
+    # apt's first error is the cause; its last one only says that something failed.
+    grave = [line for line in complaints if not line.startswith("W:")]
+    cause = next(iter([*grave, *complaints]), "apt says nothing")
+    reason = re.sub(r"^(?:E: |W: |Err:\d+ )", "", cause).rstrip(". ")
     absent = "404  " in text or "File not found" in text
     suite = pockets.match(archives.uca_pocket)
     if suite is not None and f"/{suite['name']}" in text:
@@ -101,9 +103,8 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
             details=details,
         )
     for pattern, meaning, kind, hint in _KNOWN:
-        for line in complaints:
-            if re.search(pattern, line):
-                return kind(f"{meaning}: {_without_mark(line)}", hint=hint, details=details)
+        if re.search(pattern, cause):
+            return kind(f"{meaning}: {reason}", hint=hint, details=details)
     if absent:
         return errors.ConfigError(
             f"an archive lacks what is wanted of it: {reason}",
@@ -115,8 +116,3 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
         hint="check the archive mirror, the proxies and the network",
         details=details,
     )
-
-
-def _without_mark(complaint: str) -> str:
-    """Return a complaint without apt's marks, in one line that ends without a full stop."""
-    return re.sub(r"^(?:E: |W: |Err:\d+ )", "", complaint).rstrip(". ")

@@ -1,0 +1,214 @@
+"""What a signed archive has newer than an image, found by the host's apt without any image."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+import tempfile
+from collections.abc import Iterator
+from concurrent import futures
+
+import pytest
+from tests.support import apt_archive, records, stream_tree
+
+from retrofit import errors, model, provenance
+from retrofit.archives import candidates
+
+KEY = "/usr/share/keyrings/test-archive.gpg"
+SUITES = ("noble", "noble-updates", "noble-security")
+PACKAGES = (
+    model.Package("haproxy", "2.8.5-1", "amd64"),
+    model.Package("grub-pc", "2.12-1", "amd64"),
+    model.Package("tzdata", "2026a-1", "all"),
+)
+INSTALLED = {package.name: package.version for package in PACKAGES}
+YEAR = datetime.timedelta(365)
+
+
+@dataclasses.dataclass
+class Bench:
+    """An archive that has what an image has, the image's record, and a cache."""
+
+    archive: apt_archive.Archive
+    server: apt_archive.Server
+    key: bytes
+    cache: pathlib.Path
+
+    def record(self, **changes: object) -> provenance.Record:
+        """Return the record, as it is read back from Glance."""
+        source = (
+            f"Types: deb\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
+            f"Components: main\nSigned-By: {KEY}"
+        )
+        settings = model.AptSettings(
+            texts=(("/etc/apt/sources.list.d/ubuntu.sources", source),), keys=((KEY, self.key),)
+        )
+        described = records.described(PACKAGES).model_copy(
+            update={"apt": dataclasses.replace(settings, **changes)}  # type: ignore[arg-type]
+        )
+        return provenance.read(records.image(dict(provenance.properties(described, PACKAGES))))
+
+    def find(
+        self, record: provenance.Record | None = None, mirror: str = ""
+    ) -> tuple[candidates.Upgrade, ...]:
+        """Ask the archive."""
+        request = model.BuildRequest(archives=model.Archives(mirror=mirror))
+        return candidates.find(record or self.record(), request, self.cache)
+
+
+@pytest.fixture(scope="module")
+def signer() -> Iterator[stream_tree.Signer]:
+    """Whoever signs the archive."""
+    with tempfile.TemporaryDirectory(prefix="key-") as home:
+        made = stream_tree.Signer(pathlib.Path(home, "gpg"))
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def bench(signer: stream_tree.Signer, tmp_path: pathlib.Path) -> Iterator[Bench]:
+    """An archive that has nothing newer."""
+    archive = apt_archive.Archive(tmp_path / "archive", signer)
+    archive.publish("noble", INSTALLED)
+    for suite in SUITES[1:]:
+        archive.publish(suite, {})
+    with apt_archive.serving(archive.directory) as server:
+        yield Bench(archive, server, signer.keyring.read_bytes(), tmp_path / "cache")
+
+
+def test_nothing_newer(bench: Bench) -> None:
+    assert bench.find() == ()
+
+
+def test_what_is_newer_is_found_and_security_told(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3", "tzdata": "2026b-1"})
+    bench.archive.publish("noble-security", {"haproxy": "2.8.5-2", "new": "1"})
+
+    # The update contains what the security pocket has.
+    assert bench.find() == (
+        candidates.Upgrade("haproxy", "amd64", "2.8.5-1", "2.8.5-3", security=True),
+        candidates.Upgrade("tzdata", "all", "2026a-1", "2026b-1", security=False),
+    )
+
+
+def test_what_the_images_own_build_left_is_no_reason(bench: Bench) -> None:
+    # A build leaves boot loaders in any version.
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3", "grub-pc": "2.12-2"})
+    record = bench.record(left=(("haproxy", "2.8.5-3"),))
+    assert bench.find(record) == ()
+
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-4"})
+    assert [one.candidate for one in bench.find(record)] == ["2.8.5-4"]
+
+
+def test_pins_of_the_image_count(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
+    pin = ("/etc/apt/preferences.d/no-updates", "Package: *\nPin: release a=noble-updates\n")
+    texts = bench.record().provenance.apt.texts  # type: ignore[union-attr]
+
+    record = bench.record(texts=(*texts, (pin[0], f"{pin[1]}Pin-Priority: -1")))
+
+    assert bench.find(record) == ()
+
+
+def test_the_second_time_nothing_is_fetched_again(bench: Bench) -> None:
+    bench.find()
+    bench.server.answers.clear()
+
+    bench.find()
+
+    assert bench.server.answers == [("InRelease", 304)] * 3
+
+
+def test_two_at_once(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
+    with futures.ThreadPoolExecutor() as pool:
+        found = [pool.submit(bench.find) for _ in range(3)]
+
+    assert {len(one.result()) for one in found} == {1}
+    # The third suite is empty.
+    assert bench.server.answers.count(("Packages", 200)) == 2
+
+
+def test_a_mirrors_password_comes_from_the_request_and_stays_nowhere(bench: Bench) -> None:
+    bench.server.password = "user:s3cr3t"
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
+    mirror = bench.server.url.replace("http://", f"http://{bench.server.password}@")
+
+    with pytest.raises(errors.Unavailable, match="401"):
+        bench.find()
+    assert len(bench.find(mirror=mirror)) == 1
+
+    with pytest.raises(errors.Unavailable) as raised:
+        bench.find(mirror=mirror.replace("s3cr3t", "s3cr3t-wrong"))
+    assert "s3cr3t" not in repr((str(raised.value), raised.value.details))
+    kept = [path for path in bench.cache.rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"s3cr3t" in path.read_bytes()]
+
+
+def test_an_expired_index_is_refused(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {}, date=datetime.datetime.now(datetime.UTC) - YEAR)
+
+    with pytest.raises(
+        errors.Unavailable, match="an archive has expired: .*/noble-updates/.*clock"
+    ):
+        bench.find()
+
+
+def test_an_index_of_next_year_is_refused(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {}, date=datetime.datetime.now(datetime.UTC) + YEAR)
+
+    with pytest.raises(errors.Unavailable, match="not valid yet: .*/noble-updates/.*clock"):
+        bench.find()
+
+
+def test_an_index_that_was_changed_is_refused(bench: Bench) -> None:
+    signed = bench.archive.publish("noble-updates", {})
+    signed.write_text(signed.read_text().replace("Components: main", "Components: evil"))
+
+    with pytest.raises(errors.Unavailable, match="not what its publisher signed: .*noble-updates"):
+        bench.find()
+
+
+def test_a_list_that_was_changed_is_refused(bench: Bench) -> None:
+    [index] = bench.archive.directory.glob("dists/noble/**/Packages")
+    index.write_bytes(index.read_bytes().replace(b"haproxy", b"HAPROXY"))
+
+    with pytest.raises(errors.Unavailable, match="Hash Sum mismatch"):
+        bench.find()
+
+
+def test_another_key_is_refused(bench: Bench, tmp_path: pathlib.Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="key-") as home:
+        other = stream_tree.Signer(pathlib.Path(home, "gpg"))
+        record = bench.record(keys=((KEY, other.keyring.read_bytes()),))
+        other.close()
+
+    with pytest.raises(errors.ConfigError, match="not signed with a key .*NO_PUBKEY"):
+        bench.find(record)
+
+
+def test_a_key_that_is_nowhere_is_named(bench: Bench) -> None:
+    with pytest.raises(errors.ConfigError, match=f"the key {KEY} of an archive is not known"):
+        bench.find(bench.record(keys=((KEY, b""),)))
+
+
+def test_an_archive_that_does_not_answer_is_named(bench: Bench) -> None:
+    bench.find()
+    dead = "http://127.0.0.1:9/ubuntu"
+
+    with pytest.raises(errors.Unavailable, match=f"an archive cannot be used: {dead}"):
+        bench.find(mirror=dead)
+
+
+def test_an_image_that_does_not_tell_is_not_known(bench: Bench) -> None:
+    with pytest.raises(errors.ImageError, match="does not say where its packages come from"):
+        bench.find(records.record(PACKAGES))
+
+
+def test_no_more_than_lists_stay(bench: Bench) -> None:
+    bench.find()
+
+    [place] = [path for path in (bench.cache / "archives").iterdir() if path.is_dir()]
+    assert {path.name for path in place.iterdir()} == {"lists", "srcpkgcache.bin"}
