@@ -85,5 +85,5 @@ class BuildAction(ops.Object):
             event.fail(f"the build ended without a result; {results.JOURNAL}")
             return
         event.set_results(results.summary(result))
-        if result.outcome != "published":
+        if not result.made:
             event.fail(result.problem() or result.message)

@@ -14,15 +14,15 @@ _LISTED = 20
 def planned(document: Mapping[str, Any]) -> dict[str, str]:
     """Return what ``retrofit plan`` tells: of each image wanted a line, and the parts of it."""
     images = document["images"]
-    reasons = [reason["text"] for each in images for reason in each["reasons"]]
-    bases = [each["base"] for each in images if each["base"]]
+    reasons = [each for image in images for each in image["reasons"] if each["counts"]]
     present = [each["image"]["id"] for each in images if each["image"]]
     values = {
         "summary": "; ".join(each["summary"] for each in images),
         "action": _listed([each["action"] for each in images]),
-        "reasons": "; ".join(reasons),
-        "base": _listed([base["name"] for base in bases]),
+        "reasons": "; ".join(reason["text"] for reason in reasons),
+        "base": _listed([each["base"]["name"] for each in images]),
         "image-id": _listed(present),
+        "foreign": _listed([other["id"] for each in images for other in each["foreign"]]),
     }
     return _with_json(values, document)
 

@@ -45,6 +45,13 @@ class Rival(_Part):
     amp_image_owner_id: str = ""
 
 
+class Foreign(_Part):
+    """An image that would be the base image, were its project trusted."""
+
+    id: str
+    owner: str
+
+
 class Source(_Part):
     """The base image of a run."""
 
@@ -74,6 +81,7 @@ class Result(_Part):
         image: What is published.
         source: The base image.
         rivals: What Octavia takes in place of the image.
+        foreign: What was not used as a base image.
         steps: Steps done so far.
         run_id: Name that whoever asked for the run gave it.
     """
@@ -87,6 +95,7 @@ class Result(_Part):
     image: Image | None = None
     source: Source | None = None
     rivals: tuple[Rival, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
     steps: tuple[Step, ...] = ()
     run_id: str = ""
 
@@ -95,9 +104,14 @@ class Result(_Part):
     def _nothing_is_empty(cls, value: object) -> object:
         return "" if value is None else value
 
+    @property
+    def made(self) -> bool:
+        """Whether there is something that was not there before."""
+        return self.outcome in ("published", "tagged")
+
     def problem(self) -> str:
         """Return what went wrong and what to do, in one line; empty if nothing did."""
-        if self.outcome in ("published", "up-to-date", "rolled-back"):
+        if self.made or self.outcome in ("up-to-date", "rolled-back"):
             return ""
         if self.outcome == "running":
             return f"it ended without a result{self._where()}; {JOURNAL}"
@@ -115,7 +129,8 @@ class Result(_Part):
             text += f", found up to date {age(self.ended, now)}"
         if self.outcome == "rolled-back" and self.ended is not None:
             text += f", rolled back to it {age(self.ended, now)}"
-        return "; ".join([text, *map(_rivalry, self.rivals[:1])])
+        told = [*map(_rivalry, self.rivals[:1]), *map(_distrust, self.foreign[:1])]
+        return "; ".join([text, *told])
 
     def _where(self) -> str:
         return f" in step {self.step}" if self.step else ""
@@ -132,6 +147,14 @@ def _rivalry(rival: Rival) -> str:
     return (
         f"Octavia takes image {rival.id} of another project in its place, unless it is told "
         f"amp-image-owner-id={rival.amp_image_owner_id}"
+    )
+
+
+def _distrust(foreign: Foreign) -> str:
+    """Return that an image was not used, and how to change that."""
+    return (
+        f"image {foreign.id} is no base image, unless its project is trusted by "
+        f"source-projects={foreign.owner}"
     )
 
 

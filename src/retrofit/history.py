@@ -56,7 +56,7 @@ class Entry(_Part):
     Attributes:
         run_id: Name that whoever asked for the run gave it.
         trigger: What began it.
-        outcome: ``published``, ``up-to-date``, ``failed``, ``interrupted`` or :data:`LOST`.
+        outcome: As in the result file, or :data:`LOST`.
         exit_code: Its exit code; ``None`` if it was lost.
         started: When it began.
         ended: When it ended, if that is known.
@@ -84,7 +84,7 @@ class Entry(_Part):
     @property
     def failed(self) -> bool:
         """Whether it ended neither with an image nor with nothing to do."""
-        return self.outcome not in ("published", "up-to-date")
+        return self.outcome not in ("published", "tagged", "up-to-date")
 
     @property
     def end(self) -> datetime.datetime:

@@ -188,6 +188,21 @@ def test_names_the_image_that_octavia_takes_instead(
     assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 2 h ago; {told}")
 
 
+def test_names_the_image_that_is_not_trusted(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
+    foreign = [{"id": "88bb", "name": "noble", "owner": "e2", "visibility": "shared"}]
+    fake.record(outcome="tagged", image=made, foreign=foreign)
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus(
+        f"{IMAGE['name']} built 2 h ago; image 88bb is no base image, unless its project is "
+        "trusted by source-projects=e2"
+    )
+
+
 def test_names_what_an_image_fails_and_where_it_is(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:

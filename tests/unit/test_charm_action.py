@@ -90,6 +90,17 @@ def test_passes_its_parameters_on(
     ]
 
 
+def test_ends_well_when_the_tag_was_all_that_lacked(
+    context: Context, state: testing.State, fake: charm_fakes.Workload
+) -> None:
+    fake.play = [lambda it: it.record(outcome="tagged", image=IMAGE)]
+
+    _act(context, state)
+
+    assert context.action_results is not None
+    assert context.action_results["image-id"] == "5f3c"
+
+
 def test_fails_when_the_image_is_up_to_date(
     context: Context, state: testing.State, fake: charm_fakes.Workload
 ) -> None:

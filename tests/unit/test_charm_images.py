@@ -73,14 +73,16 @@ def test_shows_what_a_run_would_do(
         "action": "build",
         "name": "amphora-haproxy-x86_64-ubuntu-24.04-20261121",
         "reasons": [
-            {"kind": "base", "text": "newer base image 20261120 → 20261121"},
-            {"kind": "security", "text": "haproxy 2.8.1 → 2.8.2"},
+            {"kind": "base", "text": "newer base 20261120 → 20261121", "counts": True},
+            {"kind": "security", "text": "haproxy 2.8.1 → 2.8.2", "counts": True},
+            {"kind": "packages", "text": "curl 8.5 → 8.6", "counts": False},
         ],
         "image": {"id": CURRENT, "name": "amphora", "created-at": "2026-11-20T06:00:00+00:00"},
         "base": {"id": "77aa", "name": "noble-20261121", "hash": "a:b", "version": "20261121"},
+        "foreign": [{"id": "88bb", "name": "noble", "owner": "e2", "visibility": "shared"}],
         "summary": "build amphora: newer base image",
     }
-    document = {"version": 1, "cloud": "e1b0", "images": [planned]}
+    document = {"version": 1, "engine": "1.0", "images": [planned]}
     retrofit.answers["plan"] = (0, document, "")
 
     found = _act(context, dataclasses.replace(state, leader=leader), "plan")
@@ -90,9 +92,10 @@ def test_shows_what_a_run_would_do(
     assert found == {
         "summary": "build amphora: newer base image",
         "action": "build",
-        "reasons": "newer base image 20261120 → 20261121; haproxy 2.8.1 → 2.8.2",
+        "reasons": "newer base 20261120 → 20261121; haproxy 2.8.1 → 2.8.2",
         "base": "noble-20261121",
         "image-id": CURRENT,
+        "foreign": "88bb",
     }
 
 

@@ -123,7 +123,7 @@ def test_a_history_that_cannot_be_written_changes_no_result(tmp_path: pathlib.Pa
     result = tmp_path / "result.json"
     (tmp_path / "history.jsonl").mkdir()
 
-    record.Record(result, reporting.Lines()).succeed({"image": None})
+    record.Record(result, reporting.Lines()).succeed({"outcome": "published", "image": None})
 
     assert json.loads(result.read_text())["outcome"] == "published"
 
