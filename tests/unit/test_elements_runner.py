@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 import yaml
@@ -168,6 +169,19 @@ def test_environment_files_are_sourced_in_order(bench: Bench) -> None:
     )
     bench.prepare("bare", "mine", GREETING="bonjour").run_phase("install.d")
     assert bench.lines[-1] == "[bonjour world] [unset]"
+
+
+def test_the_upgrade_is_part_of_what_a_layer_holds(bench: Bench) -> None:
+    bench.write("mine", {"install.d/01-package-installs": "#!/bin/sh\necho installed\n"})
+    prepared = bench.prepare("bare", "mine")
+
+    def recall(inputs: str, _: Callable[[], None]) -> None:
+        assert "echo installed" in inputs
+        bench.lines.append("from a layer")
+
+    dataclasses.replace(prepared, recall=recall).run_phase("install.d")
+
+    assert bench.lines == ["from a layer"]
 
 
 def test_elements_are_described_to_scripts(bench: Bench) -> None:
