@@ -63,7 +63,7 @@ class RunDefinition(pydantic.BaseModel):
 
     Attributes:
         source: Path or URL of the base image, ``glance:ID``, or ``glance:``, ``simplestreams:``
-            or ``simplestreams:URL`` for the newest that suits.
+            or ``simplestreams:URL`` for the newest that suits, ``bootstrap:`` to make one.
         source_projects: Projects whose images in Glance may be base images, beside public ones
             and those of the credentials' own project.
         source_version: Version of a simplestreams image; empty takes the newest.
@@ -239,6 +239,7 @@ class RunDefinition(pydantic.BaseModel):
             keyring=self.keyring,
             stream=self.stream,
             version=self.source_version,
+            mirror=self.mirror,
         )
         return words.parse(self.source, options)
 

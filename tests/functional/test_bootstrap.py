@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 from collections.abc import Iterator
 
 import pytest
-from tests.support import base_images
+from tests.support import base_images, local_archive, publishing, web_server
 
-from retrofit import errors, model
+from retrofit import cloud, errors, model, web
 from retrofit.disk import conversion, layout, tree
 from retrofit.sandbox import workshop
-from retrofit.sources import bootstrap
+from retrofit.sources import bootstrap, finding, fresh, origins
 
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
@@ -103,11 +104,45 @@ def test_a_mirror_that_does_not_answer(work: pathlib.Path) -> None:
         )
 
 
+def test_a_source_is_told_by_what_the_mirror_has(work: pathlib.Path) -> None:
+    mirror = work / "mirror"
+    for suite in ("noble", "noble-updates", "noble-security"):
+        (mirror / "dists" / suite).mkdir(parents=True)
+        there = pathlib.Path("dists", suite, "InRelease")
+        shutil.copy(local_archive.archive() / local_archive.NOW / there, mirror / there)
+
+    def find(**other: str) -> origins.Origin:
+        wanted = fresh.Wanted(**({"series": "noble", "architecture": "x86_64"} | other))
+        return finding.find(wanted, _no_cloud, web.Access())
+
+    with web_server.serving(mirror) as server, web_server.serving(mirror) as other:
+        first = find(mirror=server.url)
+        assert first.name == "bootstrap-ubuntu-noble-amd64"
+        assert first.base is not None and len(first.base.version_name) == 8
+        assert find(mirror=other.url).content_hash() == first.content_hash()
+        assert (
+            find(mirror=server.url, architecture="aarch64").content_hash() != first.content_hash()
+        )
+        with pytest.raises(errors.InputMissing, match="dists/jammy/InRelease: there is no such"):
+            find(mirror=server.url, series="jammy")
+
+        later = local_archive.archive() / local_archive.LATER / "dists/noble-updates/InRelease"
+        shutil.copy(later, mirror / "dists/noble-updates/InRelease")
+        assert find(mirror=server.url).content_hash() != first.content_hash()
+        with pytest.raises(errors.InputMissing, match="expired.*the mirror has changed; plan ag"):
+            first.bring(work, publishing.Silent())
+
+
+def _no_cloud() -> cloud.Cloud:
+    raise AssertionError("no cloud is needed")
+
+
 def _bootstrap(work: pathlib.Path, **other: str) -> None:
     names = {"distribution": "debian", "layout_name": "noble", "architecture": "amd64"}
     bootstrap.bootstrap(
         work / "image.qcow2",
         release="bookworm",
+        access=web.Access(),
         size=None,
         image_format=model.ImageFormat.QCOW2,
         work=work,

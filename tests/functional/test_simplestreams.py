@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support import authority, command, publishing, stream_tree, web_server
 
-from retrofit import errors, model, web
+from retrofit import cloud, errors, model, web
 from retrofit.sources import download, finding, origins, simplestreams
 
 FIRST, SECOND = "20260801", "20260802.1"
@@ -56,7 +56,7 @@ def _find(wanted: finding.Source, access: web.Access | None = None) -> origins.O
     return finding.find(wanted, _no_cloud, access or web.Access())
 
 
-def _no_cloud() -> None:
+def _no_cloud() -> cloud.Cloud:
     raise AssertionError("no cloud is needed")
 
 
@@ -417,7 +417,10 @@ def test_command_refuses_a_forged_index_and_leaves_nothing(
     words = ["image", f"simplestreams:{wanted.url}", "out.qcow2", "--series", "noble"]
     options = ["--architecture", "x86_64", "--keyring", signers[0].keyring]
 
-    with command.started([*words, *options], cwd=open_directory, work=open_directory) as running:
+    files, work = open_directory / "files", open_directory / "work"
+    files.mkdir()
+    work.mkdir()
+    with command.started([*words, *options], cwd=files, work=work) as running:
         outcome = running.end()
 
     assert outcome.code == errors.Denied.exit_code

@@ -1,19 +1,20 @@
-"""Base images that tests share: made once from a mirror by the engine's own bootstrap."""
+"""Base images that tests share: made once from a mirror by the engine's own source of them."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import pathlib
-import shutil
 
-from retrofit import model, progress
+from retrofit import model, web
+from retrofit.disk import conversion
 from retrofit.sandbox import workshop
-from retrofit.sources import bootstrap
+from retrofit.sources import fresh, origins
 
 from . import artefacts, paths
 
 # The modules that decide what is in a base image.
-_MAKERS = ("bootcode", "bootdisk", "bootstrap")
+_MAKERS = ("bootcode", "bootdisk", "bootstrap", "fresh")
 
 
 class Silent:
@@ -46,24 +47,11 @@ def _image(layout_name: str) -> pathlib.Path:
     name = f"base-{layout_name}-ext4-{made_from}"
 
     def build(directory: pathlib.Path) -> None:
+        bookworm = fresh.recipe(fresh.Wanted(series="bookworm", architecture="x86_64"))
+        recipe = dataclasses.replace(bookworm, layout=layout_name)
+        origin = origins.Bootstrap(recipe, fresh.find(recipe, web.Access()), web.Access())
         with workshop.work_directory(None) as work:
-            output = work / "base.qcow2"
-
-            def make(_: progress.Reporter) -> None:
-                bootstrap.bootstrap(
-                    output,
-                    distribution="debian",
-                    release="bookworm",
-                    architecture="amd64",
-                    layout_name=layout_name,
-                    mirror="",
-                    size=None,
-                    image_format=model.ImageFormat.QCOW2,
-                    work=work,
-                    root_filesystem="ext4",
-                )
-
-            workshop.run(work, make, Silent())
-            shutil.copyfile(output, directory / f"{name}.qcow2")
+            raw = origin.bring(work, Silent())
+            conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
 
     return artefacts.once(name, build) / f"{name}.qcow2"

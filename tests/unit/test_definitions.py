@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support import certificates
 
 from retrofit import definitions, errors, findings, gate, model, run
-from retrofit.sources import glance
+from retrofit.sources import download, fresh, glance, simplestreams
 
 _FILES = {"source": "in.img", "target": "out.img"}
 
@@ -49,11 +49,68 @@ class TestSources:
 
         assert request.source == glance.Wanted(projects=("e1b0", "77aa"))
 
-    @pytest.mark.parametrize("source", ["glanse:", "ftp://host/image.img"])
-    def test_unknown_words(self, source: str):
-        definition = definitions.RunDefinition.parse(source=source, target="out")
+    def test_newest_of_simplestreams(self, tmp_path: pathlib.Path):
+        request = definitions.RunDefinition.parse(
+            source="simplestreams:https://mirror/images",
+            target="out",
+            series="noble",
+            architecture="aarch64",
+            stream="released",
+            source_version="20260801",
+            keyring=tmp_path,
+        ).to_request()
 
-        with pytest.raises(errors.ConfigError, match=f"unknown word '{source[:4]}.*glance:"):
+        assert request.source == simplestreams.Wanted(
+            url="https://mirror/images",
+            keyring=tmp_path,
+            series="noble",
+            architecture="aarch64",
+            stream="released",
+            version="20260801",
+        )
+
+    def test_ubuntus_simplestreams(self):
+        request = definitions.RunDefinition.parse(source="simplestreams:", target="o").to_request()
+
+        assert request.source == simplestreams.Wanted()
+
+    def test_url(self):
+        request = definitions.RunDefinition.parse(
+            source="https://host/image.img", target="out", checksum="https://host/SHA256SUMS"
+        ).to_request()
+
+        assert request.source == download.Wanted(
+            "https://host/image.img", "https://host/SHA256SUMS"
+        )
+
+    def test_made_from_a_mirror(self):
+        request = definitions.RunDefinition.parse(
+            source="bootstrap:", target="out", series="bookworm", mirror="http://mirror/debian"
+        ).to_request()
+
+        assert request.source == fresh.Wanted(series="bookworm", mirror="http://mirror/debian")
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ({"source": "glanse:"}, "unknown word 'glanse:'.*glance:, simplestreams:"),
+            ({"source": "ftp://host/image.img"}, "unknown word 'ftp:'"),
+            ({"source": "bootstrap:noble"}, "nothing may follow bootstrap:"),
+            ({"source": "simplestreams:mirror"}, "'mirror' in the source .* is no URL"),
+            (
+                {"source": "glance:", "checksum": "sha256:1"},
+                "checksum means nothing for .*glance:",
+            ),
+            ({"source": "in.img", "stream": "daily"}, "stream means nothing for .*in.img"),
+            ({"source": "glance:", "source_version": "1"}, "source-version means nothing"),
+            ({"source": "bootstrap:", "mirror": "deb http://x y z"}, "the mirror has to be"),
+        ],
+        ids=lambda value: value["source"] if isinstance(value, dict) else "",
+    )
+    def test_what_makes_no_sense(self, values: dict[str, str], message: str):
+        definition = definitions.RunDefinition.parse(target="out", **values)
+
+        with pytest.raises(errors.ConfigError, match=message):
             definition.to_request()
 
 

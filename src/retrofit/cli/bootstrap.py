@@ -52,7 +52,7 @@ def bootstrap(
 ) -> None:
     """Make a bootable cloud image OUTPUT from a mirror, for tests and closed networks."""
     execution.start_logging(debug=debug)
-    from .. import definitions, model, progress, releases, targets
+    from .. import definitions, model, progress, releases, targets, web
     from ..sandbox import workshop
     from ..sources import bootstrap as bootstraps
 
@@ -70,6 +70,7 @@ def bootstrap(
                 architecture=architecture,
                 layout_name=layout_name,
                 mirror=mirror,
+                access=web.Access(),
                 size=size_bytes,
                 image_format=model.ImageFormat(image_format),
                 work=work,

@@ -95,7 +95,8 @@ def image(
     """Make an amphora image out of the cloud image INPUT.
 
     INPUT is a file, a URL (with --checksum), or an image in Glance, glance:ID. The newest that
-    suits is taken of glance:, of Ubuntu's simplestreams: and of a mirror, simplestreams:URL.
+    suits is taken of glance:, of Ubuntu's simplestreams: and of a mirror, simplestreams:URL;
+    bootstrap: makes one from a package mirror.
     OUTPUT is a file, or glance: to publish the image there.
     """
     execution.start_logging(debug=debug)

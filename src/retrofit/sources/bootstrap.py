@@ -8,12 +8,13 @@ import pathlib
 import platform
 import shutil
 
-from .. import errors, model, process
+from .. import errors, model, process, web
 from ..disk import conversion
 from . import bootdisk
 
 _APT_TIMEOUT_S = 60.0
 _BOOTSTRAP_TIMEOUT_S = 3600.0
+_AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 _POCKETS = ("-updates", "-security", "")
 
 
@@ -66,11 +67,19 @@ _DISTRIBUTIONS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class _Archive:
+class Archive:
     """A suite of a mirror: base URL and the suite's name."""
 
     url: str
     suite: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reaching:
+    """How apt reaches mirrors: by variables of its environment and options of mmdebstrap."""
+
+    environment: dict[str, str]
+    options: tuple[str, ...]
 
 
 def bootstrap(
@@ -81,6 +90,7 @@ def bootstrap(
     architecture: str,
     layout_name: str,
     mirror: str,
+    access: web.Access,
     size: int | None,
     image_format: model.ImageFormat,
     work: pathlib.Path,
@@ -95,6 +105,7 @@ def bootstrap(
         architecture: Debian architecture; only ``amd64``.
         layout_name: One of :data:`bootdisk.LAYOUTS`.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        access: How it is reached.
         size: Size of the disk in bytes; ``None`` leaves little room beside the files.
         image_format: Format of the image.
         work: Directory for temporary files, which stay in it.
@@ -117,16 +128,12 @@ def bootstrap(
             f"the archive keys {about.keyring} are missing",
             hint=f"install {distribution}'s archive keyring package",
         )
-    archives = (
-        [_Archive(mirror.rstrip("/"), release + pocket) for pocket in about.pockets]
-        if mirror
-        else _host_archives(distribution, release)
-    )
+    found = archives(distribution, release, mirror)
     place = work / "bootstrap"
     place.mkdir()
     tree = place / "tree"
-    _install(tree, about, release, architecture, archives)
-    _configure(tree, distribution, about, archives, deb822=layout_name == "noble")
+    _install(tree, about, release, architecture, found, _reaching(access, place))
+    _configure(tree, distribution, about, found, deb822=layout_name == "noble")
 
     raw = place / "disk.raw"
     bootdisk.make(
@@ -141,7 +148,36 @@ def bootstrap(
     conversion.from_raw(raw, output, image_format)
 
 
-def _host_archives(distribution: str, release: str) -> list[_Archive]:
+def archives(distribution: str, release: str, mirror: str) -> list[Archive]:
+    """Return the suites that a base image is made of.
+
+    Args:
+        distribution: ``debian`` or ``ubuntu``.
+        release: Series, such as ``bookworm``.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+
+    Raises:
+        errors.ConfigError: No mirror of the distribution is known.
+    """
+    if not mirror:
+        return _host_archives(distribution, release)
+    pockets = _DISTRIBUTIONS[distribution].pockets
+    return [Archive(mirror.rstrip("/"), release + pocket) for pocket in pockets]
+
+
+def _reaching(access: web.Access, place: pathlib.Path) -> _Reaching:
+    """Write down how mirrors are reached, in apt's words."""
+    environment = access.proxies.environment()
+    if not access.ca_certificate:
+        return _Reaching(environment, ())
+    bundle = place / "authorities.pem"
+    bundle.write_text(_AUTHORITIES.read_text() + access.ca_certificate)
+    # An apt that gave up root's rights could not read the bundle where it is.
+    options = (f'Acquire::https::CAInfo "{bundle}"', 'APT::Sandbox::User "root"')
+    return _Reaching(environment, tuple(f"--aptopt={option}" for option in options))
+
+
+def _host_archives(distribution: str, release: str) -> list[Archive]:
     """Find mirrors of a distribution among the sources of this system's apt.
 
     Raises:
@@ -153,13 +189,13 @@ def _host_archives(distribution: str, release: str) -> list[_Archive]:
         timeout_s=_APT_TIMEOUT_S,
     )
     series = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
-    found: list[_Archive] = []
+    found: list[Archive] = []
     for line in completed.stdout.splitlines():
         origin, url, suite, component = line.split("|")
         pocket = suite.removeprefix(series)
         # Origin is empty as long as apt has fetched no index.
         ours = origin.lower() in ("", distribution) and f"/{distribution}" in url
-        archive = _Archive(url.rstrip("/"), release + pocket)
+        archive = Archive(url.rstrip("/"), release + pocket)
         if ours and pocket in _POCKETS and component == "main" and archive not in found:
             found.append(archive)
     if not found:
@@ -175,7 +211,8 @@ def _install(
     about: _Distribution,
     release: str,
     architecture: str,
-    archives: list[_Archive],
+    archives: list[Archive],
+    reaching: _Reaching,
 ) -> None:
     """Install the packages into a new directory."""
     sources = [
@@ -189,11 +226,13 @@ def _install(
             + [
                 f"--architectures={architecture}",
                 f"--include={packages}",
+                *reaching.options,
                 release,
                 tree,
                 *sources,
             ],
             timeout_s=_BOOTSTRAP_TIMEOUT_S,
+            extra_environment=reaching.environment,
         )
     except errors.CommandError as failure:
         raise errors.Unavailable(
@@ -207,7 +246,7 @@ def _configure(
     tree: pathlib.Path,
     distribution: str,
     about: _Distribution,
-    archives: list[_Archive],
+    archives: list[Archive],
     *,
     deb822: bool,
 ) -> None:

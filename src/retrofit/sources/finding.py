@@ -7,9 +7,9 @@ import pathlib
 from collections.abc import Callable
 
 from .. import cloud, errors, model, web
-from . import download, glance, origins, simplestreams
+from . import download, fresh, glance, origins, simplestreams
 
-Source = pathlib.Path | glance.Wanted | simplestreams.Wanted | download.Wanted
+Source = pathlib.Path | glance.Wanted | simplestreams.Wanted | download.Wanted | fresh.Wanted
 
 
 def find(
@@ -39,6 +39,9 @@ def find(
     if isinstance(source, simplestreams.Wanted):
         there = simplestreams.find(source, access)
         return origins.Download(there.url, there.base, access)
+    if isinstance(source, fresh.Wanted):
+        recipe = fresh.recipe(source)
+        return origins.Bootstrap(recipe, fresh.find(recipe, access), access)
     return origins.Download(source.url, download.find(source, access), access)
 
 

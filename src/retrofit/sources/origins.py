@@ -9,7 +9,7 @@ from typing import Protocol
 
 from .. import cloud, errors, model, progress, targets, web
 from ..sandbox import workshop
-from . import download, glance, selection
+from . import download, fresh, glance, selection
 
 
 class Origin(Protocol):
@@ -137,6 +137,33 @@ class Download:
             except errors.InputMissing as missing:
                 raise expired(self.name, missing.message) from missing
         workshop.adopt(local)
+        return local
+
+
+@dataclasses.dataclass(frozen=True)
+class Bootstrap:
+    """A base image that is yet to be made from a package mirror."""
+
+    recipe: fresh.Recipe
+    base: model.BaseImage
+    access: web.Access
+    foreign: tuple[selection.Foreign, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.base.name
+
+    def content_hash(self) -> str:
+        """Return the digest of what it is made of."""
+        return self.base.content_hash
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Make it."""
+        if fresh.find(self.recipe, self.access) != self.base:
+            raise expired(self.name, "the mirror has changed")
+        local = work / "source.img"
+        fresh.make(self.recipe, local, self.access, work, reporter)
         return local
 
 

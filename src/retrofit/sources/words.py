@@ -7,12 +7,13 @@ import pathlib
 import re
 
 from .. import errors
-from . import download, finding, glance, simplestreams
+from . import download, finding, fresh, glance, simplestreams
 
 GLANCE = "glance:"
 _SIMPLESTREAMS = "simplestreams:"
+_BOOTSTRAP = "bootstrap:"
 _WEB = ("http://", "https://")
-_KNOWN = (GLANCE, _SIMPLESTREAMS, *_WEB)
+_KNOWN = (GLANCE, _SIMPLESTREAMS, _BOOTSTRAP, *_WEB)
 _WORD = re.compile(r"[a-z][a-z0-9+.-]+:")
 
 
@@ -28,6 +29,7 @@ class Options:
         keyring: Public keys of those who may sign a simplestreams index.
         stream: Stream of simplestreams, ``daily`` or ``released``.
         version: Version of simplestreams, such as ``20260801``.
+        mirror: Archive of the distribution.
     """
 
     series: str = ""
@@ -37,14 +39,15 @@ class Options:
     keyring: pathlib.Path | None = None
     stream: str = ""
     version: str = ""
+    mirror: str = ""
 
 
 def parse(source: str, options: Options) -> finding.Source:
     """Return what is meant.
 
     Args:
-        source: A path, ``glance:``, ``glance:ID``, ``simplestreams:``, ``simplestreams:URL`` or
-            the URL of an image.
+        source: A path, ``glance:``, ``glance:ID``, ``simplestreams:``, ``simplestreams:URL``,
+            ``bootstrap:`` or the URL of an image.
         options: What was said beside.
 
     Raises:
@@ -75,6 +78,8 @@ def parse(source: str, options: Options) -> finding.Source:
         )
     if source.startswith(_WEB):
         return download.Wanted(source, options.checksum)
+    if source.startswith(_BOOTSTRAP):
+        return _fresh(source, options)
     path = pathlib.Path(source)
     word = _WORD.match(source)
     if word is not None and not path.exists():
@@ -83,6 +88,23 @@ def parse(source: str, options: Options) -> finding.Source:
             hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{source}",
         )
     return path
+
+
+def _fresh(source: str, options: Options) -> fresh.Wanted:
+    """Return what is meant by a base image that is made."""
+    if source != _BOOTSTRAP:
+        raise errors.ConfigError(
+            f"nothing may follow bootstrap: in the source {source!r}",
+            hint="say of which series and from which mirror by these options",
+        )
+    if options.mirror and not options.mirror.startswith(_WEB):
+        raise errors.ConfigError(
+            "with the source bootstrap: the mirror has to be a base URL, not lines of sources",
+            hint="give the URL of the distribution's archive",
+        )
+    return fresh.Wanted(
+        series=options.series, architecture=options.architecture, mirror=options.mirror
+    )
 
 
 def _check_options(source: str, options: Options) -> None:

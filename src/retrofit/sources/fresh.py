@@ -1,0 +1,152 @@
+"""Base images that are made afresh from a package mirror, told by what the mirror has."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import hashlib
+import json
+import pathlib
+
+from debian import deb822
+
+from .. import model, naming, progress, web
+from ..sandbox import workshop
+from . import bootstrap, systems
+
+# Ubuntu's images have a separate /boot since noble.
+_BOOT_ON_ROOT = ("focal", "jammy")
+_LIMIT = 4 * model.MIB
+# Part of every identity: changes when the meaning of the other parts does.
+_SCHEME = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which base image is wanted.
+
+    Attributes:
+        series: Series of Ubuntu or Debian; empty takes Ubuntu's newest LTS.
+        architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+    """
+
+    series: str = ""
+    architecture: str = ""
+    mirror: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to make a base image.
+
+    Attributes:
+        distribution: Such as ``debian``.
+        version: Such as ``12``.
+        release: Series, such as ``bookworm``.
+        architecture: Debian's name.
+        layout: One of :data:`bootdisk.LAYOUTS`.
+        mirror: As in :class:`Wanted`.
+    """
+
+    distribution: str
+    version: str
+    release: str
+    architecture: str
+    layout: str
+    mirror: str
+
+
+def recipe(wanted: Wanted) -> Recipe:
+    """Return how to make what is wanted.
+
+    Raises:
+        errors.ConfigError: There is no such series.
+    """
+    best = systems.candidates(wanted.series, wanted.architecture)[0]
+    return Recipe(
+        distribution=best.distribution,
+        version=best.version,
+        release=best.series,
+        architecture=naming.debian_architecture(best.architecture),
+        layout="jammy" if best.series in _BOOT_ON_ROOT else "noble",
+        mirror=wanted.mirror,
+    )
+
+
+def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
+    """Describe the image that would be made now, told by a digest of what the mirror has.
+
+    Where the mirror is does not count. The version is the day of its newest change.
+
+    Raises:
+        errors.ConfigError: No mirror is known.
+        errors.InputMissing: The mirror does not have the series.
+        errors.Unavailable: It does not answer.
+    """
+    archives = bootstrap.archives(recipe.distribution, recipe.release, recipe.mirror)
+    indices = {
+        one.suite: web.read(f"{one.url}/dists/{one.suite}/InRelease", access, limit=_LIMIT)
+        for one in archives
+    }
+    inputs = {
+        "scheme": _SCHEME,
+        "distribution": recipe.distribution,
+        "architecture": recipe.architecture,
+        "layout": recipe.layout,
+        "suites": {suite: hashlib.sha256(text).hexdigest() for suite, text in indices.items()},
+    }
+    canonical = json.dumps(inputs, sort_keys=True).encode("ascii")
+    return model.BaseImage(
+        name=f"bootstrap-{recipe.distribution}-{recipe.release}-{recipe.architecture}",
+        content_hash=f"bootstrap:{hashlib.sha256(canonical).hexdigest()}",
+        version_name=max(map(_day, indices.values()), default=""),
+        os_distro=recipe.distribution,
+        os_version=recipe.version,
+        architecture=naming.kernel_architecture(recipe.architecture),
+    )
+
+
+def make(
+    recipe: Recipe,
+    output: pathlib.Path,
+    access: web.Access,
+    work: pathlib.Path,
+    reporter: progress.Reporter,
+) -> None:
+    """Make the image, raw, in a workshop.
+
+    Args:
+        recipe: How to make it.
+        output: File to write.
+        access: How mirrors are reached.
+        work: The work directory.
+        reporter: Told of the steps.
+
+    Raises:
+        errors.UsageError: No image of that architecture can be made.
+        errors.Unavailable: The mirror does not give what is asked for.
+    """
+
+    def make_inside(_: progress.Reporter) -> None:
+        bootstrap.bootstrap(
+            output,
+            distribution=recipe.distribution,
+            release=recipe.release,
+            architecture=recipe.architecture,
+            layout_name=recipe.layout,
+            mirror=recipe.mirror,
+            access=access,
+            size=None,
+            image_format=model.ImageFormat.RAW,
+            work=work,
+        )
+
+    with progress.step(reporter, "bootstrap"):
+        workshop.run(work, make_inside, reporter)
+
+
+def _day(index: bytes) -> str:
+    """Return when an index of a suite was made, as ``20260801``; empty if it does not say."""
+    date = deb822.Release(index).get("Date", "")
+    return f"{email.utils.parsedate_to_datetime(date):%Y%m%d}" if date else ""
