@@ -111,6 +111,7 @@ class Plan:
         wanted: The image that there should be.
         reasons: Why, those first that count; without any that counts, nothing is done.
         image: The image that there is: up to date, outdated, taken back or to be tagged.
+        akin: Identifiers of the images that were made of the same before.
         remark: What there is to say of it where nothing is to be done.
     """
 
@@ -118,6 +119,7 @@ class Plan:
     wanted: Wanted
     reasons: tuple[Reason, ...]
     image: images.Image | None
+    akin: frozenset[str] = frozenset()
     remark: str = ""
 
     def summary(self) -> str:
@@ -138,6 +140,12 @@ def decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Im
         own: Images of this project that were made for the tag, newest first.
         akin: Images of this project with the same fingerprint, newest first, whatever their tag.
     """
+    planned = _decide(wanted, own, akin)
+    return dataclasses.replace(planned, akin=frozenset(image.id for image in akin))
+
+
+def _decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Image]) -> Plan:
+    """Decide; see :func:`decide`."""
     mark, tag = wanted.fingerprint, wanted.own_tag
     present = standing.lead(own, tag)
     current = standing.current(own, tag, mark, wanted.depth)
@@ -146,14 +154,14 @@ def decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Im
         return Plan(Action.BUILD, wanted, (forced,), current or present)
     if current is not None:
         remark = f"the image is up to date: {current.name} ({current.id})"
-        return Plan(Action.NONE, wanted, (), current, remark)
+        return Plan(Action.NONE, wanted, (), current, remark=remark)
     taken_back = standing.rolled_back(own, mark)
     if taken_back is not None:
         remark = (
             f"{taken_back.name} ({taken_back.id}) was rolled back, and what it is made of has not "
             "changed since"
         )
-        return Plan(Action.NONE, wanted, (), taken_back, remark)
+        return Plan(Action.NONE, wanted, (), taken_back, remark=remark)
     fitting = _to_be_tagged(wanted, present, akin)
     if fitting is not None:
         text = f"{fitting.name} ({fitting.id}) is made of the same and has not the tag {tag}"
@@ -178,7 +186,9 @@ def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[C
         )
         if changes
     ]
-    return _planned(planned.wanted, planned.image, [*planned.reasons, *found], planned.remark)
+    reasons = [*planned.reasons, *found]
+    changed = _planned(planned.wanted, planned.image, reasons, planned.remark)
+    return dataclasses.replace(changed, akin=planned.akin)
 
 
 def _planned(
@@ -199,7 +209,7 @@ def _planned(
             f"{image.name} ({image.id}) stays, as these are no reasons to build: {passed_over}"
         )
     action = Action.BUILD if counts else Action.NONE
-    return Plan(action, wanted, tuple(weighed), image, remark)
+    return Plan(action, wanted, tuple(weighed), image, remark=remark)
 
 
 def _to_be_tagged(

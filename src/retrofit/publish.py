@@ -7,7 +7,7 @@ import datetime
 import logging
 import pathlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from . import (
@@ -123,6 +123,7 @@ def publish(
     description: naming.Description,
     *,
     hashes: Mapping[str, str],
+    akin: Collection[str],
     gate: Gate,
     reporter: progress.Reporter,
 ) -> tuple[Published, findings.Proof | None]:
@@ -136,6 +137,7 @@ def publish(
         file: The image.
         description: How it is to appear.
         hashes: Its hashes as far as they are known, hexadecimal, by algorithm.
+        akin: Identifiers of the images that were made of the same when this one was planned.
         gate: What it has to pass.
         reporter: Told of the steps, and how many bytes of how many were sent.
 
@@ -143,6 +145,7 @@ def publish(
         The image in Glance, and how it was proved.
 
     Raises:
+        errors.UpToDate: Another run, of another machine, published the same image meanwhile.
         errors.ProofFailed: It did not pass; it is in Glance for inspection, without tags.
         errors.NoSpace: A quota or the store is full.
         errors.Denied: The user may not make images.
@@ -163,6 +166,8 @@ def publish(
         proof = gate.prove()
         with progress.step(reporter, "promote"):
             if proof is None or proof.passed:
+                depth = findings.Depth.OFF if proof is None else proof.depth
+                _yield_to_another(connection, description, depth, akin)
                 finished = promotion.promote(connection, staged, description, proof)
             else:
                 finished = promotion.reject(connection, staged, proof)
@@ -182,6 +187,30 @@ def publish(
         _settle(connection, description.amp_image_tag)
     _rename_former(connection, finished)
     return _published(finished), proof
+
+
+def _yield_to_another(
+    connection: cloud.Cloud,
+    description: naming.Description,
+    depth: findings.Depth,
+    akin: Collection[str],
+) -> None:
+    """Refuse to publish what another run has published since this one was planned."""
+    tag = description.amp_image_tag
+    query = [
+        ("owner", connection.project_id),
+        (naming.FINGERPRINT, description.fingerprint),
+        ("tag", tag or naming.OWN_TAG),
+    ]
+    found = [image for image in connection.images(query) if image.id not in akin]
+    other = standing.published(found, depth)
+    if other is not None:
+        raise up_to_date(
+            connection,
+            other,
+            tag=tag,
+            remark=f"another run published the same image meanwhile: {other.name} ({other.id})",
+        )
 
 
 def _settle(connection: cloud.Cloud, tag: str) -> None:

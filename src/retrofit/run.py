@@ -268,6 +268,7 @@ class _Run:
             built.image,
             description,
             hashes={"sha256": built.sha256, "sha512": built.sha512},
+            akin=planned.akin,
             gate=self._gate(built, work),
             reporter=self.recorder,
         )

@@ -40,6 +40,7 @@ def _publish(
         file,
         publishing.description(version, tag=version),
         hashes={},
+        akin=(),
         gate=publishing.Gate(publishing.PASSING),
         reporter=Watching(watch),
     )
@@ -110,6 +111,7 @@ def test_nobody_meets_an_image_before_it_is_proved(
         image_file,
         publishing.description("whole", tag="whole"),
         hashes={},
+        akin=(),
         gate=Looking(publishing.PASSING),
         reporter=Watching(watch),
     )
@@ -214,6 +216,7 @@ KILLED_HALFWAY = textwrap.dedent(
         pathlib.Path(sys.argv[1]),
         publishing.description("killed"),
         hashes={},
+        akin=(),
         gate=publishing.Gate(None),
         reporter=Deadly(),
     )
@@ -323,6 +326,7 @@ def test_names_a_format_that_glance_does_not_take(
             image_file,
             description,
             hashes={},
+            akin=(),
             gate=publishing.Gate(None),
             reporter=publishing.Silent(),
         )

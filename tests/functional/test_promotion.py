@@ -123,6 +123,32 @@ class TestPromotion:
                 assert found.action is (NONE if wanted in enough else BUILD)
             _next_second()
 
+    def test_what_another_run_published_meanwhile_is_not_published_twice(
+        self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
+    ) -> None:
+        connection, tag, mark = connect(), "two-leaders", "2e" * 32
+
+        class Slow(publishing.Gate):
+            def prove(self) -> findings.Proof | None:
+                # The other leader is done first.
+                publishing.published(connection, image_file, "other", tag=tag, fingerprint=mark)
+                return super().prove()
+
+        with pytest.raises(errors.UpToDate, match="another run published the same") as raised:
+            publish.publish(
+                connection,
+                image_file,
+                publishing.description("mine", tag=tag, fingerprint=mark),
+                hashes={},
+                akin=(),
+                gate=Slow(publishing.PASSING),
+                reporter=publishing.Silent(),
+            )
+
+        assert _tagged(running_cloud, tag) == [raised.value.image_id]
+        made = running_cloud.images(retrofit_amp_image_tag=tag)
+        assert [image["id"] for image in made] == [raised.value.image_id]
+
     def test_an_error_of_the_proof_leaves_nothing(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
