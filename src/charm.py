@@ -17,6 +17,7 @@ import history_action
 import identity_credentials
 import image_actions
 import image_service
+import packages
 import request
 import window
 import workload
@@ -66,8 +67,8 @@ class RetrofitCharm(ops.CharmBase):
         """Bring the machine in line with the model, whatever it was that changed."""
         self._keystone.request()
         try:
-            self._workload.install_packages(workload.proxies())
-        except workload.InstallError as error:
+            self._workload.install_packages(packages.proxies())
+        except packages.InstallError as error:
             _LOG.error("%s", error)
             self._install_problem = str(error)
             return
@@ -141,7 +142,7 @@ class RetrofitCharm(ops.CharmBase):
         )
         wanted = request.compute(
             options,
-            proxies=workload.proxies(),
+            proxies=packages.proxies(),
             ca_certificate=ca_certificate,
             evidence=workload.EVIDENCE,
         )

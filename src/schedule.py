@@ -18,6 +18,7 @@ _OPTIONS_PAUSE = datetime.timedelta(seconds=30)
 _SERVICE = f"{engine.NAME}.service"
 _NEXT = f"{engine.NAME}-next"
 _LOCAL_ZONE = pathlib.Path("/etc/localtime")
+_LONGEST_DELAY_S = 300
 _TIMEOUT_S = 60
 
 
@@ -106,11 +107,14 @@ class Schedule:
     def arm(self, pause: datetime.timedelta) -> None:
         """Start the service after a pause, in place of what was arranged before."""
         self.disarm()
+        seconds = max(pause.total_seconds(), 1)
         process.run(
             [
                 "systemd-run",
                 *("--quiet", "--collect", f"--unit={_NEXT}"),
-                f"--on-active={max(pause.total_seconds(), 1):.0f}",
+                f"--on-active={seconds:.0f}",
+                # Many windows open at the same hour.
+                f"--timer-property=RandomizedDelaySec={min(seconds / 12, _LONGEST_DELAY_S):.0f}",
                 "--timer-property=AccuracySec=1",
                 *("--", "systemctl", "start", "--no-block", _SERVICE),
             ],

@@ -1,4 +1,4 @@
-"""What the charm keeps on the machine: packages, service, timer, credentials, request."""
+"""What the charm keeps on the machine: service, timer, credentials, request, results."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import logging
 import pathlib
-import platform
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from charmlibs import systemd
 
 import engine
 import helpers
+import packages
 import request
 import results
 import schedule
 import window
-from retrofit import errors, files, history, model, naming, process
-
-_LOG = logging.getLogger(__name__)
+from retrofit import errors, files, history, model, process
 
 NAME = engine.NAME
 STATE = engine.STATE
@@ -31,13 +27,10 @@ STATE = engine.STATE
 EVIDENCE = STATE / "evidence"
 _KEPT_EVIDENCE = 3
 _UNITS = pathlib.Path("/etc/systemd/system")
-_APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{NAME}"
-_PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
 _SERVICE = f"{NAME}.service"
 _TIMER = f"{NAME}.timer"
 
 _QUERY_TIMEOUT_S = 60
-_DPKG_TIMEOUT_S = 60
 # Units of many clouds share mirrors. These words leave the time to us and are the same everywhere;
 # who names a time has chosen one, and means it.
 _DELAY_S = {"daily": 3600, "weekly": 3600}
@@ -47,10 +40,6 @@ _FORMER_SCHEDULES = tuple(
     pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit")
     for frequency in ("hourly", "daily", "weekly")
 )
-
-
-class InstallError(Exception):
-    """Packages could not be installed; the text says which and what to look at."""
 
 
 class Workload:
@@ -67,39 +56,11 @@ class Workload:
 
     def missing_packages(self) -> list[str]:
         """Return the packages that builds need and that are not installed."""
-        wanted = wanted_packages()
-        # charmhelpers asks apt for all it knows, which takes seconds in every hook, and takes a
-        # package that dpkg lists with its architecture for another one.
-        shown = process.run(
-            ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *wanted],
-            timeout_s=_DPKG_TIMEOUT_S,
-            check=False,
-        )
-        installed = {
-            line.split()[0] for line in shown.stdout.splitlines() if line.endswith(" installed")
-        }
-        return [name for name in wanted if name not in installed]
+        return packages.missing()
 
     def install_packages(self, proxies: model.Proxies) -> None:
-        """Install the packages that are missing.
-
-        Raises:
-            InstallError: apt could not, after several attempts.
-        """
-        # A hook that was killed may have left it, with the password of a proxy in it.
-        _APT_PROXY.unlink(missing_ok=True)
-        missing = self.missing_packages()
-        if not missing:
-            return
-        with _apt_proxy(proxies):
-            try:
-                helpers.fetch.apt_update(fatal=True)
-                helpers.fetch.apt_install(missing, ["--no-install-recommends"], fatal=True)
-            except subprocess.CalledProcessError as error:
-                raise InstallError(
-                    f"cannot install {', '.join(missing)} (apt-get ended with status "
-                    f"{error.returncode}); check the unit's apt sources and proxies"
-                ) from error
+        """Install the packages that are missing; see :func:`packages.install`."""
+        packages.install(proxies)
 
     def configure(
         self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
@@ -270,48 +231,6 @@ class Workload:
             templates_dir=str(self._charm / "templates"),
         )
         return _write(target, text + "\n", mode)
-
-
-def wanted_packages() -> list[str]:
-    """Return the packages that builds need on this machine, from ``packages.txt``."""
-    architecture = naming.debian_architecture(platform.machine())
-    facts = {platform.freedesktop_os_release()["ID"], architecture}
-    if not any(pathlib.Path("/boot").glob("vmlinuz-*")):
-        facts.add("container")
-    names = []
-    for line in _PACKAGES.read_text(encoding="utf-8").splitlines():
-        name, _, conditions = line.partition("#")[0].strip().partition(" ")
-        if name and set(conditions.strip(" []").split()) <= facts:
-            names.append(name)
-    return names
-
-
-def proxies() -> model.Proxies:
-    """Return the proxies that the Juju model gives to charms."""
-    settings = helpers.hookenv.env_proxy_settings(["http", "https", "no_proxy"]) or {}
-    return model.Proxies(
-        http=settings.get("http_proxy", ""),
-        https=settings.get("https_proxy", ""),
-        no_proxy=settings.get("no_proxy", ""),
-    )
-
-
-@contextlib.contextmanager
-def _apt_proxy(proxies: model.Proxies) -> Iterator[None]:
-    """Have apt use the model's proxies, which reach it by no variable, for a moment."""
-    settings = [
-        f'Acquire::{scheme}::Proxy "{url}";\n'
-        for scheme, url in (("http", proxies.http), ("https", proxies.https))
-        if url
-    ]
-    if not settings:
-        yield
-        return
-    _write(_APT_PROXY, "".join(settings), 0o600)
-    try:
-        yield
-    finally:
-        _APT_PROXY.unlink()
 
 
 def _juju_exec() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import engine
+import packages
 import request
 import results
 import window
@@ -66,7 +67,7 @@ class Workload:
 
     def install_packages(self, _: model.Proxies) -> None:
         if self.missing and self.broken_apt:
-            raise workload.InstallError("cannot install mtools (apt-get ended with status 100)")
+            raise packages.InstallError("cannot install mtools (apt-get ended with status 100)")
         self.missing = []
 
     def configure(

@@ -47,13 +47,18 @@ class Unit:
     """A unit's schedule, and what systemd and Juju are asked.
 
     Attributes:
+        armed: Seconds after which a timer starts the service, if one does.
+        delay: Seconds by which chance may delay that.
+        asked_juju: How often Juju was asked.
         leads: What ``juju-exec`` prints; ``None`` if nobody answers.
         on_ask: Called when it is asked.
+        moment: The present.
     """
 
     def __init__(self, state: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.state = state
         self.armed: list[float] = []
+        self.delay = 0.0
         self.asked_juju = 0
         self.leads: str | None = "true"
         self.on_ask = lambda: None
@@ -85,8 +90,9 @@ class Unit:
                 raise errors.CommandError("juju-exec did not end within 60 s")
             return process.Completed(tuple(argv), 0, self.leads, ())
         if argv[0] == "systemd-run":
-            [pause] = [word for word in argv if word.startswith("--on-active=")]
-            self.armed.append(float(pause.partition("=")[2]))
+            given = {word.rpartition("=")[0]: word.rpartition("=")[2] for word in argv}
+            self.armed.append(float(given["--on-active"]))
+            self.delay = float(given["--timer-property=RandomizedDelaySec"])
             assert argv[-4:] == ["systemctl", "start", "--no-block", f"{engine.NAME}.service"]
         else:
             assert argv == ["systemctl", "stop", f"{engine.NAME}-next.timer"]
@@ -137,7 +143,7 @@ def test_the_end_of_a_failed_run_arranges_another(unit: Unit) -> None:
     turnstile.ended(unit.plan(), result="exit-code")
 
     assert unit.plan().asked() is model.Trigger.RETRY
-    assert unit.armed == [10 * 60]
+    assert (unit.armed, unit.delay) == ([10 * 60], 50)
 
 
 def test_another_attempt_waits_for_the_window(unit: Unit) -> None:
@@ -237,7 +243,7 @@ def test_a_run_begins_on_the_leader_within_the_window(unit: Unit) -> None:
 def test_a_run_outside_of_the_window_begins_as_it_opens(unit: Unit) -> None:
     assert not unit.begin(NIGHT)
 
-    assert unit.armed == [10 * 60 * 60]
+    assert (unit.armed, unit.delay) == ([10 * 60 * 60], 300)
     assert unit.plan().asked() is model.Trigger.SCHEDULE
     assert not unit.asked_juju
 

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import subprocess
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from tests.support import paths
 from tests.unit import charm_fakes
 
 import config
-import helpers
 import request
 import results
 import schedule
@@ -45,7 +43,6 @@ class Machine:
 
     state: pathlib.Path
     units: pathlib.Path
-    apt_proxy: pathlib.Path
     told: list[str]
 
     def unit(self, kind: str) -> str:
@@ -55,14 +52,13 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path / "state", tmp_path / "units", tmp_path / "99proxy", [])
+    made = Machine(tmp_path / "state", tmp_path / "units", [])
     made.units.mkdir()
     cron = tmp_path / "auto-retrofit"
     cron.symlink_to("/var/lib/juju/agents/gone/charm/files/auto-retrofit.sh")
     monkeypatch.setattr(workload, "STATE", made.state)
     monkeypatch.setattr(workload, "EVIDENCE", made.state / "evidence")
     monkeypatch.setattr(workload, "_UNITS", made.units)
-    monkeypatch.setattr(workload, "_APT_PROXY", made.apt_proxy)
     monkeypatch.setattr(workload, "_FORMER_SCHEDULES", (cron,))
     monkeypatch.setattr(workload, "_juju_exec", lambda: "/usr/bin/juju-exec")
     monkeypatch.setattr(schedule.Schedule, "disarm", lambda _: made.told.append("disarm"))
@@ -335,6 +331,37 @@ def test_a_request_from_before_there_were_proofs_makes_the_same_image(
     assert not unit.configure(_request(), CLOUD, "")
 
 
+def test_what_a_former_revision_left_is_kept(
+    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit, "building", lambda: False)
+    new = ("rebuild-on", "depth", "evidence", "image-compression")
+    request_json = {name: value for name, value in _request().items() if name not in new}
+    result = {
+        "outcome": "published",
+        "image": {"id": "5f3c", "name": "amphora"},
+        "started": charm_fakes.hours_ago(2),
+        "ended": charm_fakes.hours_ago(1),
+        "steps": [],
+    }
+    machine.state.mkdir()
+    (machine.state / "request.json").write_text(json.dumps(request_json), encoding="utf-8")
+    (machine.state / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+    assert not unit.configure(_request(frequency="weekly"), CLOUD, "")
+    unit.install_service(opening="", debug=False, frequency="weekly")
+    unit.arrange(None, scheduled=True)
+
+    assert "OnCalendar=weekly\n" in machine.unit("timer")
+    assert unit.asked() is None
+    assert not [words for words in machine.told if words.startswith("arm")]
+    found = unit.result()
+    assert found is not None
+    assert found.image is not None
+    assert found.image.id == "5f3c"
+    assert unit.history() == ()
+
+
 def test_what_an_action_did_stands_in_place_of_the_last_run(
     machine: Machine, unit: workload.Workload
 ) -> None:
@@ -392,97 +419,9 @@ def test_a_result_that_cannot_be_read_is_none(
     assert unit.result() is None
 
 
-def test_asks_dpkg_what_is_missing(
-    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workload, "wanted_packages", lambda: ["dpkg", "libc6", "no-such-package"])
-
-    assert unit.missing_packages() == ["no-such-package"]
-
-
-def test_apt_goes_through_the_models_proxies_for_a_moment(
-    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6", "no-such-package"])
-    monkeypatch.setattr(
-        helpers.fetch, "apt_update", lambda **_: seen.append(machine.apt_proxy.read_text("utf-8"))
-    )
-    monkeypatch.setattr(
-        helpers.fetch, "apt_install", lambda packages, *_, **__: seen.append(packages)
-    )
-
-    unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
-
-    assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["no-such-package"]]
-    assert not machine.apt_proxy.exists()
-
-
-def test_a_proxys_password_that_a_killed_hook_left_goes(
-    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6"])
-    machine.apt_proxy.write_text('Acquire::http::Proxy "http://user:secret@proxy";\n')
-
-    unit.install_packages(model.Proxies())
-
-    assert not machine.apt_proxy.exists()
-
-
 def test_credentials_go_alone(machine: Machine, unit: workload.Workload) -> None:
     unit.configure(_request(), CLOUD, "")
 
     unit.forget_credentials()
 
     assert {path.name for path in machine.state.iterdir()} == {"request.json", "ca.pem"}
-
-
-def test_a_failing_apt_is_named(
-    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(**_: object) -> None:
-        raise subprocess.CalledProcessError(100, ["apt-get"])
-
-    monkeypatch.setattr(workload, "wanted_packages", lambda: ["libc6", "no-such-package"])
-    monkeypatch.setattr(helpers.fetch, "apt_update", fail)
-
-    with pytest.raises(workload.InstallError, match="cannot install no-such-package .*status 100"):
-        unit.install_packages(model.Proxies(http="http://proxy.example:3128"))
-
-    assert not machine.apt_proxy.exists()
-
-
-def test_proxies_are_those_of_the_juju_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy.example:3128")
-    monkeypatch.setenv("JUJU_CHARM_HTTPS_PROXY", "http://proxy.example:3129")
-    monkeypatch.setenv("JUJU_CHARM_NO_PROXY", "localhost")
-
-    assert workload.proxies() == model.Proxies(
-        http="http://proxy.example:3128", https="http://proxy.example:3129", no_proxy="localhost"
-    )
-
-
-@pytest.mark.parametrize(
-    ("machine", "wanted", "other"),
-    [("x86_64", "qemu-system-x86", "qemu-system-arm"), ("aarch64", "qemu-system-arm", "-x86")],
-)
-def test_the_hypervisor_is_that_of_the_machine(
-    monkeypatch: pytest.MonkeyPatch, machine: str, wanted: str, other: str
-) -> None:
-    monkeypatch.setattr(workload.platform, "machine", lambda: machine)
-
-    names = workload.wanted_packages()
-
-    assert wanted in names
-    assert not [name for name in names if name.endswith(other)]
-
-
-def test_a_kernel_is_wanted_only_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workload.platform, "freedesktop_os_release", lambda: {"ID": "ubuntu"})
-    monkeypatch.setattr(pathlib.Path, "glob", lambda *_: iter(()))
-    assert "linux-image-virtual" in workload.wanted_packages()
-    assert "linux-image-cloud-amd64" not in workload.wanted_packages()
-
-    monkeypatch.setattr(pathlib.Path, "glob", lambda *_: iter((pathlib.Path("/boot/vmlinuz-1"),)))
-    assert not [name for name in workload.wanted_packages() if name.startswith("linux-image")]
-    assert "e2fsprogs" in workload.wanted_packages()
