@@ -19,7 +19,7 @@ import request
 import results
 import schedule
 import workload
-from retrofit import definitions, findings, model, process
+from retrofit import definitions, findings, model, plan, process
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -98,6 +98,8 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
         "image_compression": "zlib",
         "use_internal_endpoints": True,
         "proof_depth": "traffic",
+        "rebuild_on": "packages base",
+        "source_projects": "e1b0, e1b1",
     }
     unit.configure(_request(**options), CLOUD, "")
     unit.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
@@ -116,6 +118,9 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
     )
     assert asked.cloud.interface == "internal"
     assert (definition.source, definition.force, definition.run_id) == ("glance:77aa", True, "run")
+    assert definition.trigger is ACTION
+    assert asked.rebuild_on == {plan.Kind.PACKAGES, plan.Kind.BASE}
+    assert definition.source_projects == ("e1b0", "e1b1")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
     assert asked.proof.evidence == workload.EVIDENCE
