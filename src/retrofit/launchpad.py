@@ -5,17 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 
-from . import errors, model
+from . import errors, model, web
 
 API = "https://api.launchpad.net/devel"
 _CONTENT = "https://ppa.launchpadcontent.net"
 _NAME = re.compile(r"(?:ppa:)?(?P<owner>[a-z0-9][a-z0-9.+-]*)/(?P<name>[a-z0-9][a-z0-9.+-]*)")
-_TIMEOUT_S = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,40 +51,24 @@ def fetch(ppa: str, request: model.BuildRequest, *, api: str = API) -> Ppa:
         raise errors.ConfigError(f"the PPA {ppa!r} is misspelt", hint="give ppa:owner/name")
     owner, name = match["owner"], match["name"]
     query = urllib.parse.urlencode({"ws.op": "getSigningKeyData"})
+    access = web.Access(request.proxies, request.ca_certificate)
     try:
-        with _opener(request).open(
-            f"{api}/~{owner}/+archive/ubuntu/{name}?{query}", timeout=_TIMEOUT_S
-        ) as answer:
-            key = json.load(answer)
-    except urllib.error.HTTPError as error:
-        if error.code != 404:
-            raise _unavailable(ppa, error) from error
+        url = f"{api}/~{owner}/+archive/ubuntu/{name}?{query}"
+        key = json.loads(web.read(url, access, limit=model.MIB))
+    except errors.InputMissing as error:
         raise errors.ConfigError(
             f"Launchpad has no PPA {ppa!r}", hint="correct its owner or name"
         ) from error
-    except (OSError, ValueError) as error:
-        raise _unavailable(ppa, error) from error
+    except errors.RetrofitError as error:
+        raise _unavailable(ppa, error.message) from error
+    except ValueError as error:
+        raise _unavailable(ppa, f"its answer is not JSON: {error}") from error
     return Ppa(owner, name, str(key))
 
 
-def _unavailable(ppa: str, error: Exception) -> errors.Unavailable:
+def _unavailable(ppa: str, reason: str) -> errors.Unavailable:
     return errors.Unavailable(
-        f"Launchpad does not tell the key of the PPA {ppa!r}: {error}",
+        f"Launchpad does not tell the key of the PPA {ppa!r}: {reason}",
         hint="check the proxies; without the Internet, put the PPA's packages into the archive"
         " mirror and leave the PPA out",
-    )
-
-
-def _opener(request: model.BuildRequest) -> urllib.request.OpenerDirector:
-    """Return what opens URLs through the build's proxies, trusting its certificates, too."""
-    proxies = {
-        kind: url
-        for kind, url in (("http", request.proxies.http), ("https", request.proxies.https))
-        if url
-    }
-    context = ssl.create_default_context()
-    if request.ca_certificate:
-        context.load_verify_locations(cadata=request.ca_certificate)
-    return urllib.request.build_opener(
-        urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context)
     )
