@@ -22,6 +22,7 @@ _TAG = "octavia-amphora"
 DEEPEST, SHALLOWEST = "traffic", "rest"
 _STATE = "/var/lib/octavia-diskimage-retrofit"
 _STATUS_TIMEOUT_S = 300
+_BUILD_TIMEOUT_S = 3600
 _HASTE = "[Timer]\\nOnCalendar=\\nOnActiveSec=2\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
 
 
@@ -69,6 +70,12 @@ class Driver(Protocol):
 
     def move_leadership(self) -> None:
         """Take leadership from the unit that has it, or give it back."""
+
+    def restart(self, unit: str) -> None:
+        """Cut the power of a unit's machine, and wait until it is up again and its hooks ran."""
+
+    def upgrade(self) -> None:
+        """Replace the charm by another revision of it, and wait until its hooks have run."""
 
     def shell(self, unit: str, script: str) -> str:
         """Run a script as root on a unit's machine, and return what it printed."""
@@ -182,6 +189,7 @@ def timer_starts_a_run(driver: Driver) -> None:
     _await(driver, "active", "found up to date")
     assert _result(driver, unit)["outcome"] == "up-to-date"
     assert not _result(driver, unit)["run-id"]
+    assert _history(driver, unit)[-1]["trigger"] == "schedule"
     assert _ids(driver) == before
 
 
@@ -193,23 +201,80 @@ def leader_has_the_timer(driver: Driver) -> None:
             lambda: _units_with_timer(driver) == {driver.leader()} & set(driver.units),
             lambda: f"the timer on {driver.leader()}; it is on {_units_with_timer(driver)}",
         )
+        for unit in set(driver.units) - {driver.leader()}:
+            # As a timer would that has not gone yet.
+            before = _history(driver, unit)
+            driver.shell(unit, f"systemctl start {_SERVICE} || true")
+            assert _condition(driver, unit) == "exec-condition"
+            assert _history(driver, unit) == before
+
+
+def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
+    """Another revision of the charm goes on where the former one was."""
+    unit = driver.leader()
+    driver.configure(frequency="*-*-1 04:00")
+    before = _history(driver, unit), _result(driver, unit), _invocation(driver, unit)
+    timer = driver.shell(unit, f"systemctl cat {_TIMER}")
+    driver.upgrade()
+    assert _units_with_timer(driver) == {unit}
+    assert driver.shell(unit, f"systemctl cat {_TIMER}") == timer
+    assert (_history(driver, unit), _result(driver, unit), _invocation(driver, unit)) == before
+    shown = driver.act("show-history")
+    assert json.loads(shown.results["json"])[0] == before[0][-1]
     driver.configure(auto_retrofit=None, frequency=None)
     assert _units_with_timer(driver) == set()
 
 
-def changed_option_starts_a_build(driver: Driver) -> None:
-    """With auto-retrofit on, a changed option starts a build; ended early, it leaves nothing."""
-    before = _ids(driver)
+def changes_in_a_row_make_one_run(driver: Driver) -> None:
+    """With auto-retrofit on, a run follows the last change; here all is as before by then."""
     unit = driver.leader()
+    before, images = _history(driver, unit), _ids(driver)
     driver.configure(auto_retrofit=True)
-    driver.configure(amp_image_tag="another-tag")
-    _await(driver, "maintenance", "building")
+    for number in range(20):
+        driver.configure(image_compression=None if number % 2 else "zlib")
+    assert _history(driver, unit) == before
+    _await(driver, "active", "a run begins at")
+    _until(lambda: _history(driver, unit) != before, "the run")
+    [run] = _history(driver, unit)[len(before) :]
+    assert (run["trigger"], run["outcome"]) == ("option", "up-to-date")
+    _until(lambda: "a run begins at" not in driver.status().message, "the status to say so")
+    assert _history(driver, unit)[len(before) :] == [run]
+    assert _ids(driver) == images
+    driver.configure(auto_retrofit=None)
+
+
+def interrupted_run_leaves_nothing(driver: Driver) -> None:
+    """A run that is stopped, and one whose machine loses its power, end with one image at last."""
+    unit = driver.leader()
+    before, runs = _ids(driver), _history(driver, unit)
+    driver.configure(auto_retrofit=True)
+    driver.configure(image_compression="zlib")
     _until(lambda: _work_directories(driver, unit) != [], "the build to begin")
     driver.shell(unit, f"systemctl stop {_SERVICE}")
     assert _work_directories(driver, unit) == []
     assert _ids(driver) == before
-    _await(driver, "blocked", "last build failed")
-    driver.configure(auto_retrofit=None, amp_image_tag=_TAG)
+    _await(driver, "blocked", "a run begins at")
+
+    # As the timer does after its pause.
+    driver.shell(unit, f"systemctl start --no-block {_SERVICE}")
+    _until(lambda: _work_directories(driver, unit) != [], "the second run to begin")
+    driver.restart(unit)
+    _await(driver, "blocked", "a run begins at")
+
+    driver.shell(unit, f"systemctl start --no-block {_SERVICE}")
+    _until(lambda: len(_history(driver, unit)) > len(runs) + 2, "the third run", _BUILD_TIMEOUT_S)
+    [image] = [image for image in driver.images() if image["id"] not in before]
+    assert image["status"] == "active"
+    assert _TAG in image["tags"]
+    assert _work_directories(driver, unit) == []
+    added = _history(driver, unit)[len(runs) :]
+    assert [(run["trigger"], run["outcome"]) for run in added] == [
+        ("option", "interrupted"),
+        ("retry", "lost"),
+        ("retry", "published"),
+    ]
+    _await(driver, "active", image["name"])
+    driver.configure(auto_retrofit=None, image_compression=None)
 
 
 def image_is_forced(driver: Driver) -> None:
@@ -283,11 +348,13 @@ ALL = (
     image_is_shown,
     timer_starts_a_run,
     leader_has_the_timer,
-    changed_option_starts_a_build,
+    upgrade_keeps_schedule_and_history,
+    changes_in_a_row_make_one_run,
     image_is_forced,
     images_are_compared,
     image_is_rolled_back,
     rival_is_named,
+    interrupted_run_leaves_nothing,
     nothing_is_left,
 )
 
@@ -373,6 +440,17 @@ def _result(driver: Driver, unit: str) -> dict[str, Any]:
     return found
 
 
+def _history(driver: Driver, unit: str) -> list[dict[str, Any]]:
+    """Return the last runs, oldest first."""
+    lines = driver.shell(unit, f"cat {_STATE}/history.jsonl 2>/dev/null || true").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _condition(driver: Driver, unit: str) -> str:
+    """Return how the last start of the service ended, in systemd's words."""
+    return driver.shell(unit, f"systemctl show --value -p Result {_SERVICE}").strip()
+
+
 def _work_directories(driver: Driver, unit: str) -> list[str]:
     """Return the directories of builds, and mounts in them."""
     directories = "ls -d /var/tmp/retrofit-*/ 2>/dev/null"
@@ -388,9 +466,13 @@ def _await(driver: Driver, status: str, part: str) -> None:
     )
 
 
-def _until(happened: Callable[[], bool], what: str | Callable[[], str]) -> None:
+def _until(
+    happened: Callable[[], bool],
+    what: str | Callable[[], str],
+    timeout_s: float = _STATUS_TIMEOUT_S,
+) -> None:
     """Wait for something that is bound to happen."""
-    deadline = time.monotonic() + _STATUS_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     while not happened():
         if time.monotonic() > deadline:
             raise AssertionError(f"waited in vain for {what if isinstance(what, str) else what()}")

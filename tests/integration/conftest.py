@@ -90,6 +90,20 @@ class JujuDriver:
         self._agent("start", former)
         self._settle()
 
+    def restart(self, unit: str) -> None:
+        machine = self._machines[unit]
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        before = self.shell(unit, boot)
+        # The connection breaks with the machine.
+        script = "nohup sh -c 'sleep 1; systemctl reboot --force --force' >/dev/null 2>&1 &"
+        self.juju.ssh(machine, f"sudo sh -c {shlex.quote(script)}")
+        self.juju.wait(lambda _: self._answers(machine, boot) not in ("", before))
+        self._settle()
+
+    def upgrade(self) -> None:
+        self.juju.refresh(_APP, path=self.packed)
+        self._settle()
+
     def shell(self, unit: str, script: str) -> str:
         return self.juju.ssh(self._machines[unit], f"sudo sh -c {shlex.quote(script)}")
 
@@ -126,6 +140,13 @@ class JujuDriver:
         self.juju.wait(
             lambda status: jubilant.all_agents_idle(status, _APP), timeout=_SETTLE_TIMEOUT_S
         )
+
+    def _answers(self, machine: str, script: str) -> str:
+        """Return what a script prints on a machine, or nothing while that cannot be reached."""
+        try:
+            return self.juju.ssh(machine, f"sudo sh -c {shlex.quote(script)}")
+        except jubilant.CLIError:
+            return ""
 
     def _agent(self, verb: str, unit: str) -> None:
         """Start or stop Juju's agent on a unit's machine."""

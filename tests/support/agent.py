@@ -90,6 +90,12 @@ class Agent:
             self._queue("upgrade-charm")
             self._queue("config-changed")
 
+    def restart(self) -> None:
+        """Cut the machine's power, and run the hook that Juju runs when it is up again."""
+        with self._operations.turn():
+            self.machine.container.restart()
+            self._queue("start")
+
     def remove(self) -> None:
         """Take the unit away: relations first, then ``stop`` and ``remove``."""
         for number in list(self._peers):

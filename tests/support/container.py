@@ -62,6 +62,7 @@ class Container:
     def __init__(self, lxd: lxd_module.Lxd, name: str) -> None:
         self.lxd = lxd
         self.name = name
+        self._sockets: list[str] = []
 
     def run(
         self,
@@ -120,6 +121,15 @@ class Container:
         )
         self.run(["rm", inside])
 
+    def restart(self) -> None:
+        """Cut the power, and wait until it is up again."""
+        self.lxd.run("stop", "--force", self.name, timeout_s=_BOOT_TIMEOUT_S)
+        for inside in self._sockets:
+            # A proxy that is killed leaves it, and then cannot listen there again.
+            self.lxd.run("file", "delete", f"{self.name}{inside}", check=False)
+        self.lxd.run("start", self.name, timeout_s=_BOOT_TIMEOUT_S)
+        self.wait_booted()
+
     def join_port(self, port: int) -> None:
         """Let a loopback port of the container reach the same one of the host."""
         address = f"tcp:127.0.0.1:{port}"
@@ -131,9 +141,11 @@ class Container:
         self.run(["mkdir", "-p", os.path.dirname(inside)])
         device = pathlib.PurePath(inside).name
         self._add_proxy(device, listen=f"unix:{inside}", connect=f"unix:{outside}")
+        self._sockets.append(inside)
         try:
             yield
         finally:
+            self._sockets.remove(inside)
             self.lxd.run("config", "device", "remove", self.name, device)
 
     def _add_proxy(self, device: str, *, listen: str, connect: str) -> None:

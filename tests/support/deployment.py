@@ -65,6 +65,13 @@ class Deployment:
     def move_leadership(self) -> None:
         self.agent.set_leader(not self.agent.unit.leader)
 
+    def restart(self, unit: str) -> None:
+        assert unit == self.agent.unit.name
+        self.agent.restart()
+
+    def upgrade(self) -> None:
+        self.agent.upgrade(self.agent.packed)
+
     def shell(self, unit: str, script: str) -> str:
         assert unit == self.agent.unit.name
         return self.agent.machine.container.run(["sh", "-c", script]).stdout
