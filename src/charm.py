@@ -154,7 +154,7 @@ class RetrofitCharm(ops.CharmBase):
         if self._workload.building():
             if result is None or result.outcome != "running":
                 return ops.MaintenanceStatus("building")
-            return ops.MaintenanceStatus(f"building: {result.step}")
+            return ops.MaintenanceStatus(f"building: {result.progress()}")
         follows = self._next_run()
         if result is not None and result.problem():
             return ops.BlockedStatus(f"last build failed: {result.problem()}{follows}")

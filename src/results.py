@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 import pathlib
+import textwrap
 
 import pydantic
 
 _MINUTE_S = 60
 _HOUR_S = 60 * _MINUTE_S
 _DAY_S = 24 * _HOUR_S
+# A status is a line in a table.
+_WHY = 120
 
 
 class _Part(pydantic.BaseModel):
@@ -52,6 +55,12 @@ class Foreign(_Part):
     owner: str
 
 
+class Reason(_Part):
+    """Why a run does what it does."""
+
+    text: str
+
+
 class Source(_Part):
     """The base image of a run."""
 
@@ -82,6 +91,7 @@ class Result(_Part):
         source: The base image.
         rivals: What Octavia takes in place of the image.
         foreign: What was not used as a base image.
+        reasons: Why the run does what it does.
         steps: Steps done so far.
         run_id: Name that whoever asked for the run gave it.
     """
@@ -96,6 +106,7 @@ class Result(_Part):
     source: Source | None = None
     rivals: tuple[Rival, ...] = ()
     foreign: tuple[Foreign, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     steps: tuple[Step, ...] = ()
     run_id: str = ""
 
@@ -117,6 +128,11 @@ class Result(_Part):
             return f"it ended without a result{self._where()}; {JOURNAL}"
         text = self.message or f"it ended as {self.outcome}{self._where()}"
         return f"{text}; {self.hint}" if self.hint else text
+
+    def progress(self) -> str:
+        """Return which step a run is in, and why it was begun."""
+        why = "; ".join(reason.text for reason in self.reasons)
+        return f"{self.step} ({textwrap.shorten(why, _WHY)})" if why else self.step
 
     def standing(self, now: datetime.datetime) -> str:
         """Return which image there is, since when, and whether Octavia takes another one."""

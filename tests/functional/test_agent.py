@@ -205,6 +205,18 @@ def test_juju_exec_waits_for_its_turn(agent: agent_module.Agent) -> None:
     assert "status 0" in second
 
 
+def test_power_cut_runs_start(agent: agent_module.Agent) -> None:
+    starts = len(list(agent.logs.glob("*-hooks-start.log")))
+    agent.machine.container.run(["touch", "/run/mark", "/var/mark"])
+
+    agent.restart()
+
+    assert agent.machine.container.exists("/var/mark")
+    assert not agent.machine.container.exists("/run/mark")
+    assert len(list(agent.logs.glob("*-hooks-start.log"))) == starts + 1
+    assert agent.run_action("echo", {"text": "tools answer"}).status == "completed"
+
+
 def test_unit_cannot_wait_for_itself(agent: agent_module.Agent) -> None:
     result = agent.run_action("ask-own-unit")
     assert result.results["code"] == "1"

@@ -21,6 +21,7 @@ _BUNDLE = pathlib.Path(__file__).with_name("bundle.yaml")
 _CLOUD_TIMEOUT_S = 7200
 _BUILD_TIMEOUT_S = 6 * 3600
 _SETTLE_TIMEOUT_S = 1800
+_MARK = "/run/to-be-restarted"
 
 
 @dataclasses.dataclass
@@ -92,12 +93,12 @@ class JujuDriver:
 
     def restart(self, unit: str) -> None:
         machine = self._machines[unit]
-        boot = "cat /proc/sys/kernel/random/boot_id"
-        before = self.shell(unit, boot)
-        # The connection breaks with the machine.
-        script = "nohup sh -c 'sleep 1; systemctl reboot --force --force' >/dev/null 2>&1 &"
+        # What is in /run is gone then. The connection breaks with the machine.
+        power_cut = "sleep 1; systemctl reboot --force --force"
+        script = f"touch {_MARK}; nohup sh -c '{power_cut}' >/dev/null 2>&1 &"
         self.juju.ssh(machine, f"sudo sh -c {shlex.quote(script)}")
-        self.juju.wait(lambda _: self._answers(machine, boot) not in ("", before))
+        asked = f"test -e {_MARK} || echo up"
+        self.juju.wait(lambda _: "up" in self._answers(machine, asked), timeout=_SETTLE_TIMEOUT_S)
         self._settle()
 
     def upgrade(self) -> None:

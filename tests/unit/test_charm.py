@@ -120,6 +120,22 @@ def test_shows_the_step_that_a_build_is_in(
     assert out.unit_status == ops.MaintenanceStatus("building: customise")
 
 
+def test_shows_why_a_build_goes_on(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.running = True
+    texts = ["newer base 20261120 → 20261121", "security updates: " + "haproxy 2.8 → 2.9, " * 20]
+    reasons = [{"kind": "base", "text": text} for text in texts]
+    fake.record(outcome="running", step="customise", reasons=reasons)
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    told = out.unit_status.message
+    assert told.startswith("building: customise (newer base 20261120 → 20261121; security updates")
+    assert told.endswith("[...])")
+    assert len(told) < 150
+
+
 def test_does_not_take_the_former_result_for_the_present_step(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
