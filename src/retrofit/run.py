@@ -282,13 +282,15 @@ class _Run:
         elements = work / "elements"
         collect.collect(self.recipe, self.request.build, elements)
         source = self.origin.bring(work, self.recorder)
+        # A layer belongs to the bits of its base image.
+        kept = layers.directory(self.request.cache) if self.origin.repeatable else None
         job = pipeline.Job(
             source=source,
             work=work,
             elements=elements,
             request=self.request.build,
             base_hash=self.origin.content_hash(),
-            layers=layers.directory(self.request.cache),
+            layers=kept,
         )
         return pipeline.build(job, self.recorder)
 

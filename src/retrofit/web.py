@@ -153,7 +153,7 @@ class _Download:
                 raise cloud_errors.unreachable(self._what, "the server sent another part")
             if not continued:
                 self._sink.restart()
-                self._sink.expect(int(response.headers.get("Content-Length", 0)))
+                self._sink.expect(response.length_remaining or 0)
                 self._validator = _validator(response.headers)
             for piece in _pieces(response, self._what):
                 self._sink.write(piece)

@@ -20,15 +20,16 @@ _YEAR = datetime.timedelta(days=365)
 
 
 @pytest.fixture(scope="module")
-def signers() -> Iterator[tuple[stream_tree.Signer, ...]]:
-    """Return who signs the tree, and somebody else."""
-    yield from stream_tree.signers(2)
+def signers() -> Iterator[stream_tree.Signers]:
+    """Return who signs the tree, and others."""
+    with stream_tree.signers() as made:
+        yield made
 
 
 @pytest.fixture
-def tree(signers: tuple[stream_tree.Signer, ...], tmp_path: pathlib.Path) -> stream_tree.Tree:
+def tree(signers: stream_tree.Signers, tmp_path: pathlib.Path) -> stream_tree.Tree:
     """Return a tree with two versions of noble."""
-    made = stream_tree.Tree(tmp_path / "tree", signers[0])
+    made = stream_tree.Tree(tmp_path / "tree", signers.own)
     made.add(SECOND)
     made.add(FIRST)
     made.write()
@@ -43,12 +44,10 @@ def server(tree: stream_tree.Tree) -> Iterator[web_server.Server]:
 
 
 @pytest.fixture
-def wanted(
-    server: web_server.Server, signers: tuple[stream_tree.Signer, ...]
-) -> simplestreams.Wanted:
+def wanted(server: web_server.Server, signers: stream_tree.Signers) -> simplestreams.Wanted:
     """Return the wish for noble from that server."""
     return simplestreams.Wanted(
-        url=server.url, keyring=signers[0].keyring, series="noble", architecture="x86_64"
+        url=server.url, keyring=signers.own.keyring, series="noble", architecture="x86_64"
     )
 
 
@@ -176,9 +175,9 @@ class TestRefusals:
         self,
         tree: stream_tree.Tree,
         wanted: simplestreams.Wanted,
-        signers: tuple[stream_tree.Signer, ...],
+        signers: stream_tree.Signers,
     ) -> None:
-        tree.write(signer=signers[1])
+        tree.write(signer=signers.other)
         with pytest.raises(errors.Denied, match="index.sjson is signed with key .*, which is not"):
             _find(wanted)
 
@@ -197,6 +196,17 @@ class TestRefusals:
         tree.write(at="20260101T000000", days=7)
         with pytest.raises(errors.Denied, match="has expired on 2026-01-08.*clock"):
             _find(wanted)
+
+    def test_key_expired(
+        self,
+        tree: stream_tree.Tree,
+        wanted: simplestreams.Wanted,
+        signers: stream_tree.Signers,
+    ) -> None:
+        tree.write(signer=signers.expired, at=stream_tree.BORN)
+        theirs = dataclasses.replace(wanted, keyring=signers.expired.keyring)
+        with pytest.raises(errors.Denied, match="the key that signed .* has expired.*clock"):
+            _find(theirs)
 
     @pytest.mark.parametrize(
         ("shift", "message"),
@@ -225,9 +235,9 @@ class TestRefusals:
         self,
         tree: stream_tree.Tree,
         wanted: simplestreams.Wanted,
-        signers: tuple[stream_tree.Signer, ...],
+        signers: stream_tree.Signers,
     ) -> None:
-        signers[0].sign('{"updated": 5', tree.directory / stream_tree.INDEX)
+        signers.own.sign('{"updated": 5', tree.directory / stream_tree.INDEX)
         with pytest.raises(errors.ImageError, match="signed, but no index of simplestreams"):
             _find(wanted)
 
@@ -411,11 +421,11 @@ def test_command_refuses_a_forged_index_and_leaves_nothing(
     tree: stream_tree.Tree,
     wanted: simplestreams.Wanted,
     open_directory: pathlib.Path,
-    signers: tuple[stream_tree.Signer, ...],
+    signers: stream_tree.Signers,
 ) -> None:
-    tree.write(signer=signers[1])
+    tree.write(signer=signers.other)
     words = ["image", f"simplestreams:{wanted.url}", "out.qcow2", "--series", "noble"]
-    options = ["--architecture", "x86_64", "--keyring", signers[0].keyring]
+    options = ["--architecture", "x86_64", "--keyring", signers.own.keyring]
 
     files, work = open_directory / "files", open_directory / "work"
     files.mkdir()

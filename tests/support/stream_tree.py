@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email.utils
 import hashlib
@@ -11,13 +12,14 @@ import pathlib
 import random
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from retrofit import process
 
 INDEX = "streams/v1/index.sjson"
 PRODUCTS = "streams/v1/com.ubuntu.cloud:daily:download.sjson"
 CONTENT_ID = "com.ubuntu.cloud:daily:download"
+BORN = "20200101T000000"
 _SIZE = 3_000_000
 _TIMEOUT_S = 60.0
 
@@ -29,27 +31,21 @@ class Signer:
         keyring: The public key, in binary form.
     """
 
-    def __init__(self, home: pathlib.Path, *, born: str = "") -> None:
+    def __init__(self, home: pathlib.Path, *, lasts: str = "never") -> None:
         """Make the key.
 
         Args:
             home: New directory for it; its path is to be short, as gpg makes a socket in it.
-            born: When it is made, in gpg's form ``20260101T000000``; empty for now.
+            lasts: How long it is valid, from 2020 on, such as ``7d``.
         """
         home.mkdir(mode=0o700)
         self._home = home
         self.keyring = home / "keyring.gpg"
         self._gpg(
-            "--passphrase",
-            "",
-            "--quick-generate-key",
-            "Mirror",
-            "ed25519",
-            "sign",
-            "never",
-            at=born,
+            *("--passphrase", "", "--quick-generate-key", "Mirror", "ed25519", "sign", lasts),
+            at=BORN,
         )
-        self._gpg("--output", os.fspath(self.keyring), "--export", at=born)
+        self._gpg("--output", os.fspath(self.keyring), "--export", at=BORN)
 
     def sign(self, content: str, path: pathlib.Path, *, at: str = "", days: int = 0) -> None:
         """Write a document with a signature around it.
@@ -57,7 +53,7 @@ class Signer:
         Args:
             content: The document.
             path: File to write.
-            at: When it is signed, as ``born`` above.
+            at: When it is signed, in gpg's form ``20260101T000000``; empty for now.
             days: How long the signature is valid; 0 for ever.
         """
         plain = self._home / "plain"
@@ -80,12 +76,24 @@ class Signer:
         )
 
 
-def signers(number: int) -> Iterator[tuple[Signer, ...]]:
-    """Give some signers, each with a key of its own, made in 2020, and end them."""
+class Signers(NamedTuple):
+    """Who signs trees: their own signer, somebody else, and one whose key has expired."""
+
+    own: Signer
+    other: Signer
+    expired: Signer
+
+
+@contextlib.contextmanager
+def signers() -> Iterator[Signers]:
+    """Make the signers, and end them."""
     with tempfile.TemporaryDirectory(prefix="gpg-") as name:
-        made = [Signer(pathlib.Path(name, str(i)), born="20200101T000000") for i in range(number)]
+        home = pathlib.Path(name)
+        made = Signers(
+            Signer(home / "own"), Signer(home / "other"), Signer(home / "expired", lasts="7d")
+        )
         try:
-            yield tuple(made)
+            yield made
         finally:
             for signer in made:
                 signer.close()

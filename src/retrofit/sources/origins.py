@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from .. import cloud, errors, model, progress, targets, web
 from ..sandbox import workshop
@@ -26,6 +26,10 @@ class Origin(Protocol):
     @property
     def foreign(self) -> tuple[selection.Foreign, ...]:
         """What would have been taken in its place, but for its owner."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it is the same to the last bit whenever it is brought."""
 
     def content_hash(self) -> str:
         """Return what identifies its content, with the algorithm in front; fetches nothing."""
@@ -50,6 +54,7 @@ class File:
     path: pathlib.Path
     base: None = None
     foreign: tuple[selection.Foreign, ...] = ()
+    repeatable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         try:
@@ -88,6 +93,7 @@ class Glance:
     connection: cloud.Cloud
     base: model.BaseImage
     foreign: tuple[selection.Foreign, ...] = ()
+    repeatable: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -118,6 +124,7 @@ class Download:
     base: model.BaseImage
     access: web.Access
     foreign: tuple[selection.Foreign, ...] = ()
+    repeatable: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -148,6 +155,8 @@ class Bootstrap:
     base: model.BaseImage
     access: web.Access
     foreign: tuple[selection.Foreign, ...] = ()
+    # Its file systems get other identifiers each time.
+    repeatable: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
