@@ -187,6 +187,8 @@ CASES = (
     Case("Unsupported distribution", "retrofit image fedora.img out.qcow2", 65, _fedora),
     Case("Another series than asked for", f"{_BUILD} --series jammy", 65),
     Case("Missing file", "retrofit image none.img out.qcow2", 66),
+    Case("Mistyped source", "retrofit image simplestrems: out.qcow2", 78),
+    Case("No checksum", "retrofit image https://mirror.invalid/noble.img out.qcow2", 78),
     Case("Output that exists", _BUILD, 73, _present),
     Case("Output directory missing", "retrofit image base.qcow2 none/out.qcow2", 73),
     Case("No space left", _BUILD, 74, _small_disk),
