@@ -55,8 +55,7 @@ class Schedule:
             return model.Trigger.SCHEDULE
 
     def forget(self) -> None:
-        """Let nothing begin by itself; what an action asked for stays."""
-        self.disarm()
+        """Take back what was asked for, but for what an action asked for."""
         if self.asked() is not model.Trigger.ACTION:
             self._once.unlink(missing_ok=True)
 

@@ -114,6 +114,7 @@ class Workload:
             systemd.daemon_reload()
         if frequency is None:
             self.remove_timer()
+            schedule.Schedule(STATE, None).forget()
             return
         changed = self._render(
             _TIMER,
@@ -206,8 +207,8 @@ class Workload:
             STATE.rmdir()
 
     def remove_timer(self) -> None:
-        """End the schedule, if this unit has it, and let nothing begin by itself."""
-        schedule.Schedule(STATE, None).forget()
+        """Let nothing begin by itself; what was asked for is kept."""
+        schedule.Schedule(STATE, None).disarm()
         if not (_UNITS / _TIMER).exists():
             return
         systemd.service_stop(_TIMER)

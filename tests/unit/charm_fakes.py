@@ -82,13 +82,11 @@ class Workload:
 
     def install_service(self, *, debug: bool, opening: str, frequency: str | None) -> None:
         self.service, self.debug, self.opening, self.timer = True, debug, opening, frequency
-        if frequency is None:
-            self.remove_timer()
+        if frequency is None and self.asked() is not model.Trigger.ACTION:
+            self.once = None
 
     def remove_timer(self) -> None:
         self.timer = None
-        if self.asked() is not model.Trigger.ACTION:
-            self.once = None
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         self.once = overrides

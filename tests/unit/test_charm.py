@@ -560,6 +560,22 @@ def test_changes_that_come_before_the_run_make_one(
     assert len(fake.runs) == 1
 
 
+def test_a_run_that_is_asked_for_outlasts_a_wrong_option(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.UTC)
+    options = {"auto_retrofit": True, "image_format": "raw"}
+    context.run(context.on.config_changed(), _state(keystone, **options))
+    context.run(context.on.config_changed(), _state(keystone, **options, frequency="never"))
+    assert fake.timer is None
+
+    fake.waits = None
+    context.run(context.on.config_changed(), _state(keystone, **options))
+
+    assert [run["trigger"] for run in fake.runs] == ["option"]
+
+
 def test_a_failure_says_when_it_is_tried_again(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:

@@ -303,13 +303,18 @@ def test_the_end_of_the_schedule_keeps_what_an_action_asked_for(
     machine: Machine, unit: workload.Workload
 ) -> None:
     machine.state.mkdir()
-    unit.ask({"trigger": "option"})
-    unit.remove_timer()
-    assert unit.asked() is None
+    for trigger in ("option", "action"):
+        unit.ask({"trigger": trigger})
+        unit.remove_timer()
+        assert unit.asked() == trigger, "the unit lacks something, for the moment"
+    assert machine.told == ["disarm", "disarm"]
 
-    unit.ask({"trigger": "action"})
-    unit.remove_timer()
+    unit.install_service(opening="", debug=False, frequency=None)
     assert unit.asked() is ACTION
+
+    unit.ask({"trigger": "option"})
+    unit.install_service(opening="", debug=False, frequency=None)
+    assert unit.asked() is None
 
 
 def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.Workload) -> None:
