@@ -291,8 +291,14 @@ class TestTransport:
         assert origin.bring(open_directory, Repairing()).read_bytes() == right
         assert [answer.first for answer in server.of(IMAGE)] == [0, 0]
 
+    @pytest.mark.parametrize(
+        "fault",
+        [web_server.Fault(1000, stall=True), web_server.Fault(1000, trickle=True)],
+        ids=["silence", "trickle"],
+    )
     def test_gives_up_on_a_server_that_stalls(
         self,
+        fault: web_server.Fault,
         server: web_server.Server,
         wanted: simplestreams.Wanted,
         open_directory: pathlib.Path,
@@ -301,7 +307,7 @@ class TestTransport:
         origin = _find(wanted)
         monkeypatch.setattr(web, "_STALL_S", 0.3)
         monkeypatch.setattr(web, "_ATTEMPTS", 2)
-        server.faults[IMAGE] += [web_server.Fault(1000, stall=True)] * 5
+        server.faults[IMAGE] += [fault] * 5
 
         with pytest.raises(errors.Unavailable, match="next to nothing, came for"):
             _bring(origin, open_directory)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from . import authority
 
 _STALL_S = 30.0
+_PAUSE_S = 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Fault:
     Attributes:
         after: Bytes of the body that are sent before.
         stall: Whether nothing more is sent then; otherwise the connection is closed.
+        trickle: Whether the rest is sent a byte at a time, with pauses.
     """
 
     after: int
     stall: bool = False
+    trickle: bool = False
 
 
 @dataclasses.dataclass
@@ -138,7 +141,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         answer.sent = len(part)
         if fault is not None and fault.stall:
             self.server.ended.wait(_STALL_S)
+        if fault is not None and fault.trickle:
+            self._trickle(content[fault.after :])
         self.close_connection = fault is not None
+
+    def _trickle(self, content: bytes) -> None:
+        for byte in content:
+            try:
+                self.wfile.write(bytes((byte,)))
+            except OSError:
+                return
+            if self.server.ended.wait(_PAUSE_S):
+                return
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""

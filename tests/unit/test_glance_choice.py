@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 from hypothesis import strategies
 
-from retrofit import images, naming
-from retrofit.sources import selection
+from retrofit import errors, images, naming
+from retrofit.sources import glance, selection
 
 OURS = "project"
 NOBLE = selection.Candidate("ubuntu", "24.04", "noble", "x86_64")
@@ -104,6 +105,33 @@ def test_results_of_ours_are_no_base_images() -> None:
     tagged = _image(tags=(naming.OWN_TAG,), **system)
     marked = _image(**system, **{naming.FINGERPRINT: "f"})
     assert selection.newest([tagged, marked], projects={OURS}) == selection.Choice(None, ())
+
+
+class _Crowded:
+    """A Glance with more images than anybody could list, none of which fits."""
+
+    project_id = OURS
+
+    def __init__(self) -> None:
+        self.queries: list[dict[str, str]] = []
+        self.listed = 0
+
+    def images(self, filters: list[tuple[str, str]]) -> Iterator[images.Image]:
+        self.queries.append(dict(filters))
+        while "product_name" not in self.queries[-1]:
+            self.listed += 1
+            yield _image(product_name="com.ubuntu.cloud:server:14.04:amd64")
+
+
+def test_what_is_asked_of_glance_does_not_grow_with_it() -> None:
+    crowded = _Crowded()
+    wanted = glance.Wanted(series="noble", architecture="x86_64")
+
+    with pytest.raises(errors.InputMissing, match="products there: com.ubuntu.cloud:server:14.04"):
+        glance.find(crowded, wanted)
+
+    assert [query.get("product_name") for query in crowded.queries] == [*NOBLE.products, None]
+    assert crowded.listed <= 200
 
 
 def _newest(*shown: images.Image) -> images.Image | None:
