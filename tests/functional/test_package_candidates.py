@@ -38,7 +38,7 @@ class Bench:
     def record(self, **changes: object) -> provenance.Record:
         """Return the record, as it is read back from Glance."""
         source = (
-            f"Types: deb\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
+            f"Types: deb deb-src\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
             f"Components: main\nSigned-By: {KEY}"
         )
         settings = model.AptSettings(

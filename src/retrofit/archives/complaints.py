@@ -32,7 +32,8 @@ _KNOWN: tuple[tuple[str, str, type[errors.RetrofitError], str], ...] = (
         "it may be changing at this moment: try again; else check the archive mirror",
     ),
     (
-        "NO_PUBKEY|is not signed|no longer signed",
+        # The latter is apt's since 3.0.
+        "NO_PUBKEY|is not signed|no longer signed|Missing key",
         "an archive is not signed with a key that is known for it",
         errors.ConfigError,
         "check the archive mirror; a distribution's keys come with its package of keyrings",

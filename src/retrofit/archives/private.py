@@ -14,11 +14,11 @@ import pathlib
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
-from .. import model, process
+from .. import errors, model, process
 from . import complaints, transplant
 
 _SYSTEM_CERTIFICATES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
-_TIMEOUT_S = 600.0
+_TIMEOUT_S = 300.0
 _OPTIONS = {
     "APT::Get::Always-Include-Phased-Updates": "true",
     "APT::Update::Error-Mode": "any",
@@ -27,8 +27,9 @@ _OPTIONS = {
     "Acquire::IndexTargets::deb-src::Sources::DefaultEnabled": "false",
     "Acquire::Languages": "none",
     "Acquire::Retries": "1",
-    "Acquire::http::Timeout": "20",
-    "Acquire::https::Timeout": "20",
+    # Of each file that is asked for, which is up to two for a suite.
+    "Acquire::http::Timeout": "10",
+    "Acquire::https::Timeout": "10",
     # The record was read from Glance: these would run further programs, or ask for a disc.
     "Dir::Bin::Methods::cdrom": "false",
     "Dir::Bin::Methods::rsh": "false",
@@ -60,14 +61,21 @@ class Apt:
             errors.Unavailable: An archive does not answer as it should.
         """
         found = complaints.Complaints()
-        completed = process.run(
-            # The caches that it would write would be those of one image.
-            ["apt-get", "--option", "pkgCacheFile::Generate=false", "update"],
-            timeout_s=_TIMEOUT_S,
-            extra_environment=self.environment,
-            on_line=found.watch,
-            check=False,
-        )
+        try:
+            completed = process.run(
+                # The caches that it would write would be those of one image.
+                ["apt-get", "--option", "pkgCacheFile::Generate=false", "update"],
+                timeout_s=_TIMEOUT_S,
+                extra_environment=self.environment,
+                on_line=found.watch,
+                check=False,
+            )
+        except errors.CommandError as error:
+            raise errors.Unavailable(
+                f"the archives did not send their lists within {_TIMEOUT_S:.0f} s",
+                hint="check the archive mirror, the proxies and the network",
+                details=error.details,
+            ) from error
         found.check(completed, self.archives)
 
     def cache(self, words: Sequence[str]) -> str:
