@@ -75,7 +75,7 @@ def read(url: str, access: Access, *, limit: int) -> bytes:
     """Fetch a document.
 
     Args:
-        url: Its URL, http or https.
+        url: Its URL, http or https; user name and password may be in it.
         access: How to reach the server.
         limit: Bytes that it may have at most.
 
@@ -92,7 +92,7 @@ def fetch(url: str, access: Access, sink: Sink) -> None:
     """Fetch a large file; after a cut, only what is missing of it.
 
     Args:
-        url: Its URL, http or https.
+        url: Its URL, http or https; user name and password may be in it.
         access: How to reach the server.
         sink: Where it goes.
 
@@ -177,7 +177,10 @@ class _Servers:
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
         self._proxies = {
             scheme: urllib3.ProxyManager(
-                url, ssl_context=context, timeout=timeout, proxy_headers=_admission(url)
+                url,
+                ssl_context=context,
+                timeout=timeout,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=_user(url)),
             )
             for scheme, url in (("http", access.proxies.http), ("https", access.proxies.https))
             if url
@@ -194,7 +197,12 @@ class _Servers:
         sent = {"Accept-Encoding": "identity", "User-Agent": f"retrofit/{__version__}", **headers}
         for _ in range(_MAX_REDIRECTS):
             response = self._pool(url).request(
-                "GET", url, headers=sent, redirect=False, retries=False, preload_content=False
+                "GET",
+                url,
+                headers=sent | urllib3.make_headers(basic_auth=_user(url)),
+                redirect=False,
+                retries=False,
+                preload_content=False,
             )
             location = response.get_redirect_location()
             if not location:
@@ -221,12 +229,10 @@ class _Servers:
         return proxy
 
 
-def _admission(proxy: str) -> dict[str, str]:
-    """Return the headers by which a proxy lets somebody in whose name is in its URL."""
-    user, separator, _ = urllib.parse.urlsplit(proxy).netloc.rpartition("@")
-    if not separator:
-        return {}
-    return dict(urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(user)))
+def _user(url: str) -> str | None:
+    """Return user name and password, as ``name:password``, if they are in a URL."""
+    user, separator, _ = urllib.parse.urlsplit(url).netloc.rpartition("@")
+    return urllib.parse.unquote(user) if separator else None
 
 
 def _read(servers: _Servers, url: str, limit: int) -> bytes:

@@ -325,6 +325,22 @@ class TestTransport:
             _find(wanted)
         assert len(server.answers) == 10
 
+    def test_gives_the_password_to_nobody_else(
+        self, tree: stream_tree.Tree, server: web_server.Server, wanted: simplestreams.Wanted
+    ) -> None:
+        server.password = "me:p@ss"
+        url = server.url.replace("//", "//me:p%40ss@")
+        with pytest.raises(errors.Denied, match="answers 401"):
+            _find(wanted)
+        assert _find(dataclasses.replace(wanted, url=url)).name == "server-24.04-amd64.img"
+
+        with web_server.serving(tree.directory) as other:
+            other.password = server.password
+            server.redirections[stream_tree.INDEX] = other.url + stream_tree.INDEX
+            with pytest.raises(errors.Denied, match="answers 401") as raised:
+                _find(dataclasses.replace(wanted, url=url))
+        assert "p@ss" not in str(raised.value) and "p%40ss" not in str(raised.value)
+
     def test_goes_through_the_proxy_but_where_none_is_wanted(
         self, server: web_server.Server, wanted: simplestreams.Wanted
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import contextlib
 import dataclasses
@@ -56,6 +57,7 @@ class Server(http.server.ThreadingHTTPServer):
         url: Base URL.
         faults: What goes wrong with the next answers, by path.
         redirections: Where else a path leads.
+        password: What clients have to give as ``name:password``, if anything.
         answers: What was asked for so far.
     """
 
@@ -68,6 +70,7 @@ class Server(http.server.ThreadingHTTPServer):
             collections.deque
         )
         self.redirections: dict[str, str] = {}
+        self.password = ""
         self.answers: list[Answer] = []
         self.ended = threading.Event()
         scheme = "http"
@@ -108,6 +111,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path = urllib.parse.urlsplit(self.path).path.lstrip("/")
         answer = Answer(path)
         self.server.answers.append(answer)
+        password = base64.b64encode(self.server.password.encode()).decode()
+        if password and self.headers.get("Authorization") != f"Basic {password}":
+            self.send_error(401)
+            return
         if path in self.server.redirections:
             self.send_response(302)
             self.send_header("Location", self.server.redirections[path])

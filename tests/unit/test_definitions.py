@@ -102,6 +102,7 @@ class TestSources:
                 "checksum means nothing for .*glance:",
             ),
             ({"source": "in.img", "stream": "daily"}, "stream means nothing for .*in.img"),
+            ({"source": "http://a:b@c/d", "stream": "daily"}, "nothing for .* 'http://c/d'"),
             ({"source": "glance:", "source_version": "1"}, "source-version means nothing"),
             ({"source": "bootstrap:", "mirror": "deb http://x y z"}, "the mirror has to be"),
         ],

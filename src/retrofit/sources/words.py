@@ -84,8 +84,8 @@ def parse(source: str, options: Options) -> finding.Source:
     word = _WORD.match(source)
     if word is not None and not path.exists():
         raise errors.ConfigError(
-            f"unknown word {word[0]!r} in the source {source!r}",
-            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{source}",
+            f"unknown word {word[0]!r} in the source {_shown(source)!r}",
+            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{_shown(source)}",
         )
     return path
 
@@ -116,6 +116,11 @@ def _check_options(source: str, options: Options) -> None:
     ):
         if value and not source.startswith(words):
             raise errors.ConfigError(
-                f"{key} means nothing for the source {source!r}",
+                f"{key} means nothing for the source {_shown(source)!r}",
                 hint=f"it is for {' and '.join(words)}; leave it out",
             )
+
+
+def _shown(source: str) -> str:
+    """Return a source without the password that may be in its URL."""
+    return re.sub(r"//[^/]*@", "//", source)
