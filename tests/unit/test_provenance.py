@@ -26,6 +26,21 @@ def test_what_is_kept_is_read_back() -> None:
     assert record.provenance.engine == __version__
 
 
+def test_where_packages_come_from_is_read_back() -> None:
+    settings = model.AptSettings(
+        texts=(("/etc/apt/sources.list", "deb http://mirror.example/ubuntu noble main"),),
+        keys=(("/usr/share/keyrings/ubuntu-archive-keyring.gpg", b"\x99\x00"),),
+        left=(("linux-image-virtual", "6.8.0-31.31"),),
+    )
+    described = records.described().model_copy(update={"apt": settings})
+    properties = dict(provenance.properties(described, records.PACKAGES))
+
+    assert provenance.read(records.image(properties)).provenance.apt == settings
+    assert "mirror.example" not in properties[provenance.PROVENANCE]
+    del properties[provenance.ARCHIVES]
+    assert provenance.read(records.image(properties)).provenance.apt is None
+
+
 def test_the_record_has_our_names() -> None:
     said = written()
 
@@ -91,6 +106,7 @@ def test_an_image_of_others_is_told(missing: str) -> None:
     ("name", "value", "reason"),
     [
         (provenance.PACKAGES, "????", "the list of packages is damaged"),
+        (provenance.ARCHIVES, "????", "the list of archives is damaged"),
         (provenance.PROVENANCE, "{", "Invalid JSON"),
         (provenance.PROVENANCE, "[" * 60_000, "Invalid JSON"),
         (provenance.PROVENANCE, "{}", "engine: Field required"),
