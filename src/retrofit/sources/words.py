@@ -65,7 +65,7 @@ def parse(source: str, options: Options) -> finding.Source:
         url = source.removeprefix(_SIMPLESTREAMS)
         if url and not url.startswith(_WEB):
             raise errors.ConfigError(
-                f"{url!r} in the source {source!r} is no URL",
+                f"{_shown(url)!r} in the source {_shown(source)!r} is no URL",
                 hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
             )
         return simplestreams.Wanted(
