@@ -12,7 +12,7 @@ from . import complaints, pockets, texts
 
 _MAIN_FILE = "/etc/apt/sources.list"
 _DIRECTORY = "/etc/apt/sources.list.d"
-_APT_TIMEOUT_S = 3600.0
+_APT_TIMEOUT_S = 900.0
 
 
 def write(tree: pathlib.Path, archives: model.Archives, release: model.Release) -> None:
@@ -97,6 +97,8 @@ def apt(
     words: list[str],
     archives: model.Archives,
     on_line: Callable[[str], None] | None,
+    *,
+    timeout_s: float = _APT_TIMEOUT_S,
 ) -> None:
     """Run apt-get in a cell, and say which archive is at fault when it fails.
 
@@ -113,6 +115,6 @@ def apt(
             on_line(line)
 
     completed = cell.run(
-        ["/usr/bin/apt-get", *words], timeout_s=_APT_TIMEOUT_S, on_line=watch, check=False
+        ["/usr/bin/apt-get", *words], timeout_s=timeout_s, on_line=watch, check=False
     )
     found.check(completed, archives)

@@ -9,6 +9,7 @@ from ..sandbox import cell as cells
 from . import policy
 
 _PINS = "/etc/apt/preferences.d/00retrofit-build"
+_TIMEOUT_S = 3600.0
 
 
 def upgrade(
@@ -31,5 +32,6 @@ def upgrade(
     """
     pins = f"Package: {' '.join(policy.BOOT_LOADERS)}\nPin: release *\nPin-Priority: -1\n"
     rootfs.write(cell.root, _PINS, pins)
-    archives.apt(cell, ["dist-upgrade", "--assume-yes"], given, on_line)
+    words = ["dist-upgrade", "--assume-yes"]
+    archives.apt(cell, words, given, on_line, timeout_s=_TIMEOUT_S)
     rootfs.remove(cell.root, _PINS)
