@@ -73,7 +73,8 @@ def _name(settings: model.AptSettings, release: model.Release, request: model.Bu
     given = request.archives
     mirrors = [recording.told(mirror) for mirror in (given.mirror, given.uca_mirror)]
     parts = (settings.texts, settings.keys, release, mirrors, given.uca_pocket)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    # apt makes names of files of whole paths, which may have 255 characters.
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
 @contextlib.contextmanager
