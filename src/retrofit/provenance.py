@@ -29,6 +29,8 @@ PROVENANCE = "retrofit_provenance"
 _USER = re.compile(r"(?<=://)\S*@")
 
 _Text = Annotated[str, pydantic.Field(max_length=8192)]
+# A word of os-release; goes into the configuration of apt.
+_Word = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9.+~_-]{0,64}$")]
 
 
 class _Part(pydantic.BaseModel):
@@ -63,10 +65,10 @@ class Base(_Part):
 class System(_Part):
     """What runs in the image, as :class:`retrofit.model.Release` has it."""
 
-    distribution: _Text
-    version: _Text
-    series: _Text
-    architecture: _Text
+    distribution: _Word
+    version: _Word
+    series: _Word
+    architecture: _Word
 
 
 class Options(_Part):

@@ -215,6 +215,16 @@ def test_complete_lines_come_once_and_with_their_passwords(tmp_path: pathlib.Pat
     assert "Enabled: no" in sources["ubuntu.sources"]
 
 
+def test_an_empty_line_of_the_request_divides_no_less(tmp_path: pathlib.Path) -> None:
+    two = f"{SOURCES.strip()}\n\n{SOURCES.strip()}"
+    settings = model.AptSettings(texts=((FILES, two),), keys=SETTINGS.keys)
+    lines = "deb http://a.example/u noble main\n\ndeb http://b.example/u noble main"
+
+    sources = transplanted(tmp_path, settings, mirror=lines)
+
+    assert sources["ubuntu.sources"].count("\n\nEnabled: no\n") == 1
+
+
 def test_a_list_of_mirrors_is_named_where_it_is(tmp_path: pathlib.Path) -> None:
     mirrors = "/etc/apt/mirrors/debian.list"
     texts = (

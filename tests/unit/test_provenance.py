@@ -102,6 +102,11 @@ def test_an_image_of_others_is_told(missing: str) -> None:
         provenance.read(records.image(properties))
 
 
+OPTIONS_OF_APT = json.dumps(
+    written() | {"system": written()["system"] | {"architecture": 'amd64"; Dir::Bin::x "/tmp/x'}}
+)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
@@ -112,6 +117,7 @@ def test_an_image_of_others_is_told(missing: str) -> None:
         (provenance.PROVENANCE, "{}", "engine: Field required"),
         (provenance.PROVENANCE, '"' + "é" * 40_000 + '"', "longer than any"),
         (provenance.PROVENANCE, '{"engine": 1}', "engine: Input should be a valid string"),
+        (provenance.PROVENANCE, OPTIONS_OF_APT, "system.architecture: String should match"),
     ],
 )
 def test_a_damaged_record_is_told(name: str, value: str, reason: str) -> None:

@@ -112,16 +112,23 @@ def configured(
 
     Raises:
         errors.ConfigError: A key is neither in the record nor on this host.
+        errors.OutputError: The directory cannot be written.
     """
     # Always the same one: names of lists hold the path of a list of mirrors.
     root = place / "apt"
     shutil.rmtree(root, ignore_errors=True)
     try:
-        for directory in (root, place / "lists" / "partial"):
-            directory.mkdir(parents=True, exist_ok=True)
-        transplant.write(root, settings, release, request)
-        _write_status(root / "status", packages)
-        _write_configuration(root, place, packages, release, request)
+        try:
+            for directory in (root, place / "lists" / "partial"):
+                directory.mkdir(parents=True, exist_ok=True)
+            transplant.write(root, settings, release, request)
+            _write_status(root / "status", packages)
+            _write_configuration(root, place, packages, release, request)
+        except OSError as error:
+            raise errors.OutputError(
+                f"cannot write {error.filename or root}: {error.strerror}",
+                hint="name another cache with --cache-dir",
+            ) from error
         environment = {"APT_CONFIG": os.fspath(root / "apt.conf")}
         yield Apt(environment | request.proxies.environment(), request.archives)
     finally:

@@ -41,7 +41,7 @@ def write(
     public.mkdir()
     given = request.archives
     # Without credentials these stand in the record; they are added again with them.
-    added = {recording.told(line.strip()) for line in given.mirror.splitlines()}
+    added = {recording.told(line.strip()) for line in given.mirror.splitlines() if line.strip()}
     for path, text in settings.texts:
         kept = "".join(f"{line}\n" for line in text.splitlines() if line not in added)
         tree = private if recording.is_configuration(path) else public
