@@ -9,14 +9,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import pathlib
 import shutil
+import time
 from collections.abc import Iterator
 
 from .. import cache as caches
 from .. import errors, lock, model, provenance
 from . import policy, private, recording
+
+_LOG = logging.getLogger(__name__)
 
 Upgrade = policy.Upgrade
 
@@ -56,6 +60,7 @@ def find(
             hint="images that are built from now on do",
         )
     release = model.Release(**record.provenance.system.model_dump())
+    started = time.monotonic()
     with (
         _kept(cache or caches.of_builds(), _name(settings, release, request)) as place,
         private.configured(place, settings, record.packages, release, request) as apt,
@@ -63,9 +68,16 @@ def find(
         apt.update()
         found = policy.upgrades(apt.cache, record.packages, release.architecture)
     left = dict(settings.left)
-    return tuple(
+    newer = tuple(
         one for one in found if left.get(policy.label(one, release.architecture)) != one.candidate
     )
+    _LOG.info(
+        "%d newer packages than in %s, asked in %.1f s",
+        len(newer),
+        record.image.id,
+        time.monotonic() - started,
+    )
+    return newer
 
 
 def _name(settings: model.AptSettings, release: model.Release, request: model.BuildRequest) -> str:
