@@ -74,13 +74,11 @@ class Record:
         """Pass it on: the file is not rewritten for every piece."""
         self._reporter.advanced(done, total)
 
-    def succeed(self, result: dict[str, object]) -> None:
-        """Write the result of a run that came to its end.
-
-        Args:
-            result: What :func:`retrofit.cli.results.as_json` returns.
-        """
-        self._end(code=0, **result)
+    def succeed(self, result: run.RunResult) -> None:
+        """Write the result of a run that came to its end."""
+        # One that only got the tag was there before.
+        outcome = "published" if result.build else "tagged"
+        self._end(outcome=outcome, code=0, **results.as_json(result))
 
     def fail(self, error: errors.RetrofitError) -> None:
         """Write why a run ended early."""
@@ -103,9 +101,9 @@ class Record:
             details=details,
         )
 
-    def _end(self, *, code: int, **more: object) -> None:
+    def _end(self, *, outcome: str, code: int, **more: object) -> None:
         self.state |= more
-        self.state |= {"exit-code": code, "ended": _now()}
+        self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
         self._write()
         try:
             history.add(history.beside(self._path), self.state)

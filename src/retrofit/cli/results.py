@@ -28,12 +28,11 @@ def as_line(result: run.RunResult) -> str:
 def as_json(result: run.RunResult) -> dict[str, Any]:
     """Return a result in the form of ``--json`` and of the result file.
 
-    The list of packages is left out for its length: it is in the image, and in the manifest that
-    the snap's command writes.
+    The list of packages is left out for its length, and so is what apt was told of: they are in
+    the image, the list also in the manifest that the snap's command writes.
     """
     return {
-        "outcome": "published" if result.build else "tagged",
-        "image": (_hyphenated(result.build, without=("packages",)) if result.build else {})
+        "image": (_hyphenated(result.build, without=("packages", "apt")) if result.build else {})
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
         "foreign": foreign(result.foreign),

@@ -46,7 +46,7 @@ def run(
     execution.start_logging(debug=debug)
     from .. import definitions, pinning
     from .. import run as runs
-    from . import record, results
+    from . import record
 
     state = record.Record(result_file, reporting.Lines())
     try:
@@ -54,10 +54,10 @@ def run(
         state.name(definition.run_id, definition.trigger)
         pin = pinning.read(plan_file, request.stem) if plan_file else None
         result = runs.run(definition.to_request(), state, pin=pin, on_plan=state.planned)
+        state.succeed(result)
     except errors.RetrofitError as error:
         state.fail(error)
         raise
     except Exception as error:
         state.fail(execution.unexpected(error))
         raise
-    state.succeed(results.as_json(result))
