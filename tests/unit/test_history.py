@@ -123,9 +123,9 @@ def test_a_history_that_cannot_be_written_changes_no_result(tmp_path: pathlib.Pa
     result = tmp_path / "result.json"
     (tmp_path / "history.jsonl").mkdir()
 
-    record.Record(result, reporting.Lines()).succeed({"outcome": "published", "image": None})
+    record.Record(result, reporting.Lines()).fail(errors.UpToDate("up to date"))
 
-    assert json.loads(result.read_text())["outcome"] == "published"
+    assert json.loads(result.read_text())["outcome"] == "up-to-date"
 
 
 def test_is_shown_newest_first(tmp_path: pathlib.Path) -> None:
