@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-import tempfile
 from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import cloud as support
+from tests.support import scratch
 
 from retrofit import cloud
 
@@ -68,7 +68,5 @@ def image_file(tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def open_directory() -> Iterator[pathlib.Path]:
     """Return a directory that a build's workshop enters: to pytest's own it is a stranger."""
-    with tempfile.TemporaryDirectory(prefix="retrofit-test-", dir="/var/tmp") as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o755)
+    with scratch.directory("retrofit-test") as directory:
         yield directory

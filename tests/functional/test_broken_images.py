@@ -10,11 +10,10 @@ import json
 import os
 import pathlib
 import subprocess
-import tempfile
 from collections.abc import Iterator
 
 import pytest
-from tests.support import base_images, broken_images, command, images, tiny_images
+from tests.support import base_images, broken_images, command, images, scratch, tiny_images
 
 from retrofit import progress
 from retrofit.sandbox import workshop
@@ -100,9 +99,7 @@ class _Verified:
 def _verify(image: pathlib.Path, *options: str) -> _Verified:
     """Prove an image at rest, which changes nothing in it and leaves nothing beside it."""
     before = _state(image)
-    with tempfile.TemporaryDirectory(prefix="verify-", dir="/var/tmp") as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o755)
+    with scratch.directory("verify") as directory:
         work, files = directory / "work", directory / "files"
         for one in (work, files):
             one.mkdir()

@@ -6,12 +6,11 @@ import dataclasses
 import json
 import pathlib
 import resource
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support import cloud, command, interceptor, local_archive, mirror, simple_disks
+from tests.support import cloud, command, interceptor, local_archive, mirror, scratch, simple_disks
 
 pytestmark = pytest.mark.slow
 
@@ -77,14 +76,11 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator(running_cloud: cloud.Cloud) -> Iterator[Operator]:
-    # Not in pytest's own directory, which is closed to root of a build's workshop.
     with (
-        tempfile.TemporaryDirectory(prefix="plan-", dir="/var/tmp") as name,
+        scratch.directory("plan") as place,
         mirror.changing() as archive,
         interceptor.intercepting(running_cloud) as glance,
     ):
-        place = pathlib.Path(name)
-        place.chmod(0o755)
         for directory in ("work", "empty", "cache", "elements/mine"):
             (place / directory).mkdir(parents=True)
         (place / "elements/mine/element-deps").write_text("package-installs\n")

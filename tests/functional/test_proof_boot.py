@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import pytest
-from tests.support import base_images, broken_images, command, images
+from tests.support import base_images, broken_images, command, images, scratch
 
 from retrofit import errors, findings, model
 from retrofit.proof import bench
@@ -87,7 +87,7 @@ def test_faults_that_only_a_boot_shows() -> None:
     faults = ("failed unit", "sysctl that breaks boot")
 
     def prove(image: pathlib.Path) -> dict[str, str]:
-        words = [sys.executable, "-m", _BOOTING, *_VERIFY, "/var/tmp", image]
+        words = [sys.executable, "-m", _BOOTING, *_VERIFY, scratch.place(), image]
         done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
         assert done.returncode == errors.ProofFailed.exit_code
         return _failed(done.stdout)

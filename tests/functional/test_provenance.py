@@ -8,14 +8,13 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from cyclonedx import schema
 from cyclonedx.validation import json as validation
-from tests.support import cloud, command, local_archive, mirror, simple_disks
+from tests.support import cloud, command, local_archive, mirror, scratch, simple_disks
 
 pytestmark = pytest.mark.slow
 
@@ -70,11 +69,9 @@ def shelf(running_cloud: cloud.Cloud) -> Iterator[Shelf]:
     # Not in pytest's own directory, which is closed to all but root: root of a build's workshop
     # is another user.
     with (
-        tempfile.TemporaryDirectory(prefix="provenance-", dir="/var/tmp") as name,
+        scratch.directory("provenance") as place,
         mirror.serving() as now,
     ):
-        place = pathlib.Path(name)
-        place.chmod(0o755)
         _write_elements(place / "elements")
         home = place / "home"
         (home / ".config/openstack").mkdir(parents=True)

@@ -7,13 +7,14 @@ import contextlib
 import dataclasses
 import functools
 import json
-import os
 import pathlib
 import re
 import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+
+from . import scratch
 
 _SECTOR = 512
 _UNITS = "/etc/systemd/system"
@@ -227,11 +228,9 @@ def changed(
 @functools.cache
 def _directory() -> pathlib.Path:
     """Return a directory that goes when this process ends."""
-    directory = tempfile.TemporaryDirectory(dir="/var/tmp", prefix="broken-images-")
-    atexit.register(directory.cleanup)
-    # The command's workshop is another user, who is to read the images.
-    os.chmod(directory.name, 0o755)
-    return pathlib.Path(directory.name)
+    held = contextlib.ExitStack()
+    atexit.register(held.close)
+    return held.enter_context(scratch.directory("broken-images"))
 
 
 @functools.cache

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 from typing import Any
 
-from . import artefacts, base_images, paths
+from . import artefacts, base_images, paths, scratch
 
 _BUILD_TIMEOUT_S = 1800
 
@@ -41,12 +39,12 @@ def amphora() -> Image:
         with (
             (directory / "result.json").open("wb") as result,
             # Its own, as what was cached before may be of another engine.
-            tempfile.TemporaryDirectory(dir="/var/tmp", prefix="retrofit-cache-") as cache,
+            scratch.directory("retrofit-cache") as cache,
         ):
-            os.chmod(cache, 0o755)
-            retrofit = [sys.executable, "-m", "retrofit", "image", "--json", "--cache-dir", cache]
+            retrofit = [sys.executable, "-m", "retrofit", "image", "--json"]
+            places = ["--work-dir", scratch.place(), "--cache-dir", cache]
             subprocess.run(
-                [*retrofit, base, directory / "amphora.qcow2"],
+                [*retrofit, *places, base, directory / "amphora.qcow2"],
                 stdout=result,
                 timeout=_BUILD_TIMEOUT_S,
                 check=True,
