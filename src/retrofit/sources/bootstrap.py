@@ -68,10 +68,11 @@ _DISTRIBUTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """A suite of a mirror: base URL and the suite's name."""
+    """A suite of a mirror: base URL, the suite's name and components, separated by blanks."""
 
     url: str
     suite: str
+    components: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,10 +160,12 @@ def archives(distribution: str, release: str, mirror: str) -> list[Archive]:
     Raises:
         errors.ConfigError: No mirror of the distribution is known.
     """
+    about = _DISTRIBUTIONS[distribution]
     if not mirror:
-        return _host_archives(distribution, release)
-    pockets = _DISTRIBUTIONS[distribution].pockets
-    return [Archive(mirror.rstrip("/"), release + pocket) for pocket in pockets]
+        return _host_archives(distribution, release, about.components)
+    return [
+        Archive(mirror.rstrip("/"), release + pocket, about.components) for pocket in about.pockets
+    ]
 
 
 def _reaching(access: web.Access, place: pathlib.Path) -> _Reaching:
@@ -177,7 +180,7 @@ def _reaching(access: web.Access, place: pathlib.Path) -> _Reaching:
     return _Reaching(environment, tuple(f"--aptopt={option}" for option in options))
 
 
-def _host_archives(distribution: str, release: str) -> list[Archive]:
+def _host_archives(distribution: str, release: str, components: str) -> list[Archive]:
     """Find mirrors of a distribution among the sources of this system's apt.
 
     Raises:
@@ -195,7 +198,7 @@ def _host_archives(distribution: str, release: str) -> list[Archive]:
         pocket = suite.removeprefix(series)
         # Origin is empty as long as apt has fetched no index.
         ours = origin.lower() in ("", distribution) and f"/{distribution}" in url
-        archive = Archive(url.rstrip("/"), release + pocket)
+        archive = Archive(url.rstrip("/"), release + pocket, components)
         if ours and pocket in _POCKETS and component == "main" and archive not in found:
             found.append(archive)
     if not found:
@@ -216,7 +219,7 @@ def _install(
 ) -> None:
     """Install the packages into a new directory."""
     sources = [
-        f"deb [signed-by={about.keyring}] {archive.url} {archive.suite} {about.components}"
+        f"deb [signed-by={about.keyring}] {archive.url} {archive.suite} {archive.components}"
         for archive in archives
     ]
     packages = ",".join((*_PACKAGES, *about.packages, about.kernel))
@@ -260,12 +263,12 @@ def _configure(
         _write(sources_list, f"# See {distribution}.sources in sources.list.d.\n")
         stanzas = [
             f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\n"
-            f"Components: {about.components}\nSigned-By: {keyring}\n"
+            f"Components: {archive.components}\nSigned-By: {keyring}\n"
             for archive in archives
         ]
         _write(parts / f"{distribution}.sources", "\n".join(stanzas))
     else:
-        lines = [f"deb {one.url} {one.suite} {about.components}\n" for one in archives]
+        lines = [f"deb {one.url} {one.suite} {one.components}\n" for one in archives]
         _write(sources_list, "".join(lines))
 
     _write(tree / "etc/hostname", f"{distribution}\n")

@@ -10,7 +10,7 @@ import pathlib
 
 from debian import deb822
 
-from .. import model, naming, progress, web
+from .. import errors, model, naming, progress, web
 from ..sandbox import workshop
 from . import bootstrap, systems
 
@@ -57,6 +57,44 @@ class Recipe:
     mirror: str
 
 
+@dataclasses.dataclass(frozen=True)
+class _Suite:
+    """What a suite of a mirror has.
+
+    Attributes:
+        name: Its name.
+        lists: Hashes of its lists of packages, by their names.
+        day: When its index was made, as ``20260801``; empty if it does not say.
+    """
+
+    name: str
+    lists: dict[str, str]
+    day: str
+
+    @classmethod
+    def read(cls, archive: bootstrap.Archive, architecture: str, access: web.Access) -> _Suite:
+        """Read a suite's index; whether it is rightly signed is checked when packages come."""
+        url = f"{archive.url}/dists/{archive.suite}/InRelease"
+        index = deb822.Release(web.read(url, access, limit=_LIMIT))
+        wanted = [
+            f"{component}/binary-{architecture}/Packages"
+            for component in archive.components.split()
+        ]
+        lists = {
+            file["name"]: file["sha256"]
+            for file in index.get("SHA256", ())
+            if file["name"] in wanted
+        }
+        if not lists:
+            raise errors.InputMissing(
+                f"{web.shown(url)} has no list of packages for {architecture}",
+                hint="check the mirror, the series and the architecture",
+            )
+        date = index.get("Date", "")
+        day = f"{email.utils.parsedate_to_datetime(date):%Y%m%d}" if date else ""
+        return cls(archive.suite, lists, day)
+
+
 def recipe(wanted: Wanted) -> Recipe:
     """Return how to make what is wanted.
 
@@ -75,32 +113,30 @@ def recipe(wanted: Wanted) -> Recipe:
 
 
 def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
-    """Describe the image that would be made now, told by a digest of what the mirror has.
+    """Describe the image that would be made now, told by a digest of lists of packages.
 
-    Where the mirror is does not count. The version is the day of its newest change.
+    Where the mirror is does not count, nor that its lists are signed anew. The version is the
+    day when that was done last.
 
     Raises:
         errors.ConfigError: No mirror is known.
-        errors.InputMissing: The mirror does not have the series.
+        errors.InputMissing: The mirror does not have the series, or not for the architecture.
         errors.Unavailable: It does not answer.
     """
     archives = bootstrap.archives(recipe.distribution, recipe.release, recipe.mirror)
-    indices = {
-        one.suite: web.read(f"{one.url}/dists/{one.suite}/InRelease", access, limit=_LIMIT)
-        for one in archives
-    }
+    suites = [_Suite.read(archive, recipe.architecture, access) for archive in archives]
     inputs = {
         "scheme": _SCHEME,
         "distribution": recipe.distribution,
         "architecture": recipe.architecture,
         "layout": recipe.layout,
-        "suites": {suite: hashlib.sha256(text).hexdigest() for suite, text in indices.items()},
+        "suites": sorted((suite.name, suite.lists) for suite in suites),
     }
     canonical = json.dumps(inputs, sort_keys=True).encode("ascii")
     return model.BaseImage(
         name=f"bootstrap-{recipe.distribution}-{recipe.release}-{recipe.architecture}",
         content_hash=f"bootstrap:{hashlib.sha256(canonical).hexdigest()}",
-        version_name=max(map(_day, indices.values()), default=""),
+        version_name=max(suite.day for suite in suites),
         os_distro=recipe.distribution,
         os_version=recipe.version,
         architecture=naming.kernel_architecture(recipe.architecture),
@@ -144,9 +180,3 @@ def make(
 
     with progress.step(reporter, "bootstrap"):
         workshop.run(work, make_inside, reporter)
-
-
-def _day(index: bytes) -> str:
-    """Return when an index of a suite was made, as ``20260801``; empty if it does not say."""
-    date = deb822.Release(index).get("Date", "")
-    return f"{email.utils.parsedate_to_datetime(date):%Y%m%d}" if date else ""

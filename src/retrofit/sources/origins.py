@@ -169,7 +169,7 @@ class Bootstrap:
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
         """Make it."""
-        if fresh.find(self.recipe, self.access) != self.base:
+        if fresh.find(self.recipe, self.access).content_hash != self.base.content_hash:
             raise expired(self.name, "the mirror has changed")
         local = work / "source.img"
         fresh.make(self.recipe, local, self.access, work, reporter)
