@@ -17,7 +17,7 @@ from tests.support import base_images, local_archive
 from tests.support import mirror as support
 
 from retrofit import errors, manifest, model, progress, recipes, seal
-from retrofit.archives import security
+from retrofit.archives import recording, security
 from retrofit.elements import collect, runner
 from retrofit.recipes import application
 from retrofit.sandbox import cell, workshop
@@ -38,8 +38,9 @@ class Outcome:
 
     before: dict[str, str]
     after: dict[str, str]
-    packages: set[str]
+    packages: dict[str, str]
     marked: set[str]
+    apt: model.AptSettings | None
     indexes: set[str]
     lines: list[str]
 
@@ -86,12 +87,14 @@ def _apply(
     )
     indexes = {path.name for path in (tree / "var/lib/apt/lists").glob("*_Packages*")}
     packages = security.mark(inside, manifest.read(tree))
+    settings = recording.read(inside, packages, NOBLE.architecture)
     seal.seal(tree)
     return Outcome(
         before,
         _files(tree),
-        packages={package.name for package in packages},
+        packages={package.name: package.version for package in packages},
         marked={package.name for package in packages if package.security},
+        apt=settings,
         indexes=indexes,
         lines=lines,
     )
@@ -192,7 +195,7 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     outcome = apply(request)
     assert outcome.after["etc/greeting"] == "hello noble\n"
     assert outcome.after["etc/mark"] == "static\n"
-    assert {"from-noble", "from-noble-security"} <= outcome.packages
+    assert {"from-noble", "from-noble-security"} <= outcome.packages.keys()
     assert outcome.marked == {"from-noble-security"}
     assert all(name.endswith("_Packages") for name in outcome.indexes)
     unexplained = {
@@ -211,6 +214,45 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     }
     lost = set(outcome.before) - set(outcome.after)
     assert lost == set()
+
+
+# Packages of a base image that are newer in the archive by now: one is held, one a boot loader's.
+_OLD = """#!/bin/bash
+set -eu
+for name in from-noble from-noble-security from-noble-updates grub-noble; do
+    cd "$(mktemp --directory)"
+    mkdir DEBIAN
+    cat > DEBIAN/control <<END
+Package: $name
+Version: 0
+Architecture: all
+Maintainer: Test <test@example.com>
+Description: made by a test
+END
+    dpkg-deb --build . /tmp/$name.deb
+    dpkg --install /tmp/$name.deb
+done
+apt-mark hold from-noble-updates
+"""
+
+
+def test_packages_of_the_base_are_brought_up_to_date(mirror: str, element: Write) -> None:
+    files = {"element-deps": "", "pre-install.d/10-old": _OLD}
+
+    outcome = apply(element("mine", files, archives=model.Archives(mirror=mirror)))
+
+    assert outcome.packages.items() >= {
+        ("from-noble", "1"),
+        ("from-noble-security", "1"),
+        ("from-noble-updates", "0"),
+        ("grub-noble", "0"),
+    }
+    assert outcome.marked == {"from-noble-security"}
+    assert outcome.apt is not None
+    assert dict(outcome.apt.left) == {"from-noble-updates": "1"}
+    assert [path for path, _ in outcome.apt.texts] == [f"/{local_archive.SOURCES}"]
+    assert dict(outcome.apt.keys)[f"/{local_archive.KEYRING}"]
+    assert not [path for path in outcome.after if "preferences.d/" in path]
 
 
 # A package with modules for all and modules of its own, and with what stands for the program that
@@ -267,7 +309,7 @@ def test_a_security_pocket_is_told_by_compressed_lists_too(mirror: str, element:
     outcome = apply(request, apt='Acquire::GzipIndexes "true";\n')
 
     assert all(name.endswith("_Packages.lz4") for name in outcome.indexes)
-    assert {"from-noble", "from-noble-security", "from-noble-updates"} <= outcome.packages
+    assert {"from-noble", "from-noble-security", "from-noble-updates"} <= outcome.packages.keys()
     assert outcome.marked == {"from-noble-security"}
 
 

@@ -113,6 +113,7 @@ def _make_suite(mirror: pathlib.Path, suite: str, key: pathlib.Path, version: st
     if suite == SUITES[0]:
         content = {"usr/share/keyrings/ubuntu-cloud-keyring.gpg": key.read_bytes()}
         _make_package(pool, "ubuntu-cloud-keyring", content, version)
+        _make_package(pool, "grub-noble", {"usr/share/from/grub": b"here\n"}, version)
     binary = mirror / "dists" / suite / "main/binary-amd64"
     binary.mkdir(parents=True)
     packages = _run(["apt-ftparchive", "packages", f"pool/{name}"], cwd=mirror)

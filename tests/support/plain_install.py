@@ -1,4 +1,4 @@
-"""Installs packages without the engine: a copy of the base's files, a chroot, and apt-get."""
+"""Upgrades and installs packages without the engine: a copy of the base, a chroot, and apt-get."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 export DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 chroot "$root" apt-get -qq update
+# Boot loaders stay as they are.
+pins="$root/etc/apt/preferences.d/plain"
+printf 'Package: grub-* grub2-* shim-*\nPin: release *\nPin-Priority: -1\n' > "$pins"
+chroot "$root" apt-get -qq -y --no-install-recommends dist-upgrade
+rm "$pins"
 chroot "$root" apt-get -qq -y --no-install-recommends install "$@"
 rm "$root/usr/sbin/policy-rc.d"
 """
@@ -30,7 +35,7 @@ _TIMEOUT_S = 1200.0
 
 
 def made(base: pathlib.Path, packages: Iterable[str]) -> contents.Contents:
-    """Return what is in a base image after ``apt-get install`` of packages, and what they need."""
+    """Return what is in a base image after an upgrade, and ``apt-get install`` of packages."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="plain-install-") as name:
         work = pathlib.Path(name)
         root = work / "system"
