@@ -6,6 +6,9 @@ The only module that imports openstacksdk, and late: that costs a third of a sec
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import io
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,6 +56,21 @@ def _retrying_after(
 
 # Decorates what may safely be repeated when a service does not answer.
 retrying = _retrying_after(cloud_errors.Transient)
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Which cloud to use, and how.
+
+    Attributes:
+        name: Entry of clouds.yaml; without one the ``OS_*`` variables count.
+        region: Region of the image service; without one the cloud's default.
+        interface: Endpoint type, ``public``, ``internal`` or ``admin``; without one the default.
+    """
+
+    name: str | None = None
+    region: str | None = None
+    interface: str | None = None
 
 
 class Cloud:
@@ -183,6 +201,17 @@ class Cloud:
         if response.status_code >= 400:
             raise cloud_errors.refusal(what, response.status_code, response.text)
         return response
+
+
+def connector(options: Options, held: contextlib.ExitStack) -> Callable[[], Cloud]:
+    """Return what connects to the cloud when that is first needed, and closes it in the end."""
+
+    @functools.cache
+    def connection() -> Cloud:
+        opened = connect(options.name, region=options.region, interface=options.interface)
+        return held.enter_context(contextlib.closing(opened))
+
+    return connection
 
 
 def connect(cloud_name: str | None, *, region: str | None, interface: str | None) -> Cloud:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 import pydantic
 import pydantic_core
 
-from . import authorities, errors, findings, gate, model, plan, releases, run
+from . import authorities, cloud, errors, findings, model, plan, releases, requested
 from .sources import finding, words
 
 GLANCE_PREFIX = words.GLANCE
@@ -204,7 +204,7 @@ class RunDefinition(pydantic.BaseModel):
         """Take an empty text, an option's default in Juju, for a key that was left out."""
         return None if value == "" else value
 
-    def to_request(self) -> run.RunRequest:
+    def to_request(self) -> requested.RunRequest:
         """Return the request that the engine takes.
 
         Raises:
@@ -213,10 +213,10 @@ class RunDefinition(pydantic.BaseModel):
         """
         if self.series and not releases.is_known("debian", self.series):
             releases.check("ubuntu", self.series)
-        return run.RunRequest(
+        return requested.RunRequest(
             source=self._source(),
             target=(
-                run.GlanceTarget(amp_image_tag=self.amp_image_tag)
+                requested.GlanceTarget(amp_image_tag=self.amp_image_tag)
                 if self.target == GLANCE_PREFIX
                 else pathlib.Path(self.target)
             ),
@@ -224,7 +224,7 @@ class RunDefinition(pydantic.BaseModel):
             force=self.force,
             rebuild_on=frozenset(map(plan.Kind, self.rebuild_on)),
             proof=self._proof(),
-            cloud=run.CloudOptions(name=self.cloud, region=self.region, interface=self.interface),
+            cloud=cloud.Options(name=self.cloud, region=self.region, interface=self.interface),
             work_base=self.work_dir,
             cache=self.cache_dir,
         )
@@ -243,12 +243,12 @@ class RunDefinition(pydantic.BaseModel):
         )
         return words.parse(self.source, options)
 
-    def _proof(self) -> gate.Wanted:
+    def _proof(self) -> requested.ProofRequest:
         """Return how the image is to be proved."""
         usual = findings.Depth.BOOT if self.target == GLANCE_PREFIX else findings.Depth.OFF
-        return gate.Wanted(
+        return requested.ProofRequest(
             depth=self.depth or usual,
-            flavor_disk=size(self.flavor_disk) if self.flavor_disk else gate.FLAVOR_DISK,
+            flavor_disk=size(self.flavor_disk) if self.flavor_disk else requested.FLAVOR_DISK,
             evidence=self.evidence,
         )
 

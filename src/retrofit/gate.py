@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import pathlib
 
-from . import errors, evidence, findings, model, progress, prover
+from . import errors, evidence, findings, model, progress, prover, requested
 from .proof import subject
 from .sandbox import workshop
 
-# charm-octavia's flavor.
-FLAVOR_DISK = 8 * model.GIB
-
 _LOG = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """How an image is to be proved.
-
-    Attributes:
-        depth: How far to go.
-        flavor_disk: Bytes of the disk that machines of it get.
-        evidence: Directory in which that of failed proofs is kept; ``None`` keeps none.
-    """
-
-    depth: findings.Depth = findings.Depth.OFF
-    flavor_disk: int = FLAVOR_DISK
-    evidence: pathlib.Path | None = None
 
 
 class Gate:
@@ -44,7 +25,7 @@ class Gate:
 
     def __init__(
         self,
-        wanted: Wanted,
+        wanted: requested.ProofRequest,
         built: model.BuildResult,
         *,
         recipe: str,

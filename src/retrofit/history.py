@@ -133,9 +133,7 @@ def add(path: pathlib.Path, state: Mapping[str, object]) -> None:
     """
     entry = Entry.model_validate_json(json.dumps(state))
     others = [
-        each
-        for each in read(path)
-        if (each.started, each.run_id) != (entry.started, entry.run_id)
+        each for each in read(path) if (each.started, each.run_id) != (entry.started, entry.run_id)
     ]
     kept = [*others, entry][-KEPT:]
     lines = (each.model_dump_json(by_alias=True) + "\n" for each in kept)

@@ -5,93 +5,137 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import (
     cloud,
     errors,
-    findings,
     fingerprint,
     images,
     model,
     naming,
+    pinning,
     plan,
     promotion,
     provenance,
     recipes,
+    requested,
+    web,
 )
 from .archives import candidates
 from .elements import collect
-from .sources import origins
+from .sources import finding, origins, selection
 
 _LOG = logging.getLogger(__name__)
 
 
-def wanted(
-    origin: origins.Origin,
-    request: model.BuildRequest,
-    *,
-    tag: str,
-    depth: findings.Depth,
-    rebuild_on: frozenset[plan.Kind],
-    force: bool,
-) -> plan.Wanted:
-    """Return the image that there should be.
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """What a run is to do.
+
+    Attributes:
+        plan: What, and why.
+        foreign: What would have been the base image, but for its owner.
+    """
+
+    plan: plan.Plan
+    foreign: tuple[selection.Foreign, ...]
+
+
+def plan_run(request: requested.RunRequest, connect: Callable[[], cloud.Cloud]) -> Planned:
+    """Plan a run that publishes in Glance; changes nothing.
 
     Args:
-        origin: Its base image.
-        request: How it is made.
-        tag: By which Octavia finds it; empty for none.
-        depth: How far it has to be proved.
-        rebuild_on: The reasons to build it anew that count.
-        force: Whether it is to be made in any case.
+        request: What is wanted.
+        connect: Connects to the cloud.
 
     Raises:
-        errors.RetrofitError: Elements are missing, or do not go together.
+        errors.ConfigError: The request writes a file: there is nothing to plan.
+        errors.RetrofitError: Something stood in the way of knowing.
     """
-    recipe = recipes.get(request.recipe)
-    known = origin.base or model.BaseImage(name=origin.name)
-    base = dataclasses.replace(known, content_hash=origin.content_hash())
-    inputs = fingerprint.inputs(
-        base=base.content_hash,
-        elements=collect.digests(recipe, request),
-        releases=collect.releases(recipe),
-        request=request,
-    )
-    return plan.Wanted(base, inputs, tag, depth, rebuild_on, force)
+    if isinstance(request.target, pathlib.Path):
+        raise errors.ConfigError(
+            f"there is nothing to plan: the target is the file {request.target}",
+            hint="give a request whose target is glance:",
+        )
+    origin = find(request, connect)
+    planned = plan_image(request, origin, connect(), request.target.amp_image_tag)
+    return Planned(planned, origin.foreign)
+
+
+def find(
+    request: requested.RunRequest,
+    connect: Callable[[], cloud.Cloud],
+    pin: pinning.Image | None = None,
+) -> origins.Origin:
+    """Find the base image that is wanted, or the one that was planned.
+
+    Raises:
+        errors.RetrofitError: There is none, or it cannot be known.
+    """
+    access = web.Access(request.build.proxies, request.build.ca_certificate)
+    if pin is None:
+        return finding.find(request.source, connect, access)
+    return finding.find_again(request.source, pin.base_image, connect, access)
 
 
 def plan_image(
-    connection: cloud.Cloud,
-    image: plan.Wanted,
-    request: model.BuildRequest,
-    *,
-    cache: pathlib.Path | None,
+    request: requested.RunRequest, origin: origins.Origin, connection: cloud.Cloud, tag: str
 ) -> plan.Plan:
-    """Plan one image; changes nothing.
+    """Plan an image whose base image is known; changes nothing.
 
     Args:
-        connection: The cloud it is to be published in.
-        image: The image that there should be.
-        request: How it is made: names the archives, and the ways to them.
-        cache: Directory for what is fetched from archives; ``None`` for the default.
+        request: What is wanted.
+        origin: The base image.
+        connection: The cloud the image is to be published in.
+        tag: By which Octavia finds it; empty for none.
 
     Raises:
         errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
         errors.Unavailable: Glance or an archive does not answer.
+        errors.RetrofitError: Elements are missing, or do not go together.
     """
-    naming.tags(image.tag)
-    own = promotion.own(connection, image.own_tag)
-    planned = plan.decide(image, own, _akin(connection, image))
-    asked = image.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
+    naming.tags(tag)
+    wanted = _wanted(request, origin, tag)
+    return plan_wanted(connection, wanted, request.build, cache=request.cache)
+
+
+def plan_wanted(
+    connection: cloud.Cloud,
+    wanted: plan.Wanted,
+    build: model.BuildRequest,
+    *,
+    cache: pathlib.Path | None,
+) -> plan.Plan:
+    """Plan an image of which all is known; see :func:`plan_image`."""
+    own = promotion.own(connection, wanted.own_tag)
+    planned = plan.decide(wanted, own, _akin(connection, wanted))
+    asked = wanted.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
     if planned.action is not plan.Action.NONE or planned.image is None or not asked:
         return planned
-    return _with_packages(planned, planned.image, request, cache)
+    return _with_packages(planned, planned.image, build, cache)
 
 
-def _akin(connection: cloud.Cloud, image: plan.Wanted) -> Sequence[images.Image]:
+def _wanted(request: requested.RunRequest, origin: origins.Origin, tag: str) -> plan.Wanted:
+    """Return the image that there should be."""
+    build = request.build
+    recipe = recipes.get(build.recipe)
+    known = origin.base or model.BaseImage(name=origin.name)
+    base = dataclasses.replace(known, content_hash=origin.content_hash())
+    inputs = fingerprint.inputs(
+        base=base.content_hash,
+        elements=collect.digests(recipe, build),
+        releases=collect.releases(recipe),
+        request=build,
+    )
+    return plan.Wanted(
+        base, inputs, tag, request.proof.depth, request.rebuild_on, force=request.force
+    )
+
+
+def _akin(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image]:
     """Return all images of this project that were made of the same, newest first."""
-    query = [("owner", connection.project_id), (naming.FINGERPRINT, image.fingerprint)]
+    query = [("owner", connection.project_id), (naming.FINGERPRINT, wanted.fingerprint)]
     return list(connection.images(query))
 
 

@@ -63,7 +63,7 @@ def check(recipe: recipes.Recipe, depth: findings.Depth) -> None:
         return
     # An image is nearly always for the architecture of the machine it is made on.
     accelerator.emulator(naming.debian_architecture(platform.machine()))
-    if recipe.trial is None:
+    if recipe.checks().trial is None:
         raise errors.ConfigError(
             f"the recipe {recipe.name} says nothing of how its images boot",
             hint="prove them with --depth rest",
@@ -96,7 +96,8 @@ def _prove(job: Job, recipe: recipes.Recipe, reporter: progress.Reporter) -> fin
         architecture = _at_rest(job, recipe, raw, found)
     clock.ended(findings.Depth.REST)
     if not _failed(found) and job.depth.includes(findings.Depth.BOOT):
-        assert recipe.trial is not None
+        trial = recipe.checks().trial
+        assert trial is not None
         kvm.take(job.work)
         accelerated = accelerator.accelerates(architecture)
         place = bench.Bench(
@@ -109,7 +110,7 @@ def _prove(job: Job, recipe: recipes.Recipe, reporter: progress.Reporter) -> fin
             boot_timeout_s=job.boot_timeout_s or _BOOT_TIMEOUT_S[accelerated],
             reporter=reporter,
         )
-        for finding in recipe.trial(place, job.depth):
+        for finding in trial(place, job.depth):
             found.append(finding)
             clock.ended(finding.depth)
     return findings.Proof(
@@ -138,7 +139,7 @@ def _at_rest(
         conversion.to_raw(job.image, raw)
         with _opened(job, raw) as image:
             add("image", findings.passed(_described(image.layout)))
-            for check in recipe.rest_checks:
+            for check in recipe.checks().rest:
                 try:
                     verdict = check.look(image)
                 except errors.ToolMissing:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import functools
 import pathlib
 from collections.abc import Callable
 
 from . import (
     cloud,
-    errors,
     findings,
     fingerprint,
     gate,
@@ -32,62 +30,13 @@ from . import (
     prover,
     publish,
     recipes,
+    requested,
     survey,
     targets,
-    web,
 )
 from .elements import collect
 from .sandbox import workshop
-from .sources import finding, origins, selection
-
-
-@dataclasses.dataclass(frozen=True)
-class CloudOptions:
-    """Which cloud to use, and how.
-
-    Attributes:
-        name: Entry of clouds.yaml; without one the ``OS_*`` variables count.
-        region: Region of the image service; without one the cloud's default.
-        interface: Endpoint type, ``public``, ``internal`` or ``admin``; without one the default.
-    """
-
-    name: str | None = None
-    region: str | None = None
-    interface: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class GlanceTarget:
-    """Publish in Glance, found by Octavia through ``amp_image_tag``."""
-
-    amp_image_tag: str
-
-
-@dataclasses.dataclass(frozen=True)
-class RunRequest:
-    """A run: from where, to where, what, and when it is worth it.
-
-    Attributes:
-        source: Where the base image is to come from.
-        target: A file, or Glance.
-        build: What to make.
-        force: Replace the file, or publish although the same image is published already.
-        rebuild_on: The reasons to build anew that count.
-        proof: How it is to be proved before it is delivered or tagged.
-        cloud: Which cloud, where one is involved.
-        work_base: Directory in which the work directory is made; ``None`` for the default.
-        cache: Directory for what builds share; ``None`` for the default.
-    """
-
-    source: finding.Source
-    target: pathlib.Path | GlanceTarget
-    build: model.BuildRequest
-    force: bool = False
-    rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON
-    proof: gate.Wanted = dataclasses.field(default_factory=gate.Wanted)
-    cloud: CloudOptions = CloudOptions()
-    work_base: pathlib.Path | None = None
-    cache: pathlib.Path | None = None
+from .sources import origins, selection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,25 +62,12 @@ class RunResult:
     steps: tuple[model.StepRecord, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Planned:
-    """What a run is to do.
-
-    Attributes:
-        plan: What, and why.
-        foreign: What would have been the base image, but for its owner.
-    """
-
-    plan: plan.Plan
-    foreign: tuple[selection.Foreign, ...]
-
-
 def run(
-    request: RunRequest,
+    request: requested.RunRequest,
     reporter: progress.Reporter,
     *,
     pin: pinning.Image | None = None,
-    on_plan: Callable[[Planned], None] | None = None,
+    on_plan: Callable[[planner.Planned], None] | None = None,
 ) -> RunResult:
     """Do a run.
 
@@ -152,35 +88,12 @@ def run(
     prover.check(recipe, request.proof.depth)
     with contextlib.ExitStack() as held:
         held.enter_context(_locked(request))
-        connect = connector(request.cloud, held)
-        origin = _find(request, connect, pin)
+        connect = cloud.connector(request.cloud, held)
+        origin = planner.find(request, connect, pin)
         current = _Run(request, recipe, origin, held, progress.Recorder(reporter))
         if isinstance(request.target, pathlib.Path):
             return current.to_file(request.target)
         return current.to_glance(connect(), request.target.amp_image_tag, pin, on_plan)
-
-
-def plan_run(request: RunRequest, connect: Callable[[], cloud.Cloud]) -> Planned:
-    """Plan a run that publishes in Glance; changes nothing.
-
-    Args:
-        request: What is wanted.
-        connect: Connects to the cloud.
-
-    Raises:
-        errors.ConfigError: The request writes a file: there is nothing to plan.
-        errors.RetrofitError: Something stood in the way of knowing.
-    """
-    if isinstance(request.target, pathlib.Path):
-        raise errors.ConfigError(
-            f"there is nothing to plan: the target is the file {request.target}",
-            hint="give a request whose target is glance:",
-        )
-    recipe = recipes.get(request.build.recipe)
-    prover.check(recipe, request.proof.depth)
-    origin = _find(request, connect, None)
-    planned = _plan(request, origin, connect(), request.target.amp_image_tag)
-    return Planned(planned, origin.foreign)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +108,7 @@ class _Run:
         recorder: Told of the steps.
     """
 
-    request: RunRequest
+    request: requested.RunRequest
     recipe: recipes.Recipe
     origin: origins.Origin
     held: contextlib.ExitStack
@@ -218,15 +131,15 @@ class _Run:
         connection: cloud.Cloud,
         tag: str,
         pin: pinning.Image | None,
-        on_plan: Callable[[Planned], None] | None,
+        on_plan: Callable[[planner.Planned], None] | None,
     ) -> RunResult:
         """Plan, and do what is planned."""
         publish.tidy(connection, tag)
-        planned = _plan(self.request, self.origin, connection, tag)
+        planned = planner.plan_image(self.request, self.origin, connection, tag)
         if pin is not None:
             pinning.check(pin, planned, connection.project_id)
         if on_plan is not None:
-            on_plan(Planned(planned, self.origin.foreign))
+            on_plan(planner.Planned(planned, self.origin.foreign))
         published, built, proof = None, None, None
         if planned.action is plan.Action.BUILD:
             built, published, proof = self._publish(connection, planned)
@@ -316,45 +229,7 @@ class _Run:
         return RunResult(built, origin.base, origin.foreign, published, proof, rivals, steps)
 
 
-def _find(
-    request: RunRequest, connect: Callable[[], cloud.Cloud], pin: pinning.Image | None
-) -> origins.Origin:
-    """Find the base image that is wanted, or the one that was planned."""
-    access = web.Access(request.build.proxies, request.build.ca_certificate)
-    if pin is None:
-        return finding.find(request.source, connect, access)
-    return finding.find_again(request.source, pin.base_image, connect, access)
-
-
-def _plan(
-    request: RunRequest, origin: origins.Origin, connection: cloud.Cloud, tag: str
-) -> plan.Plan:
-    """Plan a run whose base image is known."""
-    wanted = planner.wanted(
-        origin,
-        request.build,
-        tag=tag,
-        depth=request.proof.depth,
-        rebuild_on=request.rebuild_on,
-        force=request.force,
-    )
-    return planner.plan_image(connection, wanted, request.build, cache=request.cache)
-
-
-def connector(options: CloudOptions, held: contextlib.ExitStack) -> Callable[[], cloud.Cloud]:
-    """Return what connects to the cloud when that is first needed, and closes it in the end."""
-
-    @functools.cache
-    def connect() -> cloud.Cloud:
-        connection = cloud.connect(
-            options.name, region=options.region, interface=options.interface
-        )
-        return held.enter_context(contextlib.closing(connection))
-
-    return connect
-
-
-def _locked(request: RunRequest) -> contextlib.AbstractContextManager[None]:
+def _locked(request: requested.RunRequest) -> contextlib.AbstractContextManager[None]:
     """Keep other runs from making the same file, or from publishing beside this one."""
     if isinstance(request.target, pathlib.Path):
         targets.check(request.target, force=request.force)

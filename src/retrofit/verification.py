@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import pathlib
 
-from . import evidence, findings, progress, prover, run, web
+from . import cloud, evidence, findings, progress, prover, web
 from .proof import subject
 from .sandbox import workshop
 from .sources import finding
@@ -31,7 +31,7 @@ class VerifyRequest:
     recipe: str
     depth: findings.Depth
     expected: subject.Expected
-    cloud: run.CloudOptions
+    cloud: cloud.Options
     evidence: pathlib.Path | None = None
     boot_timeout_s: float | None = None
     work_base: pathlib.Path | None = None
@@ -44,7 +44,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
         errors.RetrofitError: Something else than the image stood in the way.
     """
     with contextlib.ExitStack() as held:
-        connect = run.connector(request.cloud, held)
+        connect = cloud.connector(request.cloud, held)
         origin = finding.find(request.source, connect, web.Access())
         work = held.enter_context(workshop.work_directory(request.work_base))
         job = prover.Job(

@@ -15,7 +15,9 @@ _BARE = recipe.Recipe(
     elements={"debian": ("existing-debian",), "ubuntu": ("existing-ubuntu",)},
     environment={},
     root_size=1,
-    rest_checks=tuple(check for check in amphora.RECIPE.rest_checks if check.name == "size"),
+    checks=lambda: recipe.Checks(
+        tuple(check for check in amphora.RECIPE.checks().rest if check.name == "size")
+    ),
     supports=amphora.RECIPE.supports,
 )
 

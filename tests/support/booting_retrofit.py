@@ -12,5 +12,7 @@ from retrofit.cli import main
 from retrofit.recipes import amphora
 
 if __name__ == "__main__":
-    recipes._RECIPES["amphora"] = dataclasses.replace(amphora.RECIPE, rest_checks=())
+    recipes._RECIPES["amphora"] = dataclasses.replace(
+        amphora.RECIPE, checks=lambda: recipes.Checks(trial=amphora.RECIPE.checks().trial)
+    )
     main.main()

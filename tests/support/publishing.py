@@ -156,7 +156,7 @@ def planned(
         depth,
         rebuild_on=frozenset((plan.Kind.RECIPE,)),
     )
-    return planner.plan_image(connection, wanted, model.BuildRequest(), cache=None)
+    return planner.plan_wanted(connection, wanted, model.BuildRequest(), cache=None)
 
 
 def main() -> None:

@@ -16,14 +16,16 @@ import pytest
 from tests.support import publishing
 
 from retrofit import (
+    cloud,
     errors,
     findings,
-    gate,
     model,
     pinning,
     plan,
+    planner,
     progress,
     publish,
+    requested,
     run,
     survey,
 )
@@ -41,7 +43,7 @@ _RIVAL = survey.Rival(
 )
 _BASE = model.BaseImage(id="b1", name="base", version_name="20260801")
 _FOREIGN = selection.Foreign("f0", "noble", "theirs", "shared")
-_PLANNED = run.Planned(
+_PLANNED = planner.Planned(
     plan.decide(plan.Wanted(_BASE, {}, "octavia-amphora", findings.Depth.BOOT), [], []),
     (_FOREIGN,),
 )
@@ -51,7 +53,7 @@ class FakeRun:
     """Stands for the engine: keeps what it was asked for, and ends as it is told."""
 
     def __init__(self) -> None:
-        self.request: run.RunRequest | None = None
+        self.request: requested.RunRequest | None = None
         self.pin: pinning.Image | None = None
         self.error: BaseException | None = None
         self.tagged = False
@@ -60,11 +62,11 @@ class FakeRun:
 
     def __call__(
         self,
-        request: run.RunRequest,
+        request: requested.RunRequest,
         reporter: progress.Reporter,
         *,
         pin: pinning.Image | None = None,
-        on_plan: Callable[[run.Planned], None] | None = None,
+        on_plan: Callable[[planner.Planned], None] | None = None,
     ) -> run.RunResult:
         self.request = request
         self.pin = pin
@@ -160,7 +162,7 @@ class TestImage:
         )
 
         assert code == 0
-        assert engine.request == run.RunRequest(
+        assert engine.request == requested.RunRequest(
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
@@ -181,10 +183,10 @@ class TestImage:
             ),
             force=True,
             rebuild_on=frozenset({plan.Kind.BASE, plan.Kind.PACKAGES}),
-            proof=gate.Wanted(
+            proof=requested.ProofRequest(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),
-            cloud=run.CloudOptions("c", "r", "admin"),
+            cloud=cloud.Options("c", "r", "admin"),
             work_base=pathlib.Path("/srv"),
         )
 
@@ -207,7 +209,7 @@ class TestImage:
             capsys.readouterr().out == "i1 amphora-haproxy: debian bookworm amd64, 300 MiB qcow2\n"
         )
         assert engine.request is not None
-        assert engine.request.target == run.GlanceTarget(amp_image_tag="mine")
+        assert engine.request.target == requested.GlanceTarget(amp_image_tag="mine")
 
     def test_json_is_alone_on_standard_output(
         self, engine: FakeRun, capsys: pytest.CaptureFixture[str], publication: publish.Published
@@ -488,7 +490,7 @@ class TestService:
     ):
         seen: dict[str, Any] = {}
 
-        def look(_: run.RunRequest, reporter: progress.Reporter, **_others: object) -> None:
+        def look(_: requested.RunRequest, reporter: progress.Reporter, **_others: object) -> None:
             reporter.step_started("unpack")
             reporter.step_ended(_STEP)
             reporter.step_started("grow")
@@ -519,7 +521,7 @@ class TestSnap:
         )
 
         assert code == 0
-        assert engine.request == run.RunRequest(
+        assert engine.request == requested.RunRequest(
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
@@ -613,8 +615,8 @@ class TestStart:
 class TestPlan:
     @pytest.fixture
     def request_file(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setattr(run, "plan_run", lambda *_: _PLANNED)
-        monkeypatch.setattr(run, "connector", lambda *_: _Project)
+        monkeypatch.setattr(planner, "plan_run", lambda *_: _PLANNED)
+        monkeypatch.setattr(cloud, "connector", lambda *_: _Project)
         path = tmp_path / "amphora.json"
         path.write_text(json.dumps({"source": "glance:", "target": "glance:"}))
         return str(path)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import certificates
 
-from retrofit import definitions, errors, findings, gate, model, run
+from retrofit import cloud, definitions, errors, findings, model, requested
 from retrofit.sources import download, fresh, glance, simplestreams
 
 _FILES = {"source": "in.img", "target": "out.img"}
@@ -35,7 +35,7 @@ class TestSources:
         request = definition.to_request()
 
         assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
-        assert request.target == run.GlanceTarget(amp_image_tag="octavia-amphora")
+        assert request.target == requested.GlanceTarget(amp_image_tag="octavia-amphora")
 
     def test_named_in_glance(self):
         request = definitions.RunDefinition.parse(source="glance:abc", target="out").to_request()
@@ -120,7 +120,7 @@ class TestBuild:
         request = definitions.RunDefinition.parse(**_FILES).to_request()
 
         assert request.build == model.BuildRequest()
-        assert request.cloud == run.CloudOptions()
+        assert request.cloud == cloud.Options()
         assert request.force is False
         assert request.work_base is None
 
@@ -180,9 +180,9 @@ class TestBuild:
             root_size=8 * model.GIB,
             series="noble",
         )
-        assert request.cloud == run.CloudOptions("ours", "two", "internal")
+        assert request.cloud == cloud.Options("ours", "two", "internal")
         assert request.force
-        assert request.proof == gate.Wanted(
+        assert request.proof == requested.ProofRequest(
             findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
         )
         assert request.work_base == pathlib.Path("/srv")
@@ -198,7 +198,7 @@ class TestBuild:
         request = _read(tmp_path, {**_FILES, **dict.fromkeys(empty, "")}).to_request()
 
         assert request.build == model.BuildRequest()
-        assert request.cloud == run.CloudOptions()
+        assert request.cloud == cloud.Options()
 
     @pytest.mark.parametrize("series", ["noble", "jammy", "bookworm"])
     def test_series_of_both_distributions_are_known(self, series: str):
@@ -224,7 +224,7 @@ class TestProof:
     def test_images_for_octavia_are_proved(self, target: str, given: dict[str, str], depth: str):
         definition = definitions.RunDefinition.parse(source="in", target=target, **given)
 
-        assert definition.to_request().proof == gate.Wanted(findings.Depth(depth))
+        assert definition.to_request().proof == requested.ProofRequest(findings.Depth(depth))
 
 
 class TestWrongValues:

@@ -10,6 +10,7 @@ _ALL = [
     errors.RetrofitError,
     errors.UpToDate,
     errors.ProofFailed,
+    errors.PlanOutdated,
     errors.UsageError,
     errors.ImageError,
     errors.InputMissing,

@@ -32,9 +32,10 @@ def diff(
 ) -> None:
     """Show what the second of two images in Glance has other than the first."""
     execution.start_logging(debug=debug)
-    from .. import comparison, run
+    from .. import cloud as clouds
+    from .. import comparison
 
-    old, new = show.records([before, after], run.CloudOptions(cloud, region, interface))
+    old, new = show.records([before, after], clouds.Options(cloud, region, interface))
     found = comparison.compare(old, new)
     if as_json:
         click.echo(json.dumps(_as_json(old, new, found), indent=2))

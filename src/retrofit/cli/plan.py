@@ -29,19 +29,19 @@ def plan(
 ) -> None:
     """Show what retrofit run would do for each REQUEST.json, and why; change nothing."""
     execution.start_logging(debug=debug)
-    from .. import definitions, pinning, run
+    from .. import cloud, definitions, pinning, planner
 
     requests_read = {
         path.stem: definitions.RunDefinition.read(path, once=once).to_request()
         for path in requests
     }
-    planned: dict[str, run.Planned] = {}
+    planned: dict[str, planner.Planned] = {}
     pinned = []
     with contextlib.ExitStack() as held:
-        connector = functools.cache(lambda options: run.connector(options, held))
+        connector = functools.cache(lambda options: cloud.connector(options, held))
         for name, request in requests_read.items():
             connect = connector(request.cloud)
-            planned[name] = one = run.plan_run(request, connect)
+            planned[name] = one = planner.plan_run(request, connect)
             pinned.append(pinning.pin(name, one.plan, connect().project_id, one.foreign))
     if as_json:
         click.echo(json.dumps(pinning.write(pinned), indent=2))

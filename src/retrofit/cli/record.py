@@ -8,7 +8,7 @@ import logging
 import pathlib
 import time
 
-from .. import errors, files, history, model, progress, run
+from .. import errors, files, history, model, planner, progress, run
 from . import results
 
 _LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Record:
         self.state |= {"run-id": run_id, "trigger": str(trigger)}
         self._write()
 
-    def planned(self, planned: run.Planned) -> None:
+    def planned(self, planned: planner.Planned) -> None:
         """Keep why the run does what it does."""
         self.state["reasons"] = results.reasons(planned.plan)
         self.state["foreign"] = results.foreign(planned.foreign)

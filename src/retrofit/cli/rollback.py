@@ -33,13 +33,14 @@ def rollback(
     one more.
     """
     execution.start_logging(debug=debug)
-    from .. import lock, run
+    from .. import cloud as clouds
+    from .. import lock
     from .. import rollback as rollbacks
     from . import results
 
     with contextlib.ExitStack() as held:
         held.enter_context(lock.publishing(work_dir))
-        connection = run.connector(run.CloudOptions(cloud, region, interface), held)()
+        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
         done = rollbacks.rollback(connection, amp_image_tag)
         project = connection.project_id
     if not as_json:

@@ -14,7 +14,8 @@ from .. import errors
 from . import execution, images, options, tables
 
 if TYPE_CHECKING:
-    from .. import model, provenance, run
+    from .. import cloud as clouds
+    from .. import model, provenance
 
 
 @click.command()
@@ -37,9 +38,9 @@ def show(
     execution.start_logging(debug=debug)
     if as_json and as_sbom:
         raise errors.UsageError("--json and --sbom are two forms", hint="choose one of them")
-    from .. import run
+    from .. import cloud as clouds
 
-    (record,) = records([image], run.CloudOptions(cloud, region, interface))
+    (record,) = records([image], clouds.Options(cloud, region, interface))
     if as_sbom:
         from .. import sbom
 
@@ -48,7 +49,7 @@ def show(
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
 
 
-def records(images: Iterable[uuid.UUID], where: run.CloudOptions) -> list[provenance.Record]:
+def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[provenance.Record]:
     """Return what images in Glance say of themselves.
 
     Raises:
@@ -56,10 +57,11 @@ def records(images: Iterable[uuid.UUID], where: run.CloudOptions) -> list[proven
         errors.ImageError: One does not say what it was made of.
         errors.RetrofitError: The cloud cannot be used.
     """
-    from .. import provenance, run
+    from .. import cloud as clouds
+    from .. import provenance
 
     with contextlib.ExitStack() as held:
-        connection = run.connector(where, held)()
+        connection = clouds.connector(where, held)()
         return [provenance.read(connection.image(str(image))) for image in images]
 
 

@@ -39,11 +39,11 @@ def status(
     What a killed run or rollback left half switched is finished; nothing else is changed.
     """
     execution.start_logging(debug=debug)
-    from .. import run
+    from .. import cloud as clouds
     from .. import status as statuses
 
     with contextlib.ExitStack() as held:
-        connection = run.connector(run.CloudOptions(cloud, region, interface), held)()
+        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
         found = statuses.status(connection, amp_image_tag, work_base=work_dir)
         project = connection.project_id
     if as_json:

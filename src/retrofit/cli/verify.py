@@ -62,7 +62,8 @@ def verify(
     Nothing is written to the image, nor to Glance. docs/reference/proof.md lists the checks.
     """
     execution.start_logging(debug=debug)
-    from .. import definitions, findings, naming, run, verification
+    from .. import cloud as clouds
+    from .. import definitions, findings, naming, verification
     from ..proof import subject
 
     request = verification.VerifyRequest(
@@ -73,7 +74,7 @@ def verify(
             architecture=naming.debian_architecture(architecture or ""),
             flavor_disk=definitions.size(flavor_disk),
         ),
-        cloud=run.CloudOptions(name=cloud, region=region, interface=interface),
+        cloud=clouds.Options(name=cloud, region=region, interface=interface),
         evidence=evidence,
         boot_timeout_s=boot_timeout,
         work_base=work_dir,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .. import errors
 from . import amphora
-from .recipe import Recipe
+from .recipe import Checks, Recipe
 
-__all__ = ["Recipe", "get", "names"]
+__all__ = ["Checks", "Recipe", "get", "names"]
 
 _RECIPES = {recipe.name: recipe for recipe in (amphora.RECIPE,)}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .. import model, releases
-from ..proof.amphora import trial
-from . import amphora_checks, recipe
+from . import recipe
 
 # Octavia's own composition (diskimage-create.sh) on an image that exists already, then what the
 # project adds. cpu-pinning and the MAC enforcement stay choices, as they are there.
@@ -30,6 +29,13 @@ def _supports(release: model.Release) -> bool:
     return releases.is_supported(release.distribution, release.series)
 
 
+def _checks() -> recipe.Checks:
+    from ..proof.amphora import trial
+    from . import amphora_checks
+
+    return recipe.Checks(amphora_checks.CHECKS, trial.trial)
+
+
 RECIPE = recipe.Recipe(
     name="amphora",
     elements={
@@ -47,7 +53,6 @@ RECIPE = recipe.Recipe(
     },
     root_size=4 * model.GIB,
     supports=_supports,
-    rest_checks=amphora_checks.CHECKS,
-    trial=trial.trial,
+    checks=_checks,
     needs_octavia=True,
 )

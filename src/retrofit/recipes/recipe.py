@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from .. import errors, model
-from ..proof import bench, subject
+
+if TYPE_CHECKING:
+    from ..proof import bench, subject
+
+
+@dataclasses.dataclass(frozen=True)
+class Checks:
+    """What images of a recipe are proved by.
+
+    Attributes:
+        rest: Checks of images at rest, in order.
+        trial: How images are booted and what is asked of them; ``None`` if nobody knows.
+    """
+
+    rest: tuple[subject.Check, ...] = ()
+    trial: bench.Trial | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +35,8 @@ class Recipe:
         environment: Variables for the elements; the user's come on top.
         root_size: Size in bytes that the root file system gets at least, before packages come in.
         supports: Tells whether it can be applied to a release.
-        rest_checks: Checks of its images at rest, in order.
-        trial: How its images are booted and what is asked of them; ``None`` if nobody knows.
+        checks: Returns what its images are proved by: late, as that brings along much which a
+            plan does without.
         needs_octavia: Whether elements of Octavia's release are among them.
     """
 
@@ -29,8 +45,7 @@ class Recipe:
     environment: Mapping[str, str]
     root_size: int
     supports: Callable[[model.Release], bool]
-    rest_checks: tuple[subject.Check, ...] = ()
-    trial: bench.Trial | None = None
+    checks: Callable[[], Checks] = Checks
     needs_octavia: bool = False
 
     def check(self, release: model.Release) -> None:

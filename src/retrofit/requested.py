@@ -1,0 +1,61 @@
+"""What is asked of a run: from where, to where, what, how it is proved, when it is worth it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from . import cloud, findings, model, plan
+from .sources import finding
+
+# charm-octavia's flavor.
+FLAVOR_DISK = 8 * model.GIB
+
+
+@dataclasses.dataclass(frozen=True)
+class ProofRequest:
+    """How an image is to be proved.
+
+    Attributes:
+        depth: How far to go.
+        flavor_disk: Bytes of the disk that machines of it get.
+        evidence: Directory in which that of failed proofs is kept; ``None`` keeps none.
+    """
+
+    depth: findings.Depth = findings.Depth.OFF
+    flavor_disk: int = FLAVOR_DISK
+    evidence: pathlib.Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class GlanceTarget:
+    """Publish in Glance, found by Octavia through ``amp_image_tag``."""
+
+    amp_image_tag: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """A run: from where, to where, what, and when it is worth it.
+
+    Attributes:
+        source: Where the base image is to come from.
+        target: A file, or Glance.
+        build: What to make.
+        force: Replace the file, or publish although the same image is published already.
+        rebuild_on: The reasons to build anew that count.
+        proof: How it is to be proved before it is delivered or tagged.
+        cloud: Which cloud, where one is involved.
+        work_base: Directory in which the work directory is made; ``None`` for the default.
+        cache: Directory for what builds share; ``None`` for the default.
+    """
+
+    source: finding.Source
+    target: pathlib.Path | GlanceTarget
+    build: model.BuildRequest
+    force: bool = False
+    rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON
+    proof: ProofRequest = ProofRequest()
+    cloud: cloud.Options = dataclasses.field(default_factory=cloud.Options)
+    work_base: pathlib.Path | None = None
+    cache: pathlib.Path | None = None
