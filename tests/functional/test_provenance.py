@@ -190,6 +190,7 @@ def test_two_builds_a_package_apart_differ_in_that_package(shelf: Shelf) -> None
     assert found["removed"] == found["upgraded"] == found["downgraded"] == []
     assert [difference["what"] for difference in found["differences"]] == [
         "elements",
+        "elements digest",
         "options elements",
     ]
     assert (found["from"]["id"], found["to"]["id"]) == (shelf.first, shelf.second)

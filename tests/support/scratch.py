@@ -20,9 +20,10 @@ from collections.abc import Iterator
 
 _DISK = pathlib.Path("/var/tmp")
 _PREFIX = "retrofit-scratch-"
-# Two workers' files and the machines that they boot meanwhile.
-_AMPLE = 16 * 1024**3
-_SIZE = "7G"
+# Two workers' files and the machines that they boot meanwhile; most is a full file system of 4 GiB
+# that is copied out.
+_AMPLE = 18 * 1024**3
+_SIZE = "11G"
 
 
 @functools.cache
