@@ -8,6 +8,8 @@ import textwrap
 
 import pydantic
 
+from retrofit import documents
+
 _MINUTE_S = 60
 _HOUR_S = 60 * _MINUTE_S
 _DAY_S = 24 * _HOUR_S
@@ -15,18 +17,7 @@ _DAY_S = 24 * _HOUR_S
 _WHY = 120
 
 
-class _Part(pydantic.BaseModel):
-    """Names with hyphens in the file, with underscores here; what is new to us is left out."""
-
-    model_config = pydantic.ConfigDict(
-        frozen=True,
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-        extra="ignore",
-    )
-
-
-class Image(_Part):
+class Image(documents.Part):
     """An image in Glance; of one that failed its proof little is known."""
 
     id: str
@@ -35,7 +26,7 @@ class Image(_Part):
     size: int | None = None
 
 
-class Rival(_Part):
+class Rival(documents.Part):
     """An image that Octavia takes in place of ours.
 
     Attributes:
@@ -48,20 +39,20 @@ class Rival(_Part):
     amp_image_owner_id: str = ""
 
 
-class Foreign(_Part):
+class Foreign(documents.Part):
     """An image that would be the base image, were its project trusted."""
 
     id: str
     owner: str
 
 
-class Reason(_Part):
+class Reason(documents.Part):
     """Why a run does what it does."""
 
     text: str
 
 
-class Source(_Part):
+class Source(documents.Part):
     """The base image of a run."""
 
     id: str
@@ -69,14 +60,14 @@ class Source(_Part):
     version: str | None = None
 
 
-class Step(_Part):
+class Step(documents.Part):
     """A step that a run has done, and its elapsed seconds."""
 
     name: str
     wall_s: float
 
 
-class Result(_Part):
+class Result(documents.Part):
     """How a run went, or goes.
 
     Attributes:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import pydantic
 
-from . import errors, files, model
+from . import documents, errors, files, model
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,32 +25,21 @@ _NAME = "history.jsonl"
 _MODE = 0o644
 
 
-class _Part(pydantic.BaseModel):
-    """Names with hyphens in the file, with underscores here; what is new to us is left out."""
-
-    model_config = pydantic.ConfigDict(
-        frozen=True,
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-        extra="ignore",
-    )
-
-
-class Image(_Part):
+class Image(documents.Part):
     """The image that a run made or found."""
 
     id: str = ""
     name: str = ""
 
 
-class Reason(_Part):
+class Reason(documents.Part):
     """Why the plan of a run was what it was."""
 
     kind: str
     text: str
 
 
-class Entry(_Part):
+class Entry(documents.Part):
     """A run that ended.
 
     Attributes:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from . import __version__, errors, fingerprint, model, plan
+from . import __version__, documents, errors, fingerprint, model, plan
 from .sources import selection
 
 # Changes when the meaning of a key does.
@@ -20,18 +20,7 @@ _VERSION = 1
 _AGAIN = "plan again: retrofit plan"
 
 
-class _Part(pydantic.BaseModel):
-    """A part of a plan: hyphens in names; keys that are only for people are passed over."""
-
-    model_config = pydantic.ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-    )
-
-
-class Base(_Part):
+class Base(documents.Part):
     """The base image that is to be used."""
 
     id: str
@@ -40,7 +29,7 @@ class Base(_Part):
     version: str
 
 
-class Foreign(_Part):
+class Foreign(documents.Part):
     """As :class:`retrofit.sources.selection.Foreign`."""
 
     id: str
@@ -49,7 +38,7 @@ class Foreign(_Part):
     visibility: str
 
 
-class Present(_Part):
+class Present(documents.Part):
     """The image that there is."""
 
     id: str
@@ -57,7 +46,7 @@ class Present(_Part):
     created_at: pydantic.AwareDatetime
 
 
-class Change(_Part):
+class Change(documents.Part):
     """As :class:`retrofit.plan.Change`."""
 
     name: str
@@ -65,7 +54,7 @@ class Change(_Part):
     after: str
 
 
-class Reason(_Part):
+class Reason(documents.Part):
     """As :class:`retrofit.plan.Reason`."""
 
     kind: plan.Kind
@@ -74,7 +63,7 @@ class Reason(_Part):
     changes: tuple[Change, ...]
 
 
-class Image(_Part):
+class Image(documents.Part):
     """What is to be done about one image, as :class:`retrofit.plan.Plan`.
 
     Attributes:
@@ -123,7 +112,7 @@ class Image(_Part):
         }
 
 
-class File(_Part):
+class File(documents.Part):
     """A plan file.
 
     Attributes:

@@ -17,7 +17,16 @@ from typing import Annotated
 
 import pydantic
 
-from . import __version__, apt_settings, errors, images, model, package_list, property_text
+from . import (
+    __version__,
+    apt_settings,
+    documents,
+    errors,
+    images,
+    model,
+    package_list,
+    property_text,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,18 +42,7 @@ _Text = Annotated[str, pydantic.Field(max_length=8192)]
 _Word = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9.+~_-]{0,64}$")]
 
 
-class _Part(pydantic.BaseModel):
-    """A part of the record: hyphens in names; what newer versions write is passed over."""
-
-    model_config = pydantic.ConfigDict(
-        frozen=True,
-        extra="ignore",
-        alias_generator=lambda name: name.replace("_", "-"),
-        populate_by_name=True,
-    )
-
-
-class Base(_Part):
+class Base(documents.Part):
     """The base image; what is not known is empty.
 
     Attributes:
@@ -62,7 +60,7 @@ class Base(_Part):
     version: _Text = ""
 
 
-class System(_Part):
+class System(documents.Part):
     """What runs in the image, as :class:`retrofit.model.Release` has it."""
 
     distribution: _Word
@@ -71,7 +69,7 @@ class System(_Part):
     architecture: _Word
 
 
-class Options(_Part):
+class Options(documents.Part):
     """What was asked for beside the recipe: URLs without credentials, no values of variables.
 
     Attributes:
@@ -93,7 +91,7 @@ class Options(_Part):
     root_size: int | None = None
 
 
-class Provenance(_Part):
+class Provenance(documents.Part):
     """What an image was made of, but for its packages.
 
     Attributes:
