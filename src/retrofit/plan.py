@@ -30,6 +30,10 @@ class Kind(enum.StrEnum):
 CHOICES = (Kind.BASE, Kind.RECIPE, Kind.SECURITY, Kind.PACKAGES)
 REBUILD_ON = frozenset({Kind.BASE, Kind.RECIPE, Kind.SECURITY})
 
+# What of a hash and of a list of packages goes into one line.
+_HASH_LENGTH = len("sha512:") + 12
+_LISTED = 5
+
 
 class Action(enum.StrEnum):
     """What is to be done about an image."""
@@ -291,10 +295,6 @@ def read_inputs(image: images.Image) -> dict[str, str] | None:
     if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
         return None
     return told
-
-
-_HASH_LENGTH = len("sha512:") + 12
-_LISTED = 5
 
 
 def _told(change: Change) -> str:

@@ -54,13 +54,18 @@ def plan_run(request: requested.RunRequest, connect: Callable[[], cloud.Cloud]) 
         errors.RetrofitError: Something stood in the way of knowing.
     """
     if isinstance(request.target, pathlib.Path):
-        raise errors.ConfigError(
-            f"there is nothing to plan: the target is the file {request.target}",
-            hint="give a request whose target is glance:",
-        )
+        raise nothing_to_plan(request.target)
     origin = find(request, connect)
     planned = plan_image(request, origin, connect(), request.target.amp_image_tag)
     return Planned(planned, origin.foreign)
+
+
+def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
+    """Return the error that says that plans are for Glance, and not for a file."""
+    return errors.ConfigError(
+        f"there is nothing to plan: the target is the file {target}",
+        hint="give a request whose target is glance:",
+    )
 
 
 def find(

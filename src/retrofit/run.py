@@ -80,10 +80,13 @@ def run(
     Raises:
         errors.UpToDate: There is nothing to do; the message says why.
         errors.PlanOutdated: What was planned cannot be done any more.
+        errors.ConfigError: Something was planned, and the target is a file.
         errors.ProofFailed: The image was made, and is not what it has to be.
         errors.Busy: Another run writes the same file.
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
     """
+    if pin is not None and isinstance(request.target, pathlib.Path):
+        raise planner.nothing_to_plan(request.target)
     recipe = recipes.get(request.build.recipe)
     prover.check(recipe, request.proof.depth)
     with contextlib.ExitStack() as held:

@@ -634,6 +634,12 @@ class TestPlan:
         assert image["project-id"] == "p1"
         assert image["foreign"][0]["owner"] == "theirs"
 
+    def test_requests_of_one_name_are_refused(
+        self, request_file: str, capsys: pytest.CaptureFixture[str]
+    ):
+        assert _execute("plan", request_file, request_file) == 64
+        assert "two requests are called amphora" in capsys.readouterr().err
+
     def test_a_file_needs_no_plan(
         self, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
     ):

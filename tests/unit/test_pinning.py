@@ -10,10 +10,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.support import records
+from tests.support import publishing, records
 
 import retrofit
-from retrofit import errors, findings, fingerprint, model, naming, pinning, plan
+from retrofit import (
+    errors,
+    findings,
+    fingerprint,
+    model,
+    naming,
+    pinning,
+    plan,
+    requested,
+    run,
+)
 from retrofit.sources import selection
 
 PROJECT = "e1b0"
@@ -108,6 +118,16 @@ def test_a_plan_that_does_not_hold_any_more(
 
     assert raised.value.exit_code == 5
     assert "plan again" in raised.value.hint
+
+
+def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
+    pinned = pinning.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    request = requested.RunRequest(
+        source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest()
+    )
+
+    with pytest.raises(errors.ConfigError, match="the target is the file"):
+        run.run(request, publishing.Silent(), pin=pinned)
 
 
 def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import errors
 from . import execution, options
 
 if TYPE_CHECKING:
@@ -31,10 +32,14 @@ def plan(
     execution.start_logging(debug=debug)
     from .. import cloud, definitions, pinning, planner
 
-    requests_read = {
-        path.stem: definitions.RunDefinition.read(path, once=once).to_request()
-        for path in requests
-    }
+    requests_read = {}
+    for path in requests:
+        if path.stem in requests_read:
+            raise errors.UsageError(
+                f"two requests are called {path.stem}",
+                hint="a plan tells requests apart by their names: rename one of the files",
+            )
+        requests_read[path.stem] = definitions.RunDefinition.read(path, once=once).to_request()
     planned: dict[str, planner.Planned] = {}
     pinned = []
     with contextlib.ExitStack() as held:

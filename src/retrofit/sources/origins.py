@@ -86,19 +86,29 @@ class File:
         return local
 
 
+class _Described:
+    """What all base images have in common of which their publisher says a name and a hash."""
+
+    base: model.BaseImage
+
+    @property
+    def name(self) -> str:
+        """What its publisher calls it."""
+        return self.base.name
+
+    def content_hash(self) -> str:
+        """Return the hash, or the digest of what it is made of, that its publisher tells."""
+        return self.base.content_hash
+
+
 @dataclasses.dataclass(frozen=True)
-class Glance:
+class Glance(_Described):
     """A base image in Glance."""
 
     connection: cloud.Cloud
     base: model.BaseImage
     foreign: tuple[selection.Foreign, ...] = ()
     repeatable: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        """Its name in Glance."""
-        return self.base.name
 
     def content_hash(self) -> str:
         """Return the hash that Glance keeps; data there never changes, so an id does, too."""
@@ -117,7 +127,7 @@ class Glance:
 
 
 @dataclasses.dataclass(frozen=True)
-class Download:
+class Download(_Described):
     """A base image on a web server, of which the hash is known."""
 
     url: str
@@ -125,15 +135,6 @@ class Download:
     access: web.Access
     foreign: tuple[selection.Foreign, ...] = ()
     repeatable: ClassVar[bool] = True
-
-    @property
-    def name(self) -> str:
-        """Name of the file, without directories."""
-        return self.base.name
-
-    def content_hash(self) -> str:
-        """Return the hash that it has to have."""
-        return self.base.content_hash
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
         """Download it."""
@@ -148,7 +149,7 @@ class Download:
 
 
 @dataclasses.dataclass(frozen=True)
-class Bootstrap:
+class Bootstrap(_Described):
     """A base image that is yet to be made from a package mirror."""
 
     recipe: fresh.Recipe
@@ -157,15 +158,6 @@ class Bootstrap:
     foreign: tuple[selection.Foreign, ...] = ()
     # Its file systems get other identifiers each time.
     repeatable: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.base.name
-
-    def content_hash(self) -> str:
-        """Return the digest of what it is made of."""
-        return self.base.content_hash
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
         """Make it."""
