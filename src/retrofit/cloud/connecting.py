@@ -1,0 +1,136 @@
+"""Connects to a cloud: its settings, a token, and whether there is an image service."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import errors
+from . import project, service
+
+if TYPE_CHECKING:
+    import openstack.config.cloud_region
+    import openstack.connection
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Which cloud to use, and how.
+
+    Attributes:
+        name: Entry of clouds.yaml; without one the ``OS_*`` variables count.
+        region: Region of the services; without one the cloud's default.
+        interface: Endpoint type, ``public``, ``internal`` or ``admin``; without one the default.
+    """
+
+    name: str | None = None
+    region: str | None = None
+    interface: str | None = None
+
+
+def connector(options: Options, held: contextlib.ExitStack) -> Callable[[], project.Cloud]:
+    """Return what connects to the cloud when that is first needed, and closes it in the end."""
+
+    @functools.cache
+    def connection() -> project.Cloud:
+        opened = connect(options.name, region=options.region, interface=options.interface)
+        return held.enter_context(contextlib.closing(opened))
+
+    return connection
+
+
+def connect(cloud_name: str | None, *, region: str | None, interface: str | None) -> project.Cloud:
+    """Authenticate, and find the image service.
+
+    Args:
+        cloud_name: Entry of clouds.yaml, which is where openstacksdk looks for it or
+            ``OS_CLIENT_CONFIG_FILE`` says; ``None`` takes ``OS_CLOUD`` or ``OS_*`` variables.
+        region: Region of the services, in place of the configured one.
+        interface: ``public``, ``internal`` or ``admin``, in place of the configured one.
+
+    Raises:
+        errors.ConfigError: There is no such cloud, region or endpoint, or something is missing.
+        errors.Denied: The credentials or the certificate are refused.
+        errors.Unavailable: Keystone does not answer.
+    """
+    import openstack.config
+    import openstack.connection
+
+    from .. import cloud_transport
+
+    # Prefixed with the service, as the unprefixed region must be one that clouds.yaml lists.
+    wanted: dict[str, Any] = {
+        f"{kind}_{key}": value
+        for kind in project.KINDS
+        for key, value in (("region_name", region), ("interface", interface))
+    }
+    what = f"read the settings of the cloud {cloud_name or 'that OS_* variables name'}"
+
+    def configure() -> openstack.connection.Connection:
+        given = {key: value for key, value in wanted.items() if value}
+        configuration = openstack.config.OpenStackConfig().get_one(cloud=cloud_name, **given)
+        connection = openstack.connection.Connection(config=configuration)
+        # Without a limit a dead service would be waited for until somebody looks.
+        connection.session.timeout = connection.session.timeout or service.TIMEOUT_S
+        connection.session.session.mount("https://", cloud_transport.Adapter())
+        return connection
+
+    connection = service.mapped(what, configure)
+    try:
+        return project.Cloud(connection, _authenticate(connection))
+    except BaseException:
+        connection.close()
+        raise
+
+
+@service.retrying
+def _authenticate(connection: openstack.connection.Connection) -> str:
+    """Get a token, check that there is an image service, and return the project's identifier."""
+    configuration = connection.config
+    url = configuration.get_auth_args().get("auth_url", "")
+    what = f"authenticate at {url}"
+    plugin: Any = connection.session.auth
+    access = service.mapped(what, lambda: plugin.get_access(connection.session))
+    if access.project_id is None:
+        raise errors.ConfigError(
+            "the credentials name no project, but images belong to one",
+            hint="set OS_PROJECT_NAME, or project_name in clouds.yaml",
+        )
+    if configuration.get_endpoint("image") is None:
+        _check_endpoint(configuration, access.service_catalog.get_endpoints_data("image"))
+    project_id: str = access.project_id
+    return project_id
+
+
+def _check_endpoint(
+    configuration: openstack.config.cloud_region.CloudRegion, catalogue: Mapping[str, Any]
+) -> None:
+    """Refuse a region or interface in which there is no image service, naming those there are.
+
+    Args:
+        configuration: The region and interface wanted.
+        catalogue: Endpoints of the image service, by type of service.
+    """
+    endpoints = [entry for entries in catalogue.values() for entry in entries]
+    region = configuration.get_region_name("image")
+    interface = configuration.get_interface("image") or "public"
+    regions = sorted({str(entry.region_name) for entry in endpoints})
+    if not endpoints:
+        raise errors.ConfigError(
+            "the cloud's catalogue has no image service",
+            hint="deploy Glance, or name its endpoint",
+        )
+    if region and region not in regions:
+        raise errors.ConfigError(
+            f"there is no image service in region {region}",
+            hint=f"regions with one: {', '.join(regions)}",
+        )
+    interfaces = {entry.interface for entry in endpoints if region in (None, entry.region_name)}
+    if interface not in interfaces:
+        raise errors.ConfigError(
+            f"the image service in region {region or regions[0]} has no {interface} endpoint",
+            hint=f"it has: {', '.join(sorted(interfaces))}",
+        )

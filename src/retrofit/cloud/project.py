@@ -1,0 +1,145 @@
+"""An OpenStack cloud as the engine sees it: one project's view of its services."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .. import errors, model
+from .. import images as glance_images
+from . import service
+
+if TYPE_CHECKING:
+    import openstack.connection
+
+_LOG = logging.getLogger(__name__)
+
+# The services that are used, as openstacksdk spells them.
+KINDS = ("image", "load_balancer", "compute", "block_storage")
+
+# Glance answers an upload when its store has everything: slow stores take their time.
+_UPLOAD_TIMEOUT_S = 900.0
+_PAGE = 200
+_CHUNK = model.MIB
+_PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+
+
+class Cloud:
+    """A cloud with the rights of one user in one project; see :func:`connecting.connect`.
+
+    Args:
+        connection: Authenticated already.
+        project_id: The project in which images are made.
+    """
+
+    def __init__(self, connection: openstack.connection.Connection, project_id: str) -> None:
+        self._connection = connection
+        self._images = service.Service(lambda: connection.image)
+        self.project_id = project_id
+
+    def api(self, kind: str) -> service.Service | None:
+        """Return a service other than the image service, ``None`` if the cloud has none.
+
+        Args:
+            kind: One of :data:`KINDS`.
+        """
+        if self._connection.endpoint_for(kind.replace("_", "-")) is None:
+            return None
+        return service.Service(lambda: getattr(self._connection, kind))
+
+    def images(self, filters: Iterable[tuple[str, str]]) -> Iterator[glance_images.Image]:
+        """Yield the images that match all filters, newest first.
+
+        Args:
+            filters: Pairs of query parameter or property and value; ``tag`` may occur repeatedly.
+        """
+        query = [("sort", "created_at:desc"), ("limit", str(_PAGE)), *filters]
+        page = self._images.send("GET", "/images", "list images", params=query).json()
+        yield from map(glance_images.parse, page["images"])
+        while "next" in page:
+            # Glance links relative to its root, the connection to its version.
+            _, _, marker = page["next"].partition("?")
+            page = self._images.send("GET", f"/images?{marker}", "list images").json()
+            yield from map(glance_images.parse, page["images"])
+
+    def image(self, image_id: str) -> glance_images.Image:
+        """Return one image.
+
+        Raises:
+            errors.InputMissing: There is none with that identifier, or not for this project.
+        """
+        return glance_images.parse(
+            self._images.send("GET", f"/images/{image_id}", f"show image {image_id}").json()
+        )
+
+    def create(
+        self,
+        image_id: str,
+        *,
+        name: str,
+        disk_format: str,
+        properties: Iterable[tuple[str, str]],
+    ) -> glance_images.Image:
+        """Register an image without data, which nobody else sees.
+
+        Args:
+            image_id: Identifier that the caller chose.
+            name: Its name.
+            disk_format: Its format.
+            properties: Its properties, as pairs.
+        """
+        body = {
+            "id": image_id,
+            "name": name,
+            "disk_format": disk_format,
+            "container_format": "bare",
+            "visibility": "private",
+            **dict(properties),
+        }
+        return glance_images.parse(
+            self._images.send("POST", "/images", f"create image {name}", json=body).json()
+        )
+
+    def upload(self, image_id: str, content: io.BufferedReader) -> None:
+        """Send the data of a registered image, from a file at its start."""
+        self._images.once(
+            "PUT",
+            f"/images/{image_id}/file",
+            f"upload image {image_id}",
+            data=content,
+            headers={"Content-Type": "application/octet-stream"},
+            timeout=(service.TIMEOUT_S, _UPLOAD_TIMEOUT_S),
+            # After a refused token the library would send what is left of the file: nothing.
+            allow_reauth=False,
+        )
+
+    def download(self, image_id: str) -> Iterator[bytes]:
+        """Yield the data of an image, piece by piece."""
+        what = f"download image {image_id}"
+        yield from self._images.download(f"/images/{image_id}/file", what, _CHUNK)
+
+    def patch(self, image_id: str, changes: Sequence[Mapping[str, object]]) -> glance_images.Image:
+        """Change an image, all at once: operations of a JSON patch (RFC 6902)."""
+        answer = self._images.send(
+            "PATCH",
+            f"/images/{image_id}",
+            f"change image {image_id}",
+            json=list(changes),
+            headers={"Content-Type": _PATCH_TYPE},
+        )
+        return glance_images.parse(answer.json())
+
+    # While Glance notices that an upload was cut, it also fails in other ways than being away.
+    @service.retrying_after(errors.Unavailable)
+    def delete(self, image_id: str) -> None:
+        """Delete an image, which may be gone already."""
+        try:
+            self._images.once("DELETE", f"/images/{image_id}", f"delete image {image_id}")
+        except errors.InputMissing:
+            _LOG.debug("image %s is gone already", image_id)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
