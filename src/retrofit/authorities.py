@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import pathlib
 
-from cryptography import x509
-
 from . import errors
 
 
@@ -17,6 +15,9 @@ def read(path: pathlib.Path) -> str:
         errors.InputMissing: The file cannot be read.
         errors.ConfigError: It holds no certificate, or one that expired or is not valid yet.
     """
+    # Takes longer to load than all else that a request of most people needs.
+    from cryptography import x509
+
     try:
         content = path.read_bytes()
     except OSError as error:

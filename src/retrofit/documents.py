@@ -13,4 +13,6 @@ class Part(pydantic.BaseModel):
         extra="ignore",
         alias_generator=lambda name: name.replace("_", "-"),
         populate_by_name=True,
+        # Most commands read few of the documents that there are.
+        defer_build=True,
     )

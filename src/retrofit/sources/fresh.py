@@ -7,12 +7,15 @@ import email.utils
 import hashlib
 import json
 import pathlib
-
-from debian import deb822
+from typing import TYPE_CHECKING
 
 from .. import errors, model, naming, progress, web
 from ..sandbox import workshop
-from . import bootstrap, systems
+from . import systems
+
+if TYPE_CHECKING:
+    # Loaded late: plans of images that come from elsewhere load this module, too.
+    from . import bootstrap
 
 # Ubuntu's images have a separate /boot since noble.
 _BOOT_ON_ROOT = ("focal", "jammy")
@@ -74,6 +77,8 @@ class _Suite:
     @classmethod
     def read(cls, archive: bootstrap.Archive, architecture: str, access: web.Access) -> _Suite:
         """Read a suite's index; whether it is rightly signed is checked when packages come."""
+        from debian import deb822
+
         url = f"{archive.url}/dists/{archive.suite}/InRelease"
         index = deb822.Release(web.read(url, access, limit=_LIMIT))
         wanted = [
@@ -123,6 +128,8 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
         errors.InputMissing: The mirror does not have the series, or not for the architecture.
         errors.Unavailable: It does not answer.
     """
+    from . import bootstrap
+
     archives = bootstrap.archives(recipe.distribution, recipe.release, recipe.mirror)
     suites = [_Suite.read(archive, recipe.architecture, access) for archive in archives]
     inputs = {
@@ -163,6 +170,7 @@ def make(
         errors.UsageError: No image of that architecture can be made.
         errors.Unavailable: The mirror does not give what is asked for.
     """
+    from . import bootstrap
 
     def make_inside(_: progress.Reporter) -> None:
         bootstrap.bootstrap(

@@ -22,7 +22,13 @@ def _time(value: object) -> object:
 _Time = Annotated[pydantic.AwareDatetime, pydantic.BeforeValidator(_time)]
 
 
-class Entry(pydantic.BaseModel):
+class _Part(pydantic.BaseModel):
+    """A part of a file; made ready when a file is read, as most plans read none."""
+
+    model_config = pydantic.ConfigDict(defer_build=True)
+
+
+class Entry(_Part):
     """A file that an index names.
 
     Attributes:
@@ -36,7 +42,7 @@ class Entry(pydantic.BaseModel):
     products: frozenset[str] = frozenset()
 
 
-class Index(pydantic.BaseModel):
+class Index(_Part):
     """``streams/v1/index.sjson``.
 
     Attributes:
@@ -60,7 +66,7 @@ class Index(pydantic.BaseModel):
         return set().union(*images)
 
 
-class Disk(pydantic.BaseModel):
+class Disk(_Part):
     """A disk image.
 
     Attributes:
@@ -74,7 +80,7 @@ class Disk(pydantic.BaseModel):
     size: Annotated[int, pydantic.Field(gt=0)]
 
 
-class Version(pydantic.BaseModel):
+class Version(_Part):
     """A version of a product.
 
     Attributes:
@@ -94,7 +100,7 @@ class Version(pydantic.BaseModel):
         return {"disk": next((by_type[name] for name in _DISKS if name in by_type), None)}
 
 
-class Product(pydantic.BaseModel):
+class Product(_Part):
     """An image that is made again and again.
 
     Attributes:
@@ -115,7 +121,7 @@ class Product(pydantic.BaseModel):
         return max((name for name in names if name == (wanted or name)), default=None)
 
 
-class Products(pydantic.BaseModel):
+class Products(_Part):
     """A file of products.
 
     Attributes:
