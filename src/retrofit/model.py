@@ -24,6 +24,15 @@ class Compression(enum.StrEnum):
     ZLIB = "zlib"
 
 
+class Visibility(enum.StrEnum):
+    """Who sees an image: Glance's words (its API reference, ``visibility``)."""
+
+    PRIVATE = "private"
+    SHARED = "shared"
+    COMMUNITY = "community"
+    PUBLIC = "public"
+
+
 class Trigger(enum.StrEnum):
     """What begins a run: its time, a person, an option that changed, or a run that failed."""
 

@@ -57,6 +57,8 @@ class Description:
         properties: Its properties, as pairs sorted by name.
         tags: Its tags, sorted.
         fingerprint: Identity of all inputs (:mod:`retrofit.fingerprint`).
+        amp_image_tag: The tag by which Octavia finds it; empty for none.
+        visibility: Who sees it once it is published.
     """
 
     name: str
@@ -64,11 +66,8 @@ class Description:
     properties: tuple[tuple[str, str], ...]
     tags: tuple[str, ...]
     fingerprint: str
-
-    @property
-    def amp_image_tag(self) -> str:
-        """The tag by which Octavia finds it; empty for none."""
-        return next((tag for tag in self.tags if tag != OWN_TAG), "")
+    amp_image_tag: str
+    visibility: model.Visibility = model.Visibility.SHARED
 
 
 def describe(
@@ -78,6 +77,8 @@ def describe(
     recipe: str,
     fingerprint: str,
     tag: str,
+    labels: Iterable[str] = (),
+    visibility: model.Visibility = model.Visibility.SHARED,
     further: Iterable[tuple[str, str]] = (),
 ) -> Description:
     """Describe an amphora image made from a base image.
@@ -88,6 +89,8 @@ def describe(
         recipe: What was made.
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
+        labels: Further tags.
+        visibility: Who is to see it.
         further: Properties that it gets in addition.
 
     Raises:
@@ -95,6 +98,7 @@ def describe(
     """
     known = base or model.BaseImage()
     release = built.release
+    tag = "" if tag == OWN_TAG else tag
     architecture = known.architecture or kernel_architecture(release.architecture)
     os_distro = known.os_distro or release.distribution
     os_version = known.os_version or release.version
@@ -106,7 +110,7 @@ def describe(
         "source_product_name": known.product_name or CUSTOM,
         "source_version_name": version_name,
         FINGERPRINT: fingerprint,
-        AMP_IMAGE_TAG: "" if tag == OWN_TAG else tag,
+        AMP_IMAGE_TAG: tag,
         "retrofit_source_id": known.id,
         "retrofit_source_hash": known.content_hash,
         "retrofit_recipe": recipe,
@@ -117,8 +121,10 @@ def describe(
         name="-".join(("amphora-haproxy", architecture, os_distro, os_version, version_name)),
         disk_format=built.image_format,
         properties=tuple(sorted((key, value) for key, value in properties.items() if value)),
-        tags=tags(tag),
+        tags=tuple(sorted({*tags(tag), *labels})),
         fingerprint=fingerprint,
+        amp_image_tag=tag,
+        visibility=visibility,
     )
 
 

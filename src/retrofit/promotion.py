@@ -28,7 +28,7 @@ def promote(
     """
     changes = [
         _set("name", description.name),
-        _set("visibility", "shared"),
+        _set("visibility", description.visibility),
         *(_set(*pair) for pair in naming.proof(proof)),
         {"op": "remove", "path": f"/{naming.STATE}"},
         _set("tags", list(description.tags)),

@@ -10,6 +10,8 @@ from .sources import finding
 
 # charm-octavia's flavor.
 FLAVOR_DISK = 8 * model.GIB
+# The current image, the one a rollback makes current, and one before.
+KEEP = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +31,22 @@ class ProofRequest:
 
 @dataclasses.dataclass(frozen=True)
 class GlanceTarget:
-    """Publish in Glance, found by Octavia through ``amp_image_tag``."""
+    """Publish in Glance.
+
+    Attributes:
+        amp_image_tag: Tag by which Octavia finds the image, and by which former ones are told
+            from those of others; empty for none.
+        labels: Further tags; it keeps them when a newer image takes the first.
+        visibility: Who sees it, in Glance's words.
+        properties: Properties that it gets in addition to ours, as pairs sorted by name.
+        keep: How many images of the tag are kept, the current one counted; ``None`` keeps all.
+    """
 
     amp_image_tag: str
+    labels: tuple[str, ...] = ()
+    visibility: model.Visibility = model.Visibility.SHARED
+    properties: tuple[tuple[str, str], ...] = ()
+    keep: int | None = KEEP
 
 
 @dataclasses.dataclass(frozen=True)

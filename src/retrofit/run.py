@@ -96,7 +96,7 @@ def run(
         current = _Run(request, recipe, origin, held, progress.Recorder(reporter))
         if isinstance(request.target, pathlib.Path):
             return current.to_file(request.target)
-        return current.to_glance(connect(), request.target.amp_image_tag, pin, on_plan)
+        return current.to_glance(connect(), request.target, pin, on_plan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,11 +132,12 @@ class _Run:
     def to_glance(
         self,
         connection: cloud.Cloud,
-        tag: str,
+        target: requested.GlanceTarget,
         pin: pinning.Image | None,
         on_plan: Callable[[planner.Planned], None] | None,
     ) -> RunResult:
         """Plan, and do what is planned."""
+        tag = target.amp_image_tag
         publish.tidy(connection, tag)
         planned = planner.plan_image(self.request, self.origin, connection, tag)
         if pin is not None:
@@ -145,7 +146,7 @@ class _Run:
             on_plan(planner.Planned(planned, self.origin.foreign))
         published, built, proof = None, None, None
         if planned.action is plan.Action.BUILD:
-            built, published, proof = self._publish(connection, planned)
+            built, published, proof = self._publish(connection, planned, target)
         elif planned.image is not None and planned.action is plan.Action.RETAG:
             published = publish.retag(connection, planned.image, tag)
         elif planned.image is not None:
@@ -154,7 +155,7 @@ class _Run:
         return self._result(built, published=published, proof=proof, rivals=rivals)
 
     def _publish(
-        self, connection: cloud.Cloud, planned: plan.Plan
+        self, connection: cloud.Cloud, planned: plan.Plan, target: requested.GlanceTarget
     ) -> tuple[model.BuildResult, publish.Published, findings.Proof | None]:
         """Make the image that is planned, and publish it."""
         wanted = planned.wanted
@@ -174,7 +175,10 @@ class _Run:
             recipe=self.recipe.name,
             fingerprint=wanted.fingerprint,
             tag=wanted.tag,
+            labels=target.labels,
+            visibility=target.visibility,
             further=(
+                *target.properties,
                 *provenance.properties(made_of, built.packages),
                 (naming.INPUTS, plan.write_inputs(wanted.inputs)),
             ),

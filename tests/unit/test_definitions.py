@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import certificates
 
-from retrofit import cloud, definitions, errors, findings, model, requested
+from retrofit import cloud, definitions, errors, findings, keys, model, requested
 from retrofit.sources import download, fresh, glance, simplestreams
 
 _FILES = {"source": "in.img", "target": "out.img"}
@@ -36,6 +36,29 @@ class TestSources:
 
         assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
         assert request.target == requested.GlanceTarget(amp_image_tag="octavia-amphora")
+
+    def test_how_it_is_published(self):
+        definition = definitions.RunDefinition.parse(
+            **_FILES | {"target": "glance:"},
+            amp_image_tag="amphora-noble",
+            labels=["load-balancer"],
+            visibility="public",
+            properties={"hw_disk_bus": "virtio", "hw_a": "1"},
+            keep=0,
+        )
+
+        assert definition.to_request().target == requested.GlanceTarget(
+            amp_image_tag="amphora-noble",
+            labels=("load-balancer",),
+            visibility=model.Visibility.PUBLIC,
+            properties=(("hw_a", "1"), ("hw_disk_bus", "virtio")),
+            keep=None,
+        )
+
+    @pytest.mark.parametrize("name", ["status", "retrofit_state", "os_version", "a/b", ""])
+    def test_properties_that_are_not_for_people(self, name: str):
+        with pytest.raises(errors.ConfigError, match="wrong value .* of properties"):
+            definitions.RunDefinition.parse(**_FILES, properties={name: "x"})
 
     def test_named_in_glance(self):
         request = definitions.RunDefinition.parse(source="glance:abc", target="out").to_request()
@@ -315,13 +338,13 @@ class TestSizes:
         ],
     )
     def test_units(self, text: str, expected: int):
-        assert definitions.size(text) == expected
+        assert keys.size(text) == expected
 
     @pytest.mark.parametrize("text", ["", "0", "-1G", "8 gigabytes", "1.5G", "G", "8K"])
     def test_nonsense_is_refused(self, text: str):
         with pytest.raises(errors.ConfigError, match="is no size"):
-            definitions.size(text)
+            keys.size(text)
 
     @given(st.integers(min_value=1, max_value=2**40))
     def test_plain_numbers_are_bytes(self, number: int):
-        assert definitions.size(str(number)) == number
+        assert keys.size(str(number)) == number

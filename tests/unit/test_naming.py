@@ -125,3 +125,19 @@ def test_architectures_have_two_names(debian: str, kernel: str) -> None:
     assert naming.kernel_architecture(debian) == kernel
     assert naming.debian_architecture(kernel) == debian
     assert naming.debian_architecture(debian) == debian
+
+
+def test_labels_are_tags_that_nobody_finds_it_by():
+    described = naming.describe(
+        BUILT,
+        None,
+        recipe="amphora",
+        fingerprint="f" * 64,
+        tag="wanted",
+        labels=("a-label", "wanted"),
+        visibility=model.Visibility.PUBLIC,
+    )
+
+    assert described.tags == ("a-label", naming.OWN_TAG, "wanted")
+    assert described.amp_image_tag == "wanted"
+    assert described.visibility == "public"

@@ -52,12 +52,12 @@ def bootstrap(
 ) -> None:
     """Make a bootable cloud image OUTPUT from a mirror, for tests and closed networks."""
     execution.start_logging(debug=debug)
-    from .. import definitions, model, progress, releases, targets, web
+    from .. import keys, model, progress, releases, targets, web
     from ..sandbox import workshop
     from ..sources import bootstrap as bootstraps
 
     releases.check(distribution, release)
-    size_bytes = definitions.size(size) if size else None
+    size_bytes = keys.size(size) if size else None
     targets.check(output, force=force)
 
     def make(reporter: progress.Reporter) -> pathlib.Path:

@@ -63,7 +63,7 @@ def verify(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import definitions, findings, naming, verification
+    from .. import findings, keys, naming, verification
     from ..proof import subject
 
     request = verification.VerifyRequest(
@@ -72,7 +72,7 @@ def verify(
         depth=findings.Depth(depth),
         expected=subject.Expected(
             architecture=naming.debian_architecture(architecture or ""),
-            flavor_disk=definitions.size(flavor_disk),
+            flavor_disk=keys.size(flavor_disk),
         ),
         cloud=clouds.Options(name=cloud, region=region, interface=interface),
         evidence=evidence,
