@@ -5,15 +5,37 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pydantic
 import yaml
 
-from . import errors
+from . import errors, model
 
 Location = Sequence[str | int]
+Loader = type[yaml.SafeLoader]
+
+_MAX_LENGTH = model.MIB
+# An alias costs a few characters, and stands for as much as anybody likes.
+_MAX_VALUES = 50_000
+
+
+class Words(yaml.SafeLoader):
+    """Takes plain words as YAML 1.2 does, its core schema: ``off``, ``no`` and dates are texts."""
+
+
+Words.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", "null|Null|NULL|~|", ["n", "N", "~", ""]),
+    ("bool", "true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", "[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+):
+    Words.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})\\Z"), _first
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,48 +67,85 @@ class Document:
         return f"{self.path}:{line}"
 
 
-def read(path: pathlib.Path) -> Document:
+def read(path: pathlib.Path, loader: Loader = yaml.SafeLoader) -> Document:
     """Read a file that holds one YAML document.
+
+    Args:
+        path: The file.
+        loader: Decides what plain words are; by default they are what PyYAML, which follows
+            YAML 1.1, takes them for.
 
     Raises:
         errors.InputMissing: It cannot be read.
-        errors.ConfigError: It is no YAML, or a key occurs twice in it; file and line are named.
+        errors.ConfigError: As :func:`parse`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        return parse(path.read_bytes(), path, loader)
     except OSError as error:
         raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise errors.ConfigError(f"{path} is no text in UTF-8") from error
+
+
+def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
+    """Read a YAML document.
+
+    Args:
+        content: The document.
+        path: What messages call it.
+        loader: As for :func:`read`.
+
+    Raises:
+        errors.ConfigError: It is no YAML, too large, or a key occurs twice in it; file and line
+            are named.
+    """
+    if len(content) > _MAX_LENGTH:
+        raise errors.ConfigError(f"{path} has more than {_MAX_LENGTH} bytes")
     try:
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        _refuse_duplicates(path, root)
-        value = None if root is None else loader.construct_document(root)
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise errors.ConfigError(f"{path}:{line}: this is no text in UTF-8") from error
+    try:
+        loading = loader(text)
+        root = loading.get_single_node()
+        _Check(path).value(root)
+        value = None if root is None else loading.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = 1 if mark is None else mark.line + 1
         raise errors.ConfigError(f"{path}:{line}: {error.problem or error.context}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise errors.ConfigError(f"{path}:{line}: unacceptable character") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # A date such as 2026-02-31, a character that YAML does not allow, or endless nesting.
+        # A date such as 2026-02-31, or endless nesting.
         raise errors.ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     return Document(path, value, root)
 
 
-def problems(document: Document, error: pydantic.ValidationError) -> list[str]:
-    """Return what pydantic found wrong with a document, one line each, with file and line."""
+def problems(
+    document: Document, error: pydantic.ValidationError, keys: Iterable[str] = ()
+) -> list[str]:
+    """Return what pydantic found wrong with a document, one line each, with file and line.
+
+    Args:
+        document: The document.
+        error: What pydantic found.
+        keys: Keys that are known, for one that is not.
+    """
+    known = list(keys)
     return [
-        f"{document.place(found['loc'])}: {_problem(found, error)}"
+        f"{document.place(found['loc'])}: {_problem(found, error, known)}"
         for found in error.errors(include_url=False)
     ]
 
 
-def _problem(found: Any, error: pydantic.ValidationError) -> str:
+def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) -> str:
     """Say in words what is wrong with a value."""
     where = ".".join(str(part) for part in found["loc"]) or "the document"
     key = found["loc"][-1] if found["loc"] else error.title
     if found["type"] == "extra_forbidden":
-        return f"unknown key {key}"
+        close = difflib.get_close_matches(str(key), known, n=1)
+        return f"unknown key {key}" + (f"; did you mean {close[0]}?" if close else "")
     if found["type"] == "missing":
         return f"{key} is missing"
     message = found["msg"][:1].lower() + found["msg"][1:]
@@ -116,17 +175,33 @@ def _at(value: yaml.Node, key: yaml.Node) -> yaml.Node:
     return kind(value.tag, value.value, start_mark=key.start_mark, end_mark=value.end_mark)
 
 
-def _refuse_duplicates(path: pathlib.Path, node: yaml.Node | None) -> None:
-    """Refuse a key that stands twice: the first would be passed over without a word."""
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_duplicates(path, item)
-    if isinstance(node, yaml.MappingNode):
-        known: set[Any] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in known:
-                    line = key.start_mark.line + 1
-                    raise errors.ConfigError(f"{path}:{line}: {key.value} is there twice")
-                known.add(key.value)
-            _refuse_duplicates(path, value)
+class _Check:
+    """Refuses keys that stand twice, of which the first would be passed over, and too much.
+
+    Args:
+        path: What messages call the document.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self._values = 0
+
+    def value(self, node: yaml.Node | None) -> None:
+        """Look at a value and all that is in it; what aliases lead to counts each time."""
+        self._values += 1
+        if node is not None and self._values > _MAX_VALUES:
+            raise self._wrong(node, "with what aliases stand for, this is too much")
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                self.value(item)
+        if isinstance(node, yaml.MappingNode):
+            known: set[Any] = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                    if key.value in known:
+                        raise self._wrong(key, f"{key.value} is there twice")
+                    known.add(key.value)
+                self.value(value)
+
+    def _wrong(self, node: yaml.Node, problem: str) -> errors.ConfigError:
+        return errors.ConfigError(f"{self._path}:{node.start_mark.line + 1}: {problem}")

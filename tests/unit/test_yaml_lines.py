@@ -1,4 +1,5 @@
 import pathlib
+from itertools import pairwise
 from typing import Literal
 
 import pydantic
@@ -82,8 +83,15 @@ def test_problems_name_their_lines(path: pathlib.Path) -> None:
         ("a: 1\nb: 2\na: 3\n", "{path}:3: a is there twice"),
         ("a: [1\nb: 2\n", "{path}:2: expected ',' or ']', but got ':'"),
         ("a: 2026-02-31\n", "{path}: day is out of range for month"),
-        ("a: \x00\n", "{path}: unacceptable character #x0000: special characters are not allowed"),
+        ("a: 1\nb: \x00\n", "{path}:2: unacceptable character"),
         ("a: !!python/object:os.system x\n", "{path}:1: could not determine a constructor"),
+        (
+            "a: &a [x]\n"
+            + "".join(f"{x}: &{x} [*{y}" + f", *{y}" * 9 + "]\n" for y, x in pairwise("abcdefgh")),
+            "{path}:1: with what aliases stand for, this is too much",
+        ),
+        ("a: &a [*a]", "{path}"),
+        ("a: " + "b" * 1024 * 1024, "{path} has more than 1048576 bytes"),
         ("[" * 5000, "{path}: maximum recursion depth exceeded"),
     ],
 )
@@ -99,6 +107,26 @@ def test_what_is_no_yaml(path: pathlib.Path, text: str, problem: str) -> None:
 def test_what_cannot_be_read(path: pathlib.Path) -> None:
     with pytest.raises(errors.InputMissing, match="No such file"):
         yaml_lines.read(path)
-    path.write_bytes(b"a: \xff")
-    with pytest.raises(errors.ConfigError, match="no text in UTF-8"):
+    path.write_bytes(b"a: 1\nb: \xff")
+    with pytest.raises(errors.ConfigError, match=":2: this is no text in UTF-8"):
         yaml_lines.read(path)
+
+
+def test_words_of_yaml_1_2(path: pathlib.Path) -> None:
+    path.write_text("[off, no, 2026-02-31, 010, 0x1, 1.5.2, true, 12, -0.5, ~, <<]")
+
+    assert yaml_lines.read(path, yaml_lines.Words).value == [
+        *("off", "no", "2026-02-31", "010", "0x1", "1.5.2"),
+        *(True, 12, -0.5, None, "<<"),
+    ]
+
+
+def test_a_key_that_was_probably_meant(path: pathlib.Path) -> None:
+    path.write_text(_TEXT.replace("tags:", "tag:"))
+    document = yaml_lines.read(path)
+    with pytest.raises(pydantic.ValidationError) as caught:
+        _File.model_validate(document.value)
+
+    (problem,) = yaml_lines.problems(document, caught.value, ["name", "kind", "tags"])
+
+    assert problem == f"{path}:8: unknown key tag; did you mean tags?"
