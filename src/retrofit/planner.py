@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from . import (
     cloud,
@@ -42,12 +42,17 @@ class Planned:
     foreign: tuple[selection.Foreign, ...]
 
 
-def plan_run(request: requested.RunRequest, connect: Callable[[], cloud.Cloud]) -> Planned:
+def plan_run(
+    request: requested.RunRequest,
+    connect: Callable[[], cloud.Cloud],
+    inquiry: candidates.Inquiry,
+) -> Planned:
     """Plan a run that publishes in Glance; changes nothing.
 
     Args:
         request: What is wanted.
         connect: Connects to the cloud.
+        inquiry: Asks archives for newer packages.
 
     Raises:
         errors.ConfigError: The request writes a file: there is nothing to plan.
@@ -56,7 +61,7 @@ def plan_run(request: requested.RunRequest, connect: Callable[[], cloud.Cloud]) 
     if isinstance(request.target, pathlib.Path):
         raise nothing_to_plan(request.target)
     origin = find(request, connect)
-    planned = plan_image(request, origin, connect(), request.target.amp_image_tag)
+    planned = plan_image(request, origin, connect(), request.target.amp_image_tag, inquiry)
     return Planned(planned, origin.foreign)
 
 
@@ -85,7 +90,11 @@ def find(
 
 
 def plan_image(
-    request: requested.RunRequest, origin: origins.Origin, connection: cloud.Cloud, tag: str
+    request: requested.RunRequest,
+    origin: origins.Origin,
+    connection: cloud.Cloud,
+    tag: str,
+    inquiry: candidates.Inquiry,
 ) -> plan.Plan:
     """Plan an image whose base image is known; changes nothing.
 
@@ -94,6 +103,7 @@ def plan_image(
         origin: The base image.
         connection: The cloud the image is to be published in.
         tag: By which Octavia finds it; empty for none.
+        inquiry: Asks archives for newer packages.
 
     Raises:
         errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
@@ -102,13 +112,14 @@ def plan_image(
     """
     naming.tags(tag)
     wanted = _wanted(request, origin, tag)
-    return plan_wanted(connection, wanted, request.build, cache=request.cache)
+    return plan_wanted(connection, wanted, request.build, inquiry, cache=request.cache)
 
 
 def plan_wanted(
     connection: cloud.Cloud,
     wanted: plan.Wanted,
     build: model.BuildRequest,
+    inquiry: candidates.Inquiry,
     *,
     cache: pathlib.Path | None,
 ) -> plan.Plan:
@@ -118,7 +129,13 @@ def plan_wanted(
     asked = wanted.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
     if planned.action is not plan.Action.NONE or planned.image is None or not asked:
         return planned
-    return _with_packages(planned, planned.image, build, cache)
+    try:
+        found = inquiry.find(provenance.read(planned.image), build, cache)
+    except errors.ImageError as error:
+        # It was too long for a property, or somebody changed it: not known is not outdated.
+        _LOG.warning("whether there are newer packages is not known: %s", error)
+        return planned
+    return _with_packages(planned, found)
 
 
 def _wanted(request: requested.RunRequest, origin: origins.Origin, tag: str) -> plan.Wanted:
@@ -144,25 +161,10 @@ def _akin(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image
     return list(connection.images(query))
 
 
-def _with_packages(
-    planned: plan.Plan,
-    image: images.Image,
-    request: model.BuildRequest,
-    cache: pathlib.Path | None,
-) -> plan.Plan:
+def _with_packages(planned: plan.Plan, found: Iterable[candidates.Upgrade]) -> plan.Plan:
     """Add what the archives have that is newer than what is in the image."""
-    try:
-        found = candidates.find(provenance.read(image), request, cache)
-    except errors.ImageError as error:
-        # It was too long for a property, or somebody changed it: not known is not outdated.
-        _LOG.warning("whether there are newer packages is not known: %s", error)
-        return planned
-    changes = {
-        security: [
-            plan.Change(package.name, package.installed, package.candidate)
-            for package in found
-            if package.security is security
-        ]
-        for security in (True, False)
-    }
+    changes: dict[bool, list[plan.Change]] = {True: [], False: []}
+    for package in found:
+        change = plan.Change(package.name, package.installed, package.candidate)
+        changes[package.security].append(change)
     return plan.with_packages(planned, updates=changes[False], security=changes[True])

@@ -34,6 +34,7 @@ from . import (
     survey,
     targets,
 )
+from .archives import candidates
 from .elements import collect
 from .sandbox import workshop
 from .sources import origins, selection
@@ -139,7 +140,9 @@ class _Run:
         """Plan, and do what is planned."""
         tag = target.amp_image_tag
         publish.tidy(connection, tag)
-        planned = planner.plan_image(self.request, self.origin, connection, tag)
+        planned = planner.plan_image(
+            self.request, self.origin, connection, tag, candidates.Inquiry()
+        )
         if pin is not None:
             pinning.check(pin, planned, connection.project_id)
         if on_plan is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent import futures
@@ -34,8 +35,11 @@ class Bench:
     server: apt_archive.Server
     key: bytes
     cache: pathlib.Path
+    inquiry: candidates.Inquiry | None = None
 
-    def record(self, **changes: object) -> provenance.Record:
+    def record(
+        self, packages: tuple[model.Package, ...] = PACKAGES, **changes: object
+    ) -> provenance.Record:
         """Return the record, as it is read back from Glance."""
         source = (
             f"Types: deb deb-src\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
@@ -44,17 +48,18 @@ class Bench:
         settings = model.AptSettings(
             texts=(("/etc/apt/sources.list.d/ubuntu.sources", source),), keys=((KEY, self.key),)
         )
-        described = records.described(PACKAGES).model_copy(
+        described = records.described(packages).model_copy(
             update={"apt": dataclasses.replace(settings, **changes)}  # type: ignore[arg-type]
         )
-        return provenance.read(records.image(dict(provenance.properties(described, PACKAGES))))
+        return provenance.read(records.image(dict(provenance.properties(described, packages))))
 
     def find(
         self, record: provenance.Record | None = None, mirror: str = ""
     ) -> tuple[candidates.Upgrade, ...]:
-        """Ask the archive."""
+        """Ask the archive, each time for a command of its own unless ``inquiry`` is set."""
         request = model.BuildRequest(archives=model.Archives(mirror=mirror))
-        return candidates.find(record or self.record(), request, self.cache)
+        inquiry = self.inquiry or candidates.Inquiry()
+        return inquiry.find(record or self.record(), request, self.cache)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +124,35 @@ def test_the_second_time_nothing_is_fetched_again(bench: Bench) -> None:
     bench.find()
 
     assert bench.server.answers == [("InRelease", 304)] * 3
+
+
+def test_a_command_asks_once_for_all_images(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
+    bench.inquiry = candidates.Inquiry()
+    assert [one.candidate for one in bench.find()] == ["2.8.5-3"]
+    bench.server.answers.clear()
+
+    newer = tuple(dataclasses.replace(package, version="2.8.5-3") for package in PACKAGES[:1])
+    assert bench.find(bench.record(packages=newer)) == ()
+    assert bench.server.answers == []
+
+    # What other images leave no room for is fetched again.
+    shutil.rmtree(bench.cache)
+    assert [one.candidate for one in bench.find()] == ["2.8.5-3"]
+
+
+def test_a_command_is_refused_once_for_all_images(bench: Bench) -> None:
+    bench.archive.publish("noble-updates", {}, date=datetime.datetime.now(datetime.UTC) - YEAR)
+    bench.inquiry = candidates.Inquiry()
+    with pytest.raises(errors.Unavailable) as first:
+        bench.find()
+    bench.server.answers.clear()
+
+    with pytest.raises(errors.Unavailable) as second:
+        bench.find()
+
+    assert second.value is first.value
+    assert bench.server.answers == []
 
 
 def test_two_at_once(bench: Bench) -> None:

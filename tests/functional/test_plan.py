@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-import resource
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +16,10 @@ pytestmark = pytest.mark.slow
 
 _TAG = "plans"
 _PACKAGES = "from-noble-security:\nfrom-noble-updates:\n"
-# Processor time: how long anything takes on a machine that does other things, too, says little.
+# Elapsed, the start of the command and the packages' part included. How long anything takes while
+# the machine does other things, too, says little: one of a few attempts has to be as quick.
 _BOUND_S = 2.0
+_ATTEMPTS = 8
 
 
 @dataclasses.dataclass
@@ -137,21 +139,29 @@ def test_nothing_to_do(operator: Operator, published: str, running_cloud: cloud.
     operator.plan()
     before = running_cloud.images()
     operator.glance.requests.clear()
-    begun = resource.getrusage(resource.RUSAGE_CHILDREN)
 
     planned = operator.plan()
 
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent_s = ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
     assert (planned["action"], planned["reasons"]) == ("none", [])
     assert planned["image"]["id"] == published
     assert running_cloud.images() == before
     assert {request.split()[0] for request in operator.glance.requests} == {"GET"}
     assert [request for request in operator.glance.requests if request.endswith("/file")] == []
     assert len(operator.glance.requests) <= 6
-    assert spent_s < _BOUND_S
     code, result = operator.run()
     assert (code.code, result["outcome"], result["reasons"]) == (3, "up-to-date", [])
+
+
+@pytest.mark.usefixtures("published")
+def test_nothing_to_do_takes_no_time(operator: Operator) -> None:
+    operator.plan()
+    taken: list[float] = []
+    while len(taken) < _ATTEMPTS and min(taken, default=_BOUND_S) >= _BOUND_S:
+        begun = time.monotonic()
+        planned = operator.plan(rebuild_on=["base", "recipe", "security", "packages"])
+        taken.append(time.monotonic() - begun)
+        assert planned["action"] == "none"
+    assert min(taken) < _BOUND_S, taken
 
 
 def test_for_people(operator: Operator, published: str) -> None:

@@ -22,6 +22,7 @@ POCKET = "testpocket"
 # Below what archive() returns; each has versions of its own.
 NOW, LATER = "ubuntu", "later/ubuntu"
 _VERSIONS = {NOW: "1", LATER: "2"}
+_LATER_S = 3600
 KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 SOURCES = "etc/apt/sources.list.d/ubuntu.sources"
 # As Ubuntu's cloud images have it.
@@ -101,6 +102,9 @@ def _make_archive(directory: pathlib.Path) -> None:
         _run([*gpg, "--output", clearsigned, "--clearsign", os.fspath(release)])
         detached = os.fspath(release.with_name("Release.gpg"))
         _run([*gpg, "--output", detached, "--armor", "--detach-sign", os.fspath(release)])
+    # Web servers tell by whole seconds what is newer.
+    for path in (directory / NOW).rglob("*"):
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - _LATER_S))
     _run(["gpgconf", "--homedir", os.fspath(home), "--kill", "all"])
 
 

@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from retrofit import cloud, errors, findings, model, naming, plan, planner, publish, rollback
+from retrofit.archives import candidates
 
 TAG = "octavia-amphora"
 
@@ -156,7 +157,8 @@ def planned(
         depth,
         rebuild_on=frozenset((plan.Kind.RECIPE,)),
     )
-    return planner.plan_wanted(connection, wanted, model.BuildRequest(), cache=None)
+    inquiry = candidates.Inquiry()
+    return planner.plan_wanted(connection, wanted, model.BuildRequest(), inquiry, cache=None)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from .. import cache as caches
 from .. import errors, lock, model, provenance
@@ -28,56 +28,82 @@ Upgrade = policy.Upgrade
 _KEPT = 8
 
 
-def find(
-    record: provenance.Record, request: model.BuildRequest, cache: pathlib.Path | None
-) -> tuple[Upgrade, ...]:
-    """Return the packages of an image that a build would upgrade now.
+class Inquiry:
+    """What one command asks of archives: of each its lists once, though many images share it."""
 
-    Args:
-        record: What the image says of itself. The dependencies of its packages do not stand there,
-            so versions are compared by apt's policy; what the image's own build left, for
-            dependencies or because it was held, is left out here, too, in that version.
-        request: What a build would be asked for: its mirrors take the place of those of the
-            record, and its proxies and certificates are used.
-        cache: Directory in which lists are kept, so that next time only newer ones are fetched;
-            ``None`` for the one that builds share. Calls with the same archives wait for each
-            other.
+    def __init__(self) -> None:
+        self._asked: dict[Hashable, errors.RetrofitError | None] = {}
 
-    Returns:
-        Sorted by name and architecture.
+    def find(
+        self,
+        record: provenance.Record,
+        request: model.BuildRequest,
+        cache: pathlib.Path | None,
+    ) -> tuple[Upgrade, ...]:
+        """Return the packages of an image that a build would upgrade now.
 
-    Raises:
-        errors.ImageError: The image does not say where its packages come from, as one of an
-            earlier version does not: nothing is known about them then.
-        errors.ConfigError: An archive has no such suite, or its key is not known.
-        errors.Unavailable: An archive does not answer as it should.
-        errors.OutputError: The cache cannot be written.
-    """
-    settings = record.provenance.apt
-    if settings is None:
-        raise errors.ImageError(
-            f"the image {record.image.id} does not say where its packages come from",
-            hint="images that are built from now on do",
+        Args:
+            record: What the image says of itself. The dependencies of its packages do not stand
+                there, so versions are compared by apt's policy; what the image's own build left,
+                for dependencies or because it was held, is left out here, too, in that version.
+            request: What a build would be asked for: its mirrors take the place of those of the
+                record, and its proxies and certificates are used.
+            cache: Directory in which lists are kept, so that next time only newer ones are
+                fetched; ``None`` for the one that builds share. Calls with the same archives wait
+                for each other.
+
+        Returns:
+            Sorted by name and architecture.
+
+        Raises:
+            errors.ImageError: The image does not say where its packages come from, as one of an
+                earlier version does not: nothing is known about them then.
+            errors.ConfigError: An archive has no such suite, or its key is not known.
+            errors.Unavailable: An archive does not answer as it should, or did not before.
+            errors.OutputError: The cache cannot be written.
+        """
+        settings = record.provenance.apt
+        if settings is None:
+            raise errors.ImageError(
+                f"the image {record.image.id} does not say where its packages come from",
+                hint="images that are built from now on do",
+            )
+        release = model.Release(**record.provenance.system.model_dump())
+        started = time.monotonic()
+        name = _name(settings, release, request)
+        archives = (name, request.archives, request.proxies, request.ca_certificate)
+        with _kept(cache or caches.of_builds(), name) as place:
+            # The lists used longest ago make room for others.
+            kept = (place / "lists").is_dir()
+            with private.configured(place, settings, record.packages, release, request) as apt:
+                if not kept or archives not in self._asked:
+                    self._asked[archives] = _refusal(apt)
+                refusal = self._asked[archives]
+                if refusal is not None:
+                    raise refusal
+                found = policy.upgrades(apt.cache, record.packages, release.architecture)
+        left = dict(settings.left)
+        newer = tuple(
+            one
+            for one in found
+            if left.get(policy.label(one, release.architecture)) != one.candidate
         )
-    release = model.Release(**record.provenance.system.model_dump())
-    started = time.monotonic()
-    with (
-        _kept(cache or caches.of_builds(), _name(settings, release, request)) as place,
-        private.configured(place, settings, record.packages, release, request) as apt,
-    ):
+        _LOG.info(
+            "%d newer packages than in %s, asked in %.1f s",
+            len(newer),
+            record.image.id,
+            time.monotonic() - started,
+        )
+        return newer
+
+
+def _refusal(apt: private.Apt) -> errors.RetrofitError | None:
+    """Fetch newer lists; return what stood in the way, for it does so for all images."""
+    try:
         apt.update()
-        found = policy.upgrades(apt.cache, record.packages, release.architecture)
-    left = dict(settings.left)
-    newer = tuple(
-        one for one in found if left.get(policy.label(one, release.architecture)) != one.candidate
-    )
-    _LOG.info(
-        "%d newer packages than in %s, asked in %.1f s",
-        len(newer),
-        record.image.id,
-        time.monotonic() - started,
-    )
-    return newer
+    except errors.RetrofitError as error:
+        return error
+    return None
 
 
 def _name(settings: model.AptSettings, release: model.Release, request: model.BuildRequest) -> str:

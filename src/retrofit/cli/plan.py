@@ -31,6 +31,7 @@ def plan(
     """Show what retrofit run would do for each REQUEST.json, and why; change nothing."""
     execution.start_logging(debug=debug)
     from .. import cloud, definitions, pinning, planner
+    from ..archives import candidates
 
     requests_read = {}
     for path in requests:
@@ -42,11 +43,12 @@ def plan(
         requests_read[path.stem] = definitions.RunDefinition.read(path, once=once).to_request()
     planned: dict[str, planner.Planned] = {}
     pinned = []
+    inquiry = candidates.Inquiry()
     with contextlib.ExitStack() as held:
         connector = functools.cache(lambda options: cloud.connector(options, held))
         for name, request in requests_read.items():
             connect = connector(request.cloud)
-            planned[name] = one = planner.plan_run(request, connect)
+            planned[name] = one = planner.plan_run(request, connect, inquiry)
             pinned.append(pinning.pin(name, one.plan, connect().project_id, one.foreign))
     if as_json:
         click.echo(json.dumps(pinning.write(pinned), indent=2))
