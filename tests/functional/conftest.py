@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import cloud as support
-from tests.support import scratch
+from tests.support import octavia_api, scratch
 
 from retrofit import cloud
 
@@ -35,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def running_cloud() -> Iterator[support.Cloud]:
     """One cloud for all tests: each tells its own images apart by name, version or series."""
     with support.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def octavia(running_cloud: support.Cloud) -> Iterator[octavia_api.Octavia]:
+    """The shared cloud has Octavia, for the tests of one file."""
+    with octavia_api.running(running_cloud) as running:
         yield running
 
 

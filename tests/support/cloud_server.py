@@ -38,7 +38,12 @@ class Server(gunicorn.app.base.BaseApplication):
         return importlib.import_module(f"{self._service}.wsgi.api").application
 
 
-def main() -> None:
+def main(server: type[Server] = Server) -> None:
+    """Serve what the command line says.
+
+    Args:
+        server: What serves it.
+    """
     service, port, certificate, key, parent = sys.argv[1:]
     # Asked of the kernel before anything else, as a test run may be killed at any moment; if it
     # was before the kernel knew, this process has another parent by now.
@@ -56,7 +61,7 @@ def main() -> None:
         "graceful_timeout": 2,
         "control_socket_disable": True,
     }
-    Server(service, options).run()
+    server(service, options).run()
 
 
 if __name__ == "__main__":

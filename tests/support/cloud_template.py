@@ -45,9 +45,24 @@ def template() -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def serving(service: str, directory: pathlib.Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve one of the two services from a directory for as long as the context lasts."""
-    command = [programs() / "bin" / "python", _SERVER, service, str(port)]
+def serving(
+    service: str,
+    directory: pathlib.Path,
+    port: int,
+    *,
+    python: pathlib.Path | None = None,
+    script: pathlib.Path = _SERVER,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve a service from a directory for as long as the context lasts.
+
+    Args:
+        service: Its Python package.
+        directory: Where its configuration, its database and the certificate of the server are.
+        port: On loopback.
+        python: Of the virtual environment in which it is; by default that of Keystone and Glance.
+        script: What serves it.
+    """
+    command = [python or programs() / "bin" / "python", script, service, str(port)]
     certificate, key = directory / "server.pem", directory / "server.key"
     with (directory / f"{service}-server.log").open("ab") as log:
         server = subprocess.Popen(
