@@ -11,9 +11,8 @@ import distro_info
 import pydantic
 import pydantic_core
 
-import calendars
 import window
-from retrofit import findings
+from retrofit import calendars, findings
 
 # What the engine takes: a release, and a series with kind before it or a kind behind it.
 _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")

@@ -34,10 +34,15 @@ def is_supported(distribution: str, series: str) -> bool:
     Series that came out since distro-info's tables were installed are not known and thus not
     supported: updating the package distro-info-data makes them so.
     """
+    return series in supported(distribution)
+
+
+def supported(distribution: str) -> tuple[str, ...]:
+    """Return the series of which images can be retrofitted, oldest first."""
     if distribution not in _FIRST:
-        return False
+        return ()
     known = _table(distribution).all
-    return series in known[known.index(_FIRST[distribution]) :]
+    return tuple(known[known.index(_FIRST[distribution]) :])
 
 
 def check(distribution: str, series: str) -> None:

@@ -21,6 +21,9 @@ _MAX_LENGTH = model.MIB
 # An alias costs a few characters, and stands for as much as anybody likes.
 _MAX_VALUES = 50_000
 
+_SHOWN = 80
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
+
 
 class Words(yaml.SafeLoader):
     """Takes plain words as YAML 1.2 does, its core schema: ``off``, ``no`` and dates are texts."""
@@ -52,7 +55,11 @@ class Document:
     _root: yaml.Node | None = dataclasses.field(repr=False, default=None)
 
     def place(self, location: Location) -> str:
-        """Return file and line of a value, as ``images.yml:12``.
+        """Return file and line of a value, as ``images.yml:12``; see :meth:`line`."""
+        return f"{self.path}:{self.line(location)}"
+
+    def line(self, location: Location) -> int:
+        """Return the line of a value.
 
         Args:
             location: The keys and indexes that lead to it; what does not exist stands where it
@@ -64,7 +71,7 @@ class Document:
             if node is None:
                 break
             line = node.start_mark.line + 1
-        return f"{self.path}:{line}"
+        return line
 
 
 def read(path: pathlib.Path, loader: Loader = yaml.SafeLoader) -> Document:
@@ -125,7 +132,7 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
 def problems(
     document: Document, error: pydantic.ValidationError, keys: Iterable[str] = ()
 ) -> list[str]:
-    """Return what pydantic found wrong with a document, one line each, with file and line.
+    """Return what pydantic found wrong, one line each, with file and line, in their order.
 
     Args:
         document: The document.
@@ -133,9 +140,10 @@ def problems(
         keys: Keys that are known, for one that is not.
     """
     known = list(keys)
+    located = error.errors(include_url=False)
+    located.sort(key=lambda found: document.line(found["loc"]))
     return [
-        f"{document.place(found['loc'])}: {_problem(found, error, known)}"
-        for found in error.errors(include_url=False)
+        f"{document.place(found['loc'])}: {_problem(found, error, known)}" for found in located
     ]
 
 
@@ -154,7 +162,13 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
         allowed = [word.strip("'") for word in str(expected).replace(" or ", ", ").split(", ")]
         close = difflib.get_close_matches(found["input"], allowed, n=1)
         message += f"; did you mean {close[0]}?" if close else ""
-    return f"wrong value {found['input']!r} of {where}: {message}"
+    return f"wrong value {_shown(found['input'])} of {where}: {message}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message may show it: short, and without a password in a URL."""
+    text = _CREDENTIALS.sub("", repr(value))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-import calendars
 import engine
 import retries
 import schedule
 import turnstile
 import window
-from retrofit import errors, history, model, process
+from retrofit import calendars, errors, history, model, process
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 NIGHT = window.parse("22:00-06:00")

@@ -65,7 +65,7 @@ def parse(source: str, options: Options) -> finding.Source:
         url = source.removeprefix(_SIMPLESTREAMS)
         if url and not url.startswith(_WEB):
             raise errors.ConfigError(
-                f"{_shown(url)!r} in the source {_shown(source)!r} is no URL",
+                f"{shown(url)!r} in the source {shown(source)!r} is no URL",
                 hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
             )
         return simplestreams.Wanted(
@@ -84,10 +84,25 @@ def parse(source: str, options: Options) -> finding.Source:
     word = _WORD.match(source)
     if word is not None and not path.exists():
         raise errors.ConfigError(
-            f"unknown word {word[0]!r} in the source {_shown(source)!r}",
-            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{_shown(source)}",
+            f"unknown word {word[0]!r} in the source {shown(source)!r}",
+            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown(source)}",
         )
     return path
+
+
+def names_one(source: str) -> bool:
+    """Tell whether a source is one certain image, whatever release or architecture is wanted."""
+    return source != GLANCE and not source.startswith((_SIMPLESTREAMS, _BOOTSTRAP))
+
+
+def below(directory: pathlib.Path, source: str) -> str:
+    """Return a source, its path taken as one from a directory if it is a path."""
+    return source if source.startswith(_KNOWN) else str(directory / source)
+
+
+def shown(source: str) -> str:
+    """Return a source without the password that may be in its URL."""
+    return re.sub(r"//[^/]*@", "//", source)
 
 
 def _fresh(source: str, options: Options) -> fresh.Wanted:
@@ -116,11 +131,6 @@ def _check_options(source: str, options: Options) -> None:
     ):
         if value and not source.startswith(words):
             raise errors.ConfigError(
-                f"{key} means nothing for the source {_shown(source)!r}",
+                f"{key} means nothing for the source {shown(source)!r}",
                 hint=f"it is for {' and '.join(words)}; leave it out",
             )
-
-
-def _shown(source: str) -> str:
-    """Return a source without the password that may be in its URL."""
-    return re.sub(r"//[^/]*@", "//", source)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from retrofit import process
+import functools
 
-# What most units have needs no process in every hook.
+from . import process
+
+# What most timers have needs no process.
 _KNOWN = ("hourly", "daily", "weekly")
 _TIMEOUT_S = 30
 
@@ -20,6 +22,12 @@ def check(expression: str) -> None:
     """
     if expression in _KNOWN:
         return
+    _ask(expression)
+
+
+@functools.cache
+def _ask(expression: str) -> None:
+    """Ask systemd; of many images most have one schedule."""
     # A line break would begin another setting of the timer.
     readable = expression.isprintable() and expression.strip()
     if readable:

@@ -1,0 +1,248 @@
+"""From files of definitions to the images that are wanted, each with its name and its request."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterable, Iterator
+
+import pydantic
+
+from . import definitions, errors, image_definitions, keys, naming, requested, yaml_lines
+from .sources import words
+
+_SUFFIXES = (".yaml", ".yml")
+_PATHS = ("keyring", "ca_certificate", "work_dir", "cache_dir", "evidence")
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """An image that there should be.
+
+    Attributes:
+        name: The definition's name, and what of release, architecture and format it lists.
+        definition: Name of the definition.
+        run: The request in a person's words.
+        request: The request.
+        schedule: When the charm looks whether it has to be made anew; empty for the usual.
+        place: File and line of the definition.
+        tag_place: File and line of the tag by which it is found.
+    """
+
+    name: str
+    definition: str
+    run: definitions.RunDefinition
+    request: requested.RunRequest
+    schedule: str
+    place: str
+    tag_place: str
+
+    @property
+    def tag(self) -> str:
+        """The tag by which services find it."""
+        return self.run.amp_image_tag or naming.OWN_TAG
+
+    def once(self, **changes: object) -> Image:
+        """Return the image with some keys of its request changed for one run.
+
+        Raises:
+            errors.ConfigError: One of them makes no sense.
+        """
+        run = self.run.model_copy(update=changes)
+        return dataclasses.replace(self, run=run, request=run.to_request())
+
+
+def read(path: pathlib.Path) -> tuple[Image, ...]:
+    """Return the images that are defined in a file, or in all YAML files of a directory.
+
+    Raises:
+        errors.InputMissing: It cannot be read, or there is no such file in the directory.
+        errors.ConfigError: A definition is wrong; the message names file and line.
+    """
+    files = sorted(file for file in path.glob("*") if file.suffix in _SUFFIXES)
+    if path.is_dir() and not files:
+        raise errors.InputMissing(
+            f"there is no definition in {path}", hint="their files are called *.yaml or *.yml"
+        )
+    documents = [yaml_lines.read(file, yaml_lines.Words) for file in files or [path]]
+    return expand(documents)
+
+
+def parse(text: str, path: pathlib.Path) -> tuple[Image, ...]:
+    """Return the images that a text defines, which messages call by a path; see :func:`read`."""
+    content = text.encode("utf-8", errors="surrogatepass")
+    return expand([yaml_lines.parse(content, path, yaml_lines.Words)])
+
+
+def expand(documents: Iterable[yaml_lines.Document]) -> tuple[Image, ...]:
+    """Return the images that documents define, in their order.
+
+    Raises:
+        errors.ConfigError: A definition is wrong, or two get into each other's way.
+    """
+    images = tuple(image for document in documents for image in _images(document))
+    _check_names(images)
+    _check_tags(images)
+    return images
+
+
+@dataclasses.dataclass(frozen=True)
+class _Definition:
+    """A definition, and where its keys stand.
+
+    Attributes:
+        document: In which it is.
+        number: Which of the definitions there it is.
+        image: What it says, with the document's defaults.
+        own: Keys that it has of its own.
+        usual: Keys that are among the defaults.
+    """
+
+    document: yaml_lines.Document
+    number: int
+    image: image_definitions.Image
+    own: frozenset[str]
+    usual: frozenset[str]
+
+    def place(self, key: str, *rest: str | int) -> str:
+        """Return file and line of a key."""
+        here = ("images", self.number)
+        if key in self.own:
+            return self.document.place((*here, key.replace("_", "-"), *rest))
+        if key in self.usual:
+            return self.document.place(("defaults", key.replace("_", "-"), *rest))
+        return self.document.place(here)
+
+    def check(self) -> None:
+        """Refuse what is wrong with it.
+
+        Raises:
+            errors.ConfigError: Something is.
+        """
+        for problem in image_definitions.problems(self.image):
+            raise errors.ConfigError(
+                f"{self.place(str(problem.path[0]), *problem.path[1:])}: {problem.text}",
+                hint=problem.hint,
+            )
+
+    def images(self) -> Iterator[Image]:
+        """Yield the images that it stands for."""
+        image = self.image
+        for release, architecture, image_format in itertools.product(
+            image.releases or ("",), image.architectures or ("",), image.formats or ("",)
+        ):
+            parts = (image.name, release, architecture, str(image_format))
+            values = {"release": release, "architecture": architecture, "format": image_format}
+            tag, *labels = (_filled(tag, values) for tag in image.tags)
+            run = self._run(
+                series=release,
+                architecture=architecture,
+                amp_image_tag="" if tag == naming.OWN_TAG else tag,
+                labels=labels,
+                **({"image_format": image_format} if image_format else {}),
+            )
+            yield Image(
+                name="-".join(filter(None, parts)),
+                definition=image.name,
+                run=run,
+                request=self._request(run),
+                schedule=image.schedule,
+                place=self.place(""),
+                tag_place=self.place("tags", 0),
+            )
+
+    def _run(self, **values: object) -> definitions.RunDefinition:
+        """Return the request of one image."""
+        image, directory = self.image, self.document.path.parent
+        same = {name: getattr(image, name) for name in keys.Common.model_fields}
+        paths = {name: directory / same[name] for name in _PATHS if same[name] is not None}
+        paths["elements_paths"] = tuple(directory / path for path in image.elements_paths)
+        try:
+            return definitions.RunDefinition.parse(
+                **same
+                | paths
+                | values
+                | {
+                    "source": words.below(directory, image.source),
+                    "target": definitions.GLANCE_PREFIX,
+                    "uca_pocket": image.pocket,
+                }
+            )
+        except errors.ConfigError as error:
+            raise self._located(error) from error
+
+    def _request(self, run: definitions.RunDefinition) -> requested.RunRequest:
+        try:
+            return run.to_request()
+        except (errors.ConfigError, errors.InputMissing) as error:
+            raise self._located(error) from error
+
+    def _located(self, error: errors.RetrofitError) -> errors.RetrofitError:
+        """Return an error of a definition that says where that stands."""
+        return type(error)(f"{self.place('')}: {error.message}", hint=error.hint)
+
+
+def _images(document: yaml_lines.Document) -> Iterator[Image]:
+    """Yield the images that one document defines."""
+    try:
+        file = image_definitions.File.model_validate(document.value)
+    except pydantic.ValidationError as error:
+        known = [name.replace("_", "-") for name in image_definitions.Image.model_fields]
+        found = yaml_lines.problems(document, error, [*known, "defaults", "images"])
+        raise errors.ConfigError(found[0]) from error
+    usual = _said(file.defaults)
+    for number, image in enumerate(file.images):
+        own = _said(image)
+        whole = image_definitions.Image.model_validate(usual | own)
+        definition = _Definition(document, number, whole, frozenset(own), frozenset(usual))
+        definition.check()
+        yield from definition.images()
+
+
+def _said(definition: image_definitions.Definition) -> dict[str, object]:
+    """Return the keys that were given."""
+    return {name: getattr(definition, name) for name in definition.model_fields_set}
+
+
+def _filled(tag: str, values: dict[str, str]) -> str:
+    """Return a tag with the values of its placeholders."""
+    for name, value in values.items():
+        tag = tag.replace(f"{{{name}}}", value)
+    return tag
+
+
+def _check_names(images: Iterable[Image]) -> None:
+    """Refuse two images of one name, by which plans and results tell them apart."""
+    known: dict[str, Image] = {}
+    for image in images:
+        other = known.setdefault(image.name, image)
+        if other is not image:
+            raise errors.ConfigError(
+                f"{image.place}: the name {image.name} is taken in {other.place}",
+                hint="give one of them another",
+            )
+
+
+def _check_tags(images: Iterable[Image]) -> None:
+    """Refuse two images that services would take for one: they ask by tag, for the newest."""
+    listed = list(images)
+    known: dict[str, Image] = {}
+    for image in listed:
+        other = known.setdefault(image.tag, image)
+        if other is not image:
+            raise _same_tag(image, other)
+    for image in listed:
+        for label in (*image.run.labels, naming.OWN_TAG):
+            other = known.get(label, image)
+            if other is not image:
+                raise _same_tag(image, other, label)
+
+
+def _same_tag(image: Image, other: Image, tag: str = "") -> errors.ConfigError:
+    return errors.ConfigError(
+        f"{image.tag_place}: {image.name} has the tag {tag or image.tag}, by which {other.name} "
+        f"is found ({other.tag_place})",
+        hint="services would take the newer one for both; a tag may have {release}, "
+        "{architecture} and {format} in it",
+    )
