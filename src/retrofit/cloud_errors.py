@@ -14,6 +14,12 @@ class Transient(errors.Unavailable):
     """A service does not answer now; it may in a moment."""
 
 
+class Conflict(errors.RetrofitError):
+    """What is asked for does not go together with what a thing is, or is used for, now."""
+
+    exit_code = errors.Unavailable.exit_code
+
+
 def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
     """Return the error that stands for an HTTP answer of 400 and above.
 
@@ -38,6 +44,8 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
             f"cannot {what}: there is no such thing, or not for this project",
             hint="check the identifier, the region and the project",
         )
+    if status == 409:
+        return Conflict(f"{message}: {reason}")
     if status == 413:
         return errors.NoSpace(
             f"{message}: it is more than Glance takes: {reason}",

@@ -56,6 +56,8 @@ class Image:
         created_at: When it was registered.
         updated_at: When it was changed last.
         properties: What else was set on it.
+        hidden: Whether it is left out of lists, unless they are asked for hidden images.
+        protected: Whether it cannot be deleted.
     """
 
     id: str
@@ -70,6 +72,8 @@ class Image:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     properties: Mapping[str, str]
+    hidden: bool = False
+    protected: bool = False
 
 
 def parse(shown: Mapping[str, Any]) -> Image:
@@ -96,4 +100,6 @@ def parse(shown: Mapping[str, Any]) -> Image:
             for key, value in shown.items()
             if key not in _SCHEMA and isinstance(value, str)
         },
+        hidden=bool(shown.get("os_hidden")),
+        protected=bool(shown.get("protected")),
     )

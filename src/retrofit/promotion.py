@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
-from . import cloud, errors, findings, images, naming, staging, standing, switching
+from . import cloud, errors, findings, images, naming, standing, switching
 
 _LOG = logging.getLogger(__name__)
 _Patch = Sequence[Mapping[str, object]]
@@ -37,25 +37,14 @@ def promote(
 
 
 def reject(connection: cloud.Cloud, staged: images.Image, proof: findings.Proof) -> images.Image:
-    """Keep an image that failed its proof for inspection, and remove the one kept before."""
+    """Keep an image that failed its proof for inspection."""
     name = staged.name.removeprefix(naming.unproven(""))
     changes = [
         _set("name", naming.failed(name, proof.ended)),
         *(_set(*pair) for pair in naming.proof(proof)),
         _set(naming.STATE, naming.FAILED),
     ]
-    rejected = connection.patch(staged.id, changes)
-    former = connection.images(
-        [
-            ("owner", connection.project_id),
-            (naming.STATE, naming.FAILED),
-            ("architecture", standing.architecture(rejected)),
-        ]
-    )
-    for image in list(former):
-        if image.id != rejected.id:
-            staging.remove(connection, image)
-    return rejected
+    return connection.patch(staged.id, changes)
 
 
 def own(connection: cloud.Cloud, tag: str) -> list[images.Image]:
@@ -67,6 +56,21 @@ def own(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     found |= {image.id: image for image in connection.images([mine, (naming.AMP_IMAGE_TAG, tag)])}
     # Sorting keeps the order that Glance gave to images of the same second.
     return sorted(found.values(), key=lambda image: image.created_at, reverse=True)
+
+
+def hidden(connection: cloud.Cloud, tag: str) -> list[images.Image]:
+    """Return the hidden images of this project that were made for a tag, newest first.
+
+    Lists leave them out, Octavia's too; :func:`own` does.
+    """
+    mine = ("owner", connection.project_id)
+    return list(connection.images([mine, (naming.AMP_IMAGE_TAG, tag), ("os_hidden", "true")]))
+
+
+def hide(connection: cloud.Cloud, image: images.Image, *, hidden: bool) -> images.Image:
+    """Leave an image out of lists, or not any more; it can be used all the same."""
+    change = {"op": "replace", "path": "/os_hidden", "value": hidden}
+    return connection.patch(image.id, [change])
 
 
 def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:

@@ -7,7 +7,7 @@ import datetime
 import logging
 import pathlib
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from . import (
@@ -18,6 +18,7 @@ from . import (
     naming,
     progress,
     promotion,
+    prune,
     staging,
     standing,
     survey,
@@ -65,7 +66,7 @@ def tidy(connection: cloud.Cloud, tag: str) -> None:
         connection: Where.
         tag: By which Octavia finds the images; empty for none.
     """
-    staging.remove_leftovers(connection)
+    prune.tidy(connection)
     if tag:
         _settle(connection, tag)
 
@@ -168,6 +169,7 @@ def publish(
             if proof is None or proof.passed:
                 depth = findings.Depth.OFF if proof is None else proof.depth
                 _yield_to_another(connection, description, depth, akin)
+                _free_name(connection, description.name, image_id)
                 finished = promotion.promote(connection, staged, description, proof)
             else:
                 finished = promotion.reject(connection, staged, proof)
@@ -175,6 +177,7 @@ def publish(
         staging.withdraw(connection, image_id)
         raise
     if proof is not None and not proof.passed:
+        _attempt(lambda: prune.tidy(connection))
         raise findings.refusal(
             proof,
             description.name,
@@ -185,7 +188,8 @@ def publish(
     # It is published all the same, and Octavia takes the newest.
     if description.amp_image_tag:
         _settle(connection, description.amp_image_tag)
-    _rename_former(connection, finished)
+    # Another machine may have published under that name meanwhile.
+    _attempt(lambda: _free_name(connection, finished.name, image_id))
     return _published(finished), proof
 
 
@@ -214,26 +218,25 @@ def _yield_to_another(
 
 
 def _settle(connection: cloud.Cloud, tag: str) -> None:
+    _attempt(lambda: promotion.settle(connection, tag))
+
+
+def _attempt(action: Callable[[], object]) -> None:
+    """Do what a later run does as well, if it cannot be done now."""
     try:
-        promotion.settle(connection, tag)
+        action()
     except errors.RetrofitError as error:
         _LOG.warning("the next run goes on with what could not be done: %s", error)
 
 
-def _rename_former(connection: cloud.Cloud, present: images.Image) -> None:
-    """Keep names unique: former images of ours of the same name get their time added."""
-    query = [
-        ("owner", connection.project_id),
-        ("name", present.name),
-        ("tag", naming.OWN_TAG),
-    ]
-    try:
-        for image in list(connection.images(query)):
-            if image.id != present.id:
-                name = naming.superseded(image.name, image.created_at)
-                connection.patch(image.id, [{"op": "replace", "path": "/name", "value": name}])
-    except errors.RetrofitError as error:
-        _LOG.warning("a former image keeps its name, %s: %s", present.name, error)
+def _free_name(connection: cloud.Cloud, name: str, image_id: str) -> None:
+    """Keep names unique: other images of ours of that name get their time added."""
+    query = [("owner", connection.project_id), ("name", name), ("tag", naming.OWN_TAG)]
+    for hidden in ("false", "true"):
+        for image in list(connection.images([*query, ("os_hidden", hidden)])):
+            if image.id != image_id:
+                longer = naming.superseded(name, image.created_at)
+                connection.patch(image.id, [{"op": "replace", "path": "/name", "value": longer}])
 
 
 def _published(image: images.Image) -> Published:

@@ -45,9 +45,12 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
             f"no image of this project has the tag {tag}",
             hint="check the tag and the project: retrofit status",
         )
-    target = standing.former(own, present)
+    target = standing.former(own, present, hidden=promotion.hidden(connection, tag))
     if target is None:
         raise _nothing(present, standing.unproven_former(own, present))
+    if target.hidden:
+        # Octavia does not see it so, nor does whoever finishes this.
+        promotion.hide(connection, target, hidden=False)
     promotion.apply(connection, switching.withdrawal(present), tag)
     own = promotion.settle(connection, tag)
     current = standing.lead(own, tag)

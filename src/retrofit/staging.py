@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import io
 import logging
 import pathlib
 from collections.abc import Callable, Mapping
 
-from . import cloud, errors, images, naming, standing
+from . import cloud, errors, images, naming
 
 _LOG = logging.getLogger(__name__)
 
@@ -63,24 +62,6 @@ def withdraw(connection: cloud.Cloud, image_id: str) -> None:
         _LOG.debug("image %s was not registered", image_id)
     except errors.RetrofitError as error:
         _LOG.warning("image %s is left behind, a later run removes it: %s", image_id, error)
-
-
-def remove_leftovers(connection: cloud.Cloud) -> None:
-    """Delete what runs of this project left that were killed."""
-    now = datetime.datetime.now(datetime.UTC)
-    for state in (naming.UPLOADING, naming.UNPROVEN):
-        marked = connection.images([("owner", connection.project_id), (naming.STATE, state)])
-        for image in standing.leftovers(list(marked), now):
-            remove(connection, image)
-
-
-def remove(connection: cloud.Cloud, image: images.Image) -> None:
-    """Delete an image that nobody needs; if that is refused, it stays."""
-    try:
-        _LOG.info("removing %s, %s", image.id, image.name)
-        connection.delete(image.id)
-    except errors.RetrofitError as error:
-        _LOG.warning("image %s, which nobody needs, stays: %s", image.id, error)
 
 
 class _Watched(io.BufferedReader):

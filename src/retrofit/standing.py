@@ -9,16 +9,10 @@ the same second.
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from collections.abc import Iterable, Iterator
 
 from . import findings, images, naming
-
-# No proof takes longer: the emulated boots of all its machines, each up to its time-out.
-_LONGEST_PROOF = datetime.timedelta(hours=6)
-# Between registering an image and sending its data lies a moment, and clocks may differ a little.
-_LONGEST_PAUSE = datetime.timedelta(minutes=10)
 
 
 def state(image: images.Image) -> str:
@@ -85,14 +79,18 @@ def rolled_back(own: Iterable[images.Image], fingerprint: str) -> images.Image |
     return None
 
 
-def former(own: Iterable[images.Image], present: images.Image) -> images.Image | None:
+def former(
+    own: Iterable[images.Image], present: images.Image, *, hidden: Iterable[images.Image] = ()
+) -> images.Image | None:
     """Return what a rollback makes current: the newest proven one before the present one.
 
     Args:
         own: Images of this project that were made for the tag.
         present: The one to be taken back.
+        hidden: Those of them that are hidden, which come last.
     """
-    for image in _formers(own, present):
+    older = (image for image in hidden if image.created_at <= present.created_at)
+    for image in itertools.chain(_formers(own, present), _replaced(older, present)):
         if depth(image) is not findings.Depth.OFF:
             return image
     return None
@@ -101,23 +99,6 @@ def former(own: Iterable[images.Image], present: images.Image) -> images.Image |
 def unproven_former(own: Iterable[images.Image], present: images.Image) -> images.Image | None:
     """Return a former image that a rollback refuses, as it is not proved."""
     return next(_formers(own, present), None)
-
-
-def leftovers(own: Iterable[images.Image], now: datetime.datetime) -> list[images.Image]:
-    """Return what killed runs left.
-
-    Args:
-        own: Images of this project that have a state.
-        now: The time.
-    """
-    # Data still arrives for an image that is being saved.
-    idle = [image for image in own if image.status != "saving"]
-    longest = {naming.UPLOADING: _LONGEST_PAUSE, naming.UNPROVEN: _LONGEST_PROOF}
-    return [
-        image
-        for image in idle
-        if state(image) in longest and now - image.updated_at > longest[state(image)]
-    ]
 
 
 def _is_published(image: images.Image) -> bool:
@@ -135,9 +116,14 @@ def _is_published(image: images.Image) -> bool:
 
 def _formers(own: Iterable[images.Image], present: images.Image) -> Iterator[images.Image]:
     onward = itertools.dropwhile(lambda image: image.id != present.id, own)
+    return _replaced(itertools.islice(onward, 1, None), present)
+
+
+def _replaced(older: Iterable[images.Image], present: images.Image) -> Iterator[images.Image]:
+    """Yield the images that others replaced until it was the present one."""
     return (
         image
-        for image in itertools.islice(onward, 1, None)
+        for image in older
         if image.status == "active"
         and state(image) == naming.FORMER
         and architecture(image) == architecture(present)

@@ -14,7 +14,7 @@ import pytest
 from tests.support import cloud as support
 from tests.support import publishing
 
-from retrofit import cloud, errors, findings, model, naming, publish, standing
+from retrofit import cloud, errors, findings, model, naming, publish, retention
 
 Connect = Callable[..., cloud.Cloud]
 TAG = publishing.TAG
@@ -247,7 +247,7 @@ def test_a_later_run_removes_what_a_killed_one_left_and_nothing_else(
     publish.tidy(connect(), TAG)
     assert left["id"] in {image["id"] for image in running_cloud.images()}
 
-    monkeypatch.setattr(standing, "_LONGEST_PAUSE", datetime.timedelta(seconds=-2))
+    monkeypatch.setattr(retention, "_LONGEST_PAUSE", datetime.timedelta(seconds=-2))
     publish.tidy(connect(), TAG)
     remaining = {image["id"] for image in running_cloud.images()}
     assert left["id"] not in remaining
@@ -318,7 +318,7 @@ def test_names_a_format_that_glance_does_not_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connection = _connect_to(strict_cloud, tmp_path, monkeypatch)
-    description = naming.Description("n", model.ImageFormat.QCOW2, (), (naming.OWN_TAG,), "")
+    description = naming.Description("n", model.ImageFormat.QCOW2, (), (naming.OWN_TAG,), "", "")
 
     with pytest.raises(errors.ConfigError, match="qcow2.*image-format"):
         publish.publish(

@@ -15,7 +15,7 @@ import pytest
 from tests.support import cloud as support
 from tests.support import publishing
 
-from retrofit import cloud, errors, findings, naming, plan, publish, rollback, standing, status
+from retrofit import cloud, errors, findings, naming, plan, publish, retention, rollback, status
 
 Connect = Callable[..., cloud.Cloud]
 BOOT = findings.Depth.BOOT
@@ -252,7 +252,7 @@ class TestLeftovers:
                 # Another unit of the same project comes by.
                 publish.tidy(connection, tag)
                 assert len(running_cloud.images(retrofit_amp_image_tag=tag)) == 1
-                monkeypatch.setattr(standing, "_LONGEST_PROOF", datetime.timedelta(seconds=-2))
+                monkeypatch.setattr(retention, "_LONGEST_PROOF", datetime.timedelta(seconds=-2))
                 publish.tidy(connection, tag)
                 assert running_cloud.images(retrofit_amp_image_tag=tag) == []
                 return publishing.PASSING

@@ -18,7 +18,7 @@ GLANCE_HTML = """<html><head><title>413 Request Entity Too Large</title></head>
         (401, errors.Denied),
         (403, errors.Denied),
         (404, errors.InputMissing),
-        (409, errors.Unavailable),
+        (409, cloud_errors.Conflict),
         (413, errors.NoSpace),
         (429, cloud_errors.Transient),
         (500, errors.Unavailable),

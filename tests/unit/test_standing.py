@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 from tests.support import records
 
 from retrofit import findings, images, naming, standing, survey
@@ -76,36 +74,11 @@ def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
     assert standing.former(own, present) == good
     assert standing.unproven_former(own, present) == off
     assert standing.former(own, older) is None
-
-
-@hypothesis.given(
-    strategies.lists(
-        strategies.tuples(
-            strategies.sampled_from((naming.UPLOADING, naming.UNPROVEN, naming.FAILED, "")),
-            strategies.sampled_from(("queued", "saving", "active")),
-            strategies.integers(min_value=-100, max_value=100_000),
-        )
-    )
-)
-def test_leftovers_are_those_that_nobody_can_be_at_work_on(
-    stood: list[tuple[str, str, int]],
-) -> None:
-    images_found = [
-        dataclasses.replace(
-            _image(str(number), **{naming.STATE: state}),
-            status=status,
-            updated_at=NOW - datetime.timedelta(seconds=age),
-        )
-        for number, (state, status, age) in enumerate(stood)
-    ]
-
-    removed = {int(image.id) for image in standing.leftovers(images_found, NOW)}
-
-    for number, (state, status, age) in enumerate(stood):
-        longest = {naming.UPLOADING: 600, naming.UNPROVEN: 6 * 3600}.get(state)
-        assert (number in removed) == (
-            longest is not None and status != "saving" and age > longest
-        )
+    assert standing.former([present, off, arm, gone], present, hidden=[newer, older]) == newer
+    before = dataclasses.replace(older, created_at=NOW - datetime.timedelta(days=400))
+    after = dataclasses.replace(newer, created_at=NOW)
+    assert standing.former([present, off], present, hidden=[after, before]) == before
+    assert standing.former([present, good], present, hidden=[before]) == good
 
 
 def test_a_survey_sorts_all_there_is() -> None:

@@ -12,6 +12,7 @@ from . import (
     history,
     image,
     plan,
+    prune,
     rollback,
     service,
     show,
@@ -38,6 +39,7 @@ retrofit.add_command(bootstrap.bootstrap)
 retrofit.add_command(verify.verify)
 retrofit.add_command(status.status)
 retrofit.add_command(rollback.rollback)
+retrofit.add_command(prune.prune)
 retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)
 retrofit.add_command(history.history)

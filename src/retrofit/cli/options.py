@@ -33,6 +33,14 @@ amp_image_tag: _Decorator = click.option(
     show_default=True,
     help="Tag by which Octavia finds the image.",
 )
+keep: _Decorator = click.option(
+    "--keep",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=3,
+    show_default=True,
+    help="Images to keep of a tag and architecture, the current one counted; 0 keeps all.",
+)
 evidence: _Decorator = click.option(
     "--evidence", metavar="DIR", type=_DIRECTORY, help="Keep consoles and checks in here."
 )

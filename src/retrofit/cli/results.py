@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
-from .. import errors, findings, model, plan, run
+from .. import errors, findings, model, plan, prune, retention, run
 from ..sources import selection
 
 
@@ -59,6 +59,23 @@ def kept(error: errors.ProofFailed) -> dict[str, Any] | None:
 def rivals(found: Iterable[object]) -> list[dict[str, Any]]:
     """Return what Octavia takes in place of our image (:class:`retrofit.survey.Rival`)."""
     return [_hyphenated(rival) for rival in found]
+
+
+def retired(pruning: prune.Pruning) -> dict[str, Any]:
+    """Return what became of images that nobody needs, in the form of the result file."""
+
+    def steps(action: retention.Action) -> list[dict[str, str]]:
+        return [
+            {"id": step.image.id, "name": step.image.name, "reason": step.reason}
+            for step in pruning.having(action)
+        ]
+
+    return {
+        "hidden": steps(retention.Action.HIDE),
+        "deleted": steps(retention.Action.DELETE),
+        "kept": steps(retention.Action.KEEP),
+        "problem": pruning.problem,
+    }
 
 
 def reasons(planned: plan.Plan) -> list[dict[str, Any]]:

@@ -44,10 +44,26 @@ class Cloud:
 
         Args:
             kind: One of :data:`KINDS`.
+
+        Raises:
+            errors.ConfigError: The cloud has it, but not with an endpoint of the type wanted.
         """
-        if self._connection.endpoint_for(kind.replace("_", "-")) is None:
-            return None
-        return service.Service(lambda: getattr(self._connection, kind))
+        service_type = kind.replace("_", "-")
+        if self._connection.endpoint_for(service_type) is not None:
+            return service.Service(lambda: getattr(self._connection, kind))
+        configuration = self._connection.config
+        region = configuration.get_region_name(service_type)
+        catalogue = configuration.get_service_catalog()
+        if catalogue and any(
+            catalogue.get_endpoints_data(service_type, region_name=region).values()
+        ):
+            # Whoever asks for no reason to delete something must not take it for absent.
+            interface = configuration.get_interface(service_type) or "public"
+            raise errors.ConfigError(
+                f"the cloud's {service_type} service has no {interface} endpoint",
+                hint="have one added to the catalogue, or choose another interface",
+            )
+        return None
 
     def images(self, filters: Iterable[tuple[str, str]]) -> Iterator[glance_images.Image]:
         """Yield the images that match all filters, newest first.
