@@ -19,6 +19,7 @@ import image_actions
 import image_service
 import packages
 import request
+import results
 import window
 import workload
 from retrofit import model
@@ -155,6 +156,8 @@ class RetrofitCharm(ops.CharmBase):
             if result is None or result.outcome != "running":
                 return ops.MaintenanceStatus("building")
             return ops.MaintenanceStatus(f"building: {result.progress()}")
+        if self._workload.stuck():
+            return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
         follows = self._next_run()
         if result is not None and result.problem():
             return ops.BlockedStatus(f"last build failed: {result.problem()}{follows}")

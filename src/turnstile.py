@@ -24,7 +24,9 @@ _LOG = logging.getLogger(__name__)
 # The agent runs one hook or action at a time, and this waits for its turn. Nobody who has it may
 # be waiting for this service: see begin().
 _AGENT_TIMEOUT_S = 60
-_BUSY_PAUSE = datetime.timedelta(minutes=5)
+_PAUSE = datetime.timedelta(minutes=5)
+# How the program says that no run may begin now: not as one ends that is broken.
+NOT_NOW = os.EX_TEMPFAIL
 
 
 def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
@@ -51,28 +53,33 @@ def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
         return True
     if leads is None:
         plan.ask_for(model.Trigger.SCHEDULE)
-        plan.arm(_BUSY_PAUSE)
-        _LOG.info("Juju's agent is busy: it is asked again in %s", _BUSY_PAUSE)
+        plan.arm(_PAUSE)
+        _LOG.info("Juju's agent is busy: it is asked again in %s", _PAUSE)
         return False
     _LOG.info("another unit leads, and runs begin there")
     return False
 
 
-def ended(plan: schedule.Schedule, *, result: str) -> None:
+def ended(plan: schedule.Schedule, *, result: str, ran: bool) -> None:
     """See to what follows the end of the service.
 
     Args:
         plan: The unit's schedule.
         result: systemd's word for the end, such as ``success`` or ``exec-condition``.
+        ran: Whether a run began.
     """
     if result == "exec-condition":
         # No run began, and begin() has seen to the rest.
         return
-    plan.ended()
+    if ran:
+        plan.ended()
+    elif plan.asked() not in (None, model.Trigger.ACTION):
+        # What kept it from beginning would do so again at once.
+        plan.arm(_PAUSE)
 
 
 def main(words: list[str] | None = None) -> int:
-    """Do what systemd asks for; 1 says that no run may begin."""
+    """Do what systemd asks for; :data:`NOT_NOW` says that no run may begin."""
     parser = argparse.ArgumentParser(prog="turnstile")
     parser.add_argument("moment", choices=["begin", "ended"])
     parser.add_argument("--unit", required=True)
@@ -82,9 +89,10 @@ def main(words: list[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     plan = schedule.Schedule(engine.STATE, window.parse(given.window))
     if given.moment == "ended":
-        ended(plan, result=os.environ.get("SERVICE_RESULT", ""))
+        # Of systemd.exec(5); the latter is there only if the main process was.
+        ended(plan, result=os.environ.get("SERVICE_RESULT", ""), ran="EXIT_CODE" in os.environ)
         return 0
-    return 0 if begin(plan, juju_exec=given.juju_exec, unit=given.unit) else 1
+    return 0 if begin(plan, juju_exec=given.juju_exec, unit=given.unit) else NOT_NOW
 
 
 def _is_leader(juju_exec: str, unit: str) -> bool | None:

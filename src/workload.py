@@ -18,6 +18,7 @@ import packages
 import request
 import results
 import schedule
+import turnstile
 import window
 from retrofit import errors, files, history, model, process
 
@@ -109,6 +110,7 @@ class Workload:
             debug=debug,
             opening=opening,
             juju_exec=_juju_exec(),
+            not_now=turnstile.NOT_NOW,
         )
         if changed:
             systemd.daemon_reload()
@@ -163,13 +165,14 @@ class Workload:
 
     def building(self) -> bool:
         """Tell whether a run is under way or about to be."""
-        shown = process.run(
-            ["systemctl", "show", "--property=ActiveState,Job", _SERVICE],
-            timeout_s=_QUERY_TIMEOUT_S,
-        )
-        properties = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
-        idle = properties.get("ActiveState") in ("inactive", "failed")
-        return not idle or properties.get("Job", "0") not in ("", "0")
+        shown = _shown("ActiveState", "Job")
+        idle = shown.get("ActiveState") in ("inactive", "failed")
+        return not idle or shown.get("Job", "0") not in ("", "0")
+
+    def stuck(self) -> bool:
+        """Tell whether the service failed last time before a run could begin."""
+        shown = _shown("ActiveState", "ExecMainStartTimestampMonotonic")
+        return shown == {"ActiveState": "failed", "ExecMainStartTimestampMonotonic": "0"}
 
     def result(self) -> results.Result | None:
         """Return how the last run went or the present one goes, if there was any."""
@@ -232,6 +235,15 @@ class Workload:
             templates_dir=str(self._charm / "templates"),
         )
         return _write(target, text + "\n", mode)
+
+
+def _shown(*properties: str) -> dict[str, str]:
+    """Return properties of the service, as systemd writes them."""
+    shown = process.run(
+        ["systemctl", "show", f"--property={','.join(properties)}", _SERVICE],
+        timeout_s=_QUERY_TIMEOUT_S,
+    )
+    return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
 
 def _juju_exec() -> str:

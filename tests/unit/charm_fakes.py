@@ -39,6 +39,7 @@ class Workload:
         ended: The history.
         runs: Overrides of each run begun.
         play: What a run does, one call for each look at it; it ends when nothing is left.
+        broken: Whether the last run could not begin.
         removed: How often everything was removed.
         forgotten: Images whose evidence was removed.
     """
@@ -59,6 +60,7 @@ class Workload:
     runs: list[Mapping[str, object]] = dataclasses.field(default_factory=list)
     play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
     running: bool = False
+    broken: bool = False
     removed: int = 0
     forgotten: list[str] = dataclasses.field(default_factory=list)
 
@@ -116,6 +118,9 @@ class Workload:
             self.play.pop(0)(self)
             self.running = bool(self.play)
         return self.running
+
+    def stuck(self) -> bool:
+        return self.broken
 
     def result(self) -> results.Result | None:
         return self.last

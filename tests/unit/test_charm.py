@@ -259,6 +259,19 @@ def test_says_that_a_build_died(
     assert "journalctl" in out.unit_status.message
 
 
+def test_says_that_a_run_could_not_begin(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="up-to-date", image=IMAGE)
+    fake.broken = True
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.BlockedStatus(
+        "the last run could not begin; see journalctl --unit octavia-diskimage-retrofit"
+    )
+
+
 def test_says_which_packages_cannot_be_installed(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:

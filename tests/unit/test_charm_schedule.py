@@ -139,7 +139,7 @@ def test_a_failed_run_is_tried_again_after_growing_pauses(
 def test_the_end_of_a_failed_run_arranges_another(unit: Unit) -> None:
     unit.ran("schedule 69", "retry 69")
 
-    turnstile.ended(unit.plan(), result="exit-code")
+    turnstile.ended(unit.plan(), result="exit-code", ran=True)
 
     assert unit.plan().asked() is model.Trigger.RETRY
     assert (unit.armed, unit.delay) == ([10 * 60], 50)
@@ -148,7 +148,7 @@ def test_the_end_of_a_failed_run_arranges_another(unit: Unit) -> None:
 def test_another_attempt_waits_for_the_window(unit: Unit) -> None:
     unit.ran("schedule 69")
 
-    turnstile.ended(unit.plan(NIGHT), result="exit-code")
+    turnstile.ended(unit.plan(NIGHT), result="exit-code", ran=True)
 
     assert unit.armed == [10 * 60 * 60]
 
@@ -158,7 +158,7 @@ def test_other_ends_arrange_nothing(unit: Unit, last: str) -> None:
     unit.ask("retry")
     unit.ran("schedule 69", last)
 
-    turnstile.ended(unit.plan(), result="success")
+    turnstile.ended(unit.plan(), result="success", ran=True)
 
     assert unit.plan().asked() is None
     assert unit.armed == []
@@ -168,17 +168,33 @@ def test_what_an_option_asked_for_during_a_run_follows_it(unit: Unit) -> None:
     unit.ask("option", ago=2 * MINUTE)
     unit.ran("schedule 69")
 
-    turnstile.ended(unit.plan(), result="exit-code")
+    turnstile.ended(unit.plan(), result="exit-code", ran=True)
 
     assert unit.plan().asked() is model.Trigger.OPTION
     assert unit.armed == [1]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "armed"), [("option", [300]), ("retry", [300]), ("action", []), (None, [])]
+)
+def test_a_run_that_could_not_begin_is_not_tried_again_at_once(
+    unit: Unit, trigger: str | None, armed: list[float]
+) -> None:
+    unit.ran("schedule 69")
+    if trigger:
+        unit.ask(trigger, ago=2 * MINUTE)
+
+    turnstile.ended(unit.plan(), result="exit-code", ran=False)
+
+    assert unit.armed == armed
+    assert unit.plan().asked() == trigger
 
 
 def test_a_run_that_was_not_to_begin_changes_nothing(unit: Unit) -> None:
     unit.ran("schedule 69")
     unit.armed.append(7)
 
-    turnstile.ended(unit.plan(), result="exec-condition")
+    turnstile.ended(unit.plan(), result="exec-condition", ran=False)
 
     assert unit.armed == [7]
     assert unit.plan().asked() is None
@@ -294,10 +310,11 @@ def test_the_program_tells_systemd(unit: Unit, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(engine, "STATE", unit.state)
     words = ["--unit", "r/0", "--juju-exec", "/usr/bin/juju-exec"]
     assert turnstile.main(["begin", *words]) == 0
-    assert turnstile.main(["begin", *words, "--window", "22:00-06:00"]) == 1
+    assert turnstile.main(["begin", *words, "--window", "22:00-06:00"]) == turnstile.NOT_NOW
 
     unit.ran("schedule 69")
     monkeypatch.setenv("SERVICE_RESULT", "exit-code")
+    monkeypatch.setenv("EXIT_CODE", "exited")
     assert turnstile.main(["ended", *words]) == 0
     assert unit.plan().asked() is model.Trigger.SCHEDULE, "it had been asked for before"
 

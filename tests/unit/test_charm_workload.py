@@ -6,6 +6,9 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
+import shlex
+import subprocess
 from typing import Any
 
 import pytest
@@ -180,7 +183,12 @@ def test_the_service_runs_the_engine_of_the_charm(
         f"ExecStart={charm}/venv/bin/python -m retrofit run {state}/request.json "
         f"--once {state}/once-taken.json --result {state}/result.json\n"
     ) in service
-    assert "hooks/update-status" in service
+    tell = (
+        "/usr/bin/systemd-run --no-block --collect /usr/bin/juju-exec -u "
+        'octavia-diskimage-retrofit/0 "JUJU_DISPATCH_PATH=hooks/update-status '
+        f'{charm}/dispatch"'
+    )
+    assert f"\nExecStopPost=-{tell}\n" in service
     turnstile = f"{charm}/venv/bin/python -m turnstile"
     words = "--unit octavia-diskimage-retrofit/0 --juju-exec /usr/bin/juju-exec"
     assert f"\nExecStopPost=-{turnstile} ended {words}\n" in service
@@ -190,9 +198,12 @@ def test_the_service_runs_the_engine_of_the_charm(
         if line.startswith(("ExecCondition=", "ExecStartPre="))
     ]
     assert before == [
-        f"ExecCondition={turnstile} begin {words}",
+        "ExecCondition=/bin/sh -c "
+        f"""'"$$@"; case $$? in 0) ;; 75) exit 1 ;; *) exit 255 ;; esac' turnstile """
+        f"{turnstile} begin {words}",
         f"ExecStartPre=/bin/rm -f {state}/once-taken.json",
         f"ExecStartPre=-/bin/mv -f {state}/once.json {state}/once-taken.json",
+        f"ExecStartPre=-{tell}",
     ]
     assert not machine.unit("timer")
 
@@ -230,6 +241,43 @@ def test_the_schedule_of_the_former_charm_goes(
     unit.install_service(opening="", debug=False, frequency=None)
 
     assert not (tmp_path / "auto-retrofit").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("shown", "stuck"),
+    [
+        ("ActiveState=failed\nExecMainStartTimestampMonotonic=0\n", True),
+        ("ActiveState=failed\nExecMainStartTimestampMonotonic=94221\n", False),
+        ("ActiveState=inactive\nExecMainStartTimestampMonotonic=0\n", False),
+    ],
+)
+def test_knows_from_systemd_that_a_run_could_not_begin(
+    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, stuck: bool
+) -> None:
+    monkeypatch.setattr(
+        process, "run", lambda argv, **_: process.Completed(tuple(argv), 0, shown, ())
+    )
+
+    assert unit.stuck() is stuck
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(0, 0), (75, 1), (1, 255), (127, 255)],
+)
+def test_only_the_turnstiles_own_word_is_a_no(
+    machine: Machine, unit: workload.Workload, tmp_path: pathlib.Path, status: int, told: int
+) -> None:
+    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, frequency=None)
+    [condition] = re.findall(r"(?m)^ExecCondition=(.*)$", machine.unit("service"))
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\nexit {status}\n")
+    program.chmod(0o755)
+    # As systemd splits the line.
+    words = shlex.split(condition.replace("$$", "$"))
+    words[words.index("-m") - 1] = str(program)
+
+    assert subprocess.run(words, check=False).returncode == told
 
 
 @pytest.mark.parametrize(
