@@ -79,9 +79,9 @@ class RunDefinition(keys.Common):
             errors.InputMissing: It cannot be read.
             errors.ConfigError: It is no request; the message names the wrong key.
         """
-        values = _read_object(path)
+        values = read_object(path)
         if once is not None and once.exists():
-            values |= _read_object(once)
+            values |= read_object(once)
         try:
             # As JSON: there a list stands for a tuple, and a number is not taken for a text.
             return cls.model_validate_json(json.dumps(values))
@@ -168,8 +168,13 @@ class RunDefinition(keys.Common):
         )
 
 
-def _read_object(path: pathlib.Path) -> dict[str, object]:
-    """Read a file that holds one JSON object."""
+def read_object(path: pathlib.Path) -> dict[str, object]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        errors.InputMissing: It cannot be read.
+        errors.ConfigError: It holds something else.
+    """
     try:
         values = json.loads(path.read_bytes())
     except OSError as error:

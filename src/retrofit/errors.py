@@ -98,6 +98,21 @@ class PlanOutdated(RetrofitError):
     exit_code = 5
 
 
+class Several(RetrofitError):
+    """Something went wrong with some of several images; the exit code is that of the first.
+
+    Args:
+        what: What went wrong, as the end of a sentence about them.
+        failures: What went wrong, by the names of the images.
+        total: How many images there are.
+    """
+
+    def __init__(self, what: str, failures: Mapping[str, RetrofitError], total: int) -> None:
+        told = "; ".join(f"{name}: {error}" for name, error in failures.items())
+        super().__init__(f"{len(failures)} of {total} images {what}: {told}")
+        self.exit_code = next(iter(failures.values())).exit_code
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import logging
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from . import (
     cloud,
@@ -42,27 +45,60 @@ class Planned:
     foreign: tuple[selection.Foreign, ...]
 
 
-def plan_run(
-    request: requested.RunRequest,
-    connect: Callable[[], cloud.Cloud],
-    inquiry: candidates.Inquiry,
-) -> Planned:
-    """Plan a run that publishes in Glance; changes nothing.
+class Session:
+    """Plans images for one command, which asks nobody twice for the same.
 
     Args:
-        request: What is wanted.
-        connect: Connects to the cloud.
-        inquiry: Asks archives for newer packages.
-
-    Raises:
-        errors.ConfigError: The request writes a file: there is nothing to plan.
-        errors.RetrofitError: Something stood in the way of knowing.
+        held: Holds connections until the command ends.
     """
-    if isinstance(request.target, pathlib.Path):
-        raise nothing_to_plan(request.target)
-    origin = find(request, connect)
-    planned = plan_image(request, origin, connect(), request.target.amp_image_tag, inquiry)
-    return Planned(planned, origin.foreign)
+
+    def __init__(self, held: contextlib.ExitStack) -> None:
+        self._held = held
+        self._inquiry = candidates.Inquiry()
+        self._answers: dict[object, Any] = {}
+
+    def connect(self, options: cloud.Options) -> cloud.Cloud:
+        """Return the connection to a cloud.
+
+        Raises:
+            errors.RetrofitError: There is none to be had, or there was none before.
+        """
+        connection: cloud.Cloud = self._once(options, cloud.connector(options, self._held))
+        return connection
+
+    def plan(
+        self, request: requested.RunRequest, own: Sequence[images.Image] | None = None
+    ) -> Planned:
+        """Plan a run that publishes in Glance; changes nothing.
+
+        Args:
+            request: What is wanted.
+            own: What :func:`retrofit.promotion.own` returns, if that is known.
+
+        Raises:
+            errors.ConfigError: The request writes a file: there is nothing to plan.
+            errors.RetrofitError: Something stood in the way of knowing.
+        """
+        if isinstance(request.target, pathlib.Path):
+            raise nothing_to_plan(request.target)
+        connect = functools.partial(self.connect, request.cloud)
+        wanted = (request.source, request.cloud, _access(request))
+        origin: origins.Origin = self._once(wanted, lambda: find(request, connect))
+        tag = request.target.amp_image_tag
+        planned = plan_image(request, origin, connect(), tag, self._inquiry, own)
+        return Planned(planned, origin.foreign)
+
+    def _once(self, question: object, ask: Callable[[], Any]) -> Any:
+        """Return an answer that was given before, or ask; no answer is one, too."""
+        if question not in self._answers:
+            try:
+                self._answers[question] = ask()
+            except errors.RetrofitError as error:
+                self._answers[question] = error
+        answer = self._answers[question]
+        if isinstance(answer, errors.RetrofitError):
+            raise answer
+        return answer
 
 
 def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
@@ -83,10 +119,14 @@ def find(
     Raises:
         errors.RetrofitError: There is none, or it cannot be known.
     """
-    access = web.Access(request.build.proxies, request.build.ca_certificate)
+    access = _access(request)
     if pin is None:
         return finding.find(request.source, connect, access)
     return finding.find_again(request.source, pin.base_image, connect, access)
+
+
+def _access(request: requested.RunRequest) -> web.Access:
+    return web.Access(request.build.proxies, request.build.ca_certificate)
 
 
 def plan_image(
@@ -95,6 +135,7 @@ def plan_image(
     connection: cloud.Cloud,
     tag: str,
     inquiry: candidates.Inquiry,
+    own: Sequence[images.Image] | None = None,
 ) -> plan.Plan:
     """Plan an image whose base image is known; changes nothing.
 
@@ -104,6 +145,7 @@ def plan_image(
         connection: The cloud the image is to be published in.
         tag: By which Octavia finds it; empty for none.
         inquiry: Asks archives for newer packages.
+        own: What :func:`retrofit.promotion.own` returns, if that is known.
 
     Raises:
         errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
@@ -112,7 +154,7 @@ def plan_image(
     """
     naming.tags(tag)
     wanted = _wanted(request, origin, tag)
-    return plan_wanted(connection, wanted, request.build, inquiry, cache=request.cache)
+    return plan_wanted(connection, wanted, request.build, inquiry, cache=request.cache, own=own)
 
 
 def plan_wanted(
@@ -122,9 +164,11 @@ def plan_wanted(
     inquiry: candidates.Inquiry,
     *,
     cache: pathlib.Path | None,
+    own: Sequence[images.Image] | None = None,
 ) -> plan.Plan:
     """Plan an image of which all is known; see :func:`plan_image`."""
-    own = promotion.own(connection, wanted.own_tag)
+    if own is None:
+        own = promotion.own(connection, wanted.own_tag)
     planned = plan.decide(wanted, own, _akin(connection, wanted))
     asked = wanted.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
     if planned.action is not plan.Action.NONE or planned.image is None or not asked:

@@ -49,12 +49,18 @@ class Image:
         Raises:
             errors.ConfigError: One of them makes no sense.
         """
-        run = self.run.model_copy(update=changes)
+        said = {name: getattr(self.run, name) for name in type(self.run).model_fields}
+        run = definitions.RunDefinition.parse(**said | changes)
         return dataclasses.replace(self, run=run, request=run.to_request())
 
 
-def read(path: pathlib.Path) -> tuple[Image, ...]:
+def read(path: pathlib.Path, *, once: pathlib.Path | None = None) -> tuple[Image, ...]:
     """Return the images that are defined in a file, or in all YAML files of a directory.
+
+    Args:
+        path: The file or directory.
+        once: File with keys of requests that are different this time, and ``images``, the names
+            of those that are wanted this time, or of their definitions; need not exist.
 
     Raises:
         errors.InputMissing: It cannot be read, or there is no such file in the directory.
@@ -66,7 +72,31 @@ def read(path: pathlib.Path) -> tuple[Image, ...]:
             f"there is no definition in {path}", hint="their files are called *.yaml or *.yml"
         )
     documents = [yaml_lines.read(file, yaml_lines.Words) for file in files or [path]]
-    return expand(documents)
+    images = expand(documents)
+    if once is None or not once.exists():
+        return images
+    changes = {
+        name.replace("-", "_"): each for name, each in definitions.read_object(once).items()
+    }
+    chosen = select(images, changes.pop("images", ()))
+    return tuple(image.once(**changes) for image in chosen)
+
+
+def select(images: tuple[Image, ...], names: object) -> tuple[Image, ...]:
+    """Return the images of some names or definitions; all if there are no names.
+
+    Raises:
+        errors.ConfigError: Nothing has one of the names.
+    """
+    if not names:
+        return images
+    known = {name for image in images for name in (image.name, image.definition)}
+    if not isinstance(names, list) or not known.issuperset(names):
+        raise errors.ConfigError(
+            f"no image is defined as {names!r}",
+            hint=f"known are {', '.join(sorted(known))}",
+        )
+    return tuple(image for image in images if {image.name, image.definition} & set(names))
 
 
 def parse(text: str, path: pathlib.Path) -> tuple[Image, ...]:

@@ -30,7 +30,7 @@ from retrofit import (
     survey,
 )
 from retrofit.cli import execution, main, snap
-from retrofit.sources import selection
+from retrofit.sources import glance, selection
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
 _RIVAL = survey.Rival(
@@ -615,7 +615,7 @@ class TestStart:
 class TestPlan:
     @pytest.fixture
     def request_file(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setattr(planner, "plan_run", lambda *_: _PLANNED)
+        monkeypatch.setattr(planner.Session, "plan", _plan)
         monkeypatch.setattr(cloud, "connector", lambda *_: _Project)
         path = tmp_path / "amphora.json"
         path.write_text(json.dumps({"source": "glance:", "target": "glance:"}))
@@ -647,6 +647,40 @@ class TestPlan:
         path.write_text(json.dumps({"source": "in", "target": "out"}))
         assert _execute("plan", str(path)) == 78
         assert "there is nothing to plan: the target is the file out" in capsys.readouterr().err
+
+    def test_definitions(
+        self, request_file: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ):
+        path = tmp_path / "images.yaml"
+        path.write_text("images: [{name: a, releases: [jammy, noble], tags: ['{release}']}]")
+        assert _execute("plan", "--definitions", str(path)) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+            "a-jammy:",
+            "a-noble:",
+        ]
+        assert _execute("plan", request_file, "--definitions", str(path)) == 64
+        assert _execute("plan") == 64
+
+    def test_one_that_cannot_be_planned_leaves_the_others(
+        self, request_file: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    ):
+        other = tmp_path / "missing.json"
+        other.write_text(json.dumps({"source": "glance:none", "target": "glance:"}))
+        assert _execute("plan", str(other), request_file, "--json") == 66
+        printed = capsys.readouterr()
+        assert [image["name"] for image in json.loads(printed.out)["images"]] == ["amphora"]
+        assert printed.err == (
+            "retrofit: error: 1 of 2 images cannot be planned: missing: there is no such image\n"
+        )
+
+
+def _plan(session: planner.Session, request: requested.RunRequest) -> planner.Planned:
+    """Stand for a session's plan: there is any base image but one."""
+    if request.source == glance.Wanted(image_id="none"):
+        raise errors.InputMissing("there is no such image")
+    if isinstance(request.target, pathlib.Path):
+        raise planner.nothing_to_plan(request.target)
+    return _PLANNED
 
 
 class _Project:

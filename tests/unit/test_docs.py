@@ -24,6 +24,7 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
         ("retrofit rollback", main.rollback.rollback),
         ("retrofit show", main.show.show),
         ("retrofit diff", main.diff.diff),
+        ("retrofit list", main.listing.listing),
         ("retrofit run", main.service.run),
         ("retrofit history", main.history.history),
         ("octavia-diskimage-retrofit", snap.retrofit),

@@ -46,6 +46,13 @@ def proof(image: images.Image) -> str:
     return " ".join(told) if told not in ([], ["off"]) else "not proved"
 
 
+def proof_in_short(image: images.Image) -> str:
+    """Return how far an image was proved, and when; a table has no room for more."""
+    told = proof_as_json(image)
+    words = [told["depth"], told["result"], told["time"][: len("2026-08-01")]]
+    return " ".join(filter(None, words)) if told["result"] else "not proved"
+
+
 def advice(rivals: Sequence[survey.Rival]) -> list[str]:
     """Return in lines what keeps Octavia from taking other images than ours, if it does."""
     owners = {rival.amp_image_owner_id for rival in rivals}

@@ -11,6 +11,7 @@ from . import (
     execution,
     history,
     image,
+    listing,
     plan,
     prune,
     rollback,
@@ -34,6 +35,7 @@ def retrofit() -> None:
 
 retrofit.add_command(image.image)
 retrofit.add_command(service.run)
+retrofit.add_command(listing.listing)
 retrofit.add_command(plan.plan)
 retrofit.add_command(bootstrap.bootstrap)
 retrofit.add_command(verify.verify)

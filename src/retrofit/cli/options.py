@@ -26,6 +26,17 @@ def cloud(command: Any) -> Any:
     )
 
 
+def definitions(*, required: bool = False) -> _Decorator:
+    """Return the option ``definitions``."""
+    return click.option(
+        "--definitions",
+        metavar="PATH",
+        type=click.Path(path_type=pathlib.Path),
+        required=required,
+        help="File of definitions, or directory of such.",
+    )
+
+
 amp_image_tag: _Decorator = click.option(
     "--amp-image-tag",
     metavar="TAG",

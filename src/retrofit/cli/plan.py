@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -16,44 +15,85 @@ from . import execution, options
 
 if TYPE_CHECKING:
     from .. import plan as plans
+    from .. import requested
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
 
 @click.command()
-@click.argument("requests", metavar="REQUEST.json...", type=_FILE, nargs=-1, required=True)
+@click.argument("requests", metavar="[REQUEST.json...]", type=_FILE, nargs=-1)
+@options.definitions()
 @options.once
 @options.as_json("the plan, for retrofit run --plan,")
 @options.debug
 def plan(
-    *, requests: tuple[pathlib.Path, ...], once: pathlib.Path | None, as_json: bool, debug: bool
+    *,
+    requests: tuple[pathlib.Path, ...],
+    definitions: pathlib.Path | None,
+    once: pathlib.Path | None,
+    as_json: bool,
+    debug: bool,
 ) -> None:
-    """Show what retrofit run would do for each REQUEST.json, and why; change nothing."""
-    execution.start_logging(debug=debug)
-    from .. import cloud, definitions, pinning, planner
-    from ..archives import candidates
+    """Show what retrofit run would do, and why, for each REQUEST.json or for definitions.
 
-    requests_read = {}
+    Changes nothing.
+    """
+    execution.start_logging(debug=debug)
+    from .. import pinning, planner
+
+    if bool(requests) == bool(definitions):
+        raise errors.UsageError(
+            "there is nothing to plan, or too much", hint="give requests, or --definitions"
+        )
+    wanted = _defined(definitions, once) if definitions else _requested(requests, once)
+    pinned = []
+    failures: dict[str, errors.RetrofitError] = {}
+    with contextlib.ExitStack() as held:
+        session = planner.Session(held)
+        for name, request in wanted.items():
+            try:
+                one = session.plan(request)
+            except errors.Interrupted:
+                raise
+            except errors.RetrofitError as error:
+                if len(wanted) == 1:
+                    raise
+                failures[name] = error
+                continue
+            project = session.connect(request.cloud).project_id
+            pinned.append(pinning.pin(name, one.plan, project, one.foreign))
+            if not as_json:
+                click.echo("\n".join(_lines(name, one.plan)))
+    if as_json:
+        click.echo(json.dumps(pinning.write(pinned), indent=2))
+    if failures:
+        raise errors.Several("cannot be planned", failures, len(wanted))
+
+
+def _requested(
+    requests: tuple[pathlib.Path, ...], once: pathlib.Path | None
+) -> dict[str, requested.RunRequest]:
+    """Return the requests of files, by the files' names."""
+    from .. import definitions
+
+    found: dict[str, requested.RunRequest] = {}
     for path in requests:
-        if path.stem in requests_read:
+        if path.stem in found:
             raise errors.UsageError(
                 f"two requests are called {path.stem}",
                 hint="a plan tells requests apart by their names: rename one of the files",
             )
-        requests_read[path.stem] = definitions.RunDefinition.read(path, once=once).to_request()
-    planned: dict[str, planner.Planned] = {}
-    pinned = []
-    inquiry = candidates.Inquiry()
-    with contextlib.ExitStack() as held:
-        connector = functools.cache(lambda options: cloud.connector(options, held))
-        for name, request in requests_read.items():
-            connect = connector(request.cloud)
-            planned[name] = one = planner.plan_run(request, connect, inquiry)
-            pinned.append(pinning.pin(name, one.plan, connect().project_id, one.foreign))
-    if as_json:
-        click.echo(json.dumps(pinning.write(pinned), indent=2))
-        return
-    click.echo("\n".join(line for name, one in planned.items() for line in _lines(name, one.plan)))
+        found[path.stem] = definitions.RunDefinition.read(path, once=once).to_request()
+    return found
+
+
+def _defined(
+    definitions: pathlib.Path, once: pathlib.Path | None
+) -> dict[str, requested.RunRequest]:
+    """Return the requests of images that are defined, by their names."""
+    from .. import wanted
+
+    return {image.name: image.request for image in wanted.read(definitions, once=once)}
 
 
 def _lines(name: str, planned: plans.Plan) -> Iterator[str]:

@@ -78,7 +78,12 @@ def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, s
     """Yield a row for each image: what it is, identifier and name, age, and how it is proved."""
 
     def row(what: str, image: glance_images.Image) -> tuple[str, str, str, str]:
-        return what, f"{image.id} {image.name}", _age(image.created_at, now), images.proof(image)
+        return (
+            what,
+            f"{image.id} {image.name}",
+            tables.age(image.created_at, now),
+            images.proof(image),
+        )
 
     if found.taken is None:
         yield "Octavia takes", "nothing: no active image has the tag", "", ""
@@ -90,7 +95,12 @@ def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, s
         yield row("rollback to", found.former)
     for rival in found.rivals:
         name = f"{rival.id} {rival.name}"
-        yield "rival", name, _age(rival.created_at, now), f"{rival.visibility}, of {rival.owner}"
+        yield (
+            "rival",
+            name,
+            tables.age(rival.created_at, now),
+            f"{rival.visibility}, of {rival.owner}",
+        )
     for what, listed in (
         ("failed", found.failed),
         ("unproven", found.unproven),
@@ -98,12 +108,3 @@ def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, s
     ):
         for image in listed:
             yield row(what, image)
-
-
-def _age(then: datetime.datetime, now: datetime.datetime) -> str:
-    """Return how old something is, such as ``3 days``."""
-    seconds = max(0, int((now - then).total_seconds()))
-    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{seconds} s"

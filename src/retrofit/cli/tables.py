@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 
@@ -19,6 +20,15 @@ def lines(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip()
         for row in shown
     ]
+
+
+def age(then: datetime.datetime, now: datetime.datetime) -> str:
+    """Return how old something is, such as ``3 days``."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for length, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _printable(word: str) -> str:
