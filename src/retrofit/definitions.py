@@ -118,7 +118,7 @@ class RunDefinition(keys.Common):
             labels=self.labels,
             visibility=self.visibility,
             properties=tuple(sorted(self.properties.items())),
-            keep=self.keep or None,
+            keep=self.keep,
         )
 
     def _source(self) -> finding.Source:

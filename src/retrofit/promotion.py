@@ -80,6 +80,12 @@ def published(connection: cloud.Cloud) -> Iterator[images.Image]:
 >>>>>>> Stashed changes
 
 
+def published(connection: cloud.Cloud) -> Iterator[images.Image]:
+    """Yield the images of this project that were published for any tag, newest first."""
+    mine = ("owner", connection.project_id)
+    return connection.images([mine, ("tag", naming.OWN_TAG), ("status", "active")])
+
+
 def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     """Do what is left of promotions and rollbacks; return the images made for the tag.
 

@@ -39,14 +39,14 @@ class GlanceTarget:
         labels: Further tags; it keeps them when a newer image takes the first.
         visibility: Who sees it, in Glance's words.
         properties: Properties that it gets in addition to ours, as pairs sorted by name.
-        keep: How many images of the tag are kept, the current one counted; ``None`` keeps all.
+        keep: How many images of the tag are kept, the current one counted; 0 keeps all.
     """
 
     amp_image_tag: str
     labels: tuple[str, ...] = ()
     visibility: model.Visibility = model.Visibility.SHARED
     properties: tuple[tuple[str, str], ...] = ()
-    keep: int | None = KEEP
+    keep: int = KEEP
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,7 +52,7 @@ class TestSources:
             labels=("load-balancer",),
             visibility=model.Visibility.PUBLIC,
             properties=(("hw_a", "1"), ("hw_disk_bus", "virtio")),
-            keep=None,
+            keep=0,
         )
 
     @pytest.mark.parametrize("name", ["status", "retrofit_state", "os_version", "a/b", ""])
