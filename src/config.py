@@ -80,6 +80,7 @@ class Options(pydantic.BaseModel):
     )
     source_projects: Annotated[tuple[str, ...], _LISTED] = ()
     proof_depth: findings.Depth = findings.Depth.BOOT
+    keep_images: int = 3
     region: str = "RegionOne"
     debug: bool = False
     use_internal_endpoints: bool = False
@@ -153,6 +154,13 @@ class Options(pydantic.BaseModel):
             raise ValueError("IDs of projects with commas between them")
         return value
 
+    @pydantic.field_validator("keep_images")
+    @classmethod
+    def _check_number(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("how many images are kept, or 0 for all")
+        return value
+
     @pydantic.field_validator("region")
     @classmethod
     def _check_region(cls, value: str) -> str:
@@ -205,6 +213,12 @@ class DiffImages(pydantic.BaseModel):
 
     former: str = pydantic.Field("", alias="from")
     present: str = pydantic.Field("", alias="to")
+
+
+class PruneImages(pydantic.BaseModel):
+    """Parameters of the action prune-images."""
+
+    dry_run: bool = True
 
 
 class VerifyImage(pydantic.BaseModel):

@@ -1,4 +1,4 @@
-"""The actions about images in Glance: plan, show, diff, verify and roll back."""
+"""The actions about images in Glance: plan, show, diff, verify, roll back and prune."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ class ImageActions(ops.Object):
         self.framework.observe(charm.on.diff_images_action, self._on_diff_images)
         self.framework.observe(charm.on.verify_image_action, self._on_verify_image)
         self.framework.observe(charm.on.rollback_image_action, self._on_rollback_image)
+        self.framework.observe(charm.on.prune_images_action, self._on_prune_images)
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         """Show what a run would do."""
@@ -112,9 +113,7 @@ class ImageActions(ops.Object):
         """Make the former image the current one."""
 
         def roll_back() -> Mapping[str, str]:
-            if not self.model.unit.is_leader():
-                raise _Refused("run this on the leader, whose builds it must not meet")
-            self._check_idle()
+            self._check_alone()
             found = self._ask(_line("rollback", self._tag()))
             now = datetime.datetime.now(datetime.UTC)
             self._workload.note(
@@ -131,6 +130,24 @@ class ImageActions(ops.Object):
 
         self._answer(event, roll_back)
 
+    def _on_prune_images(self, event: ops.ActionEvent) -> None:
+        """Hide and delete images that nobody needs, or show them."""
+        dry = event.load_params(config.PruneImages).dry_run
+        wanted = self._options()
+        options = [f"--amp-image-tag={wanted.amp_image_tag}", f"--keep={wanted.keep_images}"]
+
+        def prune() -> Mapping[str, str]:
+            if not dry:
+                self._check_alone()
+                options.append("--yes")
+            answer = self._engine.run(_line("prune", options), report=lambda _: None)
+            found = image_results.pruned(json.loads(answer.output)) if answer.output else None
+            if answer.code:
+                raise _Refused(answer.problem, found)
+            return found or {}
+
+        self._answer(event, prune)
+
     def _answer(self, event: ops.ActionEvent, work: Callable[[], Mapping[str, str]]) -> None:
         """Do the work of an action, if the unit is ready for any, and give its results."""
         problem = self._problem()
@@ -143,6 +160,12 @@ class ImageActions(ops.Object):
             if refusal.found:
                 event.set_results(dict(refusal.found))
             event.fail(str(refusal))
+
+    def _check_alone(self) -> None:
+        """Refuse to change what Octavia uses where a build could be met."""
+        if not self.model.unit.is_leader():
+            raise _Refused("run this on the leader, whose builds it must not meet")
+        self._check_idle()
 
     def _check_idle(self) -> None:
         """Refuse to go on beside a build."""

@@ -89,6 +89,15 @@ def rolled_back(document: Mapping[str, Any]) -> dict[str, str]:
     return _with_json(values, document)
 
 
+def pruned(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what ``retrofit prune`` tells."""
+    values = {
+        what: _listed([image["id"] for image in document[what]])
+        for what in ("hidden", "deleted", "kept")
+    }
+    return _with_json(values, document)
+
+
 def _with_json(values: dict[str, str], document: Mapping[str, Any]) -> dict[str, str]:
     """Add the whole to what was taken from it, without its lists where that is too long."""
     text = json.dumps(document, separators=(",", ":"))

@@ -12,7 +12,7 @@ from retrofit import model
 CLOUD = "octavia-diskimage-retrofit"
 
 # What of a request does not change the image: where things are, how to get there, how much is
-# proved of what was made, and which reasons make another one.
+# proved of what was made, which reasons make another one, and how many stay.
 _SURROUNDINGS = (
     "source",
     "target",
@@ -26,6 +26,7 @@ _SURROUNDINGS = (
     "depth",
     "evidence",
     "rebuild-on",
+    "keep",
 )
 
 
@@ -91,6 +92,7 @@ def compute(
         "depth": str(options.proof_depth),
         "evidence": str(evidence),
         "rebuild-on": list(options.rebuild_on),
+        "keep": options.keep_images,
     }
     if options.source_projects:
         wanted["source-projects"] = list(options.source_projects)

@@ -46,6 +46,16 @@ class Foreign(documents.Part):
     owner: str
 
 
+class Retired(documents.Part):
+    """What became of images that a newer one has replaced.
+
+    Attributes:
+        problem: What keeps them from being deleted; empty if nothing does.
+    """
+
+    problem: str = ""
+
+
 class Reason(documents.Part):
     """Why a run does what it does."""
 
@@ -81,6 +91,7 @@ class Result(documents.Part):
         image: What is published.
         source: The base image.
         rivals: What Octavia takes in place of the image.
+        retired: What became of the images that it has replaced.
         foreign: What was not used as a base image.
         reasons: Why the run does what it does.
         steps: Steps done so far.
@@ -96,6 +107,7 @@ class Result(documents.Part):
     image: Image | None = None
     source: Source | None = None
     rivals: tuple[Rival, ...] = ()
+    retired: Retired | None = None
     foreign: tuple[Foreign, ...] = ()
     reasons: tuple[Reason, ...] = ()
     steps: tuple[Step, ...] = ()
@@ -137,6 +149,8 @@ class Result(documents.Part):
         if self.outcome == "rolled-back" and self.ended is not None:
             text += f", rolled back to it {age(self.ended, now)}"
         told = [*map(_rivalry, self.rivals[:1]), *map(_distrust, self.foreign[:1])]
+        if self.retired is not None and self.retired.problem:
+            told.append(self.retired.problem)
         return "; ".join([text, *told])
 
     def _where(self) -> str:

@@ -41,6 +41,7 @@ class UpToDate(RetrofitError):
         image_name: Its name.
         created_at: When it was made.
         rivals: Images that Octavia takes in its place (:class:`retrofit.survey.Rival`).
+        retired: What became of images that it has replaced (:class:`retrofit.prune.Pruning`).
     """
 
     exit_code = 3
@@ -54,12 +55,14 @@ class UpToDate(RetrofitError):
         image_name: str = "",
         created_at: datetime.datetime | None = None,
         rivals: tuple[object, ...] = (),
+        retired: object = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.image_id = image_id
         self.image_name = image_name
         self.created_at = created_at
         self.rivals = rivals
+        self.retired = retired
 
 
 class ProofFailed(RetrofitError):

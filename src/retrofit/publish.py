@@ -72,7 +72,12 @@ def tidy(connection: cloud.Cloud, tag: str) -> None:
 
 
 def up_to_date(
-    connection: cloud.Cloud, image: images.Image, *, tag: str, remark: str
+    connection: cloud.Cloud,
+    image: images.Image,
+    *,
+    tag: str,
+    remark: str,
+    retired: prune.Pruning | None = None,
 ) -> errors.UpToDate:
     """Return the error that says that there is nothing to do.
 
@@ -81,6 +86,7 @@ def up_to_date(
         image: The image.
         tag: By which Octavia finds it; empty for none.
         remark: Why there is nothing to do.
+        retired: What became of images that it has replaced, if that was seen to.
     """
     return errors.UpToDate(
         remark,
@@ -89,6 +95,7 @@ def up_to_date(
         image_name=image.name,
         created_at=image.created_at,
         rivals=rivals(connection, tag),
+        retired=retired,
     )
 
 

@@ -28,6 +28,7 @@ from . import (
     progress,
     provenance,
     prover,
+    prune,
     publish,
     recipes,
     requested,
@@ -38,6 +39,8 @@ from .archives import candidates
 from .elements import collect
 from .sandbox import workshop
 from .sources import origins, selection
+
+_NOTHING_RETIRED = prune.Pruning()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,7 @@ class RunResult:
         published: The image in Glance, where it went there.
         proof: How the image was proved, if it was.
         rivals: What Octavia takes in its place.
+        retired: What became of images that it, or one before it, has replaced.
         steps: What each step cost, in order.
     """
 
@@ -60,6 +64,7 @@ class RunResult:
     published: publish.Published | None
     proof: findings.Proof | None
     rivals: tuple[survey.Rival, ...]
+    retired: prune.Pruning
     steps: tuple[model.StepRecord, ...]
 
 
@@ -128,7 +133,7 @@ class _Run:
             raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
         targets.deliver(built.image, target)
         made = dataclasses.replace(built, image=target)
-        return self._result(made, published=None, proof=proof, rivals=())
+        return self._result(made, proof=proof)
 
     def to_glance(
         self,
@@ -153,9 +158,21 @@ class _Run:
         elif planned.image is not None and planned.action is plan.Action.RETAG:
             published = publish.retag(connection, planned.image, tag)
         elif planned.image is not None:
-            raise publish.up_to_date(connection, planned.image, tag=tag, remark=planned.summary())
-        rivals = publish.rivals(connection, tag)
-        return self._result(built, published=published, proof=proof, rivals=rivals)
+            raise publish.up_to_date(
+                connection,
+                planned.image,
+                tag=tag,
+                remark=planned.summary(),
+                # Something may have come out of use.
+                retired=prune.retire(connection, tag, target.keep or 0),
+            )
+        return self._result(
+            built,
+            published=published,
+            proof=proof,
+            rivals=publish.rivals(connection, tag),
+            retired=prune.retire(connection, tag, target.keep or 0),
+        )
 
     def _publish(
         self, connection: cloud.Cloud, planned: plan.Plan, target: requested.GlanceTarget
@@ -230,13 +247,16 @@ class _Run:
         self,
         built: model.BuildResult | None,
         *,
-        published: publish.Published | None,
         proof: findings.Proof | None,
-        rivals: tuple[survey.Rival, ...],
+        published: publish.Published | None = None,
+        rivals: tuple[survey.Rival, ...] = (),
+        retired: prune.Pruning = _NOTHING_RETIRED,
     ) -> RunResult:
         steps = tuple(self.recorder.records)
         origin = self.origin
-        return RunResult(built, origin.base, origin.foreign, published, proof, rivals, steps)
+        return RunResult(
+            built, origin.base, origin.foreign, published, proof, rivals, retired, steps
+        )
 
 
 def _locked(request: requested.RunRequest) -> contextlib.AbstractContextManager[None]:

@@ -73,6 +73,7 @@ def test_waits_until_keystone_has_answered_completely(
         ("maintenance-window", "at night", "such as 22:00-06:00 or Mon..Fri 22:00-06:00"),
         ("rebuild-on", "", "at least one of base, recipe, security and packages"),
         ("source-projects", "a/b", "IDs of projects with commas between them"),
+        ("keep-images", -1, "how many images are kept, or 0 for all"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
         ("amp-image-tag", "one,two", "characters without comma or space"),
@@ -202,6 +203,18 @@ def test_names_the_image_that_octavia_takes_instead(
     out = context.run(context.on.update_status(), _state(keystone))
 
     assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 2 h ago; {told}")
+
+
+def test_says_what_keeps_old_images_from_being_deleted(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
+    problem = "no image is deleted: who uses images is not known: cannot see the servers"
+    fake.record(outcome="published", image=made, retired={"problem": problem})
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 2 h ago; {problem}")
 
 
 def test_names_the_image_that_is_not_trusted(
@@ -512,6 +525,7 @@ def test_a_changed_option_that_affects_the_image_starts_one_build(
         {"auto_retrofit": True, "proof_depth": "traffic"},
         {"auto_retrofit": True, "rebuild_on": "base", "maintenance_window": "22:00-06:00"},
         {"auto_retrofit": True, "region": "RegionTwo", "use_internal_endpoints": True},
+        {"auto_retrofit": True, "keep_images": 5},
         {"auto_retrofit": False, "image_format": "raw"},
     ],
 )

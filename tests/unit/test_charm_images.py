@@ -353,6 +353,53 @@ def test_says_that_there_is_nothing_to_go_back_to(
     assert fake.last is None
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_prunes_when_told(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine, dry: bool
+) -> None:
+    document = {
+        "hidden": [{"id": FORMER, "name": "amphora-1", "reason": "3 newer ones are kept"}],
+        "deleted": [],
+        "kept": [{"id": CURRENT, "name": "amphora-0", "reason": "server 4f uses it"}],
+        "problem": "",
+    }
+    retrofit.answers["prune"] = (0, document, "")
+
+    found = _act(context, state, "prune-images", **({} if dry else {"dry-run": False}))
+
+    options = ["--amp-image-tag=octavia-amphora", "--keep=3", *([] if dry else ["--yes"])]
+    assert retrofit.asked == [["prune", *CLOUD, *options, "--"]]
+    assert json.loads(found.pop("json")) == document
+    assert found == {"hidden": FORMER, "kept": CURRENT}
+
+
+def test_tells_what_was_done_although_something_kept_the_rest_from_it(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine
+) -> None:
+    hidden = [{"id": FORMER, "name": "amphora-1", "reason": "3 newer ones are kept"}]
+    document = {"hidden": hidden, "deleted": [], "kept": [], "problem": "Nova is away"}
+    retrofit.answers["prune"] = (69, document, "no image is deleted: Nova is away")
+
+    with pytest.raises(testing.ActionFailed, match="Nova is away"):
+        _act(context, state, "prune-images", **{"dry-run": False})
+
+    assert context.action_results is not None
+    assert context.action_results["hidden"] == FORMER
+
+
+def test_prunes_on_the_leader_only(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine
+) -> None:
+    retrofit.answers["prune"] = (0, {"hidden": [], "deleted": [], "kept": []}, "")
+    other = dataclasses.replace(state, leader=False)
+
+    _act(context, other, "prune-images")
+    with pytest.raises(testing.ActionFailed, match="run this on the leader"):
+        _act(context, other, "prune-images", **{"dry-run": False})
+
+    assert len(retrofit.asked) == 1
+
+
 @pytest.mark.parametrize("action", ["rollback-image", "show-image"])
 def test_knows_no_current_image_without_octavias_tag(
     context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine, action: str

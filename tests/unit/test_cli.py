@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 import pytest
-from tests.support import publishing
+from tests.support import publishing, records
 
 from retrofit import (
     cloud,
@@ -24,8 +24,10 @@ from retrofit import (
     plan,
     planner,
     progress,
+    prune,
     publish,
     requested,
+    retention,
     run,
     survey,
 )
@@ -33,6 +35,12 @@ from retrofit.cli import execution, main, snap
 from retrofit.sources import glance, selection
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
+_RETIRED = prune.Pruning(
+    (
+        retention.Step(retention.Action.DELETE, records.image({}, id="d1"), "it is hidden"),
+        retention.Step(retention.Action.KEEP, records.image({}, id="k1"), "server 4f uses it"),
+    )
+)
 _RIVAL = survey.Rival(
     id="r1",
     name="theirs",
@@ -95,6 +103,7 @@ class FakeRun:
             published=self.published,
             proof=self.proof,
             rivals=(_RIVAL,) if self.published else (),
+            retired=_RETIRED,
             steps=(_STEP,),
         )
 
@@ -236,6 +245,10 @@ class TestImage:
                 "amp-image-owner-id": "p1",
             }
         ]
+        kept = {"id": "k1", "name": records.image({}).name, "reason": "server 4f uses it"}
+        assert [image["id"] for image in result["retired"]["deleted"]] == ["d1"]
+        assert result["retired"]["kept"] == [kept]
+        assert (result["retired"]["hidden"], result["retired"]["problem"]) == ([], "")
         assert result["steps"] == [
             {"name": "unpack", "wall-s": 1.25, "cpu-s": 1.0, "peak-memory": 2, "peak-disk": 3}
         ]
@@ -426,13 +439,18 @@ class TestService:
     def test_the_image_that_is_up_to_date_is_named(self, engine: FakeRun, go: Callable[..., Any]):
         made = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
         engine.error = errors.UpToDate(
-            "same", image_id="i1", image_name="a", created_at=made, rivals=(_RIVAL,)
+            "same",
+            image_id="i1",
+            image_name="a",
+            created_at=made,
+            rivals=(_RIVAL,),
+            retired=_RETIRED,
         )
 
         _, result = go()
 
         assert [rival["id"] for rival in result["rivals"]] == ["r1"]
-
+        assert [image["id"] for image in result["retired"]["deleted"]] == ["d1"]
         assert result["image"] == {
             "id": "i1",
             "name": "a",

@@ -81,6 +81,7 @@ _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
     help="Reasons to publish anew: base, recipe, security, packages.  [default: the first three]",
 )
 @options.amp_image_tag
+@options.keep
 @options.cloud
 @options.as_json("the result")
 @options.debug

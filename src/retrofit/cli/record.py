@@ -8,7 +8,7 @@ import logging
 import pathlib
 import time
 
-from .. import errors, files, history, model, planner, progress, run
+from .. import errors, files, history, model, planner, progress, prune, run
 from . import results
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Record:
             "image": None,
             "proof": None,
             "rivals": [],
+            "retired": None,
             "steps": [],
         }
         self._write()
@@ -87,6 +88,8 @@ class Record:
             outcome = "up-to-date"
             self.state["image"] = results.current(error)
             self.state["rivals"] = results.rivals(error.rivals)
+            if isinstance(error.retired, prune.Pruning):
+                self.state["retired"] = results.retired(error.retired)
         if isinstance(error, errors.ProofFailed):
             self.state["image"] = results.kept(error)
             self.state["proof"] = error.proof

@@ -38,6 +38,7 @@ def as_json(result: run.RunResult) -> dict[str, Any]:
         "foreign": foreign(result.foreign),
         "proof": findings.as_json(result.proof) if result.proof else None,
         "rivals": rivals(result.rivals),
+        "retired": retired(result.retired),
         "steps": [step(record) for record in result.steps],
     }
 
