@@ -58,7 +58,6 @@ def own(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     return sorted(found.values(), key=lambda image: image.created_at, reverse=True)
 
 
-<<<<<<< Updated upstream
 def hidden(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     """Return the hidden images of this project that were made for a tag, newest first.
 
@@ -72,12 +71,6 @@ def hide(connection: cloud.Cloud, image: images.Image, *, hidden: bool) -> image
     """Leave an image out of lists, or not any more; it can be used all the same."""
     change = {"op": "replace", "path": "/os_hidden", "value": hidden}
     return connection.patch(image.id, [change])
-=======
-def published(connection: cloud.Cloud) -> Iterator[images.Image]:
-    """Yield the images of this project that were published for any tag, newest first."""
-    mine = ("owner", connection.project_id)
-    return connection.images([mine, ("tag", naming.OWN_TAG), ("status", "active")])
->>>>>>> Stashed changes
 
 
 def published(connection: cloud.Cloud) -> Iterator[images.Image]:
