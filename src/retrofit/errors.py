@@ -116,6 +116,12 @@ class Several(RetrofitError):
         self.exit_code = next(iter(failures.values())).exit_code
 
 
+class RolloutStopped(RetrofitError):
+    """A load balancer did not come back, or some are not on the current image after a rollout."""
+
+    exit_code = 6
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 
@@ -204,12 +210,16 @@ class ConfigError(RetrofitError):
 
 
 class Interrupted(RetrofitError):
-    """The user or the service manager asked the build to stop.
+    """The user or the service manager asked the run to stop.
 
     Args:
         signal_number: The signal that arrived; the exit code is 128 plus that, as in a shell.
+        message: What became of what was under way.
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__("interrupted; everything half-done was removed")
+    def __init__(
+        self, signal_number: int, message: str = "interrupted; everything half-done was removed"
+    ) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
         self.exit_code = 128 + signal_number

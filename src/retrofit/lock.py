@@ -25,6 +25,19 @@ def publishing(work_base: pathlib.Path | None) -> contextlib.AbstractContextMana
     return hold(base / f"retrofit-publish-{os.geteuid()}.lock", "publishes an image")
 
 
+def rollout(work_base: pathlib.Path | None) -> contextlib.AbstractContextManager[None]:
+    """Keep others of this machine from rolling an image out.
+
+    Args:
+        work_base: Directory in which work directories are made; ``None`` for the default.
+
+    Raises:
+        errors.Busy: Another run holds it.
+    """
+    base = workshop.work_base(work_base)
+    return hold(base / f"retrofit-rollout-{os.geteuid()}.lock", "rolls an image out")
+
+
 @contextlib.contextmanager
 def hold(path: pathlib.Path, doing: str) -> Iterator[None]:
     """Hold a lock file, or say that another run does.

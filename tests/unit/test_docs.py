@@ -23,6 +23,7 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
         ("retrofit status", main.status.status),
         ("retrofit rollback", main.rollback.rollback),
         ("retrofit prune", main.prune.prune),
+        ("retrofit rollout", main.rollout.rollout),
         ("retrofit show", main.show.show),
         ("retrofit diff", main.diff.diff),
         ("retrofit list", main.listing.listing),

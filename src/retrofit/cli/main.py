@@ -15,6 +15,7 @@ from . import (
     plan,
     prune,
     rollback,
+    rollout,
     service,
     show,
     status,
@@ -41,6 +42,7 @@ retrofit.add_command(bootstrap.bootstrap)
 retrofit.add_command(verify.verify)
 retrofit.add_command(status.status)
 retrofit.add_command(rollback.rollback)
+retrofit.add_command(rollout.rollout)
 retrofit.add_command(prune.prune)
 retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)

@@ -85,6 +85,9 @@ once: _Decorator = click.option(
     type=click.Path(dir_okay=False, path_type=pathlib.Path),
     help="Keys that are different this time, if it exists.",
 )
+yes: _Decorator = click.option(
+    "--yes", is_flag=True, help="Do it, in place of showing what would be done."
+)
 debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.amp_image_tag
 @options.keep
-@click.option("--yes", is_flag=True, help="Do it, in place of showing what would be done.")
+@options.yes
 @options.cloud
 @options.work_dir
 @options.as_json("all of it")

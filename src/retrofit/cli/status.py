@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import execution, images, options, tables
+from .. import errors
+from . import balancers, execution, images, options, tables
 
 if TYPE_CHECKING:
+    from .. import cloud as clouds
     from .. import images as glance_images
-    from .. import survey
+    from .. import overview, survey
 
 
 @click.command()
@@ -34,7 +36,7 @@ def status(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show which image Octavia would take now, and what else has or had its tag.
+    """Show which image Octavia would take now, what else has or had its tag, and what runs.
 
     What a killed run or rollback left half switched is finished; nothing else is changed.
     """
@@ -45,13 +47,31 @@ def status(
     with contextlib.ExitStack() as held:
         connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
         found = statuses.status(connection, amp_image_tag, work_base=work_dir)
+        seen, unknown = _running(connection, amp_image_tag, found)
         project = connection.project_id
     if as_json:
         heading = {"tag": amp_image_tag, "project-id": project}
-        click.echo(json.dumps(heading | _as_json(found), indent=2))
+        running = {"unknown": unknown, **(balancers.as_json(seen) if seen else {})}
+        click.echo(json.dumps(heading | _as_json(found) | {"running": running}, indent=2))
         return
     now = datetime.datetime.now(datetime.UTC)
-    click.echo("\n".join([*tables.lines(list(_rows(found, now))), *images.advice(found.rivals)]))
+    rows = [*_rows(found, now), *(balancers.images(seen) if seen else ())]
+    answer = balancers.answer(seen) if seen else f"what load balancers run is not known: {unknown}"
+    click.echo("\n".join([*tables.lines(rows), *images.advice(found.rivals), answer]))
+
+
+def _running(
+    connection: clouds.Cloud, tag: str, found: survey.Survey
+) -> tuple[overview.Overview | None, str]:
+    """Return what load balancers run, or why that is not known: not every user may ask."""
+    from .. import overview
+
+    try:
+        return overview.look(connection, tag, found), ""
+    except errors.Interrupted:
+        raise
+    except errors.RetrofitError as error:
+        return None, str(error)
 
 
 def _as_json(found: survey.Survey) -> dict[str, Any]:
