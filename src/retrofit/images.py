@@ -58,6 +58,8 @@ class Image:
         properties: What else was set on it.
         hidden: Whether it is left out of lists, unless they are asked for hidden images.
         protected: Whether it cannot be deleted.
+        min_disk: GiB that a machine of it needs at least.
+        min_ram: MiB that a machine of it needs at least.
     """
 
     id: str
@@ -74,6 +76,8 @@ class Image:
     properties: Mapping[str, str]
     hidden: bool = False
     protected: bool = False
+    min_disk: int = 0
+    min_ram: int = 0
 
 
 def parse(shown: Mapping[str, Any]) -> Image:
@@ -102,4 +106,6 @@ def parse(shown: Mapping[str, Any]) -> Image:
         },
         hidden=bool(shown.get("os_hidden")),
         protected=bool(shown.get("protected")),
+        min_disk=shown.get("min_disk") or 0,
+        min_ram=shown.get("min_ram") or 0,
     )

@@ -22,6 +22,8 @@ AMP_IMAGE_TAG = "retrofit_amp_image_tag"
 # What an image is that Octavia is not to take; one that it may take has no state.
 STATE = "retrofit_state"
 UPLOADING = "uploading"
+# Of an image of retrofit.manager that is not whole yet.
+IMPORTING = "importing"
 UNPROVEN = "unproven"
 FAILED = "failed"
 FORMER = "former"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
+import email.utils
 import logging
 import ssl
 import time
@@ -86,6 +88,19 @@ def read(url: str, access: Access, *, limit: int) -> bytes:
     """
     retrying = _retrying(tenacity.stop_after_attempt(_ATTEMPTS))
     return retrying(_read, _Servers(access), url, limit)
+
+
+def modified(url: str, access: Access) -> datetime.datetime | None:
+    """Return when a file was changed last, ``None`` if the server does not say.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+
+    Raises:
+        errors.RetrofitError: As :func:`read`.
+    """
+    return _retrying(tenacity.stop_after_attempt(_ATTEMPTS))(_modified, _Servers(access), url)
 
 
 def fetch(url: str, access: Access, sink: Sink) -> None:
@@ -233,6 +248,15 @@ def _user(url: str) -> str | None:
     """Return user name and password, as ``name:password``, if they are in a URL."""
     user, separator, _ = urllib.parse.urlsplit(url).netloc.rpartition("@")
     return urllib.parse.unquote(user) if separator else None
+
+
+def _modified(servers: _Servers, url: str) -> datetime.datetime | None:
+    with servers.opened(url, {}) as response:
+        said = response.headers.get("Last-Modified", "")
+    try:
+        return email.utils.parsedate_to_datetime(said)
+    except ValueError:
+        return None
 
 
 def _read(servers: _Servers, url: str, limit: int) -> bytes:

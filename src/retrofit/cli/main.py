@@ -12,6 +12,7 @@ from . import (
     history,
     image,
     listing,
+    manage,
     plan,
     prune,
     rollback,
@@ -47,6 +48,7 @@ retrofit.add_command(prune.prune)
 retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)
 retrofit.add_command(history.history)
+retrofit.add_command(manage.manage)
 
 
 def main() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from .. import web
 
 _Decorator = Callable[[Any], Any]
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
@@ -34,6 +37,34 @@ def definitions(*, required: bool = False) -> _Decorator:
         type=click.Path(path_type=pathlib.Path),
         required=required,
         help="File of definitions, or directory of such.",
+    )
+
+
+def image_files(command: Any) -> Any:
+    """Add the options for image files: ``images``, ``pattern``, ``check`` and ``force``."""
+    return _all(
+        command,
+        click.option(
+            "--images",
+            metavar="DIR",
+            type=click.Path(path_type=pathlib.Path),
+            default="etc/images/",
+            show_default=True,
+            help="Directory of image files, or one of them.",
+        ),
+        click.option(
+            "--filter",
+            "pattern",
+            metavar="REGEX",
+            default="",
+            help="Only images in whose names this is found.",
+        ),
+        click.option(
+            "--check/--no-check",
+            default=True,
+            help="Whether files must be as the schema says.  [default: check]",
+        ),
+        click.option("--force", is_flag=True, help="Images that are not enabled, too."),
     )
 
 
@@ -89,6 +120,32 @@ yes: _Decorator = click.option(
     "--yes", is_flag=True, help="Do it, in place of showing what would be done."
 )
 debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
+
+
+ca_certificate: _Decorator = click.option(
+    "--ca-certificate",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=pathlib.Path),
+    help="Trust these authorities of web servers, too.",
+)
+
+
+def access(ca_certificate: pathlib.Path | None) -> web.Access:
+    """Return how web servers are reached: through the environment's proxies."""
+    import urllib.request
+
+    from .. import authorities, model
+    from .. import web as webs
+
+    proxies = urllib.request.getproxies_environment()
+    return webs.Access(
+        proxies=model.Proxies(
+            http=proxies.get("http", ""),
+            https=proxies.get("https", ""),
+            no_proxy=proxies.get("no", ""),
+        ),
+        ca_certificate=authorities.read(ca_certificate) if ca_certificate else "",
+    )
 
 
 def as_json(what: str) -> _Decorator:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ class Cloud:
         """Return a service other than the image service, ``None`` if the cloud has none.
 
         Args:
-            kind: One of :data:`KINDS`.
+            kind: One of :data:`KINDS`, or ``identity``.
 
         Raises:
             errors.ConfigError: The cloud has it, but not with an endpoint of the type wanted.
@@ -97,6 +98,7 @@ class Cloud:
         name: str,
         disk_format: str,
         properties: Iterable[tuple[str, str]],
+        further: Mapping[str, object] = types.MappingProxyType({}),
     ) -> glance_images.Image:
         """Register an image without data, which nobody else sees.
 
@@ -105,6 +107,7 @@ class Cloud:
             name: Its name.
             disk_format: Its format.
             properties: Its properties, as pairs.
+            further: Other fields of Glance's, such as ``min_ram`` and ``tags``.
         """
         body = {
             "id": image_id,
@@ -113,6 +116,7 @@ class Cloud:
             "container_format": "bare",
             "visibility": "private",
             **dict(properties),
+            **further,
         }
         return glance_images.parse(
             self._images.send("POST", "/images", f"create image {name}", json=body).json()
@@ -120,16 +124,7 @@ class Cloud:
 
     def upload(self, image_id: str, content: io.BufferedReader) -> None:
         """Send the data of a registered image, from a file at its start."""
-        self._images.once(
-            "PUT",
-            f"/images/{image_id}/file",
-            f"upload image {image_id}",
-            data=content,
-            headers={"Content-Type": "application/octet-stream"},
-            timeout=(service.TIMEOUT_S, _UPLOAD_TIMEOUT_S),
-            # After a refused token the library would send what is left of the file: nothing.
-            allow_reauth=False,
-        )
+        self._send_data(image_id, content, "file")
 
     def download(self, image_id: str) -> Iterator[bytes]:
         """Yield the data of an image, piece by piece."""
@@ -155,6 +150,53 @@ class Cloud:
             self._images.once("DELETE", f"/images/{image_id}", f"delete image {image_id}")
         except errors.InputMissing:
             _LOG.debug("image %s is gone already", image_id)
+
+    def act(self, image_id: str, action: str) -> None:
+        """Deactivate or reactivate an image, by an action of one of these names."""
+        path = f"/images/{image_id}/actions/{action}"
+        self._images.send("POST", path, f"{action} image {image_id}")
+
+    def import_methods(self) -> frozenset[str]:
+        """Return the ways of importing that are offered, such as ``web-download``."""
+        answer = self._images.send("GET", "/info/import", "ask for ways to import images").json()
+        return frozenset(answer["import-methods"]["value"])
+
+    def stage(self, image_id: str, content: io.BufferedReader) -> None:
+        """Send the data of a registered image to where it is imported from."""
+        self._send_data(image_id, content, "stage")
+
+    def begin_import(self, image_id: str, method: Mapping[str, str]) -> None:
+        """Let the image service import the data of a registered image, without waiting for it.
+
+        Args:
+            image_id: Its identifier.
+            method: ``name`` of the way, and what that needs, such as ``uri``.
+        """
+        self._images.once(
+            "POST",
+            f"/images/{image_id}/import",
+            f"import image {image_id}",
+            json={"method": method},
+        )
+
+    def import_failure(self, image_id: str) -> str | None:
+        """Return why the import of an image failed, ``None`` if that is not said."""
+        what = f"ask for the import of image {image_id}"
+        tasks = self._images.send("GET", f"/images/{image_id}/tasks", what).json()["tasks"]
+        failed = [task.get("message") or "" for task in tasks if task["status"] == "failure"]
+        return str(failed[-1]) if failed else None
+
+    def _send_data(self, image_id: str, content: io.BufferedReader, where: str) -> None:
+        self._images.once(
+            "PUT",
+            f"/images/{image_id}/{where}",
+            f"upload image {image_id}",
+            data=content,
+            headers={"Content-Type": "application/octet-stream"},
+            timeout=(service.TIMEOUT_S, _UPLOAD_TIMEOUT_S),
+            # After a refused token the library would send what is left of the file: nothing.
+            allow_reauth=False,
+        )
 
     def close(self) -> None:
         """Close the connections."""

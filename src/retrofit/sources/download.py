@@ -6,16 +6,16 @@ import dataclasses
 import pathlib
 import re
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from .. import errors, model, web
 from . import arrival
 
-_DIGITS = {"sha256": 64, "sha512": 128}
+DIGITS = {"sha512": 128, "sha256": 64}
 _PINNED = re.compile(r"(?P<algorithm>[a-z0-9]+):(?P<digest>[0-9A-Fa-f]+)")
 # As sha256sum and sha512sum write them: plainly, or with --tag.
 _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:\s+\*?(?P<name>\S.*))?")
-_TAGGED = re.compile(r"SHA(?:256|512) \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)")
+_TAGGED = re.compile(r"[A-Z0-9-]+ \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)")
 _LIMIT = 4 * model.MIB
 
 
@@ -84,9 +84,9 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
         )
     if wanted.checksum.startswith(("http://", "https://")):
         text = web.read(wanted.checksum, access, limit=_LIMIT).decode(errors="replace")
-        return _listed(text, name, web.shown(wanted.checksum))
+        return listed(text, name, web.shown(wanted.checksum))
     match = _PINNED.fullmatch(wanted.checksum)
-    if match is None or len(match["digest"]) != _DIGITS.get(match["algorithm"]):
+    if match is None or len(match["digest"]) != DIGITS.get(match["algorithm"]):
         raise errors.ConfigError(
             f"{wanted.checksum!r} is no checksum",
             hint="write sha256: and 64 digits, sha512: and 128, or the URL of a file of checksums",
@@ -94,23 +94,31 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
     return f"{match['algorithm']}:{match['digest'].lower()}"
 
 
-def _listed(text: str, name: str, where: str) -> str:
-    """Return the hash that a file of checksums has of a file."""
+def listed(text: str, name: str, where: str, digits: Mapping[str, int] = DIGITS) -> str:
+    """Return the hash that a file of checksums has of a file.
+
+    Args:
+        text: The file of checksums, as ``sha256sum`` and its like write it.
+        name: Name of the file that is looked for.
+        where: Where the text is from, for errors.
+        digits: Algorithms that count, the best first, and how many digits each has.
+
+    Raises:
+        errors.InputMissing: It has none, or several that contradict each other.
+    """
     found = set()
     for line in text.splitlines():
         match = _TAGGED.fullmatch(line.strip()) or _LINE.fullmatch(line.strip())
         # A file with the checksum of one image may leave its name out.
         if match is not None and (match["name"] or name).rpartition("/")[2] == name:
             found.add(match["digest"].lower())
-    digests = [
-        f"{algorithm}:{digest}"
-        for algorithm, digits in _DIGITS.items()
-        for digest in found
-        if len(digest) == digits
-    ]
-    if len(digests) != 1:
-        raise errors.InputMissing(
-            f"{where} has {'several checksums' if digests else 'no SHA-256 or SHA-512'} of {name}",
-            hint="check both URLs",
-        )
-    return digests[0]
+    for algorithm, length in digits.items():
+        fitting = [digest for digest in found if len(digest) == length]
+        if len(fitting) == 1:
+            return f"{algorithm}:{fitting[0]}"
+        if fitting:
+            raise errors.InputMissing(
+                f"{where} has several checksums of {name}", hint="check both URLs"
+            )
+    known = " or ".join(sorted(word.upper().replace("SHA", "SHA-") for word in digits))
+    raise errors.InputMissing(f"{where} has no {known} of {name}", hint="check both URLs")

@@ -1,0 +1,279 @@
+"""Brings versions into Glance: by their URL, or fetched here and sent, always compared."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import hashlib
+import logging
+import pathlib
+import time
+import uuid
+from collections.abc import Callable, Iterator
+
+from .. import cloud, errors, images, naming, progress, web
+from . import catalog, fetching, rotation, upstream
+
+_LOG = logging.getLogger(__name__)
+
+# An import that waits this long to begin is stuck: Glance puts it back without a word.
+_STUCK_S = 30.0
+# Of the time for an import, what is kept for an upload if the import by URL does not work.
+_RESERVE_S = 900.0
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_BY_URL = "web-download"
+_STAGED = "glance-direct"
+
+
+class Prefetch(enum.StrEnum):
+    """When images are fetched here and uploaded, and not fetched by Glance itself."""
+
+    NEVER = "never"
+    ON_STUCK = "on-stuck"
+    ALWAYS = "always"
+
+
+@dataclasses.dataclass(frozen=True)
+class Means:
+    """How images are brought into Glance.
+
+    Attributes:
+        access: How web servers are reached.
+        work: Directory for what is fetched.
+        prefetch: When images are fetched here.
+        timeout_s: Seconds that the import of an image may take.
+        retries: How often an import by URL is tried again.
+        reporter: Told of the steps.
+        locate: Returns where a version is fetched.
+    """
+
+    access: web.Access
+    work: pathlib.Path
+    prefetch: Prefetch
+    timeout_s: float
+    retries: int
+    reporter: progress.Reporter
+    locate: Callable[[catalog.Product, catalog.Version], str] = lambda _, version: version.location
+
+
+def bring(
+    connection: cloud.Cloud,
+    product: catalog.Product,
+    version: catalog.Version,
+    *,
+    tag: str,
+    means: Means,
+) -> images.Image:
+    """Import a version: private, with its properties, and compared with its checksum.
+
+    After an error nothing is left of it; but an image whose identifier was asked for stays
+    without data, as Glance gives no identifier twice.
+
+    Args:
+        connection: Where to.
+        product: The product.
+        version: Its version.
+        tag: On all images that are managed.
+        means: How.
+
+    Raises:
+        errors.ImageError: What came is not what its checksum says.
+        errors.RetrofitError: It is not there, or Glance refuses it or does not finish in time.
+    """
+    name = product.versioned(version.name)
+    deadline = time.monotonic() + means.timeout_s
+    location = means.locate(product, version)
+    checksum = upstream.checksum(version, means.access)
+    if not checksum:
+        _LOG.warning(
+            "%s: %s has no checksum: nothing tells whether it is right", product.place, name
+        )
+    new = _New(connection, product, version, tag)
+    with progress.step(means.reporter, f"import {name}"):
+        methods = connection.import_methods()
+        if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, location, methods):
+            reserve = min(_RESERVE_S, means.timeout_s / 2)
+            last = means.prefetch is Prefetch.NEVER
+            until = deadline if last else deadline - reserve
+            for attempt in range(means.retries + 1):
+                try:
+                    return _by_url(new, location, checksum, until)
+                except errors.RetrofitError as error:
+                    if last and attempt == means.retries:
+                        raise
+                    _LOG.warning("Glance did not fetch %s: %s", name, error)
+        return _by_upload(new, location, checksum, means, deadline, staged=_STAGED in methods)
+
+
+@dataclasses.dataclass(frozen=True)
+class _New:
+    """An image that is to be made.
+
+    Attributes:
+        connection: Where.
+        product: Of which product.
+        version: Of which version.
+        tag: On all images that are managed.
+    """
+
+    connection: cloud.Cloud
+    product: catalog.Product
+    version: catalog.Version
+    tag: str
+
+    @contextlib.contextmanager
+    def registered(self) -> Iterator[images.Image]:
+        """Give the image without data; after an error it is removed, as far as that may be."""
+        image_id = self.version.id or str(uuid.uuid4())
+        try:
+            yield self._taken_over() or self._create(image_id)
+        except BaseException:
+            if not self.version.id:
+                self._remove(image_id)
+            raise
+
+    def finish(self, image_id: str) -> images.Image:
+        """Say that an image is whole."""
+        change = {"op": "remove", "path": f"/{naming.STATE}"}
+        return self.connection.patch(image_id, [change])
+
+    def _create(self, image_id: str) -> images.Image:
+        described = rotation.fields(self.product, self.version, 0, self.tag)
+        return self.connection.create(
+            image_id,
+            name=self.product.versioned(self.version.name),
+            disk_format=self.product.disk_format,
+            properties=((naming.STATE, naming.IMPORTING),),
+            further=described,
+        )
+
+    def _taken_over(self) -> images.Image | None:
+        """Return what an earlier run left of an image whose identifier was asked for."""
+        if not self.version.id:
+            return None
+        try:
+            left = self.connection.image(self.version.id)
+        except errors.InputMissing:
+            return None
+        if left.properties.get(naming.STATE) != naming.IMPORTING or self.tag not in left.tags:
+            raise errors.ConfigError(
+                f"{self.product.place}: the identifier {left.id} of version {self.version.name} "
+                f"is that of {left.name or 'another image'}",
+                hint="give the version another id, or delete that image",
+            )
+        return left
+
+    def _remove(self, image_id: str) -> None:
+        try:
+            self.connection.delete(image_id)
+        except errors.RetrofitError as error:
+            _LOG.warning("image %s is left behind, the next run removes it: %s", image_id, error)
+
+
+def _may_go_by_url(version: catalog.Version, location: str, methods: frozenset[str]) -> bool:
+    """Tell whether Glance can fetch a version itself, and still be held to its checksum.
+
+    A package would be stored as it is, and an image that turned out to be wrong would have to be
+    deleted, with its identifier.
+    """
+    return (
+        _BY_URL in methods
+        and location.startswith(("http://", "https://"))
+        and not fetching.is_packed(location)
+        and not version.id
+    )
+
+
+def _by_url(new: _New, location: str, checksum: str, deadline: float) -> images.Image:
+    """Let Glance fetch an image, and compare what it stored with the checksum."""
+    with new.registered() as image:
+        new.connection.begin_import(image.id, {"name": _BY_URL, "uri": location})
+        stored = _await(new.connection, image, deadline)
+        algorithm, _, wanted = checksum.partition(":")
+        if wanted:
+            actual = _stored_digest(new.connection, stored, algorithm)
+            if stored.disk_format != new.product.disk_format and actual != wanted:
+                raise errors.Unavailable(
+                    f"Glance makes {stored.disk_format} of images that it fetches, so that their "
+                    "checksum tells nothing",
+                    hint="have them fetched here first: --prefetch always",
+                )
+            fetching.compare(algorithm, wanted, actual, location)
+        return new.finish(image.id)
+
+
+def _by_upload(
+    new: _New, location: str, checksum: str, means: Means, deadline: float, *, staged: bool
+) -> images.Image:
+    """Fetch an image, compare it, send it, and compare what was stored."""
+    reporter = means.reporter
+    file = fetching.fetch(location, checksum, means.access, means.work, advanced=reporter.advanced)
+    try:
+        with new.registered() as image, file.open("rb") as content:
+            if not staged:
+                new.connection.upload(image.id, content)
+            elif image.status == "queued":
+                new.connection.stage(image.id, content)
+            if staged:
+                new.connection.begin_import(image.id, {"name": _STAGED})
+            stored = _await(new.connection, image, deadline)
+            _check_stored(new, stored, file)
+            return new.finish(image.id)
+    finally:
+        if file.is_relative_to(means.work):
+            file.unlink()
+
+
+def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
+    """Compare what Glance has with what was sent, unless it was told to convert it."""
+    algorithm, _, expected = stored.content_hash.partition(":")
+    if stored.disk_format == new.product.disk_format and expected != fetching.digest(
+        file, algorithm
+    ):
+        raise errors.Unavailable(
+            f"Glance stored something else than was sent for {stored.name}",
+            hint="try again, and see Glance's own log",
+        )
+
+
+def _stored_digest(connection: cloud.Cloud, image: images.Image, algorithm: str) -> str:
+    """Return the digest of what is stored; if Glance has another one, the image is read for it."""
+    known, _, value = image.content_hash.partition(":")
+    if known == algorithm:
+        return value
+    total = hashlib.new(algorithm, usedforsecurity=False)
+    for piece in connection.download(image.id):
+        total.update(piece)
+    return total.hexdigest()
+
+
+def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> images.Image:
+    """Wait until an image has its data.
+
+    Raises:
+        errors.Unavailable: Its import failed, is stuck, or takes too long.
+    """
+    began = time.monotonic()
+    pause = _FIRST_PAUSE_S
+    while True:
+        shown = connection.image(image.id)
+        if shown.status == "active":
+            return shown
+        failure = connection.import_failure(image.id)
+        if failure is not None:
+            raise errors.Unavailable(
+                f"Glance did not import {image.name}: {' '.join(failure.split())}",
+                hint="see Glance's own log",
+            )
+        now = time.monotonic()
+        stuck = shown.status == "queued" and now - began > _STUCK_S
+        if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
+            raise errors.Unavailable(
+                f"the import of {image.name} does not end: it is {shown.status} after "
+                f"{now - began:.0f} s",
+                hint="see Glance's own log, and the options --stuck-retry and --import-timeout",
+            )
+        time.sleep(min(pause, max(0.0, deadline - now)))
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
