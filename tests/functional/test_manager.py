@@ -9,9 +9,17 @@ import pytest
 from tests.support import cloud as support
 from tests.support import image_files, web_server
 
-from retrofit import cloud
+from retrofit import cloud, errors
+from retrofit.manager import importing
 
 Connect = Callable[..., cloud.Cloud]
+
+
+@pytest.fixture(scope="module")
+def running_cloud() -> Iterator[support.Cloud]:
+    """A cloud that takes uploads directly, and fetches images itself."""
+    with support.running(options=support.Options(import_methods="web-download")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -65,3 +73,58 @@ def test_six_versions_rotate(
         [row(4), row(5), current(6)],
     ]
     assert list(work.iterdir()) == []
+
+
+def test_glance_fetches_an_image_itself_and_is_held_to_its_checksum(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    server: web_server.Server,
+    tmp_path: pathlib.Path,
+    work: pathlib.Path,
+) -> None:
+    connection = connect()
+    right = image_files.content(server.directory / "1.img", "right")
+    url = f"{server.url}1.img"
+
+    def manage(checksum: str, prefetch: importing.Prefetch) -> list[errors.RetrofitError]:
+        version = image_files.version("1", url=url, checksum=checksum)
+        image = image_files.image("By URL", version, visibility="private")
+        path = image_files.write(tmp_path / "images.yml", image)
+        _, failures = image_files.manage(connection, path, work, prefetch=prefetch, retries=1)
+        return failures
+
+    (failure,) = manage(f"sha256:{'0' * 64}", importing.Prefetch.NEVER)
+    assert isinstance(failure, errors.ImageError)
+    assert image_files.shown(running_cloud, "By URL") == []
+    # By another way it is no better.
+    (failure,) = manage(f"sha256:{'0' * 64}", importing.Prefetch.ON_STUCK)
+    assert isinstance(failure, errors.ImageError)
+    assert image_files.shown(running_cloud, "By URL") == []
+    assert list(work.iterdir()) == []
+
+    before = len(server.of("1.img"))
+    assert manage(right, importing.Prefetch.NEVER) == []
+    # Glance asked once, and nobody else.
+    assert len(server.of("1.img")) == before + 1
+    assert image_files.shown(running_cloud, "By URL") == [("1", "By URL", "private", "active")]
+
+
+def test_what_glance_cannot_fetch_is_uploaded(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    server: web_server.Server,
+    tmp_path: pathlib.Path,
+    work: pathlib.Path,
+) -> None:
+    checksum = image_files.content(server.directory / "1.img", "stuck")
+    # An address that this Glance does not fetch from.
+    url = f"{server.url}1.img".replace("127.0.0.1", "localhost")
+    version = image_files.version("1", url=url, checksum=checksum)
+    path = image_files.write(tmp_path / "images.yml", image_files.image("Stuck", version))
+
+    _, failures = image_files.manage(
+        connect(), path, work, prefetch=importing.Prefetch.ON_STUCK, retries=1
+    )
+
+    assert failures == []
+    assert image_files.shown(running_cloud, "Stuck") == [("1", "Stuck", "public", "active")]

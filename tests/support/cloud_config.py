@@ -37,6 +37,10 @@ enabled_backends = file:file
 worker_self_reference_url = https://127.0.0.1:{glance_port}
 image_size_cap = {image_size_cap}
 user_storage_quota = {user_storage_quota}
+enabled_import_methods = [{import_methods}]
+[import_filtering_opts]
+allowed_hosts = [127.0.0.1]
+allowed_ports = []
 [glance_store]
 default_backend = file
 [file]
@@ -46,7 +50,7 @@ filesystem_store_datadir = {directory}/staging
 [os_glance_tasks_store]
 filesystem_store_datadir = {directory}/tasks
 [database]
-connection = sqlite:///{directory}/glance.db
+connection = sqlite:///{directory}/glance.db?timeout=30
 [image_format]
 disk_formats = {disk_formats}
 [paste_deploy]
@@ -76,11 +80,13 @@ class Options:
         image_size_cap: Largest image Glance takes, in bytes.
         user_storage_quota: Most that a project may store, such as ``5MB``; ``0`` is no limit.
         disk_formats: Formats of images that Glance takes.
+        import_methods: How it imports images.
     """
 
     image_size_cap: int = 1 << 40
     user_storage_quota: str = "0"
     disk_formats: str = "raw,qcow2"
+    import_methods: str = "glance-direct,web-download,copy-image"
 
 
 def write(

@@ -179,12 +179,11 @@ class Cloud:
             json={"method": method},
         )
 
-    def import_failure(self, image_id: str) -> str | None:
-        """Return why the import of an image failed, ``None`` if that is not said."""
-        what = f"ask for the import of image {image_id}"
+    def import_tasks(self, image_id: str) -> list[tuple[str, str]]:
+        """Return status and message of each import of an image: ``pending``, ``success``, …"""
+        what = f"ask for imports of image {image_id}"
         tasks = self._images.send("GET", f"/images/{image_id}/tasks", what).json()["tasks"]
-        failed = [task.get("message") or "" for task in tasks if task["status"] == "failure"]
-        return str(failed[-1]) if failed else None
+        return [(task["status"], task.get("message") or "") for task in tasks]
 
     def _send_data(self, image_id: str, content: io.BufferedReader, where: str) -> None:
         self._images.once(

@@ -25,6 +25,8 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _BY_URL = "web-download"
 _STAGED = "glance-direct"
+# States of tasks at which nothing happens any more.
+_ENDED = ("success", "failure")
 
 
 class Prefetch(enum.StrEnum):
@@ -95,16 +97,33 @@ def bring(
         methods = connection.import_methods()
         if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, location, methods):
             reserve = min(_RESERVE_S, means.timeout_s / 2)
-            last = means.prefetch is Prefetch.NEVER
-            until = deadline if last else deadline - reserve
-            for attempt in range(means.retries + 1):
-                try:
-                    return _by_url(new, location, checksum, until)
-                except errors.RetrofitError as error:
-                    if last and attempt == means.retries:
-                        raise
-                    _LOG.warning("Glance did not fetch %s: %s", name, error)
-        return _by_upload(new, location, checksum, means, deadline, staged=_STAGED in methods)
+            only = means.prefetch is Prefetch.NEVER
+            until = deadline if only else deadline - reserve
+            try:
+                return _tried(means.retries, lambda: _by_url(new, location, checksum, until))
+            except errors.RetrofitError as error:
+                if only:
+                    raise
+                _LOG.warning("Glance did not fetch %s: %s", name, error)
+        file = fetching.fetch(
+            location, checksum, means.access, means.work, advanced=means.reporter.advanced
+        )
+        try:
+            staged = _STAGED in methods
+            return _tried(means.retries, lambda: _by_upload(new, file, deadline, staged=staged))
+        finally:
+            if file.is_relative_to(means.work):
+                file.unlink()
+
+
+def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
+    """Try an import, and again if it does not end."""
+    for left in range(retries, 0, -1):
+        try:
+            return attempt()
+        except errors.Unavailable as error:
+            _LOG.warning("tried again, at most %d times more: %s", left, error)
+    return attempt()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,26 +223,18 @@ def _by_url(new: _New, location: str, checksum: str, deadline: float) -> images.
         return new.finish(image.id)
 
 
-def _by_upload(
-    new: _New, location: str, checksum: str, means: Means, deadline: float, *, staged: bool
-) -> images.Image:
-    """Fetch an image, compare it, send it, and compare what was stored."""
-    reporter = means.reporter
-    file = fetching.fetch(location, checksum, means.access, means.work, advanced=reporter.advanced)
-    try:
-        with new.registered() as image, file.open("rb") as content:
-            if not staged:
-                new.connection.upload(image.id, content)
-            elif image.status == "queued":
-                new.connection.stage(image.id, content)
-            if staged:
-                new.connection.begin_import(image.id, {"name": _STAGED})
-            stored = _await(new.connection, image, deadline)
-            _check_stored(new, stored, file)
-            return new.finish(image.id)
-    finally:
-        if file.is_relative_to(means.work):
-            file.unlink()
+def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) -> images.Image:
+    """Send an image, and compare what was stored."""
+    with new.registered() as image, file.open("rb") as content:
+        if not staged:
+            new.connection.upload(image.id, content)
+        elif image.status == "queued":
+            new.connection.stage(image.id, content)
+        if staged:
+            new.connection.begin_import(image.id, {"name": _STAGED})
+        stored = _await(new.connection, image, deadline)
+        _check_stored(new, stored, file)
+        return new.finish(image.id)
 
 
 def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
@@ -258,17 +269,20 @@ def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> ima
     began = time.monotonic()
     pause = _FIRST_PAUSE_S
     while True:
+        tasks = connection.import_tasks(image.id)
         shown = connection.image(image.id)
-        if shown.status == "active":
+        # An image is active a moment before Glance is done with it.
+        if shown.status == "active" and all(status in _ENDED for status, _ in tasks):
             return shown
-        failure = connection.import_failure(image.id)
-        if failure is not None:
-            raise errors.Unavailable(
-                f"Glance did not import {image.name}: {' '.join(failure.split())}",
-                hint="see Glance's own log",
-            )
+        for status, message in tasks:
+            if status == "failure":
+                raise errors.Unavailable(
+                    f"Glance did not import {image.name}: {' '.join(message.split())}",
+                    hint="see Glance's own log",
+                )
         now = time.monotonic()
-        stuck = shown.status == "queued" and now - began > _STUCK_S
+        begun = any(status == "processing" for status, _ in tasks)
+        stuck = shown.status != "importing" and not begun and now - began > _STUCK_S
         if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
             raise errors.Unavailable(
                 f"the import of {image.name} does not end: it is {shown.status} after "

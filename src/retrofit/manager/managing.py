@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from .. import cloud, errors, images, interruption, web
+from .. import cloud, errors, images, interruption, usage, web
 from . import catalog, importing, rotation, upstream
 
 
@@ -94,8 +94,7 @@ def _manage(
         _apply(connection, change, task)
     # What could not be imported today may be why an old one is still needed.
     if not failures:
-        for image in rotation.removable(product, own, task.policy, now.date()):
-            _remove(connection, image, task)
+        _remove_unused(connection, rotation.removable(product, own, task.policy, now.date()), task)
     return failures
 
 
@@ -146,6 +145,18 @@ def _apply(connection: cloud.Cloud, change: rotation.Change, task: Task) -> None
         task.told(Step(action, image.name))
         if task.means is not None:
             connection.act(image.id, action)
+
+
+def _remove_unused(connection: cloud.Cloud, expired: Sequence[images.Image], task: Task) -> None:
+    """Delete images that nobody uses, as far as that can be told."""
+    found = usage.ask(connection, [image.id for image in expired])
+    for image in expired:
+        if image.id in found.users:
+            task.told(Step("keep", image.name, f"{found.users[image.id]} uses it"))
+        elif found.unknown:
+            task.told(Step("keep", image.name, found.unknown))
+        else:
+            _remove(connection, image, task)
 
 
 def _remove(connection: cloud.Cloud, image: images.Image, task: Task) -> None:
