@@ -180,7 +180,7 @@ class Cloud:
         )
 
     def import_tasks(self, image_id: str) -> list[tuple[str, str]]:
-        """Return status and message of each import of an image: ``pending``, ``success``, …"""
+        """Return status and message of each import of an image, such as ``success``."""
         what = f"ask for imports of image {image_id}"
         tasks = self._images.send("GET", f"/images/{image_id}/tasks", what).json()["tasks"]
         return [(task["status"], task.get("message") or "") for task in tasks]
