@@ -151,6 +151,8 @@ def read(path: pathlib.Path, name: str) -> Image:
         raise errors.InputMissing(f"cannot read the plan {path}: {error.strerror}") from error
     except (ValueError, AttributeError) as error:
         raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN) from error
+    if None in version:
+        raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN)
     if version != (_VERSION, __version__):
         raise errors.PlanOutdated(
             f"the plan {path} is of version {version[1]} of this program, which is {__version__}",

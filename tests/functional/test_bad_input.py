@@ -7,23 +7,45 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import itertools
+import json
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from tests.support import authority, cloud, command, mirror, paths, simple_disks
+from tests.support import (
+    authority,
+    cloud,
+    command,
+    mirror,
+    paths,
+    simple_disks,
+    stream_tree,
+    web_server,
+)
 
 _TABLE = paths.REPOSITORY / "docs" / "reference" / "bad-input.md"
 _BEGIN = "| Bad input | Command | Printed last | Code |\n|---|---|---|---|\n"
 _BARE = "tests.support.bare_retrofit"
 _IN_CLOUD = "retrofit image glance: glance: --os-cloud retrofit"
 _BUILD = "retrofit image base.qcow2 out.qcow2"
+_IMPATIENT = "tests.support.impatient_retrofit"
+_STREAM = (
+    "retrofit image simplestreams:WEB out.qcow2 --series noble --architecture x86_64"
+    " --keyring keyring.gpg"
+)
+_FILE = "server/20260801/server-24.04-amd64.img"
+_CHECKED = f"retrofit image WEB/{_FILE} out.qcow2 --checksum WEB/SHA256SUMS"
+_PLANNED = "retrofit run amphora.json --plan plan.json --result RESULT"
+_YEAR = datetime.timedelta(days=365)
 _STEPS = (
     *("unpack", "inspect", "grow", "open", "customise"),
     *("boot-loader", "seal", "write-back", "convert"),
@@ -40,6 +62,14 @@ class Clouds:
     expired: cloud.Cloud
 
 
+@dataclasses.dataclass(frozen=True)
+class Web:
+    """A web server with base images, and who signs their index."""
+
+    server: web_server.Server
+    signers: stream_tree.Signers
+
+
 @dataclasses.dataclass
 class Place:
     """Where a command runs.
@@ -49,6 +79,8 @@ class Place:
         work: Directory for its temporary files.
         mirror: Base URL of a package archive.
         clouds: Clouds it can be given.
+        bare_image: Identifier of an image in the good one, of which Glance knows nothing.
+        web: A web server.
         environment: Variables for it.
     """
 
@@ -56,6 +88,8 @@ class Place:
     work: pathlib.Path
     mirror: str
     clouds: Clouds
+    bare_image: str
+    web: Web
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def use(self, which: cloud.Cloud, **auth: str) -> None:
@@ -73,9 +107,14 @@ class Place:
         self, line: str, *, module: str = "retrofit"
     ) -> contextlib.AbstractContextManager[command.Command]:
         """Start a command line, written as in the table."""
-        words = shlex.split(line.replace("MIRROR", self.mirror))
+        places = {"MIRROR": self.mirror, "WEB": self._web, "RESULT": f"{self.work}-result.json"}
+        for name, text in places.items():
+            line = line.replace(name, text)
+        words = shlex.split(line)
+        if words[1] not in ("plan", "run"):
+            words += ["--work-dir", str(self.work)]
         return command.started(
-            [*words[1:], "--work-dir", str(self.work)],
+            words[1:],
             cwd=self.files,
             work=self.work,
             module=module,
@@ -84,12 +123,30 @@ class Place:
 
     def shown(self, printed: str) -> str:
         """Return what was printed without what differs between runs."""
-        for text, name in {str(self.work): "WORK-DIR", self.mirror: "MIRROR"}.items():
+        places = {str(self.work): "WORK-DIR", self.mirror: "MIRROR", self._web: "WEB"}
+        for text, name in places.items():
             printed = printed.replace(text, name)
         printed = re.sub(r"retrofit-work-\w+", "retrofit-work-X", printed)
         printed = re.sub(r" \[IP: \S+ \d+\]", "", printed)
         printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", printed)
+        printed = re.sub(r"came for \d+ s", "came for N s", printed)
+        printed = re.sub(r"\bkey [0-9A-F]{16,}", "key KEY", printed)
+        printed = re.sub(r"\b[0-9a-f]{32}\b", "PROJECT", printed)
         return re.sub(r"\d{4}-\d\d-\d\d", "DATE", printed)
+
+    def stream(self, **signing: Any) -> None:
+        """Have the web server show a signed tree of base images; see :meth:`Tree.write`."""
+        directory = self.files / "web"
+        tree = stream_tree.Tree(directory, self.web.signers.own)
+        tree.add("20260801")
+        tree.write(**signing)
+        shutil.copy(self.web.signers.own.keyring, self.files / "keyring.gpg")
+        (directory / "SHA256SUMS").write_text(f"{'0' * 64}  {_FILE.rpartition('/')[2]}\n")
+        self.web.server.directory = directory
+
+    @property
+    def _web(self) -> str:
+        return self.web.server.url.rstrip("/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +158,14 @@ class Case:
         line: The command line.
         code: The exit code it is to have.
         prepare: Makes the input.
+        module: What stands for the program.
     """
 
     what: str
     line: str
     code: int
     prepare: Callable[[Place], None] = lambda _: None
+    module: str = "retrofit"
 
     def row(self, printed: str) -> str:
         """Return the table's row."""
@@ -178,6 +237,74 @@ def _expired_cloud(place: Place) -> None:
     place.use(place.clouds.expired)
 
 
+def _index(place: Place) -> pathlib.Path:
+    place.stream()
+    return place.files / "web" / stream_tree.INDEX
+
+
+def _unsigned(place: Place) -> None:
+    _index(place).write_text('{"format": "index:1.0"}\n')
+
+
+def _cut_short(place: Place) -> None:
+    index = _index(place)
+    index.write_bytes(index.read_bytes()[:500])
+
+
+def _changed(place: Place) -> None:
+    index = _index(place)
+    index.write_bytes(index.read_bytes().replace(b"amd64", b"amd65", 1))
+
+
+def _of_another(place: Place) -> None:
+    place.stream(signer=place.web.signers.other)
+
+
+def _of_last_year(place: Place) -> None:
+    place.stream(made=datetime.datetime.now(datetime.UTC) - _YEAR)
+
+
+def _of_next_year(place: Place) -> None:
+    place.stream(made=datetime.datetime.now(datetime.UTC) + _YEAR)
+
+
+def _loop(place: Place) -> None:
+    place.stream()
+    here = f"/{stream_tree.INDEX}"
+    place.web.server.redirections |= {stream_tree.INDEX: "/elsewhere", "elsewhere": here}
+
+
+def _silence(place: Place) -> None:
+    place.stream()
+    place.web.server.faults[_FILE] += [web_server.Fault(1000, stall=True)] * 5
+
+
+def _wanted(place: Place) -> None:
+    _good_cloud(place)
+    request = {"source": f"glance:{place.bare_image}", "target": "glance:", "cloud": "retrofit"}
+    (place.files / "amphora.json").write_text(json.dumps(request | {"depth": "off"}))
+
+
+def _plan_of_another_version(place: Place) -> None:
+    _wanted(place)
+    plan = {"version": 1, "engine": "0.0.9", "images": []}
+    (place.files / "plan.json").write_text(json.dumps(plan))
+
+
+def _plan_for_another_cloud(place: Place) -> None:
+    _wanted(place)
+    planned = place.run("retrofit plan amphora.json --json")
+    assert planned.code == 0, planned.stderr
+    plan = json.loads(planned.stdout)
+    plan["images"][0]["project-id"] = "0" * 32
+    (place.files / "plan.json").write_text(json.dumps(plan))
+
+
+def _no_plan(place: Place) -> None:
+    _wanted(place)
+    shutil.copy(place.files / "amphora.json", place.files / "plan.json")
+
+
 CASES = (
     Case("Not an image", "retrofit image notes.txt out.qcow2", 65, _notes),
     Case("Truncated qcow2", "retrofit image half.qcow2 out.qcow2", 65, _truncated),
@@ -189,6 +316,15 @@ CASES = (
     Case("Missing file", "retrofit image none.img out.qcow2", 66),
     Case("Mistyped source", "retrofit image simplestrems: out.qcow2", 78),
     Case("No checksum", "retrofit image https://mirror.invalid/noble.img out.qcow2", 78),
+    Case("Another checksum", _CHECKED, 65, Place.stream),
+    Case("Index that is not signed", _STREAM, 77, _unsigned),
+    Case("Index signed by somebody else", _STREAM, 77, _of_another),
+    Case("Index changed after it was signed", _STREAM, 77, _changed),
+    Case("Index cut short", _STREAM, 77, _cut_short),
+    Case("Index of last year, or a clock a year ahead", _STREAM, 77, _of_last_year),
+    Case("Index of next year, or a clock a year behind", _STREAM, 77, _of_next_year),
+    Case("Redirections without end", _STREAM, 69, _loop),
+    Case("Server that stalls", _STREAM, 69, _silence, _IMPATIENT),
     Case("Output that exists", _BUILD, 73, _present),
     Case("Output directory missing", "retrofit image base.qcow2 none/out.qcow2", 73),
     Case("No space left", _BUILD, 74, _small_disk),
@@ -225,6 +361,9 @@ CASES = (
         _good_cloud,
     ),
     Case("No base image that suits", f"{_IN_CLOUD} --series jammy", 66, _good_cloud),
+    Case("Plan of another version", _PLANNED, 5, _plan_of_another_version),
+    Case("Plan for another cloud", _PLANNED, 5, _plan_for_another_cloud),
+    Case("Not a plan", _PLANNED, 78, _no_plan),
     Case(
         "Nothing to go back to",
         "retrofit rollback --os-cloud retrofit --amp-image-tag mistyped",
@@ -263,13 +402,26 @@ def bare_image(clouds: Clouds) -> str:
     return clouds.good.upload_base(simple_disks.installable(), name="unknown", **unknown)
 
 
+@pytest.fixture(scope="module")
+def signers() -> Iterator[stream_tree.Signers]:
+    with stream_tree.signers() as made:
+        yield made
+
+
 @pytest.fixture
-def place(open_directory: pathlib.Path, clouds: Clouds, archive: str) -> Iterator[Place]:
+def place(
+    open_directory: pathlib.Path,
+    clouds: Clouds,
+    archive: str,
+    bare_image: str,
+    signers: stream_tree.Signers,
+) -> Iterator[Place]:
     files, work = open_directory / "files", open_directory / "work"
     files.mkdir()
     work.mkdir()
     (files / "base.qcow2").symlink_to(simple_disks.installable())
-    yield Place(files, work, archive, clouds)
+    with web_server.serving(files) as server:
+        yield Place(files, work, archive, clouds, bare_image, Web(server, signers))
     if work.is_mount():
         subprocess.run(["umount", work], check=True)
 
@@ -298,7 +450,7 @@ def test_bad_input(case: Case, place: Place, table: dict[str, str]) -> None:
     case.prepare(place)
     images = place.clouds.good.images()
 
-    outcome = place.run(case.line)
+    outcome = place.run(case.line, module=case.module)
 
     assert outcome.code == case.code, outcome.stderr
     assert outcome.line.startswith("retrofit: error: ")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import pathlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent import futures
 
@@ -14,7 +16,7 @@ import pytest
 from tests.support import apt_archive, records, stream_tree
 
 from retrofit import errors, model, provenance
-from retrofit.archives import candidates
+from retrofit.archives import candidates, private
 
 KEY = "/usr/share/keyrings/test-archive.gpg"
 SUITES = ("noble", "noble-updates", "noble-security")
@@ -234,6 +236,40 @@ def test_an_archive_that_does_not_answer_is_named(bench: Bench) -> None:
 
     with pytest.raises(errors.Unavailable, match=f"an archive cannot be used: {dead}"):
         bench.find(mirror=dead)
+
+
+def test_an_archive_that_is_silent_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scheme in ("http", "https"):
+        name = f"Acquire::{scheme}::Timeout"
+        assert int(private._OPTIONS[name]) <= 10
+        monkeypatch.setitem(private._OPTIONS, name, "1")
+    bench.server.pause_s = math.inf
+    begun = time.monotonic()
+
+    with pytest.raises(errors.Unavailable, match="cannot be used: .* InRelease: Connection "):
+        bench.find()
+
+    # A few attempts for each suite.
+    assert time.monotonic() - begun < 10 * len(SUITES)
+    assert set(bench.server.answers) == {("InRelease", 0)}
+
+
+def test_an_archive_that_sends_next_to_nothing_is_given_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert private._TIMEOUT_S <= 300
+    monkeypatch.setattr(private, "_TIMEOUT_S", 3)
+    bench.server.pause_s = 0.2
+    begun = time.monotonic()
+
+    with pytest.raises(errors.Unavailable, match="did not send their lists within 3 s; check the"):
+        bench.find()
+
+    assert 3 <= time.monotonic() - begun < 20
+    bench.server.pause_s = 0
+    assert bench.find() == ()
 
 
 def test_an_image_that_does_not_tell_is_not_known(bench: Bench) -> None:

@@ -9,6 +9,7 @@ import email.utils
 import functools
 import hashlib
 import http.server
+import math
 import os
 import pathlib
 import threading
@@ -85,6 +86,8 @@ class Server(http.server.ThreadingHTTPServer):
     Attributes:
         answers: File and status of each answer so far.
         password: What those who ask have to know, as ``user:password``; empty for nothing.
+        pause_s: How long each byte of an answer takes; 0 for no time at all, infinity for no
+            answer.
     """
 
     daemon_threads = True
@@ -93,6 +96,8 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), functools.partial(_Handler, directory=str(directory)))
         self.answers: list[tuple[str, int]] = []
         self.password = ""
+        self.pause_s = 0.0
+        self.ended = threading.Event()
 
     @property
     def url(self) -> str:
@@ -108,6 +113,7 @@ def serving(directory: pathlib.Path) -> Iterator[Server]:
         try:
             yield server
         finally:
+            server.ended.set()
             server.shutdown()
 
 
@@ -120,7 +126,20 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
         if self.server.password and self.headers.get("Authorization") != f"Basic {known}":
             self.send_error(401)
             return
+        if self.server.pause_s:
+            self._stall()
+            return
         super().do_GET()
+
+    def _stall(self) -> None:
+        """Send next to nothing, until whoever asked has gone."""
+        self.server.answers.append((pathlib.PurePosixPath(self.path).name, 0))
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            if self.server.pause_s < math.inf:
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not self.server.ended.wait(min(self.server.pause_s, threading.TIMEOUT_MAX)):
+                self.wfile.write(b"x")
 
     def send_response(self, code: int, message: str | None = None) -> None:
         """Note the answer, too."""

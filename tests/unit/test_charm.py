@@ -9,11 +9,14 @@ from typing import Any
 import ops
 import pytest
 from ops import testing
+from tests.support import paths
 from tests.unit import charm_fakes
 
 import charm
 
 Context = testing.Context[charm.RetrofitCharm]
+
+_BAD_INPUT = paths.REPOSITORY / "docs" / "reference" / "bad-input.md"
 
 IMAGE = {
     "id": "5f3c",
@@ -99,6 +102,8 @@ def test_names_a_wrong_option_and_what_it_may_be(
 
     assert isinstance(out.unit_status, ops.BlockedStatus)
     assert f"wrong option {name}={value!r}: it must be" in out.unit_status.message
+    if value in ("fortnightly", "at night"):
+        assert f"`blocked`: `{out.unit_status.message}`" in _BAD_INPUT.read_text()
     assert allowed in out.unit_status.message
     assert fake.timer is None, "a schedule went on with the former options"
 
@@ -283,6 +288,7 @@ def test_says_that_a_run_could_not_begin(
     assert out.unit_status == ops.BlockedStatus(
         "the last run could not begin; see journalctl --unit octavia-diskimage-retrofit"
     )
+    assert f"`blocked`: `{out.unit_status.message}`" in _BAD_INPUT.read_text()
 
 
 def test_says_which_packages_cannot_be_installed(

@@ -1,0 +1,11 @@
+"""The command ``retrofit``, which waits for servers that stall no longer than a test should."""
+
+from __future__ import annotations
+
+from retrofit import web
+from retrofit.cli import main
+
+if __name__ == "__main__":
+    web._STALL_S = 1.0
+    web._ATTEMPTS = 2
+    main.main()
