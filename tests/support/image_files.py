@@ -1,10 +1,17 @@
-"""Image files of OpenStack Image Manager's form, and what becomes of them in Glance."""
+"""Image files of OpenStack Image Manager's form, and what becomes of them in Glance.
+
+As a program with the argument DIRECTORY, it does what files say in processes that tests may kill:
+it says ``ready``, reads lines with the path of a file, and answers each with the number of the
+process and, in the end, with how that ended.
+"""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -123,3 +130,22 @@ def _changed(usual: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def names(steps: Sequence[managing.Step]) -> list[str]:
     """Return steps in few words."""
     return [f"{step.what} {step.image}" for step in steps]
+
+
+def main() -> None:
+    """Do in a process for each line what a file says; delete what nobody was promised."""
+    work = pathlib.Path(sys.argv[1])
+    connection = clouds.connect("retrofit", region=None, interface=None)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        process = os.fork()
+        if process == 0:
+            _, failures = manage(connection, pathlib.Path(line.strip()), work, delete=True)
+            os._exit(len(failures))
+        print(process, flush=True)
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    main()

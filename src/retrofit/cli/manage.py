@@ -57,6 +57,32 @@ if TYPE_CHECKING:
     show_default=True,
     help="When to fetch images here and upload them.",
 )
+@click.option(
+    "--check-age", is_flag=True, help="Say which images are older than what files know of."
+)
+@click.option(
+    "--max-age",
+    metavar="DAYS",
+    type=click.IntRange(min=0),
+    default=90,
+    show_default=True,
+    help="By how much they may be older.",
+)
+@click.option("--share-image", metavar="IMAGE", help="Share this image, and do nothing else.")
+@click.option(
+    "--share-action", type=click.Choice(("add", "del")), default="add", show_default=True
+)
+@click.option(
+    "--share-type", type=click.Choice(("project", "domain")), default="project", show_default=True
+)
+@click.option("--share-target", metavar="NAME", help="The project, or the domain of projects.")
+@click.option(
+    "--share-domain",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Domain of the project.",
+)
 @options.cloud
 @options.ca_certificate
 @options.work_dir
@@ -80,6 +106,13 @@ def manage(
     import_timeout: int,
     stuck_retry: int,
     prefetch: str,
+    check_age: bool,
+    max_age: int,
+    share_image: str | None,
+    share_action: str,
+    share_type: str,
+    share_target: str | None,
+    share_domain: str,
     cloud: str | None,
     region: str | None,
     interface: str | None,
@@ -94,9 +127,31 @@ def manage(
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
     from .. import lock
-    from ..manager import importing, managing, rotation
+    from ..manager import importing, managing, rotation, sharing
     from ..sandbox import workshop
 
+    chosen = clouds.Options(cloud, region, interface)
+    if share_image is not None:
+        if share_target is None:
+            raise click.UsageError("--share-image needs --share-target.")
+        wish = sharing.Wish(
+            image=share_image,
+            target=share_target,
+            whole_domain=share_type == "domain",
+            domain=share_domain,
+            add=share_action == "add",
+        )
+        with contextlib.ExitStack() as held:
+            connection = clouds.connector(chosen, held)()
+            sharing.share(
+                connection,
+                wish,
+                lambda name, identifier: click.echo(
+                    f"{'share' if wish.add else 'unshare':<10}  {name}  {identifier}"
+                ),
+                dry_run=dry_run,
+            )
+        return
     products = read(images, check=check or check_only, force=force, pattern=pattern)
     if check_only:
         return
@@ -122,9 +177,13 @@ def manage(
                 retries=stuck_retry,
                 reporter=held.enter_context(reporting.reporter()),
             )
-        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
+        connection = clouds.connector(chosen, held)()
         task = managing.Task(policy, access, means, _tell)
         failures = managing.manage(connection, products, task)
+        for age in managing.outdated(connection, products, tag, max_age) if check_age else ():
+            click.echo(
+                f"{'old':<10}  {age.image.name}  {age.days} days older than the newest build"
+            )
     fail(failures)
 
 

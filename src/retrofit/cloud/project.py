@@ -185,6 +185,27 @@ class Cloud:
         tasks = self._images.send("GET", f"/images/{image_id}/tasks", what).json()["tasks"]
         return [(task["status"], task.get("message") or "") for task in tasks]
 
+    def members(self, image_id: str) -> dict[str, str]:
+        """Return the projects that an image is shared with, and what they say to it."""
+        what = f"list members of image {image_id}"
+        answer = self._images.send("GET", f"/images/{image_id}/members", what).json()
+        return {member["member_id"]: member["status"] for member in answer["members"]}
+
+    def add_member(self, image_id: str, project_id: str) -> None:
+        """Share an image with a project."""
+        path, what = f"/images/{image_id}/members", f"share image {image_id}"
+        self._images.send("POST", path, what, json={"member": project_id})
+
+    def accept(self, image_id: str, project_id: str) -> None:
+        """Accept a shared image in the name of the project, which then has it in its list."""
+        path, what = f"/images/{image_id}/members/{project_id}", f"accept image {image_id}"
+        self._images.send("PUT", path, what, json={"status": "accepted"})
+
+    def remove_member(self, image_id: str, project_id: str) -> None:
+        """Share an image with a project no longer."""
+        path, what = f"/images/{image_id}/members/{project_id}", f"unshare image {image_id}"
+        self._images.send("DELETE", path, what)
+
     def _send_data(self, image_id: str, content: io.BufferedReader, where: str) -> None:
         self._images.once(
             "PUT",

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 
 from .. import cloud, errors, images, interruption, usage, web
-from . import catalog, importing, rotation, upstream
+from . import age, catalog, importing, rotation, upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +65,18 @@ def manage(
         except errors.RetrofitError as error:
             failures.append(error)
     return failures
+
+
+def outdated(
+    connection: cloud.Cloud, products: Iterable[catalog.Product], tag: str, max_days: int
+) -> list[age.Age]:
+    """Return the images that are older by more than some days than what files know of."""
+    managed = found(connection, tag)
+    return [
+        each
+        for product in products
+        for each in age.outdated(product, rotation.belonging(product, managed), max_days)
+    ]
 
 
 def found(connection: cloud.Cloud, tag: str) -> list[images.Image]:

@@ -50,7 +50,7 @@ _AnyUrl = Annotated[
 Url = Annotated[
     str,
     _shaped(
-        r"(http|ftp)s?://\w+.*|file:(///?)?[\w.].*",
+        r"(http|ftp)s?://\w+.*|file:(/|///)?[\w.].*",
         "a URL that begins with http://, https://, ftp:// or file:",
     ),
 ]

@@ -1,0 +1,97 @@
+"""Killed at every request to Glance, a rotation ends in the same state when it is run again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from tests.support import cloud as support
+from tests.support import image_files, interceptor
+
+
+@pytest.fixture(scope="module")
+def running_cloud() -> Iterator[support.Cloud]:
+    """A cloud that takes uploads directly."""
+    with support.running(options=support.Options(import_methods="web-download")) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(running_cloud: support.Cloud) -> Iterator[interceptor.Interceptor]:
+    with interceptor.intercepting(running_cloud) as running:
+        yield running
+
+
+def test_a_rotation_killed_at_any_request(
+    running_cloud: support.Cloud, proxy: interceptor.Interceptor, tmp_path: pathlib.Path
+) -> None:
+    settings = running_cloud.clouds_yaml(tmp_path / "intercepted.yaml")
+    content = yaml.safe_load(settings.read_text())
+    content["clouds"][support.RETROFIT]["image_endpoint_override"] = proxy.url
+    settings.write_text(yaml.safe_dump(content))
+    work = tmp_path / "work"
+    work.mkdir()
+    parent = subprocess.Popen(
+        (sys.executable, "-m", "tests.support.image_files", str(work)),
+        env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(settings)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    number = 0
+
+    def run(*, fatal: int) -> int:
+        """Import the version of the present number, killed at one of the requests."""
+        name = f"{number:03}"
+        file = tmp_path / f"{name}.raw"
+        version = image_files.version(
+            name, url=f"file:{file}", checksum=image_files.content(file, name)
+        )
+        image = image_files.image("Killed", version)
+        path = image_files.write(tmp_path / "images.yml", image)
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        print(path, file=parent.stdin, flush=True)
+        proxy.doom(int(parent.stdout.readline()), fatal=fatal)
+        status = int(parent.stdout.readline())
+        proxy.forget()
+        return status
+
+    def expected() -> list[tuple[str, ...]]:
+        older = [f"{each:03}" for each in range(max(1, number - 2), number)]
+        rows = [(name, f"Killed ({name})", "public", "active") for name in older]
+        return [*rows, (f"{number:03}", "Killed", "public", "active")]
+
+    with parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+        while number < 3:
+            number += 1
+            assert run(fatal=0) == 0
+        seen = set()
+        for fatal in itertools.count(1):
+            number += 1
+            status = run(fatal=fatal)
+            if status == 0:
+                break
+            assert status == -signal.SIGKILL
+            left = image_files.shown(running_cloud, "Killed")
+            # The plain name is never that of two images.
+            assert [row[1] for row in left].count("Killed") <= 1
+            seen.add(proxy.requests[-1].split()[0])
+            assert run(fatal=0) == 0
+            assert image_files.shown(running_cloud, "Killed") == expected()
+        assert parent.stdin is not None
+        parent.stdin.close()
+
+    # It was killed at every request, of every kind, that a whole rotation makes.
+    assert image_files.shown(running_cloud, "Killed") == expected()
+    assert fatal == len(proxy.requests) + 1
+    assert seen == {"GET", "POST", "PUT", "PATCH", "DELETE"}
