@@ -135,6 +135,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             place = f"bytes {answer.first}-{len(content) - 1}/{len(content)}"
             self.send_header("Content-Range", place)
         self.send_header("ETag", tag)
+        self.send_header("Last-Modified", self.date_time_string(file.stat().st_mtime))
         self.send_header("Content-Length", str(len(content) - answer.first))
         self.end_headers()
         self._send(content[answer.first :], answer)
