@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from . import errors
@@ -111,6 +112,11 @@ def unreachable(what: str, problem: str) -> Transient:
 
 def _reason(body: str) -> str:
     """Return the sentence in an answer that says why, without markup."""
+    try:
+        # Octavia answers so; others nest their sentence, each in its own way.
+        return _shortened(json.loads(body)["faultstring"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        pass
     text = re.sub(r"<(head|title|h1)\b.*?</\1>", " ", body, flags=re.DOTALL)
     return _shortened(re.sub(r"<[^>]*>", " ", text)) or "no reason given"
 

@@ -119,9 +119,11 @@ class Rollout:
             if ready is None:
                 break
             self._guarded(self._go_on, ready)
-        if self._problem is not None:
-            return bool(self._under_way())
-        return bool(self._hands or self._waiting)
+        if self._problem is None:
+            return bool(self._hands or self._waiting)
+        for hand in [hand for hand in self._hands if hand.failover is None]:
+            self._drop(hand, f"{_replaced(hand)}, the rest is left")
+        return bool(self._hands)
 
     def _under_way(self) -> list[_Hand]:
         return [hand for hand in self._hands if hand.failover is not None]
@@ -224,8 +226,7 @@ class Rollout:
         return hand
 
     def _finish(self, hand: _Hand) -> None:
-        number = f"{hand.replaced} amphora{'e' if hand.replaced != 1 else ''} replaced"
-        self._drop(hand, number if hand.replaced else "is current")
+        self._drop(hand, _replaced(hand) if hand.replaced else "is current")
 
     def _drop(self, hand: _Hand, became: str) -> None:
         """Work on a load balancer no more, and tell what became of it."""
@@ -238,6 +239,10 @@ class Rollout:
         return errors.Interrupted(
             error.signal_number, f"interrupted; no further failover is begun, {left}"
         )
+
+
+def _replaced(hand: _Hand) -> str:
+    return f"{hand.replaced} amphora{'e' if hand.replaced != 1 else ''} replaced"
 
 
 def _stopped(balancer: fleet.Balancer, reason: str) -> errors.RolloutStopped:

@@ -18,7 +18,6 @@ import openstack
 
 from . import cloud, octavia_api
 
-TAG = "octavia-amphora"
 _INTERVAL_S = 0.02
 
 
@@ -56,6 +55,7 @@ class Worker:
     Args:
         octavia: The API.
         images: A connection to the Glance from which new amphorae get their images.
+        tag: Tag of those images, where a flavor names no other.
         duration_s: How long a failover takes.
 
     Attributes:
@@ -69,10 +69,12 @@ class Worker:
         octavia: octavia_api.Octavia,
         images: openstack.connection.Connection,
         *,
+        tag: str,
         duration_s: float,
     ) -> None:
         self._octavia = octavia
         self._images = images
+        self._tag = tag
         self._read = (octavia.directory / "casts").stat().st_size
         self._stopping = threading.Event()
         self.duration_s = duration_s
@@ -170,7 +172,7 @@ class Worker:
         )
         with self._octavia.database() as database:
             flavors = [json.loads(row[0]) for row in database.execute(query, (balancer,))]
-        tag = next((flavor["amp_image_tag"] for flavor in flavors), TAG)
+        tag = next((flavor["amp_image_tag"] for flavor in flavors), self._tag)
         found = self._images.image.get(
             "/images", params={"tag": tag, "status": "active", "sort": "created_at:desc"}
         ).json()
@@ -180,17 +182,18 @@ class Worker:
 
 @contextlib.contextmanager
 def working(
-    octavia: octavia_api.Octavia, beside: cloud.Cloud, *, duration_s: float = 0.3
+    octavia: octavia_api.Octavia, beside: cloud.Cloud, *, tag: str, duration_s: float = 0.1
 ) -> Iterator[Worker]:
     """Run a worker.
 
     Args:
         octavia: The API that gives it work.
         beside: The cloud whose images it takes.
+        tag: Tag of those images, where a flavor names no other.
         duration_s: How long a failover takes.
     """
     with beside.admin() as admin:
-        worker = Worker(octavia, admin, duration_s=duration_s)
+        worker = Worker(octavia, admin, tag=tag, duration_s=duration_s)
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:

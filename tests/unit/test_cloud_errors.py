@@ -39,6 +39,20 @@ def test_the_reason_is_read_out_of_the_markup() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"faultcode": "Client", "faultstring": "Not\\nyours.", "debuginfo": null}', "Not yours"),
+        ('{"faultstring": null}', '{"faultstring": null}'),
+        ("[1]", "[1]"),
+        ("7", "7"),
+    ],
+)
+def test_the_reason_is_read_out_of_octavias_json(body: str, reason: str) -> None:
+    error = cloud_errors.refusal("list amphorae", 403, body)
+    assert error.message == f"cannot list amphorae: not allowed: {reason}"
+
+
 def test_a_format_refused_is_a_wrong_option() -> None:
     body = "Invalid value 'raw' for parameter disk_format: allowed are qcow2"
     error = cloud_errors.refusal("create image 1", 400, body)
