@@ -221,6 +221,15 @@ class PruneImages(pydantic.BaseModel):
     dry_run: bool = True
 
 
+class RolloutImage(pydantic.BaseModel):
+    """Parameters of the action rollout-image."""
+
+    dry_run: bool = True
+    max_parallel: int = 1
+    pause: int = 0
+    timeout: int = 1800
+
+
 class VerifyImage(pydantic.BaseModel):
     """Parameters of the action verify-image."""
 

@@ -1,4 +1,4 @@
-"""The actions about images in Glance: plan, show, diff, verify, roll back and prune."""
+"""The actions about images in Glance: plan, show, diff, verify, roll out, roll back, prune."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class ImageActions(ops.Object):
         self.framework.observe(charm.on.verify_image_action, self._on_verify_image)
         self.framework.observe(charm.on.rollback_image_action, self._on_rollback_image)
         self.framework.observe(charm.on.prune_images_action, self._on_prune_images)
+        self.framework.observe(charm.on.rollout_image_action, self._on_rollout_image)
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         """Show what a run would do."""
@@ -140,13 +141,28 @@ class ImageActions(ops.Object):
             if not dry:
                 self._check_alone()
                 options.append("--yes")
-            answer = self._engine.run(_line("prune", options), report=lambda _: None)
-            found = image_results.pruned(json.loads(answer.output)) if answer.output else None
-            if answer.code:
-                raise _Refused(answer.problem, found)
-            return found or {}
+            return self._report(_line("prune", options), image_results.pruned)
 
         self._answer(event, prune)
+
+    def _on_rollout_image(self, event: ops.ActionEvent) -> None:
+        """Replace amphorae that do not run the current image, or show them."""
+        parameters = event.load_params(config.RolloutImage)
+
+        def roll_out() -> Mapping[str, str]:
+            options = [
+                *self._tag(),
+                f"--max-parallel={parameters.max_parallel}",
+                f"--pause={parameters.pause}",
+                f"--timeout={parameters.timeout}",
+            ]
+            if not parameters.dry_run:
+                self._check_alone()
+                options.append("--yes")
+            line = _line("rollout", options)
+            return self._report(line, image_results.rolled_out, progress=event.log)
+
+        self._answer(event, roll_out)
 
     def _answer(self, event: ops.ActionEvent, work: Callable[[], Mapping[str, str]]) -> None:
         """Do the work of an action, if the unit is ready for any, and give its results."""
@@ -184,6 +200,20 @@ class ImageActions(ops.Object):
             raise _Refused(f"there is no {which} image; name one")
         identifier: str = image["id"]
         return identifier
+
+    def _report(
+        self,
+        line: Sequence[str],
+        read: Callable[[Mapping[str, Any]], Mapping[str, str]],
+        *,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Mapping[str, str]:
+        """Return what is read of a command's report, which it may give even if it fails."""
+        answer = self._engine.run(line, report=progress)
+        found = read(json.loads(answer.output)) if answer.output else {}
+        if answer.code:
+            raise _Refused(answer.problem, found)
+        return found
 
     def _ask(self, line: Sequence[str]) -> Any:
         """Return what a command prints as JSON."""

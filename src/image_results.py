@@ -98,6 +98,22 @@ def pruned(document: Mapping[str, Any]) -> dict[str, str]:
     return _with_json(values, document)
 
 
+def rolled_out(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return what ``retrofit rollout`` tells."""
+    values = {
+        "load-balancers": str(document["load-balancers"]),
+        "outdated": str(document["outdated"]),
+        "images": _listed(
+            [
+                f"{each['amphorae']} on {each['id']}{' (current)' if each['current'] else ''}"
+                for each in document["images"]
+            ]
+        ),
+        "left": _listed([each["id"] for each in document["balancers"] if each["state"] == "left"]),
+    }
+    return _with_json(values, document)
+
+
 def _with_json(values: dict[str, str], document: Mapping[str, Any]) -> dict[str, str]:
     """Add the whole to what was taken from it, without its lists where that is too long."""
     text = json.dumps(document, separators=(",", ":"))

@@ -400,7 +400,68 @@ def test_prunes_on_the_leader_only(
     assert len(retrofit.asked) == 1
 
 
-@pytest.mark.parametrize("action", ["rollback-image", "show-image"])
+ROLLED_OUT = {
+    "done": True,
+    "current": False,
+    "load-balancers": 3,
+    "outdated": 1,
+    "images": [
+        {"id": CURRENT, "name": "b", "tag": "octavia-amphora", "current": True, "amphorae": 4},
+        {"id": FORMER, "name": "a", "tag": "octavia-amphora", "current": False, "amphorae": 1},
+    ],
+    "balancers": [{"id": "lb1", "state": "left"}, {"id": "lb2", "state": "current"}],
+}
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_rolls_out_when_told(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine, dry: bool
+) -> None:
+    retrofit.answers["rollout"] = (0, ROLLED_OUT, "")
+    retrofit.progress = ("web: 2 amphorae replaced, 310.2 s",)
+    told = {} if dry else {"dry-run": False, "max-parallel": 5, "pause": 60}
+
+    found = _act(context, state, "rollout-image", **told)
+
+    limits = ["--max-parallel=1", "--pause=0"] if dry else ["--max-parallel=5", "--pause=60"]
+    options = ["--amp-image-tag=octavia-amphora", *limits, "--timeout=1800"]
+    assert retrofit.asked == [["rollout", *CLOUD, *options, *([] if dry else ["--yes"]), "--"]]
+    assert context.action_logs == ["web: 2 amphorae replaced, 310.2 s"]
+    assert json.loads(found.pop("json")) == ROLLED_OUT
+    assert found == {
+        "load-balancers": "3",
+        "outdated": "1",
+        "images": f"4 on {CURRENT} (current), 1 on {FORMER}",
+        "left": "lb1",
+    }
+
+
+def test_tells_what_runs_although_a_rollout_was_stopped(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine
+) -> None:
+    retrofit.answers["rollout"] = (6, ROLLED_OUT, "load balancer lb1 did not come back")
+
+    with pytest.raises(testing.ActionFailed, match="lb1 did not come back"):
+        _act(context, state, "rollout-image", **{"dry-run": False})
+
+    assert context.action_results is not None
+    assert context.action_results["outdated"] == "1"
+
+
+def test_rolls_out_on_the_leader_only(
+    context: Context, state: testing.State, retrofit: charm_fakes.Engine
+) -> None:
+    retrofit.answers["rollout"] = (0, ROLLED_OUT, "")
+    other = dataclasses.replace(state, leader=False)
+
+    _act(context, other, "rollout-image")
+    with pytest.raises(testing.ActionFailed, match="run this on the leader"):
+        _act(context, other, "rollout-image", **{"dry-run": False})
+
+    assert len(retrofit.asked) == 1
+
+
+@pytest.mark.parametrize("action", ["rollback-image", "rollout-image", "show-image"])
 def test_knows_no_current_image_without_octavias_tag(
     context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine, action: str
 ) -> None:

@@ -34,7 +34,7 @@ def test_every_error_is_known_here():
         if isinstance(kind, type) and kind.__module__ == errors.__name__
     }
 
-    assert found == {*_ALL, errors.Interrupted}
+    assert found == {*_ALL, errors.Interrupted, errors.Several}
 
 
 def test_exit_codes_tell_errors_apart():
