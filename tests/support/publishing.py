@@ -89,6 +89,7 @@ def description(
     fingerprint: str = "f" * 64,
     tag: str = TAG,
     architecture: str = "x86_64",
+    further: tuple[tuple[str, str], ...] = (),
 ) -> naming.Description:
     """Return how an image made from a version of a base image is to appear."""
     built = model.BuildResult(
@@ -110,7 +111,9 @@ def description(
         os_version="24.04",
         architecture=architecture,
     )
-    return naming.describe(built, base, recipe="amphora", fingerprint=fingerprint, tag=tag)
+    return naming.describe(
+        built, base, recipe="amphora", fingerprint=fingerprint, tag=tag, further=further
+    )
 
 
 def published(

@@ -48,6 +48,19 @@ class Upgrade:
     security: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class _Newer:
+    """What is newer than an installed package.
+
+    Attributes:
+        candidate: The version that apt would install.
+        files: The indexes that have it, or one between the two.
+    """
+
+    candidate: str
+    files: frozenset[str]
+
+
 def upgrades(
     ask: Ask, packages: Iterable[model.Package], architecture: str
 ) -> tuple[Upgrade, ...]:
@@ -61,18 +74,26 @@ def upgrades(
     installed = {label(package, architecture): package for package in packages}
     if not installed:
         return ()
-    # Two questions: only the first one's answer has the releases, which the second one's names.
-    safe = frozenset(_security_files(ask(["policy"])))
     _, *sections = _PACKAGE.split(ask(["policy", *sorted(installed)]))
-    found = (
-        _upgrade(installed[name], table.splitlines(), safe)
+    newer = {
+        installed[name]: found
         for name, table in zip(sections[::2], sections[1::2], strict=True)
         if name in installed
-    )
+        and not _is_boot_loader(installed[name].name)
+        and (found := _newer(installed[name], table.splitlines())) is not None
+    }
+    # Only this question's answer has the releases of the files that tables name.
+    safe = frozenset(_security_files(ask(["policy"]))) if newer else frozenset()
     return tuple(
-        sorted(
-            (one for one in found if one is not None and not _is_boot_loader(one.name)),
-            key=lambda one: (one.name, one.architecture),
+        Upgrade(
+            package.name,
+            package.architecture,
+            package.version,
+            found.candidate,
+            security=not safe.isdisjoint(found.files),
+        )
+        for package, found in sorted(
+            newer.items(), key=lambda item: (item[0].name, item[0].architecture)
         )
     )
 
@@ -100,14 +121,15 @@ def _security_files(answer: str) -> Iterator[str]:
             name = file["name"]
 
 
-def _upgrade(package: model.Package, lines: Sequence[str], safe: frozenset[str]) -> Upgrade | None:
+def _newer(package: model.Package, lines: Sequence[str]) -> _Newer | None:
     """Read a package's table of versions, which has the newest first.
 
     The installed version may stand in it twice: what a manifest does not say of it makes it
     another one for apt.
     """
     candidate, version = "", ""
-    newer = secure = False
+    newer = False
+    files = set()
     for line in lines:
         if match := _CANDIDATE.fullmatch(line):
             candidate = match["version"]
@@ -117,7 +139,5 @@ def _upgrade(package: model.Package, lines: Sequence[str], safe: frozenset[str])
                 break
             newer = newer or version == candidate
         elif newer and (file := _FILE.fullmatch(line)):
-            secure = secure or file["name"] in safe
-    if not newer:
-        return None
-    return Upgrade(package.name, package.architecture, package.version, candidate, secure)
+            files.add(file["name"])
+    return _Newer(candidate, frozenset(files)) if newer else None
