@@ -38,6 +38,7 @@ class RunDefinition(keys.Common):
         uca_pocket: Pocket of the Ubuntu Cloud Archive.
         amp_image_tag: Tag by which Octavia finds the image; empty gives it none.
         labels: Further tags.
+        variant: End of the image's name, where others are made that would be called the same.
         run_id: Name the caller gave the run, repeated in its result.
         trigger: What began the run, repeated in its result and in the history.
     """
@@ -51,6 +52,7 @@ class RunDefinition(keys.Common):
     uca_pocket: keys.Pocket = ""
     amp_image_tag: keys.Tag = "octavia-amphora"
     labels: tuple[keys.Tag, ...] = ()
+    variant: str = ""
     run_id: str = ""
     trigger: model.Trigger = model.Trigger.SCHEDULE
 
@@ -116,6 +118,7 @@ class RunDefinition(keys.Common):
         return requested.GlanceTarget(
             amp_image_tag=self.amp_image_tag,
             labels=self.labels,
+            variant=self.variant,
             visibility=self.visibility,
             properties=tuple(sorted(self.properties.items())),
             keep=self.keep,

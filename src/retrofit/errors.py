@@ -110,9 +110,13 @@ class Several(RetrofitError):
         total: How many images there are.
     """
 
+    _TOLD = 3
+
     def __init__(self, what: str, failures: Mapping[str, RetrofitError], total: int) -> None:
-        told = "; ".join(f"{name}: {error}" for name, error in failures.items())
-        super().__init__(f"{len(failures)} of {total} images {what}: {told}")
+        told = [f"{name}: {error}" for name, error in failures.items()]
+        more = len(told) - self._TOLD
+        listed = "; ".join([*told[: self._TOLD], *([f"{more} more"] if more > 0 else [])])
+        super().__init__(f"{len(told)} of {total} images {what}: {listed}")
         self.exit_code = next(iter(failures.values())).exit_code
 
 

@@ -34,8 +34,11 @@ _state = _State()
 
 
 def watch() -> None:
-    """Turn the first signal into an error; later ones do not disturb the tidying up."""
-    _state.arrived, _state.told = None, False
+    """Turn the first signal into an error; later ones do not disturb the tidying up.
+
+    A process that was forked has to call it, too: what arrived before is not its own.
+    """
+    _state.arrived, _state.depth, _state.told = None, 0, False
     for number in _SIGNALS:
         signal.signal(number, _arrive)
 

@@ -84,6 +84,23 @@ def held(path: pathlib.Path, operation: int) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def turn(path: pathlib.Path | None) -> Iterator[None]:
+    """Wait for one's turn among the runs of a command, and have it until the context ends.
+
+    Args:
+        path: File by which they take turns; ``None`` for a run that is alone.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path is None:
+        yield
+        return
+    with held(path, fcntl.LOCK_EX):
+        yield
+
+
 def _is_at(handle: int, path: pathlib.Path) -> bool:
     """Tell whether an open file is the one that has a name."""
     try:

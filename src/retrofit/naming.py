@@ -80,6 +80,7 @@ def describe(
     fingerprint: str,
     tag: str,
     labels: Iterable[str] = (),
+    variant: str = "",
     visibility: model.Visibility = model.Visibility.SHARED,
     further: Iterable[tuple[str, str]] = (),
 ) -> Description:
@@ -92,6 +93,7 @@ def describe(
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
         labels: Further tags.
+        variant: End of its name, where others are made that would be called the same.
         visibility: Who is to see it.
         further: Properties that it gets in addition.
 
@@ -119,8 +121,9 @@ def describe(
         "retrofit_version": __version__,
         **dict(further),
     }
+    parts = ("amphora-haproxy", architecture, os_distro, os_version, version_name, variant)
     return Description(
-        name="-".join(("amphora-haproxy", architecture, os_distro, os_version, version_name)),
+        name="-".join(filter(None, parts)),
         disk_format=built.image_format,
         properties=tuple(sorted((key, value) for key, value in properties.items() if value)),
         tags=tuple(sorted({*tags(tag), *labels})),

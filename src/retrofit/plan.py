@@ -86,6 +86,7 @@ class Wanted:
         depth: How far it has to be proved.
         rebuild_on: The reasons that count, of :data:`CHOICES`.
         force: Whether it is to be made in any case.
+        apart_from: Tags of other images that are wanted: what has one is none of this one.
     """
 
     base: model.BaseImage
@@ -94,6 +95,7 @@ class Wanted:
     depth: findings.Depth
     rebuild_on: frozenset[Kind] = REBUILD_ON
     force: bool = False
+    apart_from: frozenset[str] = frozenset()
 
     @property
     def fingerprint(self) -> str:
@@ -220,7 +222,8 @@ def _to_be_tagged(
     wanted: Wanted, present: images.Image | None, akin: Iterable[images.Image]
 ) -> images.Image | None:
     """Return an image that only lacks the tag, and that Octavia would take if it had it."""
-    image = standing.published(akin, wanted.depth)
+    free = (image for image in akin if not image.tags & wanted.apart_from)
+    image = standing.published(free, wanted.depth)
     if image is None or (present is not None and present.created_at > image.created_at):
         return None
     return image

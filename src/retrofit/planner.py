@@ -67,13 +67,17 @@ class Session:
         return connection
 
     def plan(
-        self, request: requested.RunRequest, own: Sequence[images.Image] | None = None
+        self,
+        request: requested.RunRequest,
+        own: Sequence[images.Image] | None = None,
+        pin: pinning.Image | None = None,
     ) -> Planned:
         """Plan a run that publishes in Glance; changes nothing.
 
         Args:
             request: What is wanted.
             own: What :func:`retrofit.promotion.own` returns, if that is known.
+            pin: What was planned before: its base image is taken.
 
         Raises:
             errors.ConfigError: The request writes a file: there is nothing to plan.
@@ -82,10 +86,9 @@ class Session:
         if isinstance(request.target, pathlib.Path):
             raise nothing_to_plan(request.target)
         connect = functools.partial(self.connect, request.cloud)
-        wanted = (request.source, request.cloud, _access(request))
-        origin: origins.Origin = self._once(wanted, lambda: find(request, connect))
-        tag = request.target.amp_image_tag
-        planned = plan_image(request, origin, connect(), tag, self._inquiry, own)
+        wanted = (request.source, request.cloud, _access(request), pin and pin.base_image)
+        origin: origins.Origin = self._once(wanted, lambda: find(request, connect, pin))
+        planned = plan_image(request, origin, connect(), request.target, self._inquiry, own)
         return Planned(planned, origin.foreign)
 
     def _once(self, question: object, ask: Callable[[], Any]) -> Any:
@@ -133,7 +136,7 @@ def plan_image(
     request: requested.RunRequest,
     origin: origins.Origin,
     connection: cloud.Cloud,
-    tag: str,
+    target: requested.GlanceTarget,
     inquiry: candidates.Inquiry,
     own: Sequence[images.Image] | None = None,
 ) -> plan.Plan:
@@ -143,7 +146,7 @@ def plan_image(
         request: What is wanted.
         origin: The base image.
         connection: The cloud the image is to be published in.
-        tag: By which Octavia finds it; empty for none.
+        target: How it is to be published.
         inquiry: Asks archives for newer packages.
         own: What :func:`retrofit.promotion.own` returns, if that is known.
 
@@ -152,8 +155,8 @@ def plan_image(
         errors.Unavailable: Glance or an archive does not answer.
         errors.RetrofitError: Elements are missing, or do not go together.
     """
-    naming.tags(tag)
-    wanted = _wanted(request, origin, tag)
+    naming.tags(target.amp_image_tag)
+    wanted = _wanted(request, origin, target)
     return plan_wanted(connection, wanted, request.build, inquiry, cache=request.cache, own=own)
 
 
@@ -182,7 +185,9 @@ def plan_wanted(
     return _with_packages(planned, found)
 
 
-def _wanted(request: requested.RunRequest, origin: origins.Origin, tag: str) -> plan.Wanted:
+def _wanted(
+    request: requested.RunRequest, origin: origins.Origin, target: requested.GlanceTarget
+) -> plan.Wanted:
     """Return the image that there should be."""
     build = request.build
     recipe = recipes.get(build.recipe)
@@ -195,7 +200,13 @@ def _wanted(request: requested.RunRequest, origin: origins.Origin, tag: str) -> 
         request=build,
     )
     return plan.Wanted(
-        base, inputs, tag, request.proof.depth, request.rebuild_on, force=request.force
+        base,
+        inputs,
+        target.amp_image_tag,
+        request.proof.depth,
+        request.rebuild_on,
+        force=request.force,
+        apart_from=target.apart_from,
     )
 
 

@@ -61,7 +61,9 @@ def prune(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
     return _done(connection, look(connection, tag, keep))
 
 
-def retire(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
+def retire(
+    connection: cloud.Cloud, tag: str, keep: int, own: Sequence[images.Image] | None = None
+) -> Pruning:
     """Hide and delete what newer images have replaced, at the end of a run.
 
     The run has done what it was for: this does not fail.
@@ -70,9 +72,11 @@ def retire(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
         connection: Where.
         tag: By which Octavia finds the images; empty for none.
         keep: How many are kept of each architecture, the current one included; 0 keeps all.
+        own: What :func:`retrofit.promotion.own` returns, if that is known.
     """
     try:
-        return _done(connection, _spared(connection, _rotation(connection, tag, keep, _now())))
+        steps = _rotation(connection, tag, keep, _now(), own)
+        return _done(connection, _spared(connection, steps))
     except errors.RetrofitError as error:
         _LOG.warning("the next run goes on with what could not be removed: %s", error)
         return Pruning()
@@ -97,11 +101,16 @@ def _leftovers(connection: cloud.Cloud, now: datetime.datetime) -> list[retentio
 
 
 def _rotation(
-    connection: cloud.Cloud, tag: str, keep: int, now: datetime.datetime
+    connection: cloud.Cloud,
+    tag: str,
+    keep: int,
+    now: datetime.datetime,
+    own: Sequence[images.Image] | None = None,
 ) -> list[retention.Step]:
     if not tag or keep < 1:
         return []
-    visible, hidden = promotion.own(connection, tag), promotion.hidden(connection, tag)
+    visible = promotion.own(connection, tag) if own is None else own
+    hidden = promotion.hidden(connection, tag)
     return retention.rotation(visible, hidden, tag, keep=keep, now=now)
 
 

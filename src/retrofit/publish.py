@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import logging
 import pathlib
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from . import (
@@ -68,7 +69,23 @@ def tidy(connection: cloud.Cloud, tag: str) -> None:
     """
     prune.tidy(connection)
     if tag:
-        _settle(connection, tag)
+        settle(connection, tag)
+
+
+def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
+    """Finish promotions and rollbacks that were begun, if that can be done now.
+
+    Returns:
+        The images of this project that were made for the tag, newest first.
+
+    Raises:
+        errors.RetrofitError: Glance does not answer.
+    """
+    try:
+        return promotion.settle(connection, tag)
+    except errors.RetrofitError as error:
+        _LOG.warning("the next run goes on with what could not be done: %s", error)
+        return promotion.own(connection, tag)
 
 
 def up_to_date(
@@ -78,6 +95,7 @@ def up_to_date(
     tag: str,
     remark: str,
     retired: prune.Pruning | None = None,
+    own: Sequence[images.Image] | None = None,
 ) -> errors.UpToDate:
     """Return the error that says that there is nothing to do.
 
@@ -87,6 +105,7 @@ def up_to_date(
         tag: By which Octavia finds it; empty for none.
         remark: Why there is nothing to do.
         retired: What became of images that it has replaced, if that was seen to.
+        own: What :func:`retrofit.promotion.own` returns, if that is known.
     """
     return errors.UpToDate(
         remark,
@@ -94,7 +113,7 @@ def up_to_date(
         image_id=image.id,
         image_name=image.name,
         created_at=image.created_at,
-        rivals=rivals(connection, tag),
+        rivals=rivals(connection, tag, own),
         retired=retired,
     )
 
@@ -107,16 +126,25 @@ def retag(connection: cloud.Cloud, image: images.Image, tag: str) -> Published:
     """
     tags = image.tags | {tag, naming.OWN_TAG}
     tagged = promotion.apply(connection, switching.Change(image, tags, ""), tag)
-    _settle(connection, tag)
+    _attempt(lambda: promotion.settle(connection, tag))
     return _published(tagged)
 
 
-def rivals(connection: cloud.Cloud, tag: str) -> tuple[survey.Rival, ...]:
-    """Return what Octavia takes in place of our newest image, as far as this project sees it."""
+def rivals(
+    connection: cloud.Cloud, tag: str, own: Sequence[images.Image] | None = None
+) -> tuple[survey.Rival, ...]:
+    """Return what Octavia takes in place of our newest image, as far as this project sees it.
+
+    Args:
+        connection: Where.
+        tag: By which Octavia finds the images; empty for none.
+        own: What :func:`retrofit.promotion.own` returns, if that is known.
+    """
     if not tag:
         return ()
     try:
-        leading = standing.lead(promotion.own(connection, tag), tag)
+        found = promotion.own(connection, tag) if own is None else own
+        leading = standing.lead(found, tag)
         visible = promotion.visible(connection, tag)
         return survey.rivals(visible, leading, connection.project_id)
     except errors.RetrofitError as error:
@@ -134,6 +162,7 @@ def publish(
     akin: Collection[str],
     gate: Gate,
     reporter: progress.Reporter,
+    turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> tuple[Published, findings.Proof | None]:
     """Publish an image; after an error or an interruption nothing is left of it.
 
@@ -148,6 +177,7 @@ def publish(
         akin: Identifiers of the images that were made of the same when this one was planned.
         gate: What it has to pass.
         reporter: Told of the steps, and how many bytes of how many were sent.
+        turn: Entered wherever something is changed, so that runs beside this one wait.
 
     Returns:
         The image in Glance, and how it was proved.
@@ -162,7 +192,7 @@ def publish(
     """
     image_id = str(uuid.uuid4())
     try:
-        with progress.step(reporter, "upload"):
+        with turn(), progress.step(reporter, "upload"):
             staged = staging.stage(
                 connection,
                 image_id,
@@ -172,7 +202,7 @@ def publish(
                 advanced=reporter.advanced,
             )
         proof = gate.prove()
-        with progress.step(reporter, "promote"):
+        with turn(), progress.step(reporter, "promote"):
             if proof is None or proof.passed:
                 depth = findings.Depth.OFF if proof is None else proof.depth
                 _yield_to_another(connection, description, depth, akin)
@@ -184,7 +214,8 @@ def publish(
         staging.withdraw(connection, image_id)
         raise
     if proof is not None and not proof.passed:
-        _attempt(lambda: prune.tidy(connection))
+        with turn():
+            _attempt(lambda: prune.tidy(connection))
         raise findings.refusal(
             proof,
             description.name,
@@ -192,11 +223,12 @@ def publish(
             image_id=image_id,
             image_name=finished.name,
         )
-    # It is published all the same, and Octavia takes the newest.
-    if description.amp_image_tag:
-        _settle(connection, description.amp_image_tag)
-    # Another machine may have published under that name meanwhile.
-    _attempt(lambda: _free_name(connection, finished.name, image_id))
+    with turn():
+        # It is published all the same, and Octavia takes the newest.
+        if tag := description.amp_image_tag:
+            _attempt(lambda: promotion.settle(connection, tag))
+        # Another machine may have published under that name meanwhile.
+        _attempt(lambda: _free_name(connection, finished.name, image_id))
     return _published(finished), proof
 
 
@@ -222,10 +254,6 @@ def _yield_to_another(
             tag=tag,
             remark=f"another run published the same image meanwhile: {other.name} ({other.id})",
         )
-
-
-def _settle(connection: cloud.Cloud, tag: str) -> None:
-    _attempt(lambda: promotion.settle(connection, tag))
 
 
 def _attempt(action: Callable[[], object]) -> None:

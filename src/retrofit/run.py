@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import (
     cloud,
+    errors,
     findings,
     fingerprint,
     gate,
+    images,
     layers,
     lock,
     model,
@@ -74,6 +77,7 @@ def run(
     *,
     pin: pinning.Image | None = None,
     on_plan: Callable[[planner.Planned], None] | None = None,
+    turns: pathlib.Path | None = None,
 ) -> RunResult:
     """Do a run.
 
@@ -82,6 +86,8 @@ def run(
         reporter: Told of the steps.
         pin: What was planned, if nothing else is to be done.
         on_plan: Told of what is planned for Glance.
+        turns: File by which runs that one command does side by side take turns at changing what
+            is in Glance; that command keeps others out. ``None`` for a run that is alone.
 
     Raises:
         errors.UpToDate: There is nothing to do; the message says why.
@@ -96,13 +102,40 @@ def run(
     recipe = recipes.get(request.build.recipe)
     prover.check(recipe, request.proof.depth)
     with contextlib.ExitStack() as held:
-        held.enter_context(_locked(request))
+        if turns is None:
+            held.enter_context(_locked(request))
         connect = cloud.connector(request.cloud, held)
         origin = planner.find(request, connect, pin)
-        current = _Run(request, recipe, origin, held, progress.Recorder(reporter))
+        current = _Run(request, recipe, origin, held, progress.Recorder(reporter), turns)
         if isinstance(request.target, pathlib.Path):
             return current.to_file(request.target)
         return current.to_glance(connect(), request.target, pin, on_plan)
+
+
+def nothing_to_do(
+    connection: cloud.Cloud,
+    planned: plan.Plan,
+    target: requested.GlanceTarget,
+    own: Sequence[images.Image] | None = None,
+) -> errors.UpToDate:
+    """Do what there is to do nevertheless; return the error that says that nothing else is.
+
+    Args:
+        connection: Where the image is.
+        planned: The plan to do nothing.
+        target: How the image is to be published.
+        own: What :func:`retrofit.promotion.own` returns, if that is known.
+    """
+    assert planned.image is not None
+    return publish.up_to_date(
+        connection,
+        planned.image,
+        tag=target.amp_image_tag,
+        remark=planned.summary(),
+        # Something may have come out of use.
+        retired=prune.retire(connection, target.amp_image_tag, target.keep, own),
+        own=own,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +148,7 @@ class _Run:
         origin: The base image.
         held: Holds what is in use until the run ends.
         recorder: Told of the steps.
+        turns: As for :func:`run`.
     """
 
     request: requested.RunRequest
@@ -122,6 +156,7 @@ class _Run:
     origin: origins.Origin
     held: contextlib.ExitStack
     recorder: progress.Recorder
+    turns: pathlib.Path | None
 
     def to_file(self, target: pathlib.Path) -> RunResult:
         """Make the image, prove it and put it where it was asked for."""
@@ -144,9 +179,10 @@ class _Run:
     ) -> RunResult:
         """Plan, and do what is planned."""
         tag = target.amp_image_tag
-        publish.tidy(connection, tag)
+        with lock.turn(self.turns):
+            publish.tidy(connection, tag)
         planned = planner.plan_image(
-            self.request, self.origin, connection, tag, candidates.Inquiry()
+            self.request, self.origin, connection, target, candidates.Inquiry()
         )
         if pin is not None:
             pinning.check(pin, planned, connection.project_id)
@@ -156,22 +192,19 @@ class _Run:
         if planned.action is plan.Action.BUILD:
             built, published, proof = self._publish(connection, planned, target)
         elif planned.image is not None and planned.action is plan.Action.RETAG:
-            published = publish.retag(connection, planned.image, tag)
+            with lock.turn(self.turns):
+                published = publish.retag(connection, planned.image, tag)
         elif planned.image is not None:
-            raise publish.up_to_date(
-                connection,
-                planned.image,
-                tag=tag,
-                remark=planned.summary(),
-                # Something may have come out of use.
-                retired=prune.retire(connection, tag, target.keep or 0),
-            )
+            with lock.turn(self.turns):
+                raise nothing_to_do(connection, planned, target)
+        with lock.turn(self.turns):
+            retired = prune.retire(connection, tag, target.keep)
         return self._result(
             built,
             published=published,
             proof=proof,
             rivals=publish.rivals(connection, tag),
-            retired=prune.retire(connection, tag, target.keep or 0),
+            retired=retired,
         )
 
     def _publish(
@@ -196,6 +229,7 @@ class _Run:
             fingerprint=wanted.fingerprint,
             tag=wanted.tag,
             labels=target.labels,
+            variant=target.variant,
             visibility=target.visibility,
             further=(
                 *target.properties,
@@ -211,6 +245,7 @@ class _Run:
             akin=planned.akin,
             gate=self._gate(built, work),
             reporter=self.recorder,
+            turn=functools.partial(lock.turn, self.turns),
         )
         return built, published, proof
 

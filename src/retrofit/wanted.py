@@ -51,7 +51,16 @@ class Image:
         """
         said = {name: getattr(self.run, name) for name in type(self.run).model_fields}
         run = definitions.RunDefinition.parse(**said | changes)
-        return dataclasses.replace(self, run=run, request=run.to_request())
+        changed = dataclasses.replace(self, run=run, request=run.to_request())
+        assert isinstance(self.request.target, requested.GlanceTarget)
+        return changed.apart_from(self.request.target.apart_from)
+
+    def apart_from(self, tags: Iterable[str]) -> Image:
+        """Return the image as one of several, of which others have these tags."""
+        assert isinstance(self.request.target, requested.GlanceTarget)
+        others = frozenset(tags) - {self.tag}
+        target = dataclasses.replace(self.request.target, apart_from=others)
+        return dataclasses.replace(self, request=dataclasses.replace(self.request, target=target))
 
 
 def read(path: pathlib.Path, *, once: pathlib.Path | None = None) -> tuple[Image, ...]:
@@ -114,7 +123,8 @@ def expand(documents: Iterable[yaml_lines.Document]) -> tuple[Image, ...]:
     images = tuple(image for document in documents for image in _images(document))
     _check_names(images)
     _check_tags(images)
-    return images
+    tags = [image.tag for image in images]
+    return tuple(image.apart_from(tags) for image in images)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +180,7 @@ class _Definition:
                 architecture=architecture,
                 amp_image_tag="" if tag == naming.OWN_TAG else tag,
                 labels=labels,
+                variant=self._variant(image_format),
                 **({"image_format": image_format} if image_format else {}),
             )
             yield Image(
@@ -181,6 +192,12 @@ class _Definition:
                 place=self.place(""),
                 tag_place=self.place("tags", 0),
             )
+
+    def _variant(self, image_format: str) -> str:
+        """Return what tells the images that it stands for from others in Glance, by name."""
+        name = "" if self.image.name == self.image.recipe else self.image.name
+        several = len(self.image.formats) > 1
+        return "-".join(filter(None, (name, str(image_format) if several else "")))
 
     def _run(self, **values: object) -> definitions.RunDefinition:
         """Return the request of one image."""

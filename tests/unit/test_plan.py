@@ -233,6 +233,13 @@ def test_an_image_for_another_tag_only_gets_this_one() -> None:
     )
 
 
+def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
+    other = _image(id="other", tags=frozenset((naming.OWN_TAG, "another-tag")))
+    wanted = _wanted(apart_from=frozenset({"another-tag"}))
+
+    assert plan.decide(wanted, [], [other]).action is plan.Action.BUILD
+
+
 def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
     other = _image(id="other", tags=frozenset((naming.OWN_TAG, "former-tag")))
     newer = _image(_wanted(NEWER), created_at=other.created_at + datetime.timedelta(hours=1))

@@ -80,9 +80,11 @@ class TestExpansion:
         assert image.request.target == requested.GlanceTarget(
             "amphora-jammy-aarch64-raw",
             labels=("balancer",),
+            variant="raw",
             visibility=model.Visibility.PUBLIC,
             properties=(("hw_disk_bus", "virtio"),),
             keep=5,
+            apart_from=frozenset(image.tag for image in images) - {"amphora-jammy-aarch64-raw"},
         )
         assert image.request.proof.depth is findings.Depth.OFF
         assert (image.schedule, image.definition) == ("weekly", "amphora")
@@ -94,6 +96,8 @@ class TestExpansion:
         assert image.request.source == simplestreams.Wanted()
         assert image.request.proof.depth is findings.Depth.REST
         assert image.tag == "plain"
+        assert isinstance(image.request.target, requested.GlanceTarget)
+        assert image.request.target.variant == "plain"
 
     def test_once(self):
         image = _parse(_MANY)[0].once(force=True, source="glance:abc")
@@ -103,10 +107,28 @@ class TestExpansion:
             image_id="abc", series="jammy", architecture="x86_64"
         )
 
+    def test_once_for_some(self, tmp_path: pathlib.Path):
+        path, once = tmp_path / "images.yaml", tmp_path / "once.json"
+        path.write_text(_MANY)
+        once.write_text(
+            json.dumps({"images": ["plain", "amphora-noble-x86_64-raw"], "force": True})
+        )
+
+        images = wanted.read(path, once=once)
+
+        assert [image.name for image in images] == ["amphora-noble-x86_64-raw", "plain"]
+        assert all(image.request.force for image in images)
+        assert isinstance(images[1].request.target, requested.GlanceTarget)
+        # Of those that are not wanted this time, too.
+        assert len(images[1].request.target.apart_from) == 8
+        once.write_text(json.dumps({"images": ["plane"]}))
+        with pytest.raises(errors.ConfigError, match="no image is defined as .'plane'.*amphora"):
+            wanted.read(path, once=once)
+
     def test_an_image_without_a_tag_of_its_own(self):
         (image,) = _parse(f"images: [{{name: a, tags: [{naming.OWN_TAG}]}}]")
 
-        assert image.request.target == requested.GlanceTarget("")
+        assert image.request.target == requested.GlanceTarget("", variant="a")
 
     def test_json_is_yaml(self):
         value = yaml_lines.parse(_MANY.encode(), pathlib.Path("x"), yaml_lines.Words).value

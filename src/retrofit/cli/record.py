@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import logging
 import pathlib
 import time
+from collections.abc import Iterator
 
 from .. import errors, files, history, model, planner, progress, prune, run
-from . import results
+from . import execution, results
 
 _LOG = logging.getLogger(__name__)
 _MODE = 0o644
 
 
 class Record:
-    """A reporter that keeps the state of a run in a file, and passes everything on.
+    """A reporter that keeps the state of a run, in a file if it has one, and passes everything on.
 
     Attributes:
         state: What the file holds; docs/reference/cli.md describes the keys.
     """
 
-    def __init__(self, path: pathlib.Path, reporter: progress.Reporter) -> None:
+    def __init__(self, path: pathlib.Path | None, reporter: progress.Reporter) -> None:
         self._path = path
         self._reporter = reporter
         self._begun = time.monotonic()
-        history.settle(path)
+        if path is not None:
+            history.settle(path)
         self.state: dict[str, object] = {
             "run-id": "",
             "trigger": str(model.Trigger.SCHEDULE),
@@ -104,10 +107,24 @@ class Record:
             details=details,
         )
 
+    @contextlib.contextmanager
+    def until_it_ends(self) -> Iterator[None]:
+        """Keep in the file whatever error ends the run."""
+        try:
+            yield
+        except errors.RetrofitError as error:
+            self.fail(error)
+            raise
+        except Exception as error:
+            self.fail(execution.unexpected(error))
+            raise
+
     def _end(self, *, outcome: str, code: int, **more: object) -> None:
         self.state |= more
         self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
         self._write()
+        if self._path is None:
+            return
         try:
             history.add(history.beside(self._path), self.state)
         except errors.RetrofitError as error:
@@ -121,7 +138,8 @@ class Record:
 
     def _write(self) -> None:
         self.state["duration-s"] = round(time.monotonic() - self._begun, 1)
-        files.write(self._path, json.dumps(self.state, indent=2) + "\n", mode=_MODE)
+        if self._path is not None:
+            files.write(self._path, json.dumps(self.state, indent=2) + "\n", mode=_MODE)
 
 
 def _now() -> str:

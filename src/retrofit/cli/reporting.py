@@ -24,14 +24,21 @@ def reporter() -> Iterator[progress.Reporter]:
 
 
 class Lines:
-    """One line on standard error per finished step, with its elapsed time."""
+    """One line on standard error per finished step, with its elapsed time.
+
+    Args:
+        of: What the lines are about, where that is not the whole command.
+    """
+
+    def __init__(self, of: str = "") -> None:
+        self._head = f"{of}: " if of else ""
 
     def step_started(self, name: str) -> None:
         """Say nothing: the line comes at the end, when the time is known."""
 
     def step_ended(self, record: model.StepRecord) -> None:
         """Print the step's line."""
-        print(f"{record.name}: {record.wall_s:.1f} s", file=sys.stderr, flush=True)
+        print(f"{self._head}{record.name}: {record.wall_s:.1f} s", file=sys.stderr, flush=True)
 
     def advanced(self, done: int, total: int) -> None:
         """Say nothing."""

@@ -1,0 +1,96 @@
+"""Functions in processes of their own: how many at a time, how they end."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from retrofit import errors, interruption, parallel
+
+
+def test_so_many_at_a_time(tmp_path: pathlib.Path):
+    def busy(name: str) -> int:
+        mark = tmp_path / name
+        mark.touch()
+        time.sleep(0.2)
+        seen = len(list(tmp_path.iterdir()))
+        mark.unlink()
+        return seen
+
+    functions = {str(number): lambda number=number: busy(str(number)) for number in range(5)}
+
+    codes = dict(parallel.run(functions, at_once=2))
+
+    assert list(codes) != []
+    assert set(codes) == set(functions)
+    assert max(codes.values()) == 2
+
+
+def test_one_that_breaks_leaves_the_others(capfd: pytest.CaptureFixture[str]):
+    def broken() -> int:
+        raise RuntimeError("it broke")
+
+    def killed() -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return 0
+
+    found = dict(
+        parallel.run({"a": broken, "b": killed, "c": lambda: 0, "d": lambda: 3}, at_once=1)
+    )
+
+    assert found == {"a": 70, "b": -signal.SIGKILL, "c": 0, "d": 3}
+    assert "RuntimeError: it broke" in capfd.readouterr().err
+
+
+def test_an_interruption_ends_all(tmp_path: pathlib.Path):
+    def endless(name: str) -> int:
+        (tmp_path / f"{name} began").touch()
+        try:
+            time.sleep(60)
+        except errors.Interrupted:
+            (tmp_path / f"{name} tidied up").touch()
+            raise
+        return 0
+
+    def interrupt() -> int:
+        while len(list(tmp_path.iterdir())) < 2:
+            time.sleep(0.01)
+        os.kill(parent, signal.SIGINT)
+        return endless("c")
+
+    parent = os.getpid()
+    functions = {
+        "a": lambda: endless("a"),
+        "b": lambda: endless("b"),
+        "c": interrupt,
+        "d": lambda: endless("d"),
+    }
+    handlers = {number: signal.getsignal(number) for number in (2, 15, 1)}
+    interruption.watch()
+    try:
+        with pytest.raises(errors.Interrupted):
+            list(parallel.run(functions, at_once=3))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        *("a began", "a tidied up", "b began", "b tidied up")
+    }
+    assert not (tmp_path / "d began").exists()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, 0)
+
+
+def test_whoever_asks_for_no_more_leaves_none_behind():
+    running = parallel.run({"a": lambda: 0, "b": lambda: time.sleep(60) or 0}, at_once=2)
+
+    assert next(running) == ("a", 0)
+    with contextlib.closing(running):
+        pass
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, 0)
