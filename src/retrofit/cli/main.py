@@ -13,6 +13,7 @@ from . import (
     image,
     listing,
     manage,
+    mirror,
     plan,
     prune,
     rollback,
@@ -49,6 +50,7 @@ retrofit.add_command(show.show)
 retrofit.add_command(diff.diff)
 retrofit.add_command(history.history)
 retrofit.add_command(manage.manage)
+retrofit.add_command(mirror.mirror)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import click
 from . import execution, options, reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .. import errors
     from ..manager import catalog, managing
@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     default="on-stuck",
     show_default=True,
     help="When to fetch images here and upload them.",
+)
+@click.option(
+    "--mirror", metavar="TARGET", help="Take images from this mirror, where it has them."
 )
 @click.option(
     "--check-age", is_flag=True, help="Say which images are older than what files know of."
@@ -106,6 +109,7 @@ def manage(
     import_timeout: int,
     stuck_retry: int,
     prefetch: str,
+    mirror: str | None,
     check_age: bool,
     max_age: int,
     share_image: str | None,
@@ -126,9 +130,7 @@ def manage(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import lock
-    from ..manager import importing, managing, rotation, sharing
-    from ..sandbox import workshop
+    from ..manager import importing, managing, rotation, sharing, workplace
 
     chosen = clouds.Options(cloud, region, interface)
     if share_image is not None:
@@ -168,14 +170,14 @@ def manage(
     with contextlib.ExitStack() as held:
         means = None
         if not dry_run:
-            held.enter_context(lock.publishing(work_dir))
             means = importing.Means(
                 access=access,
-                work=held.enter_context(workshop.work_directory(work_dir)),
+                work=held.enter_context(workplace.held(work_dir, "manage")),
                 prefetch=importing.Prefetch(prefetch),
                 timeout_s=import_timeout,
                 retries=stuck_retry,
                 reporter=held.enter_context(reporting.reporter()),
+                locate=importing.location if mirror is None else _mirrored(mirror),
             )
         connection = clouds.connector(chosen, held)()
         task = managing.Task(policy, access, means, _tell)
@@ -185,6 +187,12 @@ def manage(
                 f"{'old':<10}  {age.image.name}  {age.days} days older than the newest build"
             )
     fail(failures)
+
+
+def _mirrored(target: str) -> Callable[[catalog.Product, catalog.Version], str]:
+    from ..manager import mirror, stores
+
+    return mirror.locator(stores.opened(target))
 
 
 def read(path: pathlib.Path, *, check: bool, force: bool, pattern: str) -> list[catalog.Product]:

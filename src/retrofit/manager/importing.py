@@ -37,6 +37,11 @@ class Prefetch(enum.StrEnum):
     ALWAYS = "always"
 
 
+def location(_: catalog.Product, version: catalog.Version) -> str:
+    """Return where a version is fetched: where its file says."""
+    return version.location
+
+
 @dataclasses.dataclass(frozen=True)
 class Means:
     """How images are brought into Glance.
@@ -57,7 +62,7 @@ class Means:
     timeout_s: float
     retries: int
     reporter: progress.Reporter
-    locate: Callable[[catalog.Product, catalog.Version], str] = lambda _, version: version.location
+    locate: Callable[[catalog.Product, catalog.Version], str] = location
 
 
 def bring(
@@ -86,7 +91,7 @@ def bring(
     """
     name = product.versioned(version.name)
     deadline = time.monotonic() + means.timeout_s
-    location = means.locate(product, version)
+    where = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
     if not checksum:
         _LOG.warning(
@@ -95,18 +100,18 @@ def bring(
     new = _New(connection, product, version, tag)
     with progress.step(means.reporter, f"import {name}"):
         methods = connection.import_methods()
-        if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, location, methods):
+        if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, where, methods):
             reserve = min(_RESERVE_S, means.timeout_s / 2)
             only = means.prefetch is Prefetch.NEVER
             until = deadline if only else deadline - reserve
             try:
-                return _tried(means.retries, lambda: _by_url(new, location, checksum, until))
+                return _tried(means.retries, lambda: _by_url(new, where, checksum, until))
             except errors.RetrofitError as error:
                 if only:
                     raise
                 _LOG.warning("Glance did not fetch %s: %s", name, error)
         file = fetching.fetch(
-            location, checksum, means.access, means.work, advanced=means.reporter.advanced
+            where, checksum, means.access, means.work, advanced=means.reporter.advanced
         )
         try:
             staged = _STAGED in methods
@@ -191,7 +196,7 @@ class _New:
             _LOG.warning("image %s is left behind, the next run removes it: %s", image_id, error)
 
 
-def _may_go_by_url(version: catalog.Version, location: str, methods: frozenset[str]) -> bool:
+def _may_go_by_url(version: catalog.Version, where: str, methods: frozenset[str]) -> bool:
     """Tell whether Glance can fetch a version itself, and still be held to its checksum.
 
     A package would be stored as it is, and an image that turned out to be wrong would have to be
@@ -199,16 +204,16 @@ def _may_go_by_url(version: catalog.Version, location: str, methods: frozenset[s
     """
     return (
         _BY_URL in methods
-        and location.startswith(("http://", "https://"))
-        and not fetching.is_packed(location)
+        and where.startswith(("http://", "https://"))
+        and not fetching.is_packed(where)
         and not version.id
     )
 
 
-def _by_url(new: _New, location: str, checksum: str, deadline: float) -> images.Image:
+def _by_url(new: _New, where: str, checksum: str, deadline: float) -> images.Image:
     """Let Glance fetch an image, and compare what it stored with the checksum."""
     with new.registered() as image:
-        new.connection.begin_import(image.id, {"name": _BY_URL, "uri": location})
+        new.connection.begin_import(image.id, {"name": _BY_URL, "uri": where})
         stored = _await(new.connection, image, deadline)
         algorithm, _, wanted = checksum.partition(":")
         if wanted:
@@ -219,7 +224,7 @@ def _by_url(new: _New, location: str, checksum: str, deadline: float) -> images.
                     "checksum tells nothing",
                     hint="have them fetched here first: --prefetch always",
                 )
-            fetching.compare(algorithm, wanted, actual, location)
+            fetching.compare(algorithm, wanted, actual, where)
         return new.finish(image.id)
 
 
