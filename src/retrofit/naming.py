@@ -156,9 +156,12 @@ def tags(tag: str) -> tuple[str, ...]:
     return tuple(sorted({OWN_TAG, tag} - {""}))
 
 
-def unproven(name: str) -> str:
-    """Return what an image is called until it is proved: consumers match the proper beginning."""
-    return f"unproven-{name}"
+def unproven(name: str, image_id: str) -> str:
+    """Return what an image is called until it is proved: consumers match the proper beginning.
+
+    What killed runs left may have been meant to get the same name.
+    """
+    return f"unproven-{name}-{image_id[:8]}"
 
 
 def failed(name: str, ended: datetime.datetime) -> str:

@@ -36,11 +36,15 @@ def promote(
     return _patched(connection, staged.id, changes, tags=frozenset(description.tags), state="")
 
 
-def reject(connection: cloud.Cloud, staged: images.Image, proof: findings.Proof) -> images.Image:
+def reject(
+    connection: cloud.Cloud,
+    staged: images.Image,
+    description: naming.Description,
+    proof: findings.Proof,
+) -> images.Image:
     """Keep an image that failed its proof for inspection."""
-    name = staged.name.removeprefix(naming.unproven(""))
     changes = [
-        _set("name", naming.failed(name, proof.ended)),
+        _set("name", naming.failed(description.name, proof.ended)),
         *(_set(*pair) for pair in naming.proof(proof)),
         _set(naming.STATE, naming.FAILED),
     ]

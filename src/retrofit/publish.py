@@ -209,7 +209,7 @@ def publish(
                 _free_name(connection, description.name, image_id)
                 finished = promotion.promote(connection, staged, description, proof)
             else:
-                finished = promotion.reject(connection, staged, proof)
+                finished = promotion.reject(connection, staged, description, proof)
     except BaseException:
         staging.withdraw(connection, image_id)
         raise
@@ -266,10 +266,11 @@ def _attempt(action: Callable[[], object]) -> None:
 
 def _free_name(connection: cloud.Cloud, name: str, image_id: str) -> None:
     """Keep names unique: other images of ours of that name get their time added."""
-    query = [("owner", connection.project_id), ("name", name), ("tag", naming.OWN_TAG)]
+    query = [("owner", connection.project_id), ("name", name)]
     for hidden in ("false", "true"):
         for image in list(connection.images([*query, ("os_hidden", hidden)])):
-            if image.id != image_id:
+            ours = naming.OWN_TAG in image.tags or naming.FINGERPRINT in image.properties
+            if ours and image.id != image_id:
                 longer = naming.superseded(name, image.created_at)
                 connection.patch(image.id, [{"op": "replace", "path": "/name", "value": longer}])
 

@@ -94,7 +94,7 @@ def leftovers(marked: Iterable[images.Image], now: datetime.datetime) -> list[St
     """
     steps = []
     failed = set()
-    for image in marked:
+    for image in filter(_is_ours, marked):
         line = image.properties.get(naming.AMP_IMAGE_TAG), standing.architecture(image)
         if _is_abandoned(image, now):
             steps.append(_deletion(image, "a run that was killed left it"))
@@ -164,7 +164,7 @@ def _rotation(
         else:
             yield _retirement(image, keep, now)
     for image in older:
-        if standing.state(image) == naming.FAILED:
+        if _is_ours(image) and standing.state(image) == naming.FAILED:
             yield _deletion(image, "it failed its proof, and a newer one is current")
 
 
@@ -195,14 +195,18 @@ def _found_only(visible: Sequence[images.Image]) -> dict[str, str]:
     return {image.id: tag for tag, image in found.items()}
 
 
+def _is_ours(image: images.Image) -> bool:
+    """Tell whether this project's image is one that we made: the former charm's are not."""
+    return naming.FINGERPRINT in image.properties
+
+
 def _is_superseded(image: images.Image, tag: str) -> bool:
     """Tell whether an image is one of ours that a newer one has replaced.
 
-    The former charm's are not: they have no fingerprint. One without a state has lost its tags to
-    a Glance that was killed, or by hand.
+    One without a state has lost its tags to a Glance that was killed, or by hand.
     """
     return (
-        naming.FINGERPRINT in image.properties
+        _is_ours(image)
         and tag not in image.tags
         and standing.state(image) in (naming.FORMER, naming.ROLLED_BACK, "")
     )

@@ -38,7 +38,7 @@ def stage(
     """
     connection.create(
         image_id,
-        name=naming.unproven(description.name),
+        name=naming.unproven(description.name, image_id),
         disk_format=description.disk_format,
         properties=(*description.properties, (naming.STATE, naming.UPLOADING)),
     )

@@ -78,7 +78,7 @@ def test_only_a_tag_that_moves_is_kept_in_mind(tag: str) -> None:
 def test_consumers_match_neither_an_unproven_nor_a_failed_image() -> None:
     name = _describe(STREAM).name
 
-    assert naming.unproven(name) == "unproven-amphora-haproxy-x86_64-ubuntu-24.04-20260801"
+    assert naming.unproven(name, "4d1b9c00-77aa") == f"unproven-{name}-4d1b9c00"
     assert naming.failed(name, datetime.datetime(2026, 11, 21, 9, 8, 7, tzinfo=datetime.UTC)) == (
         "failed-amphora-haproxy-x86_64-ubuntu-24.04-20260801-20261121T090807Z"
     )
