@@ -112,6 +112,23 @@ class Rotation(stateful.RuleBasedStateMachine):
 
     # What this project does.
 
+    @stateful.initialize(
+        theirs=strategies.booleans(),
+        published=strategies.integers(min_value=0, max_value=5),
+        keep=keeps,
+    )
+    def begin(self, theirs: bool, published: int, keep: int) -> None:
+        """Have a past, in which somebody else uploaded something first."""
+        tag, architecture = TAGS[0], "x86_64"
+        if theirs:
+            self.upload_something_else(
+                cloud_fakes.THEIRS, naming.FORMER, tag, architecture, hidden=True
+            )
+        for number in range(published):
+            version = number % 2 + 1
+            self.publish(tag, architecture, version, passes=True, keep=keep, lives=None)
+        self.wait(seconds=4000)
+
     @stateful.rule(
         tag=tags,
         architecture=architectures,
@@ -182,10 +199,16 @@ class Rotation(stateful.RuleBasedStateMachine):
         assert self.store.images == before, "a look changed something"
         self.act(lambda connection: prune.prune(connection, tag, keep), lives)
 
-    @stateful.rule(tag=tags, keep=keeps, moment=strategies.integers(min_value=0, max_value=12))
-    def prune_beside_a_rollback(self, tag: str, keep: int, moment: int) -> None:
+    @stateful.rule(
+        tag=tags,
+        keep=keeps,
+        moment=strategies.integers(min_value=0, max_value=12),
+        times=strategies.integers(min_value=1, max_value=3),
+    )
+    def prune_beside_rollbacks(self, tag: str, keep: int, moment: int, times: int) -> None:
         def roll_back() -> None:
-            self.act(lambda connection: rollback.rollback(connection, tag), None)
+            for _ in range(times):
+                self.roll_back(tag, lives=None)
 
         meanwhile = [roll_back, *[lambda: None] * moment]
         client: Any = cloud_fakes.Client(self.store, meanwhile=meanwhile)
@@ -292,6 +315,6 @@ class Rotation(stateful.RuleBasedStateMachine):
 
 
 Rotation.TestCase.settings = hypothesis.settings(
-    max_examples=400, stateful_step_count=30, deadline=None
+    max_examples=300, stateful_step_count=25, deadline=None
 )
 TestRotation = Rotation.TestCase
