@@ -82,7 +82,7 @@ class Octavia:
         """
         # Who may see amphorae sees the load balancers of all projects; others see their own only.
         owned = collections.defaultdict(list)
-        for row in self._listed(_AMPHORAE, "amphorae", _Amphora):
+        for row in self._amphorae():
             owned[row.loadbalancer_id].append(row.parsed())
         tags = self._flavor_tags()
         balancers = tuple(
@@ -108,7 +108,7 @@ class Octavia:
             return None
         owned = [
             each.parsed()
-            for each in self._listed(_AMPHORAE, "amphorae", _Amphora, loadbalancer_id=balancer.id)
+            for each in self._amphorae(loadbalancer_id=balancer.id)
             if each.loadbalancer_id == balancer.id
         ]
         return _parsed(row, balancer.tag, owned)
@@ -123,6 +123,12 @@ class Octavia:
         what = f"fail amphora {amphora_id} over"
         with _understood(what):
             self._service.once("PUT", f"{_AMPHORAE}/{amphora_id}/failover", what)
+
+    def _amphorae(self, **filters: str) -> Iterator[_Amphora]:
+        """Yield amphorae but for those that are deleted, which are kept in the database a while."""
+        for row in self._listed(_AMPHORAE, "amphorae", _Amphora, **filters):
+            if row.status != fleet.DELETED:
+                yield row
 
     def _flavor_tags(self) -> dict[str, str]:
         """Return the tags that flavors name, by the flavors' identifiers."""
@@ -156,9 +162,7 @@ class Octavia:
 
 
 def _parsed(row: _Balancer, tag: str, amphorae: list[fleet.Amphora]) -> fleet.Balancer:
-    # What is deleted is kept for a while, and not listed by every release.
-    present = tuple(each for each in amphorae if each.status != fleet.DELETED)
-    return fleet.Balancer(row.id, row.name or "", row.provisioning_status, tag, present)
+    return fleet.Balancer(row.id, row.name or "", row.provisioning_status, tag, tuple(amphorae))
 
 
 def _has_more(answer: Any) -> bool:

@@ -22,6 +22,9 @@ PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE = (
 ALLOCATED, READY, DELETED = "ALLOCATED", "READY", "DELETED"
 BACKUP, MASTER = "BACKUP", "MASTER"
 
+# Octavia may answer from a copy of its database that lags behind the one that it changed.
+_LONGEST_LAG_S = 30.0
+
 _COMING_AND_GOING = {PENDING_CREATE: "is being made", PENDING_DELETE: "is being deleted"}
 
 
@@ -248,6 +251,8 @@ def judge(
         )
     present = [each for each in balancer.amphorae if each.status != PENDING_DELETE]
     if failover.amphora_id in {each.id for each in present}:
+        if waited_s < min(_LONGEST_LAG_S, timeout_s):
+            return Progress.UNDER_WAY, ""
         return Progress.FAILED, f"is ACTIVE, but still has amphora {failover.amphora_id}"
     for amphora in present:
         if amphora.id not in failover.known and amphora.image_id != target.image_id:

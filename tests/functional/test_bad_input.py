@@ -376,6 +376,8 @@ CASES = (
         78,
         _good_cloud,
     ),
+    Case("Rollout without Octavia", "retrofit rollout --os-cloud retrofit --yes", 78, _good_cloud),
+    Case("Mistyped pause", "retrofit rollout --os-cloud retrofit --yes --pause 1m", 64),
 )
 _BUSY = Case("Second build while one runs", _BUILD, 75)
 

@@ -144,7 +144,9 @@ _OLD, _BACKUP = _amphora(OLD, "MASTER", name="m"), _amphora(OLD, "BACKUP", name=
             "DONE",
             "",
         ),
-        (_balancer(_OLD, _BACKUP), 1, "FAILED", "is ACTIVE, but still has amphora s"),
+        # Octavia may not know yet what it has begun.
+        (_balancer(_OLD, _BACKUP), 1, "UNDER_WAY", ""),
+        (_balancer(_OLD, _BACKUP), 10, "FAILED", "is ACTIVE, but still has amphora s"),
         (
             _balancer(_OLD, _amphora(OTHER, name="n")),
             1,
