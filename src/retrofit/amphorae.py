@@ -125,7 +125,7 @@ class Octavia:
             self._service.once("PUT", f"{_AMPHORAE}/{amphora_id}/failover", what)
 
     def _amphorae(self, **filters: str) -> Iterator[_Amphora]:
-        """Yield amphorae but for those that are deleted, which are kept in the database a while."""
+        """Yield amphorae but for those that are deleted, which Octavia remembers for a while."""
         for row in self._listed(_AMPHORAE, "amphorae", _Amphora, **filters):
             if row.status != fleet.DELETED:
                 yield row
