@@ -39,6 +39,7 @@ class Images:
 
 
 Connect = Callable[..., cloud.Cloud]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -74,28 +75,40 @@ def worker(
         yield working
 
 
-def _run(
-    *arguments: str, name: str = "rollout", who: str = support.RETROFIT
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (sys.executable, "-m", "retrofit", name, *_line(*arguments, who=who)),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture
+def work(tmp_path: pathlib.Path) -> pathlib.Path:
+    """Where the lock of rollouts is: other tests of this machine have their own."""
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return directory
 
 
-def _line(*arguments: str, who: str = support.RETROFIT) -> tuple[str, ...]:
-    return ("--amp-image-tag", TAG, "--os-cloud", who, *arguments)
+@pytest.fixture
+def run(work: pathlib.Path) -> Run:
+    """Return what runs a command to its end, of which arguments in addition are given."""
+
+    def run_command(
+        *arguments: str, name: str = "rollout", who: str = support.RETROFIT
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (sys.executable, "-m", "retrofit", name, *_line(work, *arguments, who=who)),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    return run_command
+
+
+def _line(work: pathlib.Path, *arguments: str, who: str = support.RETROFIT) -> tuple[str, ...]:
+    options = ("--amp-image-tag", TAG, "--os-cloud", who, "--work-dir", str(work))
+    return (*options, *arguments)
 
 
 @contextlib.contextmanager
-def _started(directory: pathlib.Path) -> Iterator[command.Command]:
+def _started(work: pathlib.Path) -> Iterator[command.Command]:
     """Begin a rollout."""
-    here, work = directory / "here", directory / "work"
-    here.mkdir(exist_ok=True)
-    work.mkdir(exist_ok=True)
-    with command.started(["rollout", *_line("--yes")], cwd=here, work=work) as running:
+    with command.started(["rollout", *_line(work, "--yes")], cwd=work, work=work) as running:
         yield running
 
 
@@ -114,8 +127,8 @@ def _wait_until(happened: Callable[[], object]) -> None:
 # Stands first: the others have one.
 @pytest.mark.usefixtures("connect", "published")
 class TestWithoutOctavia:
-    def test_says_so(self) -> None:
-        done = _run()
+    def test_says_so(self, run: Run) -> None:
+        done = run()
 
         assert (done.returncode, done.stdout) == (78, "")
         assert done.stderr == (
@@ -123,9 +136,9 @@ class TestWithoutOctavia:
             "name the region that has one: --os-region-name\n"
         )
 
-    def test_status_says_the_rest(self, published: Images) -> None:
-        table = _run(name="status")
-        told = _report(_run("--json", name="status"))
+    def test_status_says_the_rest(self, run: Run, published: Images) -> None:
+        table = run(name="status")
+        told = _report(run("--json", name="status"))
 
         assert table.returncode == 0
         assert published.new in table.stdout
@@ -137,7 +150,7 @@ class TestWithoutOctavia:
 
 
 def test_the_old_ones_only_are_replaced(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     flavor = octavia.add_flavor("other", {"amp_image_tag": FLAVORED, "compute_flavor": "2"})
     plain = octavia.add_flavor("plain", {"compute_flavor": "3"})
@@ -154,7 +167,7 @@ def test_the_old_ones_only_are_replaced(
     flavored = octavia.add("of its flavor", [published.flavored_old] * 2, flavor=flavor)
     before = {each: octavia.amphorae(each) for each in current}
 
-    shown = _report(_run("--json"))
+    shown = _report(run("--json"))
 
     assert worker.failovers == []
     assert (shown["done"], shown["current"]) == (False, False)
@@ -166,7 +179,7 @@ def test_the_old_ones_only_are_replaced(
         "made now": "passing",
     }
 
-    done = _run("--yes")
+    done = run("--yes")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "every load balancer is on a current image"
@@ -193,7 +206,7 @@ def test_the_old_ones_only_are_replaced(
     ]
     assert f"({pair}): 2 amphorae replaced, " in lines[1]
 
-    again = _report(_run("--yes", "--json"))
+    again = _report(run("--yes", "--json"))
 
     assert len(worker.failovers) == 6
     assert (again["done"], again["current"], again["outdated"]) == (True, True, 0)
@@ -202,12 +215,12 @@ def test_the_old_ones_only_are_replaced(
 
 
 def test_no_more_at_once_than_told(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     pairs = [octavia.add(f"pair {number}", [published.old] * 2) for number in range(3)]
     worker.duration_s = 1
 
-    done = _run("--yes", "--max-parallel", "2")
+    done = run("--yes", "--max-parallel", "2")
 
     assert done.returncode == 0, done.stderr
     assert worker.most_at_once() == 2
@@ -217,12 +230,12 @@ def test_no_more_at_once_than_told(
 
 
 def test_pauses_after_each_failover(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     octavia.add("a", [published.old] * 2)
     octavia.add("b", [published.old])
 
-    done = _run("--yes", "--pause", "1")
+    done = run("--yes", "--pause", "1")
 
     assert done.returncode == 0, done.stderr
     assert len(worker.pauses()) == 2
@@ -230,12 +243,12 @@ def test_pauses_after_each_failover(
 
 
 def test_stops_at_a_failure(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     first, second, third = (octavia.add(name, [published.old] * 2) for name in "abc")
     worker.outcomes[second] = FAILS
 
-    done = _run("--yes")
+    done = run("--yes")
 
     assert done.returncode == 6
     assert done.stderr.splitlines()[-1] == (
@@ -246,7 +259,7 @@ def test_stops_at_a_failure(
     assert [each.balancer for each in worker.failovers] == [first, first, second]
     assert set(octavia.images(third).values()) == {published.old}
 
-    done = _run("--yes")
+    done = run("--yes")
 
     # Octavia would refuse it, and why it failed is for a person to see.
     assert done.returncode == 6
@@ -257,14 +270,14 @@ def test_stops_at_a_failure(
 
 
 def test_stops_at_what_hangs_and_goes_on_when_it_has_ended(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     first, second = (octavia.add(name, [published.old]) for name in "ab")
     worker.outcomes[first] = HANGS
 
     for _ in range(2):
         began = time.monotonic()
-        done = _run("--yes", "--timeout", "2")
+        done = run("--yes", "--timeout", "2")
 
         assert done.returncode == 6
         assert (
@@ -275,33 +288,34 @@ def test_stops_at_what_hangs_and_goes_on_when_it_has_ended(
         assert [each.balancer for each in worker.failovers] == [first]
 
     worker.outcomes[first] = COMPLETES
-    done = _run("--yes", "--timeout", "20")
+    done = run("--yes", "--timeout", "20")
 
     assert done.returncode == 0, done.stderr
     assert [each.balancer for each in worker.failovers] == [first, second]
 
 
 def test_goes_on_after_a_kill(
+    run: Run,
     octavia: octavia_api.Octavia,
     worker: octavia_worker.Worker,
     published: Images,
-    tmp_path: pathlib.Path,
+    work: pathlib.Path,
 ) -> None:
     balancers = [octavia.add(name, [published.old] * 2) for name in "ab"]
     worker.duration_s = _NEVER_S
 
-    with _started(tmp_path) as running:
+    with _started(work) as running:
         _wait_until(lambda: worker.failovers)
         running.send(signal.SIGKILL)
         assert running.end().code == -signal.SIGKILL
-    with _started(tmp_path) as running:
+    with _started(work) as running:
         running.wait_for(lambda told: "Octavia changes it already; waiting for that" in told)
         assert len(worker.failovers) == 1
         worker.duration_s = _SHORT_S
         _wait_until(lambda: len(worker.failovers) == 2)
         running.send(signal.SIGKILL)
         assert running.end().code == -signal.SIGKILL
-    done = _run("--yes")
+    done = run("--yes")
 
     assert done.returncode == 0, done.stderr
     assert [(each.balancer, each.role) for each in worker.failovers] == [
@@ -313,19 +327,25 @@ def test_goes_on_after_a_kill(
 
 
 def test_says_what_is_under_way_when_it_is_interrupted(
+    run: Run,
     octavia: octavia_api.Octavia,
     worker: octavia_worker.Worker,
     published: Images,
-    tmp_path: pathlib.Path,
+    work: pathlib.Path,
 ) -> None:
     first, _ = (octavia.add(name, [published.old]) for name in "ab")
     worker.duration_s = _NEVER_S
 
-    with _started(tmp_path) as running:
+    with _started(work) as running:
         _wait_until(lambda: worker.failovers)
+        other = run("--yes")
         running.send(signal.SIGINT)
         done = running.end(timeout_s=10)
 
+    assert other.returncode == 75
+    assert other.stderr == (
+        "retrofit: error: another run rolls an image out at this moment; wait until it has ended\n"
+    )
     assert (done.code, done.left) == (130, ())
     assert done.line == (
         "retrofit: error: interrupted; no further failover is begun, "
@@ -338,12 +358,12 @@ def test_what_somebody_else_changes_is_waited_for(
     octavia: octavia_api.Octavia,
     worker: octavia_worker.Worker,
     published: Images,
-    tmp_path: pathlib.Path,
+    work: pathlib.Path,
 ) -> None:
     busy = octavia.add("busy", [published.old], status="PENDING_UPDATE")
     other = octavia.add("other", [published.old])
 
-    with _started(tmp_path) as running:
+    with _started(work) as running:
         running.wait_for(lambda told: f"busy ({busy}): Octavia changes it already" in told)
         assert worker.failovers == []
         octavia.set_status(busy, "ACTIVE")
@@ -354,6 +374,7 @@ def test_what_somebody_else_changes_is_waited_for(
 
 
 def test_stops_when_octavia_takes_another_image(
+    run: Run,
     octavia: octavia_api.Octavia,
     worker: octavia_worker.Worker,
     published: Images,
@@ -364,8 +385,8 @@ def test_stops_when_octavia_takes_another_image(
     rival = running_cloud.upload_base(image_file, name="rival", disk_format="raw")
     with running_cloud.admin() as admin:
         admin.image.add_tag(rival, TAG)
-        shown = _run()
-        done = _run("--yes")
+        shown = run()
+        done = run("--yes")
         admin.image.delete_image(rival)
 
     assert shown.returncode == 0
@@ -377,6 +398,7 @@ def test_stops_when_octavia_takes_another_image(
 
 
 def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
+    run: Run,
     octavia: octavia_api.Octavia,
     worker: octavia_worker.Worker,
     published: Images,
@@ -389,7 +411,7 @@ def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
     )
     with running_cloud.connect(support.RETROFIT) as owner:
         owner.image.add_tag(rival, TAG)
-        done = _run("--yes")
+        done = run("--yes")
         owner.image.delete_image(rival)
 
     assert done.returncode == 78
@@ -401,13 +423,13 @@ def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
 
 
 def test_does_not_begin_while_other_images_are_to_spare(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     octavia.add("a", [published.old])
     octavia.add_amphora(None, image=published.new, status="READY")
     spare = octavia.add_amphora(None, image=published.old, status="READY")
 
-    done = _run("--yes")
+    done = run("--yes")
 
     assert done.returncode == 78
     assert done.stderr.splitlines()[-1] == (
@@ -418,7 +440,7 @@ def test_does_not_begin_while_other_images_are_to_spare(
 
 
 def test_leaves_what_must_not_be_touched(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     flavor = octavia.add_flavor("nobody's", {"amp_image_tag": "rollout-of-nobody"})
     octavia.add("broken", [published.old], status="ERROR")
@@ -428,7 +450,7 @@ def test_leaves_what_must_not_be_touched(
     octavia.add_amphora(torn, image=published.old, role="BACKUP", status="ERROR")
     good = octavia.add("good", [published.old])
 
-    done = _run("--yes", "--json")
+    done = run("--yes", "--json")
 
     assert done.returncode == 6
     assert [each.balancer for each in worker.failovers] == [good]
@@ -445,13 +467,13 @@ def test_leaves_what_must_not_be_touched(
 
 
 def test_a_flavors_tag_is_not_taken_for_octavias_own(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     flavor = octavia.add_flavor("other", {"amp_image_tag": FLAVORED})
     mine = octavia.add("mine", [published.flavored_old], flavor=flavor)
     octavia.add("plain", [published.new])
 
-    done = _run("--yes", "--amp-image-tag", FLAVORED)
+    done = run("--yes", "--amp-image-tag", FLAVORED)
 
     assert done.returncode == 6
     assert [each.balancer for each in worker.failovers] == [mine]
@@ -464,8 +486,8 @@ class TestRefusals:
     def _outdated(self, octavia: octavia_api.Octavia, published: Images) -> None:
         octavia.add("a", [published.old])
 
-    def test_without_the_role(self) -> None:
-        done = _run(who=support.TENANT)
+    def test_without_the_role(self, run: Run) -> None:
+        done = run(who=support.TENANT)
 
         assert (done.returncode, done.stdout) == (77, "")
         assert done.stderr == (
@@ -474,8 +496,8 @@ class TestRefusals:
             "grant the user the role load-balancer_admin or admin in its project\n"
         )
 
-    def test_status_without_the_role(self) -> None:
-        done = _run(name="status", who=support.TENANT)
+    def test_status_without_the_role(self, run: Run) -> None:
+        done = run(name="status", who=support.TENANT)
 
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == (
@@ -484,8 +506,8 @@ class TestRefusals:
             "grant the user the role load-balancer_admin or admin in its project"
         )
 
-    def test_without_a_current_image(self) -> None:
-        done = _run("--amp-image-tag", "rollout-mistyped")
+    def test_without_a_current_image(self, run: Run) -> None:
+        done = run("--amp-image-tag", "rollout-mistyped")
 
         assert done.returncode == 66
         assert done.stderr.splitlines()[-1] == (
@@ -502,8 +524,8 @@ class TestRefusals:
             (("--timeout", "-1"), 64, "-1 is not in the range"),
         ],
     )
-    def test_bad_input(self, arguments: tuple[str, ...], code: int, line: str) -> None:
-        done = _run(*arguments)
+    def test_bad_input(self, run: Run, arguments: tuple[str, ...], code: int, line: str) -> None:
+        done = run(*arguments)
 
         assert (done.returncode, done.stdout) == (code, "")
         assert done.stderr.count("\n") == 1
@@ -511,15 +533,15 @@ class TestRefusals:
 
 
 def test_status_tells_what_runs(
-    octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
+    run: Run, octavia: octavia_api.Octavia, worker: octavia_worker.Worker, published: Images
 ) -> None:
     gone = "11111111-2222-4333-8444-555555555555"
     octavia.add("a", [published.old] * 2)
     octavia.add("b", [published.new] * 2)
     octavia.add("c", [gone])
 
-    table = _run(name="status").stdout
-    told = _report(_run("--json", name="status"))["running"]
+    table = run(name="status").stdout
+    told = _report(run("--json", name="status"))["running"]
 
     assert table.splitlines()[-1] == "2 of 3 load balancers are not on a current image"
     assert (told["unknown"], told["current"], told["outdated"]) == ("", False, 2)
