@@ -48,6 +48,9 @@ class BuildAction(ops.Object):
         if self._workload.building():
             event.fail(results.BUSY)
             return
+        if parameters.source_image and not self._fits_one(parameters.definition):
+            event.fail("source-image is for one image: name it as definition")
+            return
         run_id = str(uuid.uuid4())
         self._workload.ask(
             request.once(
@@ -55,6 +58,7 @@ class BuildAction(ops.Object):
                 trigger=model.Trigger.ACTION,
                 source_image=parameters.source_image,
                 force=parameters.force,
+                images=[parameters.definition] if parameters.definition else [],
             )
         )
         self._workload.start()
@@ -63,6 +67,11 @@ class BuildAction(ops.Object):
             event.set_results({"run-id": run_id})
             return
         self._follow(event, run_id)
+
+    def _fits_one(self, name: str) -> bool:
+        """Tell whether a name, which may be empty, stands for one image that is defined."""
+        images = config.load(self.model.config).images()
+        return len([each for each in images if name in ("", each.name, each.definition)]) == 1
 
     def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
         """Report a run until it ends, then how it ended."""

@@ -90,7 +90,7 @@ class RetrofitCharm(ops.CharmBase):
         self._workload.install_service(
             debug=options.debug,
             opening=options.maintenance_window,
-            frequency=options.frequency if scheduled else None,
+            schedules=options.schedules() if scheduled else (),
         )
         self._workload.forget_evidence()
         self._workload.arrange(window.parse(options.maintenance_window), scheduled=scheduled)

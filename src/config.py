@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import enum
+import json
+import pathlib
 import re
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import distro_info
 import pydantic
 import pydantic_core
 
 import window
-from retrofit import calendars, findings
+from retrofit import calendars, errors, findings, naming, releases
+
+if TYPE_CHECKING:
+    from retrofit import wanted
 
 # What the engine takes: a release, and a series with kind before it or a kind behind it.
 _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
 _PROJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
 # What Glance takes as a tag.
 _TAG_LENGTH = 255
+_DISTRIBUTIONS = ("ubuntu", "debian")
+_DEFINITIONS = "image-definitions"
 
 
 class WrongOption(Exception):
@@ -70,6 +76,7 @@ class Options(pydantic.BaseModel):
     image_format: ImageFormat = ImageFormat.QCOW2
     image_compression: Compression = Compression.ZSTD
     amp_image_tag: str = ""
+    image_definitions: str = ""
     auto_retrofit: bool = False
     frequency: str = "daily"
     maintenance_window: str = ""
@@ -84,6 +91,38 @@ class Options(pydantic.BaseModel):
     region: str = "RegionOne"
     debug: bool = False
     use_internal_endpoints: bool = False
+
+    def definitions(self) -> dict[str, Any]:
+        """Return what is defined: by the option for that, or by the plain ones."""
+        if self.image_definitions:
+            found: dict[str, Any] = _parse(self.image_definitions)
+            return found
+        series = self.retrofit_series
+        debian = releases.is_supported("debian", series)
+        plain = {
+            "name": "amphora",
+            "distribution": "debian" if debian else "ubuntu",
+            "releases": [series] if series else [],
+            "pocket": self.retrofit_uca_pocket,
+            "formats": [str(self.image_format)],
+            "tags": [self.amp_image_tag or naming.OWN_TAG],
+        }
+        return {"images": [plain]}
+
+    def images(self) -> tuple[wanted.Image, ...]:
+        """Return the images that are defined, without what is known of the cloud."""
+        from retrofit import wanted
+
+        defined = self.definitions()
+        usual = {"keep": self.keep_images} | defined.get("defaults", {})
+        text = json.dumps(defined | {"defaults": usual}, ensure_ascii=False)
+        return wanted.parse(text, pathlib.Path(_DEFINITIONS))
+
+    def schedules(self) -> tuple[str, ...]:
+        """Return when to look whether images have to be made: each schedule once."""
+        defined = self.definitions()
+        usual = defined.get("defaults", {}).get("schedule") or self.frequency
+        return tuple(sorted({image.get("schedule") or usual for image in defined["images"]}))
 
     @pydantic.field_validator("ubuntu_mirror")
     @classmethod
@@ -109,9 +148,8 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("retrofit_series")
     @classmethod
     def _check_series(cls, value: str) -> str:
-        ubuntu, debian = distro_info.UbuntuDistroInfo(), distro_info.DebianDistroInfo()
-        if value and value not in ubuntu.all and value not in debian.all:
-            raise ValueError("a series of Ubuntu or Debian, such as " + ubuntu.lts())
+        if value and not any(releases.is_supported(name, value) for name in _DISTRIBUTIONS):
+            raise ValueError("a series of Ubuntu or Debian, such as " + releases.newest_lts())
         return value
 
     @pydantic.field_validator("retrofit_uca_pocket")
@@ -127,6 +165,13 @@ class Options(pydantic.BaseModel):
         if len(value) > _TAG_LENGTH or re.search(r"[\s,]", value) or not value.isprintable():
             raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma or space")
         return value
+
+    @pydantic.field_validator("image_definitions")
+    @classmethod
+    def _check_definitions(cls, value: str) -> str:
+        if value.strip():
+            _parse(value)
+        return value.strip()
 
     @pydantic.field_validator("frequency")
     @classmethod
@@ -183,9 +228,29 @@ def load(values: Mapping[str, str | int | float | bool]) -> Options:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
+        if name == _DEFINITIONS:
+            # It says itself what is wrong, and where.
+            raise WrongOption(f"wrong option {_allowed(first)}") from error
         raise WrongOption(
             f"wrong option {name}={first['input']!r}: it must be {_allowed(first)}"
         ) from error
+
+
+def _parse(text: str) -> Any:
+    """Return what the option image-definitions says.
+
+    Raises:
+        ValueError: It cannot be used; the message begins with its name and the line.
+    """
+    # Most models have none, and no hook of theirs has to load what this takes.
+    from retrofit import wanted, yaml_lines
+
+    place = pathlib.Path(_DEFINITIONS)
+    try:
+        wanted.parse(text, place)
+    except errors.RetrofitError as error:
+        raise ValueError(str(error)) from error
+    return yaml_lines.parse(text.encode(), place, yaml_lines.Words).value
 
 
 def _allowed(error: pydantic_core.ErrorDetails) -> str:
@@ -194,34 +259,41 @@ def _allowed(error: pydantic_core.ErrorDetails) -> str:
     return str(context.get("expected") or context.get("error") or error["msg"])
 
 
+class OfOne(pydantic.BaseModel):
+    """Parameters of actions that are about one of the images that are defined."""
+
+    definition: str = ""
+
+
 class RetrofitImage(pydantic.BaseModel):
     """Parameters of the action retrofit-image."""
 
+    definition: str = ""
     source_image: str = ""
     force: bool = False
     wait: bool = True
 
 
-class ShowImage(pydantic.BaseModel):
+class ShowImage(OfOne):
     """Parameters of the action show-image."""
 
     image: str = ""
 
 
-class DiffImages(pydantic.BaseModel):
+class DiffImages(OfOne):
     """Parameters of the action diff-images."""
 
     former: str = pydantic.Field("", alias="from")
     present: str = pydantic.Field("", alias="to")
 
 
-class PruneImages(pydantic.BaseModel):
+class PruneImages(OfOne):
     """Parameters of the action prune-images."""
 
     dry_run: bool = True
 
 
-class RolloutImage(pydantic.BaseModel):
+class RolloutImage(OfOne):
     """Parameters of the action rollout-image."""
 
     dry_run: bool = True
@@ -230,7 +302,7 @@ class RolloutImage(pydantic.BaseModel):
     timeout: int = 1800
 
 
-class VerifyImage(pydantic.BaseModel):
+class VerifyImage(OfOne):
     """Parameters of the action verify-image."""
 
     image: str = ""

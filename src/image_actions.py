@@ -16,7 +16,7 @@ import image_results
 import request
 import results
 import workload
-from retrofit import errors, findings
+from retrofit import errors, findings, wanted
 
 
 class _Refused(Exception):
@@ -58,15 +58,15 @@ class ImageActions(ops.Object):
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         """Show what a run would do."""
-        words = ["plan", "--json", str(workload.STATE / "request.json")]
+        words = ["plan", "--json", "--definitions", str(workload.STATE / "request.json")]
         self._answer(event, lambda: image_results.planned(self._ask(words)))
 
     def _on_show_image(self, event: ops.ActionEvent) -> None:
         """Show what an image was made of, and how it was proved."""
-        image = event.load_params(config.ShowImage).image
+        parameters = event.load_params(config.ShowImage)
 
         def show() -> Mapping[str, str]:
-            image_id = self._identifier(image, "current")
+            image_id = self._identifier(parameters, parameters.image, "current")
             return image_results.shown(self._ask(_line("show", words=[image_id])))
 
         self._answer(event, show)
@@ -77,8 +77,8 @@ class ImageActions(ops.Object):
 
         def diff() -> Mapping[str, str]:
             images = [
-                self._identifier(parameters.former, "former"),
-                self._identifier(parameters.present, "current"),
+                self._identifier(parameters, parameters.former, "former"),
+                self._identifier(parameters, parameters.present, "current"),
             ]
             return image_results.compared(self._ask(_line("diff", words=images)))
 
@@ -94,7 +94,7 @@ class ImageActions(ops.Object):
 
         def verify() -> Mapping[str, str]:
             self._check_idle()
-            image_id = self._identifier(parameters.image, "current")
+            image_id = self._identifier(parameters, parameters.image, "current")
             evidence = workload.EVIDENCE / image_id
             options = [f"--depth={depth}", f"--evidence={evidence}"]
             line = _line("verify", options, [f"glance:{image_id}"])
@@ -112,10 +112,11 @@ class ImageActions(ops.Object):
 
     def _on_rollback_image(self, event: ops.ActionEvent) -> None:
         """Make the former image the current one."""
+        parameters = event.load_params(config.OfOne)
 
         def roll_back() -> Mapping[str, str]:
             self._check_alone()
-            found = self._ask(_line("rollback", self._tag()))
+            found = self._ask(_line("rollback", self._tag(parameters)))
             now = datetime.datetime.now(datetime.UTC)
             self._workload.note(
                 results.Result.model_validate(
@@ -133,12 +134,12 @@ class ImageActions(ops.Object):
 
     def _on_prune_images(self, event: ops.ActionEvent) -> None:
         """Hide and delete images that nobody needs, or show them."""
-        dry = event.load_params(config.PruneImages).dry_run
-        wanted = self._options()
-        options = [f"--amp-image-tag={wanted.amp_image_tag}", f"--keep={wanted.keep_images}"]
+        parameters = event.load_params(config.PruneImages)
 
         def prune() -> Mapping[str, str]:
-            if not dry:
+            run = self._wanted(parameters).run
+            options = [f"--amp-image-tag={run.amp_image_tag}", f"--keep={run.keep}"]
+            if not parameters.dry_run:
                 self._check_alone()
                 options.append("--yes")
             return self._report(_line("prune", options), image_results.pruned)
@@ -151,7 +152,7 @@ class ImageActions(ops.Object):
 
         def roll_out() -> Mapping[str, str]:
             options = [
-                *self._tag(),
+                *self._tag(parameters),
                 f"--max-parallel={parameters.max_parallel}",
                 f"--pause={parameters.pause}",
                 f"--timeout={parameters.timeout}",
@@ -188,14 +189,14 @@ class ImageActions(ops.Object):
         if self._workload.building():
             raise _Refused(results.BUSY)
 
-    def _identifier(self, given: str, which: str) -> str:
+    def _identifier(self, of: config.OfOne, given: str, which: str) -> str:
         """Return the ID that was given, or that of the current or the former image."""
         if given:
             try:
                 return str(uuid.UUID(given))
             except ValueError as error:
                 raise _Refused(f"{given!r} is no ID of an image") from error
-        image = self._ask(_line("status", self._tag()))[which]
+        image = self._ask(_line("status", self._tag(of)))[which]
         if image is None:
             raise _Refused(f"there is no {which} image; name one")
         identifier: str = image["id"]
@@ -222,9 +223,18 @@ class ImageActions(ops.Object):
             raise _Refused(answer.problem)
         return json.loads(answer.output)
 
-    def _tag(self) -> list[str]:
+    def _wanted(self, of: config.OfOne) -> wanted.Image:
+        """Return the image that is defined and meant."""
+        images = self._options().images()
+        meant = [image for image in images if of.definition in ("", image.name, image.definition)]
+        if len(meant) == 1:
+            return meant[0]
+        names = ", ".join(image.name for image in meant or images)
+        raise _Refused(f"definition={of.definition} has to name one image of {names}")
+
+    def _tag(self, of: config.OfOne) -> list[str]:
         """Return the option that names the tag by which Octavia finds images."""
-        tag = self._options().amp_image_tag
+        tag = self._wanted(of).run.amp_image_tag
         if not tag:
             raise _Refused("without amp-image-tag no image is the one that Octavia takes")
         return [f"--amp-image-tag={tag}"]

@@ -17,7 +17,10 @@ def planned(document: Mapping[str, Any]) -> dict[str, str]:
     reasons = [each for image in images for each in image["reasons"] if each["counts"]]
     present = [each["image"]["id"] for each in images if each["image"]]
     values = {
-        "summary": "; ".join(each["summary"] for each in images),
+        "summary": "; ".join(
+            each["summary"] if len(images) == 1 else f"{each['name']}: {each['summary']}"
+            for each in images
+        ),
         "action": _listed([each["action"] for each in images]),
         "reasons": "; ".join(reason["text"] for reason in reasons),
         "base": _listed([each["base"]["name"] for each in images]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import config
 from retrofit import model
@@ -12,10 +13,8 @@ from retrofit import model
 CLOUD = "octavia-diskimage-retrofit"
 
 # What of a request does not change the image: where things are, how to get there, how much is
-# proved of what was made, which reasons make another one, and how many stay.
+# proved of what was made, which reasons make another one and when, and how many stay.
 _SURROUNDINGS = (
-    "source",
-    "target",
     "cloud",
     "region",
     "interface",
@@ -27,6 +26,7 @@ _SURROUNDINGS = (
     "evidence",
     "rebuild-on",
     "keep",
+    "schedule",
 )
 
 
@@ -64,7 +64,7 @@ class Cloud:
 def compute(
     options: config.Options, *, proxies: model.Proxies, ca_certificate: str, evidence: pathlib.Path
 ) -> dict[str, object]:
-    """Return the definition of a scheduled run, as ``retrofit run`` reads it.
+    """Return the definitions of the images that the options ask for, as the engine reads them.
 
     Args:
         options: The charm's options.
@@ -72,33 +72,31 @@ def compute(
         ca_certificate: File of the cloud's authority, or empty.
         evidence: Directory for what is kept of proofs that failed.
     """
-    wanted: dict[str, object] = {
-        "source": "glance:",
-        "target": "glance:",
-        "recipe": "amphora",
-        "image-format": str(options.image_format),
+    defaults: dict[str, object] = {
         "compression": str(options.image_compression),
-        "series": options.retrofit_series,
         "mirror": options.ubuntu_mirror,
         "uca-mirror": options.uca_mirror,
-        "uca-pocket": options.retrofit_uca_pocket,
-        "amp-image-tag": options.amp_image_tag,
+        "source-projects": list(options.source_projects),
+        "depth": str(options.proof_depth),
+        "rebuild-on": [str(reason) for reason in options.rebuild_on],
+        "keep": options.keep_images,
+        "schedule": options.frequency,
+    }
+    defined = options.definitions()
+    surroundings: dict[str, object] = {
         "http-proxy": proxies.http,
         "https-proxy": proxies.https,
         "no-proxy": proxies.no_proxy,
         "cloud": CLOUD,
         "region": options.region,
         "interface": interface(options),
-        "depth": str(options.proof_depth),
+        "ca-certificate": ca_certificate,
         "evidence": str(evidence),
-        "rebuild-on": list(options.rebuild_on),
-        "keep": options.keep_images,
     }
-    if options.source_projects:
-        wanted["source-projects"] = list(options.source_projects)
-    if ca_certificate:
-        wanted["ca-certificate"] = ca_certificate
-    return wanted
+    return {
+        "defaults": defaults | defined.get("defaults", {}) | surroundings,
+        "images": defined["images"],
+    }
 
 
 def interface(options: config.Options) -> str:
@@ -106,14 +104,28 @@ def interface(options: config.Options) -> str:
     return "internal" if options.use_internal_endpoints else "public"
 
 
-def same_image(former: Mapping[str, object], request: Mapping[str, object]) -> bool:
-    """Tell whether two requests make the same image of the same base."""
-    names = (former.keys() | request.keys()) - set(_SURROUNDINGS)
-    return all(former.get(name) == request.get(name) for name in names)
+def same_image(former: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Tell whether two requests make the same images of the same base images."""
+    # Those of former revisions had no definitions, and nobody changed an option by upgrading.
+    return "images" not in former or _essence(former) == _essence(request)
+
+
+def _essence(request: Mapping[str, Any]) -> object:
+    """Return what of a request decides which images there are."""
+    listed = [request["defaults"], *request["images"]]
+    return [
+        {name: value for name, value in keys.items() if name not in _SURROUNDINGS}
+        for keys in listed
+    ]
 
 
 def once(
-    *, run_id: str, trigger: model.Trigger, source_image: str = "", force: bool = False
+    *,
+    run_id: str,
+    trigger: model.Trigger,
+    source_image: str = "",
+    force: bool = False,
+    images: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return what is different in one run only.
 
@@ -123,6 +135,7 @@ def once(
         source_image: Base image in Glance by ID; empty for the newest suitable one.
         force: Build even if the image is published already. Naming a base image does too, as
             it always has.
+        images: Names of images that are defined, or of definitions; all without any.
     """
     overrides: dict[str, object] = {
         "run-id": run_id,
@@ -131,6 +144,8 @@ def once(
     }
     if source_image:
         overrides["source"] = f"glance:{source_image}"
+    if images:
+        overrides["images"] = list(images)
     return overrides
 
 

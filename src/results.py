@@ -77,6 +77,13 @@ class Step(documents.Part):
     wall_s: float
 
 
+class Outcome(documents.Part):
+    """How it went with one of several images."""
+
+    name: str
+    outcome: str
+
+
 class Result(documents.Part):
     """How a run went, or goes.
 
@@ -96,6 +103,7 @@ class Result(documents.Part):
         reasons: Why the run does what it does.
         steps: Steps done so far.
         run_id: Name that whoever asked for the run gave it.
+        images: How it went with each of several images.
     """
 
     outcome: str
@@ -112,6 +120,7 @@ class Result(documents.Part):
     reasons: tuple[Reason, ...] = ()
     steps: tuple[Step, ...] = ()
     run_id: str = ""
+    images: tuple[Outcome, ...] = ()
 
     @pydantic.field_validator("step", "message", "hint", "run_id", mode="before")
     @classmethod
@@ -139,8 +148,18 @@ class Result(documents.Part):
 
     def standing(self, now: datetime.datetime) -> str:
         """Return which image there is, since when, and whether Octavia takes another one."""
-        if self.image is None:
+        if self.image is None and not self.images:
             return "ready; no image built yet"
+        told = [*map(_rivalry, self.rivals[:1]), *map(_distrust, self.foreign[:1])]
+        if self.retired is not None and self.retired.problem:
+            told.append(self.retired.problem)
+        return "; ".join([self._present(now), *told])
+
+    def _present(self, now: datetime.datetime) -> str:
+        """Return which image there is, and since when; of several, how it went with them."""
+        if self.images or self.image is None:
+            ended = f", {age(self.ended, now)}" if self.ended else ""
+            return f"{self.message}{ended}"
         text = self.image.name
         if self.image.created_at is not None:
             text += f" built {age(self.image.created_at, now)}"
@@ -148,10 +167,7 @@ class Result(documents.Part):
             text += f", found up to date {age(self.ended, now)}"
         if self.outcome == "rolled-back" and self.ended is not None:
             text += f", rolled back to it {age(self.ended, now)}"
-        told = [*map(_rivalry, self.rivals[:1]), *map(_distrust, self.foreign[:1])]
-        if self.retired is not None and self.retired.problem:
-            told.append(self.retired.problem)
-        return "; ".join([text, *told])
+        return text
 
     def _where(self) -> str:
         return f" in step {self.step}" if self.step else ""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import pathlib
 import zoneinfo
 from collections.abc import Mapping
 
+import due
 import engine
 import retries
 import window
 from retrofit import files, history, model, process
+
+_LOG = logging.getLogger(__name__)
 
 # Who changes one option often changes another.
 _OPTIONS_PAUSE = datetime.timedelta(seconds=30)
@@ -31,6 +35,7 @@ class Schedule:
     """
 
     def __init__(self, state: pathlib.Path, opening: window.Window | None) -> None:
+        self._state = state
         self._once = state / "once.json"
         self._result = state / "result.json"
         self._window = opening
@@ -43,6 +48,24 @@ class Schedule:
         """Ask for a run of which nothing else is different, unless one is asked for already."""
         if self.asked() is None:
             self.ask({"trigger": str(trigger)})
+
+    def choose(self, moment: datetime.datetime) -> bool:
+        """Have the run that begins by itself look at the images that are due; tell if any is.
+
+        Args:
+            moment: The present.
+        """
+        trigger = self.asked() or model.Trigger.SCHEDULE
+        # An option may have changed any image.
+        if trigger is model.Trigger.OPTION:
+            return True
+        names = due.names(self._state, moment)
+        if names:
+            self.ask({"trigger": str(trigger), "images": list(names)})
+        elif names is not None:
+            self._once.unlink(missing_ok=True)
+            _LOG.info("no image is due")
+        return names != ()
 
     def asked(self) -> model.Trigger | None:
         """Return what asks for a run that has not begun, if anything does."""

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 
+import due
 import engine
 import schedule
 import window
@@ -49,8 +50,10 @@ def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
         _LOG.info("the run begins when the maintenance window opens: %s", opening)
         return False
     leads = _is_leader(juju_exec, unit)
-    if leads or plan.asked() is model.Trigger.ACTION:
+    if plan.asked() is model.Trigger.ACTION:
         return True
+    if leads:
+        return plan.choose(moment)
     if leads is None:
         plan.ask_for(model.Trigger.SCHEDULE)
         plan.arm(_PAUSE)
@@ -72,6 +75,7 @@ def ended(plan: schedule.Schedule, *, result: str, ran: bool) -> None:
         # No run began, and begin() has seen to the rest.
         return
     if ran:
+        due.note(engine.STATE)
         plan.ended()
     elif plan.asked() not in (None, model.Trigger.ACTION):
         # What kept it from beginning would do so again at once.

@@ -8,10 +8,11 @@ import datetime
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from charmlibs import systemd
 
+import due
 import engine
 import helpers
 import packages
@@ -80,20 +81,20 @@ class Workload:
         former = self._former_request()
         self._render("clouds.yaml", STATE / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
         _write(STATE / "ca.pem", authority, 0o600)
-        _write(STATE / "request.json", json.dumps(dict(wanted), indent=2) + "\n", 0o600)
+        _write(STATE / "request.json", _as_text(wanted), 0o600)
         return former is not None and not request.same_image(former, wanted)
 
     def forget_credentials(self) -> None:
         """Remove the credentials of runs, which keystone gives no more."""
         (STATE / "clouds.yaml").unlink(missing_ok=True)
 
-    def install_service(self, *, debug: bool, opening: str, frequency: str | None) -> None:
+    def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
         """Put the service in place, and the timer where this unit is to have one.
 
         Args:
             debug: Whether runs write all that they do to the journal.
             opening: The maintenance window, as :func:`window.parse` takes it.
-            frequency: How often the timer starts the service, or ``None`` for no timer.
+            schedules: When the timer starts the service; without any there is no timer.
         """
         for link in _FORMER_SCHEDULES:
             link.unlink(missing_ok=True)
@@ -114,7 +115,7 @@ class Workload:
         )
         if changed:
             systemd.daemon_reload()
-        if frequency is None:
+        if not schedules:
             self.remove_timer()
             schedule.Schedule(STATE, None).forget()
             return
@@ -122,8 +123,8 @@ class Workload:
             _TIMER,
             _UNITS / _TIMER,
             0o644,
-            frequency=frequency,
-            delay_s=_DELAY_S.get(frequency, _SHORT_DELAY_S),
+            schedules=schedules,
+            delay_s=min(_DELAY_S.get(each, _SHORT_DELAY_S) for each in schedules),
         )
         if changed:
             systemd.daemon_reload()
@@ -202,7 +203,14 @@ class Workload:
         (_UNITS / _SERVICE).unlink(missing_ok=True)
         systemd.daemon_reload()
         requests = ("request.json", "once.json", "once-taken.json")
-        for name in (*requests, "result.json", "history.jsonl", "clouds.yaml", "ca.pem"):
+        for name in (
+            *requests,
+            due.LOOKED,
+            "result.json",
+            "history.jsonl",
+            "clouds.yaml",
+            "ca.pem",
+        ):
             (STATE / name).unlink(missing_ok=True)
         shutil.rmtree(EVIDENCE, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -244,6 +252,11 @@ def _shown(*properties: str) -> dict[str, str]:
         timeout_s=_QUERY_TIMEOUT_S,
     )
     return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+
+
+def _as_text(wanted: Mapping[str, object]) -> str:
+    """Return a request as JSON that is YAML, too, which knows no halves of characters."""
+    return json.dumps(dict(wanted), indent=2, ensure_ascii=False) + "\n"
 
 
 def _juju_exec() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
+import re
 
 from . import process
 
@@ -23,6 +25,25 @@ def check(expression: str) -> None:
     if expression in _KNOWN:
         return
     _ask(expression)
+
+
+def following(expression: str, moment: datetime.datetime) -> datetime.datetime | None:
+    """Return when an expression comes for the first time after a moment; ``None`` for never.
+
+    Args:
+        expression: One that :func:`check` takes; it is meant in the machine's time zone.
+        moment: Any moment.
+    """
+    base = f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    shown = process.run(
+        ["systemd-analyze", "calendar", f"--base-time={base}", "--", expression],
+        timeout_s=_TIMEOUT_S,
+    )
+    # Where the machine's zone is another one, a line of its own says it in UTC.
+    found = re.findall(r": \w+ (\S+ \S+) UTC$", shown.stdout, re.MULTILINE)
+    if not found:
+        return None
+    return datetime.datetime.fromisoformat(f"{found[-1]}+00:00")
 
 
 @functools.cache

@@ -207,7 +207,10 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
     ended, result = operator.run(definitions)
 
     assert ended.code == 0, ended.stderr
-    assert (result["outcome"], result["message"]) == ("published", "38 up-to-date, 2 published")
+    assert (result["outcome"], result["message"]) == (
+        "published",
+        "40 images: 38 up-to-date, 2 published",
+    )
     made = [image for image in result["images"] if image["outcome"] == "published"]
     assert {image["name"] for image in made} == _OUTDATED
     first, second = ((_seconds(one["started"]), _seconds(one["ended"])) for one in made)
@@ -266,7 +269,8 @@ def test_an_interruption_ends_all(operator: Operator) -> None:
 
     with operator.start("run", "--definitions", definitions) as running:
         running.wait_for(lambda printed: "unpack:" in printed)
-        refused = operator.retrofit("run", "--definitions", definitions)
+        with operator.start("run", "--definitions", definitions) as second:
+            refused = second.end()
         running.send(signal.SIGTERM)
         ended = running.end()
 

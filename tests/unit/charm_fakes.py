@@ -82,9 +82,10 @@ class Workload:
     def forget_credentials(self) -> None:
         self.cloud = None
 
-    def install_service(self, *, debug: bool, opening: str, frequency: str | None) -> None:
-        self.service, self.debug, self.opening, self.timer = True, debug, opening, frequency
-        if frequency is None and self.asked() is not model.Trigger.ACTION:
+    def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
+        self.service, self.debug, self.opening = True, debug, opening
+        self.timer = ", ".join(schedules) or None
+        if not schedules and self.asked() is not model.Trigger.ACTION:
             self.once = None
 
     def remove_timer(self) -> None:

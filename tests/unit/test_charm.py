@@ -375,7 +375,7 @@ def test_trusts_the_clouds_authority(
     assert fake.authority == "ROOT\nSUB\n"
     assert fake.cloud is not None
     assert fake.wanted is not None
-    assert fake.cloud.ca_certificate == fake.wanted["ca-certificate"]
+    assert fake.cloud.ca_certificate == fake.wanted["defaults"]["ca-certificate"]
     assert fake.cloud.ca_certificate.endswith("/ca.pem")
 
 
@@ -430,7 +430,8 @@ def test_takes_what_the_engine_takes(
     context.run(context.on.config_changed(), _state(keystone, **{name.replace("-", "_"): value}))
 
     assert fake.wanted is not None
-    assert fake.wanted[name.removeprefix("retrofit-")] == value
+    written = fake.wanted["defaults"] | fake.wanted["images"][0]
+    assert written[name.removeprefix("retrofit-uca-")] == value
 
 
 # Schedule and rebuilds.
@@ -564,14 +565,14 @@ def test_lists_reach_the_engine(
 ) -> None:
     context.run(context.on.config_changed(), _state(keystone))
     assert fake.wanted is not None
-    assert fake.wanted["rebuild-on"] == ["base", "recipe", "security"]
+    assert fake.wanted["defaults"]["rebuild-on"] == ["base", "recipe", "security"]
     assert "source-projects" not in fake.wanted
 
     lists = {"rebuild_on": "packages, base", "source_projects": "e1b0,e1b1  e1b0"}
     context.run(context.on.config_changed(), _state(keystone, **lists))
 
-    assert fake.wanted["rebuild-on"] == ["packages", "base"]
-    assert fake.wanted["source-projects"] == ["e1b0", "e1b1"]
+    assert fake.wanted["defaults"]["rebuild-on"] == ["packages", "base"]
+    assert fake.wanted["defaults"]["source-projects"] == ["e1b0", "e1b1"]
 
 
 def test_changes_that_come_before_the_run_make_one(

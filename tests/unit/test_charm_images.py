@@ -87,7 +87,9 @@ def test_shows_what_a_run_would_do(
 
     found = _act(context, dataclasses.replace(state, leader=leader), "plan")
 
-    assert retrofit.asked == [["plan", "--json", str(workload.STATE / "request.json")]]
+    assert retrofit.asked == [
+        ["plan", "--json", "--definitions", str(workload.STATE / "request.json")]
+    ]
     assert json.loads(found.pop("json")) == document
     assert found == {
         "summary": "build amphora: newer base image",

@@ -22,7 +22,7 @@ import request
 import results
 import schedule
 import workload
-from retrofit import definitions, findings, model, plan, process
+from retrofit import findings, model, plan, process, wanted
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -107,11 +107,9 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
     unit.configure(_request(**options), CLOUD, "")
     unit.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
 
-    definition = definitions.RunDefinition.read(
-        machine.state / "request.json", once=machine.state / "once.json"
-    )
+    (image,) = wanted.read(machine.state / "request.json", once=machine.state / "once.json")
 
-    asked = definition.to_request()
+    asked, definition = image.request, image.run
     assert asked.build.image_format is model.ImageFormat.RAW
     assert asked.build.compression is model.Compression.ZLIB
     assert asked.build.archives == model.Archives(
@@ -171,7 +169,7 @@ def test_tells_whether_another_image_is_wanted(unit: workload.Workload) -> None:
 def test_the_service_runs_the_engine_of_the_charm(
     machine: Machine, unit: workload.Workload
 ) -> None:
-    unit.install_service(opening="", debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, schedules=())
 
     service = machine.unit("service")
     state, charm = machine.state, paths.REPOSITORY
@@ -180,7 +178,7 @@ def test_the_service_runs_the_engine_of_the_charm(
     assert "\nUMask=0077\nNice=10\nMemoryMax=80%\n" in service
     assert "\nTimeoutStartSec=21600\n" in service
     assert (
-        f"ExecStart={charm}/venv/bin/python -m retrofit run {state}/request.json "
+        f"ExecStart={charm}/venv/bin/python -m retrofit run --definitions {state}/request.json "
         f"--once {state}/once-taken.json --result {state}/result.json\n"
     ) in service
     tell = (
@@ -207,30 +205,30 @@ def test_the_service_runs_the_engine_of_the_charm(
     ]
     assert not machine.unit("timer")
 
-    unit.install_service(opening="", debug=True, frequency=None)
+    unit.install_service(opening="", debug=True, schedules=())
     assert f"{state}/result.json --debug\n" in machine.unit("service")
 
-    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, frequency=None)
+    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
     assert machine.unit("service").count(f'{words} --window "Mon..Fri 22:00-06:00"\n') == 2
 
 
 def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Workload) -> None:
-    unit.install_service(opening="", debug=False, frequency="weekly")
+    unit.install_service(opening="", debug=False, schedules=("weekly",))
     assert "OnCalendar=weekly\n" in machine.unit("timer")
     assert "Persistent=true\n" in machine.unit("timer")
     assert "RandomizedDelaySec=3600\n" in machine.unit("timer")
     assert "service_enable octavia-diskimage-retrofit.timer" in machine.told
 
     machine.told.clear()
-    unit.install_service(opening="", debug=False, frequency="weekly")
+    unit.install_service(opening="", debug=False, schedules=("weekly",))
     assert machine.told == []
 
-    unit.install_service(opening="", debug=False, frequency="Mon..Fri 03:30")
+    unit.install_service(opening="", debug=False, schedules=("Mon..Fri 03:30",))
     assert "OnCalendar=Mon..Fri 03:30\n" in machine.unit("timer")
     assert "RandomizedDelaySec=300\n" in machine.unit("timer")
     assert "service_restart octavia-diskimage-retrofit.timer" in machine.told
 
-    unit.install_service(opening="", debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, schedules=())
     assert not machine.unit("timer")
     assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
 
@@ -238,7 +236,7 @@ def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Wor
 def test_the_schedule_of_the_former_charm_goes(
     unit: workload.Workload, tmp_path: pathlib.Path
 ) -> None:
-    unit.install_service(opening="", debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, schedules=())
 
     assert not (tmp_path / "auto-retrofit").is_symlink()
 
@@ -268,7 +266,7 @@ def test_knows_from_systemd_that_a_run_could_not_begin(
 def test_only_the_turnstiles_own_word_is_a_no(
     machine: Machine, unit: workload.Workload, tmp_path: pathlib.Path, status: int, told: int
 ) -> None:
-    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, frequency=None)
+    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
     [condition] = re.findall(r"(?m)^ExecCondition=(.*)$", machine.unit("service"))
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\nexit {status}\n")
@@ -357,11 +355,11 @@ def test_the_end_of_the_schedule_keeps_what_an_action_asked_for(
         assert unit.asked() == trigger, "the unit lacks something, for the moment"
     assert machine.told == ["disarm", "disarm"]
 
-    unit.install_service(opening="", debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, schedules=())
     assert unit.asked() is ACTION
 
     unit.ask({"trigger": "option"})
-    unit.install_service(opening="", debug=False, frequency=None)
+    unit.install_service(opening="", debug=False, schedules=())
     assert unit.asked() is None
 
 
@@ -382,7 +380,7 @@ def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.
 def test_a_request_from_before_there_were_proofs_makes_the_same_image(
     machine: Machine, unit: workload.Workload
 ) -> None:
-    old = {k: v for k, v in _request().items() if k not in ("depth", "evidence")}
+    old = {"source": "glance:", "target": "glance:", "amp-image-tag": "octavia-amphora"}
     machine.state.mkdir()
     (machine.state / "request.json").write_text(json.dumps(old), encoding="utf-8")
 
@@ -393,8 +391,7 @@ def test_what_a_former_revision_left_is_kept(
     machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unit, "building", lambda: False)
-    new = ("rebuild-on", "depth", "evidence", "image-compression")
-    request_json = {name: value for name, value in _request().items() if name not in new}
+    request_json = {"source": "glance:", "target": "glance:", "image-format": "qcow2"}
     result = {
         "outcome": "published",
         "image": {"id": "5f3c", "name": "amphora"},
@@ -407,7 +404,7 @@ def test_what_a_former_revision_left_is_kept(
     (machine.state / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
     assert not unit.configure(_request(frequency="weekly"), CLOUD, "")
-    unit.install_service(opening="", debug=False, frequency="weekly")
+    unit.install_service(opening="", debug=False, schedules=("weekly",))
     unit.arrange(None, scheduled=True)
 
     assert "OnCalendar=weekly\n" in machine.unit("timer")
@@ -454,7 +451,7 @@ def test_evidence_is_kept_of_the_last_few_images(
 
 def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> None:
     unit.configure(_request(), CLOUD, "PEM\n")
-    unit.install_service(opening="", debug=False, frequency="daily")
+    unit.install_service(opening="", debug=False, schedules=("daily",))
     unit.ask(request.once(run_id="run", trigger=ACTION))
 
     unit.remove()

@@ -33,6 +33,7 @@ class Record:
         self.state: dict[str, object] = {
             "run-id": "",
             "trigger": str(model.Trigger.SCHEDULE),
+            "name": "",
             "outcome": "running",
             "step": "start",
             "message": "",
@@ -51,9 +52,15 @@ class Record:
         }
         self._write()
 
-    def name(self, run_id: str, trigger: model.Trigger) -> None:
-        """Repeat the name that the caller gave the run, and what began it."""
-        self.state |= {"run-id": run_id, "trigger": str(trigger)}
+    def name(self, run_id: str, trigger: model.Trigger, image: str = "") -> None:
+        """Repeat the name that the caller gave the run, and what began it.
+
+        Args:
+            run_id: The name.
+            trigger: What began it.
+            image: What the only image of the run is called; empty for several.
+        """
+        self.state |= {"run-id": run_id, "trigger": str(trigger), "name": image}
         self._write()
 
     def planned(self, planned: planner.Planned) -> None:

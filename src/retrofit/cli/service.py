@@ -133,6 +133,6 @@ def _alone(
     from .. import pinning
     from .. import run as runs
 
-    state.name(definition.run_id, definition.trigger)
+    state.name(definition.run_id, definition.trigger, name)
     pin = pinning.read(plan_file, name) if plan_file else None
     state.succeed(runs.run(request, state, pin=pin, on_plan=state.planned))

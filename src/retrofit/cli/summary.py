@@ -71,7 +71,8 @@ class Summary(record.Record):
             if image["outcome"] not in (*_MADE, "up-to-date")
         }
         counts = collections.Counter(image["outcome"] for image in images)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        told = f"{len(images)} images: {parts}"
         self.state["reasons"] = [
             {"kind": reason["kind"], "text": f"{image['name']}: {reason['text']}"}
             for image in made
