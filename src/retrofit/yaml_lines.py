@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import difflib
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -72,6 +73,51 @@ class Document:
                 break
             line = node.start_mark.line + 1
         return line
+
+    def changed(
+        self, text: str, values: Mapping[tuple[str | int, ...], str | datetime.date | None]
+    ) -> str:
+        """Return the document with other values in the places of some; all else stays as it is.
+
+        Args:
+            text: The document as it was read.
+            values: New texts and dates by the keys and indexes that lead to them. One that is
+                not there is put behind the first of those that are.
+
+        Raises:
+            errors.ConfigError: There is none, or what is there is not a plain value.
+        """
+        found = {location: self._scalar(location) for location in values}
+        present = {location: node for location, node in found.items() if node is not None}
+        if not present:
+            raise errors.ConfigError(f"{self.path}: {next(iter(values))} is not there")
+        pieces = {location: _quoted(values[location]) for location in present}
+        first = next(iter(present))
+        indent = " " * self._column(first)
+        for location in values:
+            if location not in present:
+                pieces[first] += f"\n{indent}{location[-1]}: {_quoted(values[location])}"
+        for location, node in sorted(
+            present.items(), key=lambda each: each[1].start_mark.index, reverse=True
+        ):
+            text = text[: node.start_mark.index] + pieces[location] + text[node.end_mark.index :]
+        return text
+
+    def _scalar(self, location: Location) -> yaml.ScalarNode | None:
+        node = self._root
+        for part in location:
+            _, node = _entry(node, part)
+        if node is not None and not isinstance(node, yaml.ScalarNode):
+            raise errors.ConfigError(f"{self.place(location)}: this is not a plain value")
+        return node
+
+    def _column(self, location: Location) -> int:
+        """Return the column of the key of a value."""
+        node = self._root
+        for part in location[:-1]:
+            _, node = _entry(node, part)
+        key, _ = _entry(node, location[-1])
+        return 0 if key is None else int(key.start_mark.column)
 
 
 def read(path: pathlib.Path, loader: Loader = yaml.SafeLoader) -> Document:
@@ -173,14 +219,29 @@ def _shown(value: object) -> str:
 
 def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
     """Return the value below a node that a key or index leads to, if there is one."""
+    key, value = _entry(node, part)
+    if key is None or value is None or value.start_mark.line == key.start_mark.line:
+        return value
+    # A key's line is where a person looks for it, even if the value is on the next.
+    return _at(value, key)
+
+
+def _entry(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """Return the key and the value below a node that a key or index leads to, as far as known."""
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
-        return node.value[part] if part < len(node.value) else None
+        return None, node.value[part] if part < len(node.value) else None
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(part):
-                # A key's line is where a person looks for it, even if the value is on the next.
-                return value if value.start_mark.line == key.start_mark.line else _at(value, key)
-    return None
+                return key, value
+    return None, None
+
+
+def _quoted(value: str | datetime.date | None) -> str:
+    """Return a value as YAML has it on one line, whatever is in it."""
+    if not isinstance(value, str):
+        return "null" if value is None else value.isoformat()
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _at(value: yaml.Node, key: yaml.Node) -> yaml.Node:

@@ -13,8 +13,8 @@ from . import execution, options, reporting
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .. import errors
-    from ..manager import catalog, managing
+    from .. import cloud, errors
+    from ..manager import catalog, managing, sharing
 
 
 @click.command()
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--check-only", is_flag=True, help="Check the files, and do nothing.")
+@click.option(
+    "--update-only",
+    is_flag=True,
+    help="Write the newest builds, of latest_url, into the files, and do nothing else.",
+)
 @click.option("--latest", is_flag=True, help="Import only the newest version of each image.")
 @click.option("--keep", is_flag=True, help="Keep versions without rotation that files dropped.")
 @click.option("--hide", is_flag=True, help="Give superseded images to the community.")
@@ -99,6 +104,7 @@ def manage(
     tag: str,
     dry_run: bool,
     check_only: bool,
+    update_only: bool,
     latest: bool,
     keep: bool,
     hide: bool,
@@ -130,7 +136,7 @@ def manage(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from ..manager import importing, managing, rotation, sharing, workplace
+    from ..manager import importing, managing, rotation, sharing, updating, workplace
 
     chosen = clouds.Options(cloud, region, interface)
     if share_image is not None:
@@ -143,19 +149,14 @@ def manage(
             domain=share_domain,
             add=share_action == "add",
         )
-        with contextlib.ExitStack() as held:
-            connection = clouds.connector(chosen, held)()
-            sharing.share(
-                connection,
-                wish,
-                lambda name, identifier: click.echo(
-                    f"{'share' if wish.add else 'unshare':<10}  {name}  {identifier}"
-                ),
-                dry_run=dry_run,
-            )
+        _share(wish, chosen, dry_run=dry_run)
         return
     products = read(images, check=check or check_only, force=force, pattern=pattern)
     if check_only:
+        return
+    access = options.access(ca_certificate)
+    if update_only:
+        fail(updating.update(products, access, _tell_version, dry_run=dry_run))
         return
     policy = rotation.Policy(
         tag=tag,
@@ -166,7 +167,6 @@ def manage(
         delete=delete and really,
         use_os_hidden=use_os_hidden,
     )
-    access = options.access(ca_certificate)
     with contextlib.ExitStack() as held:
         means = None
         if not dry_run:
@@ -187,6 +187,17 @@ def manage(
                 f"{'old':<10}  {age.image.name}  {age.days} days older than the newest build"
             )
     fail(failures)
+
+
+def _share(wish: sharing.Wish, chosen: cloud.Options, *, dry_run: bool) -> None:
+    from .. import cloud as clouds
+    from ..manager import sharing
+
+    def tell(name: str, identifier: str) -> None:
+        click.echo(f"{'share' if wish.add else 'unshare':<10}  {name}  {identifier}")
+
+    with contextlib.ExitStack() as held:
+        sharing.share(clouds.connector(chosen, held)(), wish, tell, dry_run=dry_run)
 
 
 def _mirrored(target: str) -> Callable[[catalog.Product, catalog.Version], str]:
@@ -214,6 +225,10 @@ def fail(failures: Sequence[errors.RetrofitError]) -> None:
         click.echo(f"error: {failure}", err=True)
     if failures:
         raise failures[0]
+
+
+def _tell_version(name: str, version: str) -> None:
+    click.echo(f"{'update':<10}  {name}  to version {version}")
 
 
 def _tell(step: managing.Step) -> None:

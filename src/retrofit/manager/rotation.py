@@ -315,7 +315,9 @@ def _superseded(product: catalog.Product, place: _Place) -> bool:
 
 def _promised(place: _Place, today: datetime.date) -> bool:
     """Tell whether an image has to stay reachable by its identifier (SCS-0102, uuid_validity)."""
-    validity = place.image.properties.get("uuid_validity", f"last-{_USUAL}")
+    # Of a version that files ask for, what they say counts, even before the image says it.
+    said = place.image.properties if place.wanted is None else dict(place.wanted.properties)
+    validity = said.get("uuid_validity", f"last-{_USUAL}")
     if validity in ("forever", "notice"):
         return True
     if validity.startswith("last-") and validity.removeprefix("last-").isdecimal():

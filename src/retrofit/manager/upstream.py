@@ -43,6 +43,48 @@ def listed(text: str, url: str, where: str) -> str:
     return download.listed(text, name, web.shown(where), _DIGITS)
 
 
+def newest(product: catalog.Product, access: web.Access) -> catalog.Version | None:
+    """Return the newest build of a product, ``None`` if its newest version is that.
+
+    Args:
+        product: A product with versions, whose maker says where the newest is (``latest_url``).
+        access: How to reach the maker's server.
+
+    Raises:
+        errors.RetrofitError: It does not answer as it should, or does not say what it has.
+    """
+    former = product.versions[-1]
+    text = _text(product.latest_checksum_url, access)
+    url = _matching(product.latest_url, text)
+    found = listed(text, url, product.latest_checksum_url)
+    if found == former.checksum:
+        return None
+    changed = web.modified(url, access)
+    if changed is None:
+        raise errors.Unavailable(
+            f"{product.place}: {web.shown(url)} does not say when it was changed, which would be "
+            "its version",
+            hint="write its version, url, checksum and build_date by hand",
+        )
+    name = f"{changed:%Y%m%d}"
+    if name == former.name:
+        name = f"{changed:%Y%m%d%H%M%S}"
+    if former.mirror_url and former.name not in former.mirror_url:
+        raise errors.ConfigError(
+            f"{product.place}: mirror_url does not contain the version {former.name}, so that of "
+            "the next is not known",
+            hint="write the next version by hand",
+        )
+    return dataclasses.replace(
+        former,
+        name=name,
+        url=url,
+        mirror_url=former.mirror_url.replace(former.name, name),
+        checksum=found,
+        build_date=changed.date(),
+    )
+
+
 def resolved(
     product: catalog.Product, own: Sequence[images.Image], access: web.Access
 ) -> catalog.Product:
@@ -94,6 +136,26 @@ def _named(
     return dataclasses.replace(
         version, name=name, checksum=found, properties=tuple(sorted(properties.items()))
     )
+
+
+def _matching(url: str, text: str) -> str:
+    """Return the URL of the newest file whose name fits.
+
+    ``HEREBE`` and ``DRAGONS`` in a name enclose a regular expression.
+    """
+    place, _, name = url.rpartition("/")
+    before, is_pattern, rest = name.partition("HEREBE")
+    if not is_pattern:
+        return url
+    inside, _, after = rest.partition("DRAGONS")
+    try:
+        pattern = re.compile(re.escape(before) + inside + re.escape(after))
+    except re.error as error:
+        raise errors.ConfigError(f"{name} has no regular expression: {error}") from error
+    names = [shown for shown, _ in download.entries(text) if pattern.fullmatch(shown)]
+    if not names:
+        raise errors.InputMissing(f"no file fits {name}", hint="check latest_url")
+    return f"{place}/{max(names, key=catalog.natural)}"
 
 
 def _single(text: str, where: str) -> str:

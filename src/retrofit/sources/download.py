@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from .. import errors, model, web
 from . import arrival
@@ -94,6 +94,14 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
     return f"{match['algorithm']}:{match['digest'].lower()}"
 
 
+def entries(text: str) -> Iterator[tuple[str, str]]:
+    """Yield names, which may be left out, and digests that a file of checksums has."""
+    for line in text.splitlines():
+        match = _TAGGED.fullmatch(line.strip()) or _LINE.fullmatch(line.strip())
+        if match is not None:
+            yield (match["name"] or "").rpartition("/")[2], match["digest"].lower()
+
+
 def listed(text: str, name: str, where: str, digits: Mapping[str, int] = DIGITS) -> str:
     """Return the hash that a file of checksums has of a file.
 
@@ -106,12 +114,8 @@ def listed(text: str, name: str, where: str, digits: Mapping[str, int] = DIGITS)
     Raises:
         errors.InputMissing: It has none, or several that contradict each other.
     """
-    found = set()
-    for line in text.splitlines():
-        match = _TAGGED.fullmatch(line.strip()) or _LINE.fullmatch(line.strip())
-        # A file with the checksum of one image may leave its name out.
-        if match is not None and (match["name"] or name).rpartition("/")[2] == name:
-            found.add(match["digest"].lower())
+    # A file with the checksum of one image may leave its name out.
+    found = {digest for shown, digest in entries(text) if (shown or name) == name}
     for algorithm, length in digits.items():
         fitting = [digest for digest in found if len(digest) == length]
         if len(fitting) == 1:

@@ -1,0 +1,335 @@
+import dataclasses
+import datetime
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from retrofit import images, naming
+from retrofit.manager import age, catalog, rotation
+
+_TODAY = datetime.date(2026, 8, 10)
+_POLICY = rotation.Policy(tag="managed")
+
+
+def _version(name: str, **changes: Any) -> catalog.Version:
+    usual: dict[str, Any] = {
+        "name": name,
+        "url": f"https://example.org/{name}",
+        "mirror_url": "",
+        "checksum": "",
+        "checksum_url": "",
+        "checksums_url": "",
+        "build_date": _TODAY,
+        "id": "",
+        "visibility": "public",
+        "own_visibility": False,
+        "hidden": None,
+        "properties": (("image_name", "P"), ("internal_version", name)),
+    }
+    return catalog.Version(**usual | changes)
+
+
+def _product(*versions: catalog.Version, **changes: Any) -> catalog.Product:
+    usual: dict[str, Any] = {
+        "name": "P",
+        "place": "images.yml:2",
+        "shortname": "",
+        "separator": " ",
+        "multi": True,
+        "keep": False,
+        "disk_format": "raw",
+        "min_disk": 0,
+        "min_ram": 0,
+        "active": True,
+        "tags": (),
+        "versions": versions,
+        "latest_url": "",
+        "latest_checksum_url": "",
+    }
+    return catalog.Product(**usual | changes)
+
+
+_numbers = itertools.count(1)
+
+
+def _image(name: str, version: str = "", **changes: Any) -> images.Image:
+    number = next(_numbers)
+    made = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC) + datetime.timedelta(minutes=number)
+    properties = {"image_name": "P", "internal_version": version} if version else {}
+    usual: dict[str, Any] = {
+        "id": f"i{number}",
+        "name": name,
+        "status": "active",
+        "owner": "me",
+        "visibility": "public",
+        "disk_format": "raw",
+        "size": 0,
+        "content_hash": "",
+        "tags": frozenset({"managed"}),
+        "created_at": made,
+        "updated_at": made,
+        "properties": properties | changes.pop("properties", {}),
+    }
+    return images.Image(**usual | changes)
+
+
+def _applied(own: Sequence[images.Image], change: rotation.Change) -> list[images.Image]:
+    """Return the images after a change, as Glance would have them."""
+    fields = dict(change.fields)
+    known: dict[str, Any] = {
+        key: fields.pop(key)
+        for key in ("name", "visibility", "min_disk", "min_ram")
+        if key in fields
+    }
+    if "os_hidden" in fields:
+        known["hidden"] = fields.pop("os_hidden")
+    if "tags" in fields:
+        known["tags"] = frozenset(fields.pop("tags"))  # type: ignore[arg-type]
+    if change.active is not None:
+        known["status"] = "active" if change.active else "deactivated"
+    return [
+        dataclasses.replace(image, **known, properties={**image.properties, **fields})
+        if image.id == change.image.id
+        else image
+        for image in own
+    ]
+
+
+def _settled(
+    product: catalog.Product, own: Sequence[images.Image], policy: rotation.Policy = _POLICY
+) -> dict[str, str]:
+    """Return name and visibility by version, when all is done."""
+    settled = list(own)
+    for change in rotation.changes(product, own, policy, _TODAY):
+        settled = _applied(settled, change)
+    assert rotation.changes(product, settled, policy, _TODAY) == []
+    return {
+        rotation.version_of(product, image): f"{image.name}, {image.visibility}"
+        for image in settled
+    }
+
+
+def test_versions_sort_as_people_sort_them() -> None:
+    versions = ["1.10", "1.9", "latest", "1.9-rc2", "1.9-rc10", "20260801"]
+    assert sorted(versions, key=catalog.natural) == [
+        "1.9",
+        "1.9-rc2",
+        "1.9-rc10",
+        "1.10",
+        "20260801",
+        "latest",
+    ]
+
+
+def test_images_that_an_older_manager_made_belong_to_their_products() -> None:
+    product = _product(_version("2"))
+    said = {"image_description": "P", "internal_version": "1"}
+    yes = [_image("P"), _image("P (1)"), _image("anything", properties=said), _image("x", "7")]
+    no = [
+        _image("P 1"),
+        _image("P Minimal"),
+        _image("P (1)", properties={"image_name": "Q", "image_description": "P"}),
+        _image("P", properties={"image_description": "Q"}),
+    ]
+
+    assert rotation.belonging(product, [*yes, *no]) == yes
+    assert [rotation.version_of(product, image) for image in yes] == ["20260101", "1", "1", "7"]
+    lasting = _product(_version("1"), multi=False)
+    assert [image.name for image in rotation.belonging(lasting, no)] == ["P 1"]
+
+
+def test_what_is_missing() -> None:
+    product = _product(_version("1"), _version("2"), _version("3"))
+    own = [
+        _image("P", "2"),
+        _image("P (3)", "3", properties={naming.STATE: naming.IMPORTING}),
+        _image("P (1)", "1", status="queued"),
+    ]
+
+    assert [each.name for each in rotation.missing(product, own, _POLICY)] == ["1", "3"]
+    latest = dataclasses.replace(_POLICY, latest=True)
+    assert [each.name for each in rotation.missing(product, own, latest)] == ["3"]
+
+
+def test_only_what_is_marked_or_old_is_a_leftover() -> None:
+    marked = _image("P (1)", properties={naming.STATE: naming.IMPORTING})
+    foreign = _image("P (2)", status="queued")
+    own = [marked, foreign, _image("P", "3")]
+    hour = datetime.timedelta(hours=1)
+
+    assert rotation.leftovers(own, foreign.updated_at + hour) == [marked]
+    assert rotation.leftovers(own, foreign.updated_at + 7 * hour) == [marked, foreign]
+
+
+@pytest.mark.parametrize(
+    ("validity", "kept"),
+    [
+        ("last-3", 3),
+        ("last-1", 1),
+        ("none", 1),
+        ("forever", 5),
+        ("notice", 5),
+        ("2026-08-10", 5),
+        ("2026-08-09", 1),
+        (None, 3),
+    ],
+)
+def test_promises(validity: str | None, kept: int) -> None:
+    promise = {} if validity is None else {"uuid_validity": validity}
+    own = [_image("P" if n == 5 else f"P ({n})", str(n), properties=promise) for n in range(1, 6)]
+    product = _product(_version("5", properties=tuple(sorted(own[-1].properties.items()))))
+    delete = dataclasses.replace(_POLICY, delete=True)
+
+    shown = _settled(product, own)
+    removed = [image.name for image in rotation.removable(product, own, delete, _TODAY)]
+
+    assert [name for name in shown.values() if "public" in name] == [
+        f"P{'' if n == 5 else f' ({n})'}, public" for n in range(6 - kept, 6)
+    ]
+    assert removed == [f"P ({n})" for n in range(1, 6 - kept)]
+    assert rotation.removable(product, own, _POLICY, _TODAY) == []
+    kept_all = dataclasses.replace(product, keep=True)
+    assert rotation.removable(kept_all, own, delete, _TODAY) == []
+
+
+def test_hiding() -> None:
+    product = _product(_version("1"), _version("2", visibility="private"), _version("3"))
+    own = [_image(f"P ({n})", str(n), visibility="private") for n in (1, 2, 3)]
+
+    hidden = _settled(product, own, dataclasses.replace(_POLICY, hide=True))
+    assert hidden == {"1": "P (1), community", "2": "P (2), private", "3": "P, public"}
+    policy = dataclasses.replace(_POLICY, use_os_hidden=True)
+    changes = rotation.changes(product, own, policy, _TODAY)
+    # Not the new one, as was complained of.
+    said = [(change.image.name, change.fields["os_hidden"]) for change in changes[1:3]]
+    assert sorted(said) == [("P (1)", True), ("P (2)", True)]
+    assert all("os_hidden" not in each.fields for each in changes if each.image is own[2])
+
+
+def test_lasting_versions_stay_as_they_are() -> None:
+    product = _product(_version("2"), multi=False)
+    own = [_image("P 1", "1", properties={"uuid_validity": "none"}), _image("P 2", "2")]
+    delete = dataclasses.replace(_POLICY, delete=True)
+
+    assert _settled(product, own) == {"1": "P 1, public", "2": "P 2, public"}
+    hide = dataclasses.replace(_POLICY, hide=True)
+    assert _settled(product, own, hide)["1"] == "P 1, community"
+    assert rotation.removable(product, own, delete, _TODAY) == own[:1]
+    keep = dataclasses.replace(delete, keep=True, hide=True, deactivate=True)
+    assert rotation.removable(product, own, keep, _TODAY) == []
+    assert _settled(product, own, keep)["1"] == "P 1, public"
+
+
+def test_the_newest_build_counts_for_the_age() -> None:
+    old = _TODAY - datetime.timedelta(days=100)
+    aged = {"image_build_date": f"{old}"}
+    own = [
+        _image("P", "1", properties=aged),
+        _image("P (0)", "0", properties={"image_build_date": "?"}),
+    ]
+
+    (found,) = age.outdated(_product(_version("1", build_date=old), _version("2")), own, 99)
+    assert (found.image.name, found.days) == ("P", 100)
+    assert age.outdated(_product(_version("2")), own, 100) == []
+    lasting = _product(_version("1", build_date=old), _version("2"), multi=False)
+    assert age.outdated(lasting, own, 99) == []
+
+
+def _brief(found: Sequence[images.Image]) -> list[tuple[object, ...]]:
+    """Return what a run changes of images."""
+    return [
+        (image.id, image.name, image.visibility, image.status, image.hidden, image.properties)
+        for image in found
+    ]
+
+
+_NAMES = st.sampled_from(["1", "2", "3", "10", "20260801"])
+_PROMISES = st.sampled_from(["none", "last-2", "last-3", "forever", "2027-01-01"])
+
+
+@st.composite
+def _owned(draw: st.DrawFn) -> list[images.Image]:
+    """Return images of a product in any state, also such as no run leaves them in."""
+    found = []
+    for version in draw(st.lists(_NAMES, max_size=6)):
+        name = draw(st.sampled_from(["P", f"P ({version})", "P (other)"]))
+        found.append(
+            _image(
+                name,
+                version,
+                properties={"uuid_validity": draw(_PROMISES)},
+                status=draw(st.sampled_from(["active", "deactivated", "queued"])),
+                visibility=draw(st.sampled_from(["public", "private", "community"])),
+                hidden=draw(st.booleans()),
+            )
+        )
+    return found
+
+
+@hypothesis.given(
+    own=_owned(),
+    names=st.sets(_NAMES, max_size=3),
+    multi=st.booleans(),
+    active=st.booleans(),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()),
+)
+def test_from_any_state_and_any_interruption_it_ends_the_same(
+    own: list[images.Image],
+    names: set[str],
+    multi: bool,
+    active: bool,
+    flags: tuple[bool, bool, bool, bool],
+) -> None:
+    hide, deactivate, use_os_hidden, keep = flags
+    policy = rotation.Policy(
+        "managed",
+        hide=hide,
+        deactivate=deactivate,
+        use_os_hidden=use_os_hidden,
+        keep=keep,
+        delete=True,
+    )
+    versions = [
+        _version(
+            name,
+            properties=(
+                ("image_name", "P"),
+                ("internal_version", name),
+                ("uuid_validity", "last-2"),
+            ),
+        )
+        for name in sorted(names, key=catalog.natural)
+    ]
+    product = _product(*versions, multi=multi, active=active)
+    steps = [own]
+    for change in rotation.changes(product, own, policy, _TODAY):
+        steps.append(_applied(steps[-1], change))
+    end = steps[-1]
+
+    # Whatever it was killed after, the next run ends in the same state.
+    for state in steps:
+        resumed = state
+        for change in rotation.changes(product, state, policy, _TODAY):
+            resumed = _applied(resumed, change)
+        assert _brief(resumed) == _brief(end)
+
+    whole = [image for image in end if not rotation.unfinished(image)]
+    assert len({image.name for image in whole}) == len(whole)
+    removed = rotation.removable(product, end, policy, _TODAY)
+    for image in removed:
+        assert image.properties["uuid_validity"] != "forever"
+        assert image.name != "P"
+    held = {rotation.version_of(product, image) for image in whole if image not in removed}
+    assert held >= names & {rotation.version_of(product, image) for image in whole}
+    if multi and whole:
+        (current,) = [image for image in whole if image.name == "P"]
+        wanted = [each.name for each in versions if each.name in held]
+        assert not wanted or rotation.version_of(product, current) == wanted[-1]
+    # What is not whole is not touched.
+    assert [image for image in end if rotation.unfinished(image)] == [
+        image for image in own if rotation.unfinished(image)
+    ]
