@@ -104,6 +104,8 @@ class Rollout:
                 self._waiting.append(each.balancer)
         try:
             while self._is_going():
+                # One that arrived while a request failed was held back, and not raised then.
+                interruption.check()
                 time.sleep(_TICK_S)
         except errors.Interrupted as error:
             raise self._interruption(error) from error

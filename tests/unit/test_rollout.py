@@ -8,18 +8,21 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from retrofit import cloud_errors, errors, fleet, rollout
+from retrofit import cloud_errors, errors, fleet, interruption, rollout
 
 OLD, NEW = "old", "new"
 TARGETS = {"": fleet.Target(NEW)}
 LIMITS = rollout.Limits(max_parallel=1, pause_s=0, timeout_s=60)
 _DURATION_S = 3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Killed(BaseException):
@@ -210,6 +213,39 @@ def test_an_answer_that_is_lost_is_not_asked_for_again(clock: Clock) -> None:
     assert problem is None
     assert octavia.asked == ["a-STANDALONE"]
     assert told[0] == "a: Octavia changes it already; waiting for that"
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    former = {number: signal.getsignal(number) for number in _SIGNALS}
+    interruption.watch()
+    yield
+    interruption.watch()
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_signal_in_the_middle_of_a_request_is_told_what_is_under_way(
+    clock: Clock, lost: bool
+) -> None:
+    octavia = Octavia(clock, [_balancer(name, OLD) for name in "ab"])
+
+    def interrupt(what: str) -> None:
+        if what == "fail_over":
+            os.kill(os.getpid(), signal.SIGINT)
+            if lost:
+                raise cloud_errors.unreachable("fail amphora over", "reset")
+
+    octavia.troubles = interrupt
+
+    with pytest.raises(errors.Interrupted) as caught:
+        _run(octavia)
+
+    assert caught.value.exit_code == 130
+    assert str(caught.value).endswith("Octavia still works on a")
+    assert octavia.asked == ["a-STANDALONE"]
 
 
 def test_a_refusal_stops_it(clock: Clock) -> None:
