@@ -23,6 +23,13 @@ _MAX_LENGTH = model.MIB
 _MAX_VALUES = 50_000
 
 _SHOWN = 80
+# What pydantic calls by Python's names.
+_TYPES = {
+    "string_type": "it must be a text; put it in quotes",
+    "tuple_type": "it must be a list, in brackets",
+    "list_type": "it must be a list, in brackets",
+    "int_type": "it must be a whole number",
+}
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
 
 
@@ -202,7 +209,7 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
         return f"unknown key {key}" + (f"; did you mean {close[0]}?" if close else "")
     if found["type"] == "missing":
         return f"{key} is missing"
-    message = found["msg"][:1].lower() + found["msg"][1:]
+    message = _TYPES.get(found["type"]) or found["msg"][:1].lower() + found["msg"][1:]
     expected = (found.get("ctx") or {}).get("expected")
     if expected and isinstance(found["input"], str):
         allowed = [word.strip("'") for word in str(expected).replace(" or ", ", ").split(", ")]
