@@ -206,7 +206,9 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
     key = found["loc"][-1] if found["loc"] else error.title
     if found["type"] == "extra_forbidden":
         close = difflib.get_close_matches(str(key), known, n=1)
-        return f"unknown key {key}" + (f"; did you mean {close[0]}?" if close else "")
+        if close:
+            return f"unknown key {key}; did you mean {close[0]}?"
+        return f"unknown key {key}" + (f"; known are {', '.join(known)}" if known else "")
     if found["type"] == "missing":
         return f"{key} is missing"
     message = _TYPES.get(found["type"]) or found["msg"][:1].lower() + found["msg"][1:]

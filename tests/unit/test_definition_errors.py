@@ -59,6 +59,7 @@ class Case:
 CASES = (
     Case("Mistyped key", "    releases: [jammy, noble]", "    relases: [jammy, noble]"),
     Case("Mistyped key of a default", "  mirror: https://mirror.example/ubuntu", "  mirrors: x"),
+    Case("Unknown key", "    pocket: caracal", "    flavour: large"),
     Case("Mistyped recipe", "    recipe: amphora", "    recipe: amfora"),
     Case("Mistyped distribution", "    distribution: ubuntu", "    distribution: ubunto"),
     Case("Mistyped release", "    releases: [jammy, noble]", "    releases: [jammy, nobel]"),
