@@ -19,7 +19,7 @@ from retrofit import (
 from retrofit.sources import glance, simplestreams
 
 _SCHEMA = (
-    pathlib.Path(__file__).resolve().parents[2] / "docs/reference/image-definitions.schema.json"
+    pathlib.Path(__file__).resolve().parents[2] / "src/retrofit/image-definitions.schema.json"
 )
 _MANY = """\
 defaults:
