@@ -11,7 +11,7 @@ import pytest
 from tests.support import cloud as support
 from tests.support import image_files, web_server
 
-from retrofit import errors
+from retrofit import errors, usage
 from retrofit.cli import main
 
 Retrofit = Callable[..., tuple[list[str], BaseException | None]]
@@ -85,7 +85,11 @@ def test_a_dry_run_says_what_a_run_does(
 
 
 def test_deletion_wants_two_words_and_no_user(
-    running_cloud: support.Cloud, path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
+    running_cloud: support.Cloud,
+    path: pathlib.Path,
+    manage: Retrofit,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = tmp_path / "1.raw"
     checksum = image_files.content(file, "delete")
@@ -98,18 +102,26 @@ def test_deletion_wants_two_words_and_no_user(
 
     assert manage("--delete") == ([], None)
     assert manage("--deactivate") == (["deactivate  Deleted (1)"], None)
+    really = ("--delete", "--yes-i-really-know-what-i-do")
+    for known, reason in (
+        (usage.Usage({old["id"]: "server 4f0c"}), "server 4f0c uses it"),
+        (usage.Usage({}, "who uses images is not known"), "who uses images is not known"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(usage, "ask", lambda *_, known=known: known)
+            assert manage(*really) == ([f"keep        Deleted (1)  {reason}"], None)
     # What the backend refuses, here a protected image, stays for the next time.
     protect = [{"op": "replace", "path": "/protected", "value": True}]
     patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
     with running_cloud.admin() as admin:
         admin.image.patch(f"/images/{old['id']}", json=protect, headers=patch)
-        lines, error = manage("--delete", "--yes-i-really-know-what-i-do")
+        lines, error = manage(*really)
         assert error is None
         assert lines[0] == f"delete      Deleted (1)  {old['id']}"
         assert lines[1].startswith("keep        Deleted (1)  it could not be deleted: ")
         protect[0]["value"] = False
         admin.image.patch(f"/images/{old['id']}", json=protect, headers=patch)
-    assert manage("--delete", "--yes-i-really-know-what-i-do")[0] == [lines[0]]
+    assert manage(*really)[0] == [lines[0]]
     assert [row[0] for row in image_files.shown(running_cloud, "Deleted")] == ["2"]
 
 

@@ -137,7 +137,9 @@ def test_to_and_from_s3(
         file.unlink()
     asked = len(server.answers)
     manage = ("manage", *words, "--os-cloud", support.RETROFIT, "--tag", image_files.TAG)
-    lines, error = _retrofit(*manage, "--mirror", target, "--prefetch", "always")
+    lines, error = _retrofit(
+        *manage, "--mirror", target, "--prefetch", "always", "--stuck-retry", "2"
+    )
     assert error is None
     assert len(server.answers) == asked
     for name in ("Mirrored in a bundle", "Mirrored packed", "No short name"):

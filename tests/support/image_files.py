@@ -141,6 +141,7 @@ def main() -> None:
         process = os.fork()
         if process == 0:
             _, failures = manage(connection, pathlib.Path(line.strip()), work, delete=True)
+            print(*failures, sep="\n", file=sys.stderr, flush=True)
             os._exit(len(failures))
         print(process, flush=True)
         _, status = os.waitpid(process, 0)

@@ -29,6 +29,8 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
         ("retrofit list", main.listing.listing),
         ("retrofit run", main.service.run),
         ("retrofit history", main.history.history),
+        ("retrofit manage", main.manage.manage),
+        ("retrofit mirror", main.mirror.mirror),
         ("octavia-diskimage-retrofit", snap.retrofit),
     ],
 )

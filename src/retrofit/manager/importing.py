@@ -10,7 +10,7 @@ import logging
 import pathlib
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from .. import cloud, errors, images, naming, progress, web
 from . import catalog, fetching, rotation, upstream
@@ -131,6 +131,19 @@ def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
     return attempt()
 
 
+def changes(fields: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return the JSON patch that gives an image fields and properties."""
+    return [
+        # RFC 6901 has characters of its own in paths.
+        {
+            "op": "add",
+            "path": f"/{key.replace('~', '~0').replace('/', '~1')}",
+            "value": value,
+        }
+        for key, value in fields.items()
+    ]
+
+
 @dataclasses.dataclass(frozen=True)
 class _New:
     """An image that is to be made.
@@ -187,7 +200,9 @@ class _New:
                 f"is that of {left.name or 'another image'}",
                 hint="give the version another id, or delete that image",
             )
-        return left
+        described = rotation.fields(self.product, self.version, left.size, self.tag)
+        name = self.product.versioned(self.version.name)
+        return self.connection.patch(left.id, changes(described | {"name": name}))
 
     def _remove(self, image_id: str) -> None:
         try:
@@ -231,11 +246,12 @@ def _by_url(new: _New, where: str, checksum: str, deadline: float) -> images.Ima
 def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) -> images.Image:
     """Send an image, and compare what was stored."""
     with new.registered() as image, file.open("rb") as content:
-        if not staged:
+        # One that was taken over may have its data already, or wait for its import.
+        if image.status == "queued" and not staged:
             new.connection.upload(image.id, content)
         elif image.status == "queued":
             new.connection.stage(image.id, content)
-        if staged:
+        if image.status in ("queued", "uploading") and staged:
             new.connection.begin_import(image.id, {"name": _STAGED})
         stored = _await(new.connection, image, deadline)
         _check_stored(new, stored, file)

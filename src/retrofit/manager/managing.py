@@ -145,13 +145,7 @@ def _apply(connection: cloud.Cloud, change: rotation.Change, task: Task) -> None
         details = ", ".join(f"{key}: {value}" for key, value in sorted(change.fields.items()))
         task.told(Step("change", image.name, details))
         if task.means is not None:
-            connection.patch(
-                image.id,
-                [
-                    {"op": "add", "path": f"/{_pointer(key)}", "value": value}
-                    for key, value in change.fields.items()
-                ],
-            )
+            connection.patch(image.id, importing.changes(change.fields))
     if change.active is not None:
         action = "reactivate" if change.active else "deactivate"
         task.told(Step(action, image.name))
@@ -180,8 +174,3 @@ def _remove(connection: cloud.Cloud, image: images.Image, task: Task) -> None:
         connection.delete(image.id)
     except errors.RetrofitError as error:
         task.told(Step("keep", image.name, f"it could not be deleted: {error.message}"))
-
-
-def _pointer(key: str) -> str:
-    """Return a property's name as RFC 6901 writes it in paths."""
-    return key.replace("~", "~0").replace("/", "~1")
