@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -59,12 +60,14 @@ class Octavia:
 
     Args:
         connection: The cloud.
+        patience_s: After how many seconds to take no answer for none, at once; without it a
+            question is asked again a few times.
 
     Raises:
-        errors.ConfigError: Its catalogue has no such service.
+        errors.ConfigError: The cloud's catalogue has no such service.
     """
 
-    def __init__(self, connection: cloud.Cloud) -> None:
+    def __init__(self, connection: cloud.Cloud, *, patience_s: float | None = None) -> None:
         service = connection.api("load_balancer")
         if service is None:
             raise errors.ConfigError(
@@ -72,6 +75,9 @@ class Octavia:
                 hint="name the region that has one: --os-region-name",
             )
         self._service = service
+        self._send = (
+            functools.partial(service.once, timeout=patience_s) if patience_s else service.send
+        )
 
     def read(self) -> fleet.Fleet:
         """Return all load balancers that have amphorae, of all projects, and amphorae to spare.
@@ -102,7 +108,7 @@ class Octavia:
         what = f"show load balancer {balancer.id}"
         try:
             with _understood(what):
-                answer = self._service.send("GET", f"{_BALANCERS}/{balancer.id}", what).json()
+                answer = self._send("GET", f"{_BALANCERS}/{balancer.id}", what).json()
                 row = _Balancer.model_validate(answer["loadbalancer"])
         except errors.InputMissing:
             return None
@@ -150,7 +156,7 @@ class Octavia:
         what = f"list {kind}"
         for _ in range(_MOST_PAGES):
             with _understood(what):
-                answer = self._service.send("GET", path, what, params=query).json()
+                answer = self._send("GET", path, what, params=query).json()
                 rows = [model.model_validate(row) for row in answer[kind]]
                 more = _has_more(answer)
             yield from rows

@@ -29,20 +29,27 @@ class Overview:
         return [each for each in self.assessments if each.state in states]
 
 
-def look(connection: cloud.Cloud, tag: str, found: survey.Survey) -> Overview:
+def look(
+    connection: cloud.Cloud,
+    tag: str,
+    found: survey.Survey,
+    *,
+    patience_s: float | None = None,
+) -> Overview:
     """Ask Octavia what runs, and compare it with what is current.
 
     Args:
         connection: The cloud.
         tag: By which Octavia finds the images of load balancers whose flavors name no other.
         found: The images that matter to that tag.
+        patience_s: How long to wait for an answer of Octavia's (:class:`amphorae.Octavia`).
 
     Raises:
         errors.ConfigError: The cloud has no Octavia.
         errors.Denied: The user may not see amphorae.
         errors.Unavailable: Octavia or Glance does not answer.
     """
-    seen = amphorae.Octavia(connection).read()
+    seen = amphorae.Octavia(connection, patience_s=patience_s).read()
     surveys = {each: _survey(connection, each) for each in seen.flavor_tags - {tag}}
     targets = {each: _target(one, each) for each, one in (surveys | {tag: found}).items()}
     running = {each.image_id for balancer in seen.balancers for each in balancer.amphorae}

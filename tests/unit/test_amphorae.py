@@ -35,11 +35,13 @@ class Connection:
 
     Attributes:
         asked: Path and query of each request.
+        timeouts: Time-outs of those that are not to be repeated.
     """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.timeouts: set[float] = set()
 
     def api(self, kind: str) -> Connection:
         assert kind == "load_balancer"
@@ -54,6 +56,10 @@ class Connection:
         if isinstance(answer, int):
             raise cloud_errors.refusal(what, answer, "no")
         return _Response(answer if isinstance(answer, str) else json.dumps(answer))
+
+    def once(self, *words: str, params: Mapping[str, str], timeout: float) -> _Response:
+        self.timeouts.add(timeout)
+        return self.send(*words, params=params)
 
 
 def _octavia(answers: Answers) -> tuple[amphorae.Octavia, Connection]:
@@ -190,6 +196,14 @@ def test_an_answer_that_is_none_is_an_error(changes: dict[str, Any]) -> None:
         octavia.read()
 
     assert "\n" not in str(caught.value)
+
+
+def test_who_has_no_patience_asks_once() -> None:
+    connection = Connection(_fixed())
+
+    amphorae.Octavia(connection, patience_s=7).read()  # type: ignore[arg-type]
+
+    assert connection.timeouts == {7}
 
 
 def test_a_refusal_names_the_role() -> None:

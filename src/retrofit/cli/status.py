@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .. import images as glance_images
     from .. import overview, survey
 
+# What Octavia takes is shown in any case, and is not to wait long for the rest.
+_PATIENCE_S = 20.0
+
 
 @click.command()
 @options.amp_image_tag
@@ -67,7 +70,7 @@ def _running(
     from .. import overview
 
     try:
-        return overview.look(connection, tag, found), ""
+        return overview.look(connection, tag, found, patience_s=_PATIENCE_S), ""
     except errors.Interrupted:
         raise
     except errors.RetrofitError as error:
