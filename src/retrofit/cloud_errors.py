@@ -113,9 +113,11 @@ def unreachable(what: str, problem: str) -> Transient:
 def _reason(body: str) -> str:
     """Return the sentence in an answer that says why, without markup."""
     try:
-        # Octavia answers so; others nest their sentence, each in its own way.
-        return _shortened(json.loads(body)["faultstring"])
-    except (ValueError, LookupError, TypeError, AttributeError):
+        document = json.loads(body)
+        # Nova and Cinder have the name of the error around it.
+        nested = next(iter(document.values()))
+        return _shortened(document.get("faultstring") or nested["message"])
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         pass
     text = re.sub(r"<(head|title|h1)\b.*?</\1>", " ", body, flags=re.DOTALL)
     return _shortened(re.sub(r"<[^>]*>", " ", text)) or "no reason given"

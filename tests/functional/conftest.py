@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+import yaml
 from tests.support import cloud as support
-from tests.support import octavia_api, scratch
+from tests.support import interceptor, octavia_api, scratch
 
 from retrofit import cloud
 
@@ -62,6 +66,48 @@ def connect(
     yield open_connection
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture
+def proxy(running_cloud: support.Cloud) -> Iterator[interceptor.Interceptor]:
+    with interceptor.intercepting(running_cloud) as running:
+        yield running
+
+
+@pytest.fixture
+def run(
+    running_cloud: support.Cloud,
+    proxy: interceptor.Interceptor,
+    image_file: pathlib.Path,
+    tmp_path: pathlib.Path,
+) -> Iterator[Callable[..., int]]:
+    """Return what does something at Glance in a process that is killed at one of its requests."""
+    settings = running_cloud.clouds_yaml(tmp_path / "intercepted.yaml")
+    content = yaml.safe_load(settings.read_text())
+    content["clouds"][support.RETROFIT]["image_endpoint_override"] = proxy.url
+    settings.write_text(yaml.safe_dump(content))
+    with subprocess.Popen(
+        (sys.executable, "-m", "tests.support.publishing", str(image_file)),
+        env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(settings)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "ready\n"
+
+        def run(
+            what: str, tag: str, *, fatal: int, version: str = "", writes: bool = False
+        ) -> int:
+            print(what, tag, version or f"killed{fatal}", file=parent.stdin, flush=True)
+            proxy.doom(int(parent.stdout.readline()), fatal=fatal, writes=writes)
+            status = int(parent.stdout.readline())
+            proxy.forget()
+            return status
+
+        yield run
+        parent.stdin.close()
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ class TestRejection:
             f"the last one, {error.image_id}, did not pass its proof: failed: machine id, kernel"
         )
 
-    def test_one_is_kept_per_architecture(
+    def test_one_is_kept_per_tag_and_architecture(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
         connection = connect()
@@ -232,7 +232,7 @@ class TestRejection:
         self._fail(connection, image_file, "one")
         last = self._fail(connection, image_file, "two")
 
-        failed = running_cloud.images(retrofit_state="failed")
+        failed = running_cloud.images(retrofit_state="failed", retrofit_amp_image_tag="failing")
 
         assert {image["id"] for image in failed} == {arm.image_id, last.image_id}
 

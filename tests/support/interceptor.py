@@ -25,6 +25,7 @@ class Interceptor(http.server.ThreadingHTTPServer):
 
     Attributes:
         requests: What was forwarded since a process was doomed: method and path.
+        writes: Those of them that change something.
     """
 
     daemon_threads = True
@@ -40,6 +41,7 @@ class Interceptor(http.server.ThreadingHTTPServer):
         self._known = threading.Event()
         self._fatal = 0
         self._victim = 0
+        self._only_writes = False
         self.requests: list[str] = []
 
     @property
@@ -47,9 +49,20 @@ class Interceptor(http.server.ThreadingHTTPServer):
         """Endpoint of the image service for clients."""
         return f"https://127.0.0.1:{self.server_address[1]}"
 
-    def doom(self, process: int, *, fatal: int) -> None:
-        """Kill a process at one of its requests, from 1 on; none gets through before this."""
+    @property
+    def writes(self) -> list[str]:
+        return [request for request in self.requests if not request.startswith("GET ")]
+
+    def doom(self, process: int, *, fatal: int, writes: bool = False) -> None:
+        """Kill a process at one of its requests, from 1 on; none gets through before this.
+
+        Args:
+            process: Whom.
+            fatal: The number of the request.
+            writes: Whether only those count that change something.
+        """
         self._fatal = fatal
+        self._only_writes = writes
         self._victim = process
         self.requests = []
         self._known.set()
@@ -64,12 +77,14 @@ class Interceptor(http.server.ThreadingHTTPServer):
         with self._one_by_one:
             self._known.wait()
             self.requests.append(f"{method} {path}")
+            counts = method != "GET" or not self._only_writes
+            number = len(self.writes if self._only_writes else self.requests)
             connection = http.client.HTTPSConnection(
                 "127.0.0.1", self._behind.glance_port, context=self._trust, timeout=60
             )
             with contextlib.closing(connection):
                 connection.request(method, path, body, headers)
-                if len(self.requests) == self._fatal:
+                if counts and number == self._fatal:
                     os.kill(self._victim, signal.SIGKILL)
                 response = connection.getresponse()
                 return response.status, list(response.headers.items()), response.read()

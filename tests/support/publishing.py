@@ -1,22 +1,34 @@
 """Publishing without a build: small data, and a proof whose verdict the test decides.
 
 Everything between that and Glance is real. As a program with the argument FILE, it does so in
-processes that tests may kill: it says ``ready``, reads lines of ``passed``, ``failed`` or
-``rollback``, a tag and a version, and answers each with the number of the process that does it
-and, in the end, with how that ended.
+processes that tests may kill: it says ``ready``, reads lines of ``passed``, ``failed``,
+``rollback`` or ``rotate``, a tag and a version, and answers each with the number of the process
+that does it and, in the end, with how that ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import os
 import pathlib
 import sys
 import time
 from typing import Any
 
-from retrofit import cloud, errors, findings, model, naming, plan, planner, publish, rollback
+from retrofit import (
+    cloud,
+    errors,
+    findings,
+    model,
+    naming,
+    plan,
+    planner,
+    prune,
+    publish,
+    rollback,
+)
 from retrofit.archives import candidates
 
 TAG = "octavia-amphora"
@@ -164,6 +176,20 @@ def planned(
     return planner.plan_wanted(connection, wanted, model.BuildRequest(), inquiry, cache=None)
 
 
+def rotate(
+    connection: cloud.Cloud, file: pathlib.Path, version: str, *, tag: str, keep: int
+) -> prune.Pruning:
+    """Do all that a run does at Glance, if an image of the version is not published yet."""
+    publish.tidy(connection, tag)
+    fingerprint = hashlib.sha256(version.encode()).hexdigest()
+    wanted = planned(connection, fingerprint, tag=tag, depth=findings.Depth.BOOT)
+    if wanted.action is plan.Action.BUILD:
+        # Two versions each are made from the same version of a base image.
+        name, _, _ = version.partition(".")
+        published(connection, file, name, tag=tag, fingerprint=fingerprint)
+    return prune.retire(connection, tag, keep)
+
+
 def main() -> None:
     """Do in a process for each line what a run does at Glance, or a rollback."""
     file = pathlib.Path(sys.argv[1])
@@ -183,6 +209,9 @@ def main() -> None:
 def _do(connection: cloud.Cloud, file: pathlib.Path, what: str, tag: str, version: str) -> None:
     if what == "rollback":
         rollback.rollback(connection, tag)
+        return
+    if what == "rotate":
+        rotate(connection, file, version, tag=tag, keep=3)
         return
     verdict = PASSING if what == "passed" else proof(failing=("machine id",))
     publish.tidy(connection, tag)
