@@ -318,3 +318,66 @@ def test_every_key_does_something(
 def _properties(shown: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of an image as Glance shows it."""
     return dict(images.parse(shown).properties)
+
+
+def test_an_identifier_is_not_taken_from_another_image(
+    running_cloud: support.Cloud, connect: Connect, tmp_path: pathlib.Path, work: pathlib.Path
+) -> None:
+    file = tmp_path / "1.raw"
+    checksum = image_files.content(file, "taken")
+    taken = running_cloud.upload_base(file, name="Taken", disk_format="raw", who=support.RETROFIT)
+    version = image_files.version("1", url=f"file://{file}", checksum=checksum, id=taken)
+    path = image_files.write(tmp_path / "images.yml", image_files.image("Taker", version))
+    before = running_cloud.image(taken)
+
+    _, (failure,) = image_files.manage(connect(), path, work)
+
+    assert isinstance(failure, errors.ConfigError)
+    assert f"images.yml:2: the identifier {taken} of version 1 is that of Taken" in str(failure)
+    assert running_cloud.image(taken) == before
+
+
+def test_images_of_the_former_manager_are_adopted(
+    running_cloud: support.Cloud, connect: Connect, tmp_path: pathlib.Path, work: pathlib.Path
+) -> None:
+    connection = connect()
+    file = tmp_path / "1.raw"
+    checksum = image_files.content(file, "adopted")
+    # As it leaves them, an older one without image_name.
+    said = {**image_files.META, "image_description": "Adopted", "image_original_user": "ubuntu"}
+    said |= {"image_build_date": "2026-08-01", "image_source": "file:1.raw"}
+    ids = []
+    for name, number in (("Adopted (1)", "1"), ("Adopted", "2")):
+        properties = (
+            said | {"internal_version": number} | ({"image_name": "Adopted"} if ids else {})
+        )
+        made = running_cloud.upload_base(
+            file,
+            name=name,
+            disk_format="raw",
+            who=support.RETROFIT,
+            product_name=None,
+            version_name=None,
+            **properties,
+        )
+        with running_cloud.connect(support.RETROFIT) as owner:
+            for tag in (image_files.TAG, "os:ubuntu"):
+                owner.image.put(f"/images/{made}/tags/{tag}").raise_for_status()
+        ids.append(made)
+    version = image_files.version("2", url=f"file://{file}", checksum=checksum)
+    path = image_files.write(tmp_path / "images.yml", image_files.image("Adopted", version))
+
+    steps, failures = image_files.manage(connection, path, work)
+
+    assert failures == []
+    # Its data takes a GiB, rounded up; os_version is what the test's base image has anyway.
+    assert [(step.what, step.details) for step in steps] == [("change", "min_disk: 1")]
+    third = version | {"version": "3"}
+    image_files.write(path, image_files.image("Adopted", third))
+    assert image_files.manage(connection, path, work)[1] == []
+    assert [row[:2] for row in image_files.shown(running_cloud, "Adopted")] == [
+        ("1", "Adopted (1)"),
+        ("2", "Adopted (2)"),
+        ("3", "Adopted"),
+    ]
+    assert [running_cloud.image(each)["name"] for each in ids] == ["Adopted (1)", "Adopted (2)"]

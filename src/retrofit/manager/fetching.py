@@ -80,7 +80,10 @@ def fetch(
             )
         file = work / "fetched"
         wanted = model.BaseImage(name=web.shown(url), content_hash="" if packed else checksum)
-        download.fetch(wanted, url, access, file, advanced=advanced)
+        try:
+            download.fetch(wanted, url, access, file, advanced=advanced)
+        except errors.ImageError as error:
+            raise _differing(url, f"not {checksum[:23]}…") from error
         if not packed:
             return file
     elif not file.is_file():
@@ -124,11 +127,14 @@ def compare(algorithm: str, wanted: str, actual: str, url: str) -> None:
         errors.ImageError: It is another one.
     """
     if actual != wanted:
-        raise errors.ImageError(
-            f"what {web.shown(url)} has is not what its checksum says: "
-            f"{algorithm}:{actual[:16]}… instead of {wanted[:16]}…",
-            hint="check the checksum, or the version is another one by now",
-        )
+        raise _differing(url, f"{algorithm}:{actual[:16]}… instead of {wanted[:16]}…")
+
+
+def _differing(url: str, how: str) -> errors.ImageError:
+    return errors.ImageError(
+        f"what {web.shown(url)} has is not what its checksum says: {how}",
+        hint="check the checksum; or the version there is another one by now",
+    )
 
 
 def _unpack(file: pathlib.Path, suffix: str, target: pathlib.Path, url: str) -> None:
