@@ -17,12 +17,15 @@ import openstack
 
 _SERVICE = "octavia-diskimage-retrofit.service"
 _TIMER = "octavia-diskimage-retrofit.timer"
+_NEXT_TIMER = "octavia-diskimage-retrofit-next.timer"
 _TAG = "octavia-amphora"
 # One image is proved so far, the others as far as costs no time.
 DEEPEST, SHALLOWEST = "traffic", "rest"
 _STATE = "/var/lib/octavia-diskimage-retrofit"
 _STATUS_TIMEOUT_S = 300
 _BUILD_TIMEOUT_S = 3600
+# As where its packages are damaged, but for hooks, which need them, too.
+_BROKEN = "[Service]\\nEnvironment=PYTHONPATH=/nowhere\\n"
 _HASTE = "[Timer]\\nOnCalendar=\\nOnActiveSec=2\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
 
 
@@ -118,6 +121,18 @@ def wrong_option_is_named(driver: Driver) -> None:
     _await(driver, "active", "")
 
 
+def first_image_is_planned(driver: Driver) -> None:
+    """What a run would do is told, and nothing is done."""
+    driver.configure(amp_image_tag=_TAG)
+    before = _ids(driver)
+    outcome = driver.act("plan")
+    assert outcome.status == "completed", outcome
+    assert outcome.results["action"] == "build"
+    assert f"no image of this project has the tag {_TAG}" in outcome.results["summary"]
+    assert outcome.results["base"] == _newest_base(driver)["name"]
+    assert _ids(driver) == before
+
+
 def image_is_published(driver: Driver) -> None:
     """The action ends with the image, which balances requests and has what consumers expect."""
     driver.configure(amp_image_tag=_TAG, proof_depth=DEEPEST)
@@ -129,8 +144,12 @@ def image_is_published(driver: Driver) -> None:
 
 
 def same_image_is_not_built_again(driver: Driver) -> None:
-    """A second run fails, and says why."""
+    """A second run fails, and says why; a plan says so before."""
     before = _ids(driver)
+    planned = driver.act("plan")
+    assert planned.status == "completed", planned
+    assert planned.results["action"] == "none"
+    assert planned.results["image-id"] == _current(driver)["id"]
     outcome = driver.act("retrofit-image")
     assert outcome.status == "failed"
     assert "up to date" in outcome.message
@@ -193,6 +212,44 @@ def timer_starts_a_run(driver: Driver) -> None:
     assert _ids(driver) == before
 
 
+def window_holds_runs_back(driver: Driver) -> None:
+    """A run that the timer starts while the window is closed begins when it opens."""
+    unit = driver.leader()
+    before, images = _history(driver, unit), _ids(driver)
+    hour = int(driver.shell(unit, "date +%H"))
+    opens, closes = f"{(hour + 2) % 24:02}:00", f"{(hour + 3) % 24:02}:00"
+    driver.configure(auto_retrofit=True, maintenance_window=f"{opens}-{closes}")
+    driver.shell(unit, f"systemctl start {_SERVICE}")
+    assert _history(driver, unit) == before
+    pause = driver.shell(unit, f"systemctl cat {_NEXT_TIMER} | grep ^OnActiveSec=")
+    assert 3500 < int(pause.strip().partition("=")[2].removesuffix("s")) <= 7200
+    assert driver.shell(unit, f"systemctl is-active {_NEXT_TIMER}").strip() == "active"
+    _await(driver, "active", f" {opens} ")
+    driver.configure(maintenance_window=None)
+    _until(lambda: _history(driver, unit) != before, "the run that waited for the window")
+    [run] = _history(driver, unit)[len(before) :]
+    assert (run["trigger"], run["outcome"]) == ("schedule", "up-to-date")
+    assert _ids(driver) == images
+    driver.configure(auto_retrofit=None)
+
+
+def service_that_cannot_begin_is_told(driver: Driver) -> None:
+    """A run that fails before it begins is none that was not to begin."""
+    unit = driver.leader()
+    before = _history(driver, unit)
+    drop_in = f"/run/systemd/system/{_SERVICE}.d"
+    driver.shell(
+        unit,
+        f"mkdir -p {drop_in} && printf '{_BROKEN}' > {drop_in}/broken.conf"
+        f" && systemctl daemon-reload && ! systemctl start {_SERVICE}",
+    )
+    _await(driver, "blocked", "the last run could not begin")
+    assert _history(driver, unit) == before
+    driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload")
+    driver.shell(unit, f"systemctl start {_SERVICE}")
+    _await(driver, "active", "found up to date")
+
+
 def leader_has_the_timer(driver: Driver) -> None:
     """The schedule moves with the leadership."""
     for _ in range(2):
@@ -211,13 +268,23 @@ def leader_has_the_timer(driver: Driver) -> None:
 def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
     """Another revision of the charm goes on where the former one was."""
     unit = driver.leader()
-    driver.configure(frequency="*-*-1 04:00")
-    before = _history(driver, unit), _result(driver, unit), _invocation(driver, unit)
-    timer = driver.shell(unit, f"systemctl cat {_TIMER}")
+    driver.configure(auto_retrofit=True, frequency="weekly")
+    calendar = f"systemctl show --value -p TimersCalendar {_TIMER} | grep -o 'OnCalendar=[^;]*'"
+    before = (
+        _history(driver, unit),
+        _result(driver, unit),
+        _invocation(driver, unit),
+        driver.shell(unit, calendar),
+    )
+    assert before[0]
     driver.upgrade()
     assert _units_with_timer(driver) == {unit}
-    assert driver.shell(unit, f"systemctl cat {_TIMER}") == timer
-    assert (_history(driver, unit), _result(driver, unit), _invocation(driver, unit)) == before
+    assert before == (
+        _history(driver, unit),
+        _result(driver, unit),
+        _invocation(driver, unit),
+        driver.shell(unit, calendar),
+    )
     shown = driver.act("show-history")
     assert json.loads(shown.results["json"])[0] == before[0][-1]
     driver.configure(auto_retrofit=None, frequency=None)
@@ -249,6 +316,7 @@ def interrupted_run_leaves_nothing(driver: Driver) -> None:
     driver.configure(auto_retrofit=True)
     driver.configure(image_compression="zlib")
     _until(lambda: _work_directories(driver, unit) != [], "the build to begin")
+    _await(driver, "maintenance", "building")
     driver.shell(unit, f"systemctl stop {_SERVICE}")
     assert _work_directories(driver, unit) == []
     assert _ids(driver) == before
@@ -324,6 +392,15 @@ def rival_is_named(driver: Driver) -> None:
     assert rival["id"] not in driver.status().message
 
 
+def run_without_a_base_fails(driver: Driver) -> None:
+    """A run by itself that finds no base image stands in the history."""
+    unit = driver.leader()
+    driver.configure(auto_retrofit=True, retrofit_series="jammy")
+    driver.shell(unit, f"systemctl start {_SERVICE} || true")
+    [run] = _history(driver, unit)
+    assert (run["outcome"], run["exit-code"]) == ("failed", 66)
+
+
 def nothing_is_left(driver: Driver) -> None:
     """A removed charm leaves neither service, timer, credentials nor work directory."""
     unit = driver.units[0]
@@ -341,11 +418,14 @@ ALL = (
     deployed_without_cloud,
     ready_with_cloud,
     wrong_option_is_named,
+    first_image_is_planned,
     image_is_published,
     same_image_is_not_built_again,
     image_is_proved_again,
     image_is_shown,
     timer_starts_a_run,
+    window_holds_runs_back,
+    service_that_cannot_begin_is_told,
     leader_has_the_timer,
     upgrade_keeps_schedule_and_history,
     changes_in_a_row_make_one_run,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests import scenarios
 from tests.support import base_images, deployment, pack
+from tests.support.unit_agent import charm
 
 pytestmark = pytest.mark.slow
 
@@ -34,3 +35,18 @@ def test_scenario(
     driver: deployment.Deployment, scenario: Callable[[scenarios.Driver], None]
 ) -> None:
     scenario(driver)
+
+
+def test_upgrade_from_a_former_revision(driver: deployment.Deployment) -> None:
+    """Schedule and history stay, and runs go on; the machine had a unit before."""
+    driver.agent.packed = charm.PackedCharm(pack.former())
+    scenarios.deployed_without_cloud(driver)
+    scenarios.ready_with_cloud(driver)
+    scenarios.run_without_a_base_fails(driver)
+
+    scenarios.upgrade_keeps_schedule_and_history(driver)
+
+    driver.configure(retrofit_series=None)
+    scenarios.same_image_is_not_built_again(driver)
+    scenarios.window_holds_runs_back(driver)
+    scenarios.nothing_is_left(driver)

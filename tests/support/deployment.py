@@ -28,10 +28,12 @@ class Deployment:
     Attributes:
         cloud: The cloud.
         agent: The unit's agent.
+        present: The charm to upgrade to.
     """
 
     cloud: cloud.Cloud
     agent: agent_module.Agent
+    present: charm.PackedCharm
 
     @property
     def units(self) -> list[str]:
@@ -70,7 +72,7 @@ class Deployment:
         self.agent.restart()
 
     def upgrade(self) -> None:
-        self.agent.upgrade(self.agent.packed)
+        self.agent.upgrade(self.present)
 
     def shell(self, unit: str, script: str) -> str:
         assert unit == self.agent.unit.name
@@ -113,7 +115,7 @@ def ready(packed: pathlib.Path, logs: pathlib.Path) -> Iterator[Deployment]:
             machine, the_charm, logs=logs, principal=f"{peers.Principal.application}/0"
         )
         with agent.serving():
-            yield Deployment(running_cloud, agent)
+            yield Deployment(running_cloud, agent, the_charm)
 
 
 def upload_base(running_cloud: cloud.Cloud, image: pathlib.Path, **properties: str) -> str:

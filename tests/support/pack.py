@@ -1,5 +1,8 @@
 """Packs the charm for this machine's distribution, once for every content.
 
+A former revision comes from the history: its code, templates, options and actions, in the package
+of the present one, whose Python packages suit it. To install its own would take another minute.
+
 ``python -m tests.support.pack`` prints the path of the packed charm.
 """
 
@@ -8,11 +11,15 @@ from __future__ import annotations
 import fcntl
 import filecmp
 import hashlib
+import io
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 import sys
+import tarfile
+import zipfile
 
 from . import artefacts, paths
 
@@ -28,6 +35,11 @@ _INPUTS = (
     "src",
     "templates",
 )
+# The last one before runs asked whether they may begin: its units and schedule are other ones.
+FORMER = "f9041b723e219f4f9c458c97565e6f86385c771c"
+_FROM_HISTORY = ("actions.yaml", "config.yaml", "lib", "src", "templates")
+# Made while packing.
+_KEPT_OF_PRESENT = "src/retrofit/elements/packed/"
 _IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
 _PACK_TIMEOUT_S = 900
 _KEPT = 3
@@ -55,6 +67,53 @@ def charm() -> pathlib.Path:
             os.replace(_pack(directory / "project"), packed)
             _forget(directory)
     return packed
+
+
+def former() -> pathlib.Path:
+    """Return the charm as it was at :data:`FORMER`.
+
+    Raises:
+        RuntimeError: The history of this clone does not reach back so far, and cannot be had.
+    """
+    present = charm()
+    packed = present.with_name(f"former-{FORMER[:12]}-{present.name}")
+    if packed.exists():
+        return packed
+    half_done = packed.with_suffix(".half")
+    with (
+        tarfile.open(fileobj=io.BytesIO(_tree(FORMER))) as tree,
+        zipfile.ZipFile(present) as source,
+        zipfile.ZipFile(half_done, "w") as target,
+    ):
+        for entry in source.infolist():
+            name = entry.filename
+            if name.partition("/")[0] not in _FROM_HISTORY or name.startswith(_KEPT_OF_PRESENT):
+                target.writestr(entry, source.read(entry))
+        for member in tree.getmembers():
+            content = tree.extractfile(member)
+            if content is not None:
+                entry = zipfile.ZipInfo(member.name)
+                entry.external_attr = (stat.S_IFREG | member.mode) << 16
+                target.writestr(entry, content.read())
+    os.replace(half_done, packed)
+    return packed
+
+
+def _tree(commit: str) -> bytes:
+    """Return the files of a commit as a tar archive."""
+    git = ["git", "-c", f"safe.directory={paths.REPOSITORY}", "-C", os.fspath(paths.REPOSITORY)]
+    if subprocess.run([*git, "cat-file", "-e", f"{commit}^{{commit}}"], check=False).returncode:
+        # A shallow clone lacks it.
+        subprocess.run([*git, "fetch", "--quiet", "--unshallow"], check=False)
+    completed = subprocess.run(
+        [*git, "archive", commit, *_FROM_HISTORY], capture_output=True, check=False
+    )
+    if completed.returncode != 0:
+        raise RuntimeError(
+            f"no former revision to upgrade from: {completed.stderr.decode()}"
+            "clone this repository with its history"
+        )
+    return completed.stdout
 
 
 def _files() -> list[pathlib.Path]:
