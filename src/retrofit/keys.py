@@ -118,7 +118,7 @@ class Common(pydantic.BaseModel):
         no_proxy: Hosts reached without a proxy, comma separated.
         ca_certificate: File with certification authorities that the build trusts in addition.
         root_size: Least size of the root file system, such as ``8G``.
-        visibility: Who sees the published image.
+        visibility: Who sees the published image; without it, it is made ``shared``.
         properties: Properties that the published image gets in addition.
         keep: How many images of a tag are kept, the current one counted; 0 keeps all.
         cloud: Entry of clouds.yaml.
@@ -160,7 +160,7 @@ class Common(pydantic.BaseModel):
     no_proxy: str = ""
     ca_certificate: pathlib.Path | None = None
     root_size: Size | None = None
-    visibility: model.Visibility = model.Visibility.SHARED
+    visibility: model.Visibility | None = None
     properties: _Properties = {}
     keep: Annotated[int, pydantic.Field(strict=True, ge=0)] = requested.KEEP
     cloud: str | None = None
@@ -175,6 +175,7 @@ class Common(pydantic.BaseModel):
     @pydantic.field_validator(
         "keyring",
         "ca_certificate",
+        "visibility",
         "root_size",
         "cloud",
         "region",

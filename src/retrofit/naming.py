@@ -50,6 +50,21 @@ _DEBIAN_ARCHITECTURES = {kernel: debian for debian, kernel in _KERNEL_ARCHITECTU
 
 
 @dataclasses.dataclass(frozen=True)
+class Appearance:
+    """What an operator says of a published image; what is not said stays as it is.
+
+    Attributes:
+        labels: Tags in addition to the one by which it is found.
+        visibility: Who sees it; ``None`` leaves it open.
+        properties: Properties in addition to ours, as pairs sorted by name.
+    """
+
+    labels: tuple[str, ...] = ()
+    visibility: model.Visibility | None = None
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Description:
     """How an image is to appear in Glance.
 
@@ -72,6 +87,9 @@ class Description:
     visibility: model.Visibility = model.Visibility.SHARED
 
 
+_PLAIN = Appearance()
+
+
 def describe(
     built: model.BuildResult,
     base: model.BaseImage | None,
@@ -79,9 +97,8 @@ def describe(
     recipe: str,
     fingerprint: str,
     tag: str,
-    labels: Iterable[str] = (),
     variant: str = "",
-    visibility: model.Visibility = model.Visibility.SHARED,
+    appearance: Appearance = _PLAIN,
     further: Iterable[tuple[str, str]] = (),
 ) -> Description:
     """Describe an amphora image made from a base image.
@@ -92,9 +109,8 @@ def describe(
         recipe: What was made.
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
-        labels: Further tags.
         variant: End of its name, where others are made that would be called the same.
-        visibility: Who is to see it.
+        appearance: What an operator says of it.
         further: Properties that it gets in addition.
 
     Raises:
@@ -119,6 +135,7 @@ def describe(
         "retrofit_source_hash": known.content_hash,
         "retrofit_recipe": recipe,
         "retrofit_version": __version__,
+        **dict(appearance.properties),
         **dict(further),
     }
     parts = ("amphora-haproxy", architecture, os_distro, os_version, version_name, variant)
@@ -126,10 +143,10 @@ def describe(
         name="-".join(filter(None, parts)),
         disk_format=built.image_format,
         properties=tuple(sorted((key, value) for key, value in properties.items() if value)),
-        tags=tuple(sorted({*tags(tag), *labels})),
+        tags=tuple(sorted({*tags(tag), *appearance.labels})),
         fingerprint=fingerprint,
         amp_image_tag=tag,
-        visibility=visibility,
+        visibility=appearance.visibility or model.Visibility.SHARED,
     )
 
 

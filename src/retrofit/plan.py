@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     FORCED = "forced"
     FIRST = "first"
     TAG = "tag"
+    APPEARANCE = "appearance"
     PROOF = "proof"
     BASE = "base"
     RECIPE = "recipe"
@@ -87,6 +88,7 @@ class Wanted:
         rebuild_on: The reasons that count, of :data:`CHOICES`.
         force: Whether it is to be made in any case.
         apart_from: Tags of other images that are wanted: what has one is none of this one.
+        appearance: What is said of it.
     """
 
     base: model.BaseImage
@@ -96,6 +98,7 @@ class Wanted:
     rebuild_on: frozenset[Kind] = REBUILD_ON
     force: bool = False
     apart_from: frozenset[str] = frozenset()
+    appearance: naming.Appearance = naming.Appearance()  # noqa: RUF009 -- frozen
 
     @property
     def fingerprint(self) -> str:
@@ -134,7 +137,7 @@ class Plan:
             return self.remark
         why = "; ".join(reason.text for reason in self.reasons if reason.counts)
         if self.action is Action.RETAG:
-            return f"tag: {why}"
+            return f"{'tag' if self.reasons[0].kind is Kind.TAG else 'set'}: {why}"
         return f"build: {why}"
 
 
@@ -158,6 +161,9 @@ def _decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.I
     if wanted.force:
         forced = Reason(Kind.FORCED, "it was asked for in any case")
         return Plan(Action.BUILD, wanted, (forced,), current or present)
+    if current is not None and (changes := tuple(_not_said(wanted.appearance, current))):
+        text = f"{current.name} ({current.id}): {'; '.join(map(_told, changes))}"
+        return Plan(Action.RETAG, wanted, (Reason(Kind.APPEARANCE, text, changes),), current)
     if current is not None:
         remark = f"the image is up to date: {current.name} ({current.id})"
         return Plan(Action.NONE, wanted, (), current, remark=remark)
@@ -216,6 +222,18 @@ def _planned(
         )
     action = Action.BUILD if counts else Action.NONE
     return Plan(action, wanted, tuple(weighed), image, remark=remark)
+
+
+def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Change]:
+    """Yield what is to be said of an image and is not."""
+    for label in sorted(set(appearance.labels) - image.tags):
+        yield Change("tag", "", label)
+    visibility = appearance.visibility
+    if visibility is not None and visibility != image.visibility:
+        yield Change("visibility", image.visibility, visibility.value)
+    for name, value in appearance.properties:
+        if image.properties.get(name) != value:
+            yield Change(name, image.properties.get(name, ""), value)
 
 
 def _to_be_tagged(

@@ -207,6 +207,7 @@ def _wanted(
         request.rebuild_on,
         force=request.force,
         apart_from=target.apart_from,
+        appearance=target.appearance,
     )
 
 

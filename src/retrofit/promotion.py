@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from . import cloud, errors, findings, images, naming, standing, switching
 
 _LOG = logging.getLogger(__name__)
+_PLAIN = naming.Appearance()
 _Patch = Sequence[Mapping[str, object]]
 
 
@@ -105,10 +106,20 @@ def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     return own(connection, tag) if changes else found
 
 
-def apply(connection: cloud.Cloud, change: switching.Change, tag: str) -> images.Image:
-    """Make one change."""
+def apply(
+    connection: cloud.Cloud,
+    change: switching.Change,
+    tag: str,
+    appearance: naming.Appearance = _PLAIN,
+) -> images.Image:
+    """Make one change, and set what is said of the image."""
     image = change.image
-    changes = [_set(naming.AMP_IMAGE_TAG, tag), _set("tags", sorted(change.tags))]
+    changes = [_set("tags", sorted(change.tags))]
+    if tag:
+        changes.append(_set(naming.AMP_IMAGE_TAG, tag))
+    changes += [_set(*pair) for pair in appearance.properties]
+    if appearance.visibility is not None:
+        changes.append(_set("visibility", appearance.visibility))
     if change.state:
         changes.append(_set(naming.STATE, change.state))
     elif standing.state(image):

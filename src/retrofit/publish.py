@@ -27,6 +27,7 @@ from . import (
 )
 
 _LOG = logging.getLogger(__name__)
+_PLAIN = naming.Appearance()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,15 +119,28 @@ def up_to_date(
     )
 
 
-def retag(connection: cloud.Cloud, image: images.Image, tag: str) -> Published:
-    """Give a published image a further tag, by which Octavia then finds it.
+def retag(
+    connection: cloud.Cloud,
+    image: images.Image,
+    tag: str,
+    appearance: naming.Appearance = _PLAIN,
+) -> Published:
+    """Give a published image a tag, by which Octavia then finds it, and what is said of it.
+
+    Args:
+        connection: Where it is.
+        image: The image.
+        tag: The tag, which it may have already; empty for none.
+        appearance: What is said of it.
 
     Raises:
         errors.RetrofitError: Glance does not answer, or refuses; nothing was changed.
     """
-    tags = image.tags | {tag, naming.OWN_TAG}
-    tagged = promotion.apply(connection, switching.Change(image, tags, ""), tag)
-    _attempt(lambda: promotion.settle(connection, tag))
+    tags = image.tags | {*naming.tags(tag), *appearance.labels}
+    change = switching.Change(image, tags, "")
+    tagged = promotion.apply(connection, change, tag, appearance)
+    if tag:
+        _attempt(lambda: promotion.settle(connection, tag))
     return _published(tagged)
 
 

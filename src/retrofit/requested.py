@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from . import cloud, findings, model, plan
+from . import cloud, findings, model, naming, plan
 from .sources import finding
 
 # charm-octavia's flavor.
@@ -38,7 +38,7 @@ class GlanceTarget:
             from those of others; empty for none.
         labels: Further tags; it keeps them when a newer image takes the first.
         variant: End of its name, where others are made that would be called the same.
-        visibility: Who sees it, in Glance's words.
+        visibility: Who sees it, in Glance's words; ``None`` for the usual.
         properties: Properties that it gets in addition to ours, as pairs sorted by name.
         apart_from: Tags of other images that are wanted: one that has such a tag is theirs, even
             if it is made of the same.
@@ -48,10 +48,15 @@ class GlanceTarget:
     amp_image_tag: str
     labels: tuple[str, ...] = ()
     variant: str = ""
-    visibility: model.Visibility = model.Visibility.SHARED
+    visibility: model.Visibility | None = None
     properties: tuple[tuple[str, str], ...] = ()
     apart_from: frozenset[str] = frozenset()
     keep: int = KEEP
+
+    @property
+    def appearance(self) -> naming.Appearance:
+        """What is said of the image beyond the tag by which it is found."""
+        return naming.Appearance(self.labels, self.visibility, self.properties)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -193,7 +193,7 @@ class _Run:
             built, published, proof = self._publish(connection, planned, target)
         elif planned.image is not None and planned.action is plan.Action.RETAG:
             with lock.turn(self.turns):
-                published = publish.retag(connection, planned.image, tag)
+                published = publish.retag(connection, planned.image, tag, target.appearance)
         elif planned.image is not None:
             with lock.turn(self.turns):
                 raise nothing_to_do(connection, planned, target)
@@ -228,11 +228,9 @@ class _Run:
             recipe=self.recipe.name,
             fingerprint=wanted.fingerprint,
             tag=wanted.tag,
-            labels=target.labels,
             variant=target.variant,
-            visibility=target.visibility,
+            appearance=target.appearance,
             further=(
-                *target.properties,
                 *provenance.properties(made_of, built.packages),
                 (naming.INPUTS, plan.write_inputs(wanted.inputs)),
             ),

@@ -147,8 +147,9 @@ def _publish(running: cloud.Cloud, planned: dict[str, Any], fingerprint: str) ->
         "name": f"published as {planned['name']}",
         "disk_format": "raw",
         "container_format": "bare",
-        "visibility": "shared",
-        "tags": [naming.OWN_TAG, planned["tag"]],
+        "visibility": "community",
+        "hw_disk_bus": "virtio",
+        "tags": [naming.OWN_TAG, planned["tag"], "all-of-show"],
         "architecture": planned["name"].split("-")[2],
         naming.FINGERPRINT: fingerprint,
         naming.AMP_IMAGE_TAG: planned["tag"],
@@ -255,8 +256,26 @@ def test_one_that_fails_leaves_the_other(operator: Operator) -> None:
     assert "retrofit: error: 2 of 3 images failed: broken-noble: " in ended.line
     assert "no base image in Glance for debian 13 (trixie)" in ended.line
     (whole,) = operator.running.images(tag="whole")
-    assert whole["status"] == "active"
+    assert (whole["status"], whole["visibility"]) == ("active", "shared")
     assert operator.running.unfinished() == []
+
+    # What is said of an image needs no build.
+    said = {"visibility": "private", "properties": {"hw_disk_bus": "virtio"}}
+    definitions = operator.define(
+        {"name": "whole", "releases": ["noble"], "tags": ["whole", "label"], "root-size": "1G"}
+        | said
+    )
+    (planned,) = operator.plan(definitions)
+    assert planned["summary"] == (
+        f"set: {whole['name']} ({whole['id']}): tag nothing → label; visibility shared → private; "
+        "hw_disk_bus nothing → virtio"
+    )
+    ended, result = operator.run(definitions)
+    assert (ended.code, result["outcome"], result["name"]) == (0, "tagged", "whole-noble")
+    shown = operator.running.image(whole["id"])
+    assert set(shown["tags"]) == {naming.OWN_TAG, "whole", "label"}
+    assert (shown["visibility"], shown["hw_disk_bus"]) == ("private", "virtio")
+    assert operator.plan(definitions)[0]["action"] == "none"
 
 
 def test_an_interruption_ends_all(operator: Operator) -> None:

@@ -701,6 +701,14 @@ def _plan(session: planner.Session, request: requested.RunRequest) -> planner.Pl
     return _PLANNED
 
 
+@pytest.mark.parametrize("words", [(), ("request.json", "--definitions", "images")])
+def test_a_run_is_for_one_or_for_what_is_defined(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
+    assert _execute("run", *words) == 64
+    assert "give a request, or --definitions" in capsys.readouterr().err
+
+
 class _Project:
     """Stands for a connection."""
 

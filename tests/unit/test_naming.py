@@ -134,8 +134,7 @@ def test_labels_are_tags_that_nobody_finds_it_by():
         recipe="amphora",
         fingerprint="f" * 64,
         tag="wanted",
-        labels=("a-label", "wanted"),
-        visibility=model.Visibility.PUBLIC,
+        appearance=naming.Appearance(("a-label", "wanted"), model.Visibility.PUBLIC),
     )
 
     assert described.tags == ("a-label", naming.OWN_TAG, "wanted")

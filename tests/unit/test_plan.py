@@ -233,6 +233,21 @@ def test_an_image_for_another_tag_only_gets_this_one() -> None:
     )
 
 
+def test_what_is_said_of_an_image_needs_no_build() -> None:
+    present = _image(tags=frozenset((naming.OWN_TAG, TAG, "kept")), visibility="shared")
+    said = naming.Appearance(("label",), model.Visibility.PUBLIC, (("hw_a", "1"),))
+
+    planned = plan.decide(_wanted(appearance=said), [present], [present])
+
+    assert (planned.action, planned.image) == (plan.Action.RETAG, present)
+    assert planned.summary() == (
+        f"set: {present.name} ({present.id}): tag nothing → label; visibility shared → public; "
+        "hw_a nothing → 1"
+    )
+    nothing = plan.decide(_wanted(appearance=naming.Appearance(("kept",))), [present], [present])
+    assert nothing.action is plan.Action.NONE
+
+
 def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
     other = _image(id="other", tags=frozenset((naming.OWN_TAG, "another-tag")))
     wanted = _wanted(apart_from=frozenset({"another-tag"}))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .. import model
 from . import execution, images, options, tables
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _as_json(
             "format": image.run.image_format.value,
             "tag": image.tag,
             "labels": list(image.run.labels),
-            "visibility": image.run.visibility.value,
+            "visibility": (image.run.visibility or model.Visibility.SHARED).value,
             "keep": image.run.keep,
             "schedule": image.schedule,
             "place": image.place,

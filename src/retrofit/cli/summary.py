@@ -56,6 +56,16 @@ class Summary(record.Record):
         self._write()
         print(f"{name}: {_line(image)}", file=sys.stderr, flush=True)
 
+    def fail(self, error: errors.RetrofitError) -> None:
+        """Write why the run ended early, or that there was nothing to do."""
+        if isinstance(error, errors.UpToDate):
+            # Rivals of its images are known already.
+            self._end(
+                outcome="up-to-date", code=error.exit_code, message=error.message, hint=error.hint
+            )
+            return
+        super().fail(error)
+
     def finish(self) -> None:
         """Write how the run ended.
 
