@@ -8,7 +8,7 @@ import lzma
 import os
 import pathlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -134,6 +134,39 @@ def test_what_glance_cannot_fetch_is_uploaded(
 
     assert failures == []
     assert image_files.shown(running_cloud, "Stuck") == [("1", "Stuck", "public", "active")]
+
+
+def test_an_import_that_does_not_begin_is_given_up_or_tried_again(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    server: web_server.Server,
+    tmp_path: pathlib.Path,
+    work: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = connect()
+    checksum = image_files.content(server.directory / "1.img", "lost")
+    version = image_files.version("1", url=f"{server.url}1.img", checksum=checksum)
+    path = image_files.write(tmp_path / "images.yml", image_files.image("Lost", version))
+    begin, lost = cloud.Cloud.begin_import, 2
+
+    def lose(self: cloud.Cloud, image_id: str, method: Mapping[str, str]) -> None:
+        nonlocal lost
+        lost -= 1
+        if lost < 0:
+            begin(self, image_id, method)
+
+    monkeypatch.setattr(cloud.Cloud, "begin_import", lose)
+    monkeypatch.setattr(importing, "_STUCK_S", 1.0)
+    never = importing.Prefetch.NEVER
+
+    _, (failure,) = image_files.manage(connection, path, work, prefetch=never)
+    assert "the import of Lost (1) does not end: it is queued after" in str(failure)
+    assert image_files.shown(running_cloud, "Lost") == []
+
+    _, failures = image_files.manage(connection, path, work, prefetch=never, retries=1)
+    assert failures == []
+    assert image_files.shown(running_cloud, "Lost") == [("1", "Lost", "public", "active")]
 
 
 def test_every_key_does_something(
