@@ -169,17 +169,16 @@ def _seconds(text: str) -> datetime.datetime:
 
 
 def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
-    definitions = operator.define(
-        {
-            "name": "show",
-            "releases": list(_RELEASES),
-            "architectures": list(_ARCHITECTURES),
-            "formats": list(_FORMATS),
-            "tags": ["show-{release}-{architecture}-{format}", "all-of-show"],
-            "visibility": "community",
-            "properties": {"hw_disk_bus": "virtio"},
-        }
-    )
+    show = {
+        "name": "show",
+        "releases": list(_RELEASES),
+        "architectures": list(_ARCHITECTURES),
+        "formats": list(_FORMATS),
+        "tags": ["show-{release}-{architecture}-{format}", "all-of-show"],
+        "visibility": "community",
+        "properties": {"hw_disk_bus": "virtio"},
+    }
+    definitions = operator.define(show)
     planned = operator.plan(definitions)
     assert len(planned) == 40
     assert {image["action"] for image in planned} == {"build"}
@@ -228,10 +227,11 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
         assert shown["name"].endswith("-show-" + shown["disk_format"])
 
     # And then nothing is.
-    again, result = operator.run(definitions)
+    built = {"releases": ["noble"], "architectures": ["x86_64"]}
+    again, result = operator.run(operator.define(show | built))
     assert (again.code, result["outcome"]) == (3, "up-to-date")
     assert again.line == (
-        "retrofit: error: all 40 images are up to date; force a build to have them made again"
+        "retrofit: error: all 2 images are up to date; force a build to have them made again"
     )
 
 
