@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from retrofit import images, naming
-from retrofit.manager import age, catalog, rotation
+from retrofit.manager import age, catalog, places, rotation
 
 _TODAY = datetime.date(2026, 8, 10)
 _POLICY = rotation.Policy(tag="managed")
@@ -108,8 +108,7 @@ def _settled(
         settled = _applied(settled, change)
     assert rotation.changes(product, settled, policy, _TODAY) == []
     return {
-        rotation.version_of(product, image): f"{image.name}, {image.visibility}"
-        for image in settled
+        places.version_of(product, image): f"{image.name}, {image.visibility}" for image in settled
     }
 
 
@@ -136,10 +135,10 @@ def test_images_that_an_older_manager_made_belong_to_their_products() -> None:
         _image("P", properties={"image_description": "Q"}),
     ]
 
-    assert rotation.belonging(product, [*yes, *no]) == yes
-    assert [rotation.version_of(product, image) for image in yes] == ["20260101", "1", "1", "7"]
+    assert places.belonging(product, [*yes, *no]) == yes
+    assert [places.version_of(product, image) for image in yes] == ["20260101", "1", "1", "7"]
     lasting = _product(_version("1"), multi=False)
-    assert [image.name for image in rotation.belonging(lasting, no)] == ["P 1"]
+    assert [image.name for image in places.belonging(lasting, no)] == ["P 1"]
 
 
 def test_what_is_missing() -> None:
@@ -150,9 +149,8 @@ def test_what_is_missing() -> None:
         _image("P (1)", "1", status="queued"),
     ]
 
-    assert [each.name for each in rotation.missing(product, own, _POLICY)] == ["1", "3"]
-    latest = dataclasses.replace(_POLICY, latest=True)
-    assert [each.name for each in rotation.missing(product, own, latest)] == ["3"]
+    assert [each.name for each in places.missing(product, own, latest=False)] == ["1", "3"]
+    assert [each.name for each in places.missing(product, own, latest=True)] == ["3"]
 
 
 def test_only_what_is_marked_or_old_is_a_leftover() -> None:
@@ -161,8 +159,8 @@ def test_only_what_is_marked_or_old_is_a_leftover() -> None:
     own = [marked, foreign, _image("P", "3")]
     hour = datetime.timedelta(hours=1)
 
-    assert rotation.leftovers(own, foreign.updated_at + hour) == [marked]
-    assert rotation.leftovers(own, foreign.updated_at + 7 * hour) == [marked, foreign]
+    assert places.leftovers(own, foreign.updated_at + hour) == [marked]
+    assert places.leftovers(own, foreign.updated_at + 7 * hour) == [marked, foreign]
 
 
 @pytest.mark.parametrize(
@@ -317,19 +315,19 @@ def test_from_any_state_and_any_interruption_it_ends_the_same(
             resumed = _applied(resumed, change)
         assert _brief(resumed) == _brief(end)
 
-    whole = [image for image in end if not rotation.unfinished(image)]
+    whole = [image for image in end if not places.unfinished(image)]
     assert len({image.name for image in whole}) == len(whole)
     removed = rotation.removable(product, end, policy, _TODAY)
     for image in removed:
         assert image.properties["uuid_validity"] != "forever"
         assert image.name != "P"
-    held = {rotation.version_of(product, image) for image in whole if image not in removed}
-    assert held >= names & {rotation.version_of(product, image) for image in whole}
+    held = {places.version_of(product, image) for image in whole if image not in removed}
+    assert held >= names & {places.version_of(product, image) for image in whole}
     if multi and whole:
         (current,) = [image for image in whole if image.name == "P"]
         wanted = [each.name for each in versions if each.name in held]
-        assert not wanted or rotation.version_of(product, current) == wanted[-1]
+        assert not wanted or places.version_of(product, current) == wanted[-1]
     # What is not whole is not touched.
-    assert [image for image in end if rotation.unfinished(image)] == [
-        image for image in own if rotation.unfinished(image)
+    assert [image for image in end if places.unfinished(image)] == [
+        image for image in own if places.unfinished(image)
     ]

@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable
 
 from .. import images
-from . import catalog, rotation
+from . import catalog, places
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ def outdated(product: catalog.Product, own: Iterable[images.Image], max_days: in
     """Return the images of a product that are older than files say by more than some days."""
     ages = []
     for image in own:
-        newest = _newest(product, rotation.version_of(product, image))
+        newest = _newest(product, places.version_of(product, image))
         built = _built(image)
         if newest is not None and built is not None and (newest - built).days > max_days:
             ages.append(Age(image, (newest - built).days))

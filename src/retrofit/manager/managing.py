@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 
 from .. import cloud, errors, images, interruption, usage, web
-from . import age, catalog, importing, rotation, upstream
+from . import age, catalog, importing, places, rotation, upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ def outdated(
     return [
         each
         for product in products
-        for each in age.outdated(product, rotation.belonging(product, managed), max_days)
+        for each in age.outdated(product, places.belonging(product, managed), max_days)
     ]
 
 
@@ -91,11 +91,11 @@ def _manage(
 ) -> list[errors.RetrofitError]:
     """Do all for one product; return what failed and kept nothing else from being done."""
     failures: list[errors.RetrofitError] = []
-    own = rotation.belonging(product, found(connection, task.policy.tag))
+    own = places.belonging(product, found(connection, task.policy.tag))
     product = upstream.resolved(product, own, task.access)
     now = datetime.datetime.now(datetime.UTC)
     _remove_leftovers(connection, product, own, task, now)
-    for version in rotation.missing(product, own, task.policy):
+    for version in places.missing(product, own, latest=task.policy.latest):
         try:
             own.append(_import(connection, product, version, task, now))
         except errors.Interrupted:
@@ -133,7 +133,7 @@ def _remove_leftovers(
 ) -> None:
     """Delete what killed runs left, but for what the next import takes over."""
     wanted = {version.id for version in product.versions} - {""}
-    for image in rotation.leftovers(own, now):
+    for image in places.leftovers(own, now):
         if image.id not in wanted:
             _remove(connection, image, task)
 

@@ -1,8 +1,7 @@
 """What is to become of the images of a product: decided from the images alone.
 
 Whatever moment a run was killed at, the next one sees images of which some have what they are to
-have, and decides on the rest. Images are told apart by the property ``internal_version``, not by
-their names, which move.
+have, and decides on the rest.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from .. import images, model, naming
-from . import catalog
+from .. import images, model
+from . import catalog, places
 
 COMMUNITY = "community"
 # How many images stay reachable where uuid_validity says nothing.
 _USUAL = 3
-# Another manager's import, which does not say what it is, is not taken for a leftover before.
-_LONGEST_IMPORT = datetime.timedelta(hours=6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,78 +57,6 @@ class Change:
     active: bool | None = None
 
 
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """An image in its product.
-
-    Attributes:
-        image: The image.
-        version: Its version as far as it is known.
-        wanted: The version that files ask for, if they do.
-        rank: 1 for the newest, and so on.
-        current: Whether it is the one with the plain name, where versions rotate.
-    """
-
-    image: images.Image
-    version: str
-    wanted: catalog.Version | None
-    rank: int
-    current: bool
-
-
-def belonging(product: catalog.Product, found: Iterable[images.Image]) -> list[images.Image]:
-    """Return the images of a product, also such as an older manager made, who told less."""
-    return [image for image in found if _belongs(product, image)]
-
-
-def version_of(product: catalog.Product, image: images.Image) -> str:
-    """Return the version of an image; the day it was registered where nothing tells."""
-    said = image.properties.get("internal_version", "")
-    if said and said != catalog.LATEST:
-        return said
-    named = _in_name(product, image)
-    return named if named and not said else f"{image.created_at:%Y%m%d}"
-
-
-def unfinished(image: images.Image) -> bool:
-    """Tell whether an image is not whole yet."""
-    is_marked = image.properties.get(naming.STATE) == naming.IMPORTING
-    return is_marked or image.status not in ("active", "deactivated")
-
-
-def leftovers(own: Iterable[images.Image], now: datetime.datetime) -> list[images.Image]:
-    """Return what runs left that were killed, or another manager's that nothing arrives for.
-
-    Args:
-        own: Images of a product.
-        now: The time.
-    """
-    return [
-        image
-        for image in own
-        if unfinished(image)
-        and (
-            image.properties.get(naming.STATE) == naming.IMPORTING
-            or now - image.updated_at > _LONGEST_IMPORT
-        )
-    ]
-
-
-def missing(
-    product: catalog.Product, own: Iterable[images.Image], policy: Policy
-) -> list[catalog.Version]:
-    """Return the versions that are to be imported, oldest first.
-
-    Args:
-        product: The product.
-        own: Its images.
-        policy: What is done beside what files say.
-    """
-    whole = [image for image in own if not unfinished(image)]
-    wanted = product.versions[-1:] if policy.latest else product.versions
-    return [version for version in wanted if not _having(product, version, whole)]
-
-
 def fields(
     product: catalog.Product, version: catalog.Version, size: int, tag: str
 ) -> dict[str, object]:
@@ -164,7 +89,7 @@ def changes(
         policy: What is done beside what files say.
         today: The day.
     """
-    found = _places(product, own)
+    found = places.places(product, own)
     names = _names(product, found)
     settled, renamed, last = [], [], []
     for place in found:
@@ -188,83 +113,11 @@ def removable(
     """
     if product.keep or not policy.delete:
         return []
-    found = reversed(_places(product, own))
+    found = reversed(places.places(product, own))
     return [place.image for place in found if _expired(product, place, policy, today)]
 
 
-def _belongs(product: catalog.Product, image: images.Image) -> bool:
-    for key in ("image_name", "image_description"):
-        if key in image.properties:
-            return image.properties[key] in (product.name, _said(product, key))
-    if product.multi:
-        return image.name == product.name or _in_name(product, image) is not None
-    return image.name in {product.versioned(version.name) for version in product.versions}
-
-
-def _in_name(product: catalog.Product, image: images.Image) -> str | None:
-    """Return the version that stands in an image's name, if one does."""
-    before, _, after = product.versioned("\0").partition("\0")
-    inside = image.name.startswith(before) and image.name.endswith(after)
-    return image.name[len(before) : len(image.name) - len(after)] if inside else None
-
-
-def _said(product: catalog.Product, key: str) -> str | None:
-    """Return what a product's newest version says of itself."""
-    return dict(product.versions[-1].properties).get(key) if product.versions else None
-
-
-def _having(
-    product: catalog.Product, version: catalog.Version, whole: Iterable[images.Image]
-) -> list[images.Image]:
-    """Return the images that have a version, newest first."""
-    sums = dict(version.properties).get("upstream_checksum")
-    return [
-        image
-        for image in whole
-        if (
-            image.properties.get("upstream_checksum") == sums
-            if sums
-            else version_of(product, image) == version.name
-        )
-    ]
-
-
-def _places(product: catalog.Product, own: Iterable[images.Image]) -> list[_Place]:
-    """Return where each whole image stands, newest first."""
-    whole = [image for image in own if not unfinished(image)]
-    wanted: dict[str, catalog.Version] = {}
-    for version in product.versions:
-        for image in _having(product, version, whole)[:1]:
-            wanted[image.id] = version
-
-    def age(image: images.Image) -> tuple[object, ...]:
-        # One that was asked for stands before another one of the same version.
-        order = catalog.natural(version_of(product, image))
-        return order, image.id in wanted, image.created_at
-
-    whole.sort(key=age, reverse=True)
-    newest = product.versions[-1] if product.versions else None
-    asked = [image for image in whole if newest and wanted.get(image.id) == newest]
-    named = [image for image in whole if image.name == product.name]
-    listed = [image for image in whole if image.id in wanted]
-    current = next(iter((*asked, *listed, *named, *whole)), None) if product.multi else None
-    # Where versions do not rotate, all that are asked for are first.
-    first = [current] if current else listed
-    others = [image for image in whole if image not in first]
-    ranks = [1] * len(first) + [2 + number for number in range(len(others))]
-    return [
-        _Place(
-            image=image,
-            version=version_of(product, image),
-            wanted=wanted.get(image.id),
-            rank=rank,
-            current=image is current,
-        )
-        for rank, image in zip(ranks, (*first, *others), strict=True)
-    ]
-
-
-def _names(product: catalog.Product, found: Iterable[_Place]) -> dict[str, str]:
+def _names(product: catalog.Product, found: Iterable[places.Place]) -> dict[str, str]:
     """Return the name of each image; no two have the same."""
     names: dict[str, str] = {}
     for place in found:
@@ -276,7 +129,7 @@ def _names(product: catalog.Product, found: Iterable[_Place]) -> dict[str, str]:
 
 
 def _become(
-    product: catalog.Product, place: _Place, policy: Policy, today: datetime.date
+    product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
 ) -> dict[str, object]:
     """Return what an image has in the end, but for its name."""
     become: dict[str, object] = {}
@@ -294,7 +147,7 @@ def _become(
 
 
 def _withdrawn(
-    product: catalog.Product, place: _Place, policy: Policy, today: datetime.date
+    product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
 ) -> dict[str, object]:
     """Return who sees an image that was superseded, if that changes."""
     if place.wanted is not None and place.wanted.own_visibility:
@@ -308,12 +161,12 @@ def _withdrawn(
     return {}
 
 
-def _superseded(product: catalog.Product, place: _Place) -> bool:
+def _superseded(product: catalog.Product, place: places.Place) -> bool:
     """Tell whether a newer version took an image's place, or nobody asks for it any more."""
     return not place.current if product.multi else place.wanted is None
 
 
-def _promised(place: _Place, today: datetime.date) -> bool:
+def _promised(place: places.Place, today: datetime.date) -> bool:
     """Tell whether an image has to stay reachable by its identifier (SCS-0102, uuid_validity)."""
     # Of a version that files ask for, what they say counts, even before the image says it.
     said = place.image.properties if place.wanted is None else dict(place.wanted.properties)
@@ -330,7 +183,7 @@ def _promised(place: _Place, today: datetime.date) -> bool:
 
 
 def _expired(
-    product: catalog.Product, place: _Place, policy: Policy, today: datetime.date
+    product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
 ) -> bool:
     """Tell whether an image may be removed."""
     if place.wanted is not None or place.current or (policy.keep and not product.multi):
@@ -339,7 +192,7 @@ def _expired(
 
 
 def _active(
-    product: catalog.Product, place: _Place, policy: Policy, today: datetime.date
+    product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
 ) -> bool | None:
     """Return whether an image is to be usable; ``None`` if that is as it should be."""
     wanted: bool | None = product.active if place.wanted is not None else None

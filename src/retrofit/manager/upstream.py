@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import errors, images, model, web
 from ..sources import download
-from . import catalog, rotation
+from . import catalog, places
 
 _LIMIT = 4 * model.MIB
 _DIGITS = {"sha512": 128, "sha256": 64, "sha1": 40, "md5": 32}
@@ -116,10 +116,10 @@ def _resolved(
     digest = found.partition(":")[2]
     for image in own:
         if image.properties.get("upstream_checksum") == digest:
-            return _named(product, version, rotation.version_of(product, image), found)
+            return _named(product, version, places.version_of(product, image), found)
     changed = web.modified(version.url, access) or datetime.datetime.now(datetime.UTC)
     name = f"{changed:%Y%m%d}"
-    if name in {rotation.version_of(product, image) for image in own}:
+    if name in {places.version_of(product, image) for image in own}:
         # Two builds of one day.
         name = f"{changed:%Y%m%d%H%M%S}"
     return _named(product, version, name, found)
