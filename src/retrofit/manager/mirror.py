@@ -60,16 +60,23 @@ def mirror(
     Returns:
         What failed; the rest was copied.
     """
-    failures = []
+    failures: list[errors.RetrofitError] = []
     for product in products:
-        interruption.check()
         try:
-            for version in upstream.resolved(product, (), access).versions:
-                _copy(product, version, store, access, work, reporter, told)
+            versions = upstream.resolved(product, (), access).versions
         except errors.Interrupted:
             raise
         except errors.RetrofitError as error:
             failures.append(error)
+            continue
+        for version in versions:
+            interruption.check()
+            try:
+                _copy(product, version, store, access, work, reporter, told)
+            except errors.Interrupted:
+                raise
+            except errors.RetrofitError as error:
+                failures.append(error)
     return failures
 
 
