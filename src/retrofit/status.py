@@ -32,4 +32,5 @@ def status(connection: cloud.Cloud, tag: str, *, work_base: pathlib.Path | None)
         # Who is at work finishes it, and who may only read is told what there is all the same.
         _LOG.info("nothing is finished: %s", error)
     visible = list(promotion.visible(connection, tag))
-    return survey.take(own, visible, tag, connection.project_id)
+    hidden = promotion.hidden(connection, tag)
+    return survey.take(own, visible, tag, connection.project_id, hidden=hidden)

@@ -84,7 +84,12 @@ def rivals(
 
 
 def take(
-    own: Sequence[images.Image], visible: Sequence[images.Image], tag: str, project_id: str
+    own: Sequence[images.Image],
+    visible: Sequence[images.Image],
+    tag: str,
+    project_id: str,
+    *,
+    hidden: Sequence[images.Image] = (),
 ) -> Survey:
     """Sort all images that matter to a tag.
 
@@ -93,6 +98,7 @@ def take(
         visible: Active images with the tag, whoever's they are.
         tag: By which Octavia finds images.
         project_id: The project of our images.
+        hidden: Hidden images of this project that were made for the tag, newest first.
     """
 
     def having(*states: str) -> tuple[images.Image, ...]:
@@ -104,7 +110,7 @@ def take(
     return Survey(
         taken=next(iter(visible), None),
         lead=leading,
-        former=standing.former(own, leading) if leading else None,
+        former=standing.former(own, leading, hidden=hidden) if leading else None,
         rivals=rivals(visible, leading, project_id),
         failed=having(naming.FAILED),
         unproven=having(naming.UPLOADING, naming.UNPROVEN) + torn,

@@ -18,7 +18,7 @@ import pytest
 from tests.support import cloud as support
 from tests.support import octavia_api, publishing, users_of_images
 
-from retrofit import cloud, errors, naming, prune, retention, rollback, usage
+from retrofit import cloud, errors, naming, prune, retention, rollback, status, usage
 
 Connect = Callable[..., cloud.Cloud]
 HIDE, DELETE, KEEP = retention.Action.HIDE, retention.Action.DELETE, retention.Action.KEEP
@@ -183,7 +183,10 @@ class TestRefused:
 
 
 def test_a_rollback_goes_back_to_a_hidden_image_if_there_is_no_other(
-    running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
+    running_cloud: support.Cloud,
+    connect: Connect,
+    image_file: pathlib.Path,
+    tmp_path: pathlib.Path,
 ) -> None:
     connection, tag = connect(), "hidden-target"
     (first,) = _retired(running_cloud, connection, image_file, tag, 1)
@@ -192,9 +195,11 @@ def test_a_rollback_goes_back_to_a_hidden_image_if_there_is_no_other(
     rollback.rollback(connection, tag)
     # Now nothing else is left to go back to.
     assert [step.action for step in prune.retire(connection, tag, 1).steps] == [KEEP]
+    shown = status.status(connection, tag, work_base=tmp_path)
     done = rollback.rollback(connection, tag)
 
-    assert done.current.id == first
+    assert shown.former is not None
+    assert done.current.id == shown.former.id == first
     (current,) = running_cloud.images(tag=tag)
     assert (current["id"], current["os_hidden"]) == (first, False)
 

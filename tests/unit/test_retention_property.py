@@ -122,7 +122,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         tag, architecture = TAGS[0], "x86_64"
         if theirs:
             self.upload_something_else(
-                cloud_fakes.THEIRS, naming.FORMER, tag, architecture, hidden=True
+                cloud_fakes.THEIRS, naming.FORMER, tag, architecture, hidden=True, tagged=False
             )
         for number in range(published):
             version = number % 2 + 1
@@ -201,8 +201,9 @@ class Rotation(stateful.RuleBasedStateMachine):
 
     @stateful.rule(
         tag=tags,
-        keep=keeps,
-        moment=strategies.integers(min_value=0, max_value=12),
+        keep=strategies.integers(min_value=1, max_value=2),
+        # When it has looked at what there is, or a little before.
+        moment=strategies.integers(min_value=5, max_value=10),
         times=strategies.integers(min_value=1, max_value=3),
     )
     def prune_beside_rollbacks(self, tag: str, keep: int, moment: int, times: int) -> None:
@@ -277,9 +278,10 @@ class Rotation(stateful.RuleBasedStateMachine):
         tag=tags,
         architecture=architectures,
         hidden=strategies.booleans(),
+        tagged=strategies.booleans(),
     )
     def upload_something_else(
-        self, owner: str, state: str, tag: str, architecture: str, hidden: bool
+        self, owner: str, state: str, tag: str, architecture: str, hidden: bool, tagged: bool
     ) -> None:
         """Upload what looks like an image of ours: of another project, or not made by us."""
         said = {naming.AMP_IMAGE_TAG: tag, "architecture": architecture, naming.STATE: state}
@@ -295,7 +297,7 @@ class Rotation(stateful.RuleBasedStateMachine):
                     name="amphora",
                     owner=owner,
                     hidden=hidden,
-                    tags=frozenset((naming.OWN_TAG, *([tag] if theirs else []))),
+                    tags=frozenset((naming.OWN_TAG, *([tag] if theirs and tagged else []))),
                     created_at=self.store.now,
                     updated_at=self.store.now,
                 )
