@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import cloud, errors, images, naming, promotion, retention, usage
 
 _LOG = logging.getLogger(__name__)
+_CHANGED = "something has changed in this moment; a later run sees to it"
 # Of images that never became current.
 _UNFINISHED = (naming.UPLOADING, naming.UNPROVEN, naming.FAILED)
 
@@ -44,10 +45,7 @@ def look(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
     Raises:
         errors.RetrofitError: Glance does not answer.
     """
-    now = _now()
-    return _spared(
-        connection, [*_leftovers(connection, now), *_rotation(connection, tag, keep, now)]
-    )
+    return _spared(connection, _all(connection, tag, keep))
 
 
 def prune(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
@@ -58,7 +56,8 @@ def prune(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
     """
     if tag:
         promotion.settle(connection, tag)
-    return _done(connection, look(connection, tag, keep))
+    pruning = look(connection, tag, keep)
+    return _done(connection, pruning, lambda: _all(connection, tag, keep))
 
 
 def retire(
@@ -75,8 +74,8 @@ def retire(
         own: What :func:`retrofit.promotion.own` returns, if that is known.
     """
     try:
-        steps = _rotation(connection, tag, keep, _now(), own)
-        return _done(connection, _spared(connection, steps))
+        pruning = _spared(connection, _rotation(connection, tag, keep, own))
+        return _done(connection, pruning, lambda: _rotation(connection, tag, keep))
     except errors.RetrofitError as error:
         _LOG.warning("the next run goes on with what could not be removed: %s", error)
         return Pruning()
@@ -88,30 +87,35 @@ def tidy(connection: cloud.Cloud) -> None:
     Raises:
         errors.RetrofitError: Glance does not answer.
     """
-    _done(connection, _spared(connection, _leftovers(connection, _now())))
+    pruning = _spared(connection, _leftovers(connection))
+    _done(connection, pruning, lambda: _leftovers(connection))
 
 
-def _leftovers(connection: cloud.Cloud, now: datetime.datetime) -> list[retention.Step]:
+def _all(connection: cloud.Cloud, tag: str, keep: int) -> list[retention.Step]:
+    return [*_leftovers(connection), *_rotation(connection, tag, keep)]
+
+
+def _leftovers(connection: cloud.Cloud) -> list[retention.Step]:
     marked = [
         image
         for state in _UNFINISHED
         for image in connection.images([("owner", connection.project_id), (naming.STATE, state)])
     ]
-    return retention.leftovers(marked, now)
+    return retention.leftovers(marked, _now())
 
 
 def _rotation(
     connection: cloud.Cloud,
     tag: str,
     keep: int,
-    now: datetime.datetime,
     own: Sequence[images.Image] | None = None,
 ) -> list[retention.Step]:
     if not tag or keep < 1:
         return []
-    visible = promotion.own(connection, tag) if own is None else own
+    # What a rollback of another machine shows meanwhile is then on both lists, and not on none.
     hidden = promotion.hidden(connection, tag)
-    return retention.rotation(visible, hidden, tag, keep=keep, now=now)
+    visible = promotion.own(connection, tag) if own is None else own
+    return retention.rotation(visible, hidden, tag, keep=keep, now=_now())
 
 
 def _spared(connection: cloud.Cloud, steps: Sequence[retention.Step]) -> Pruning:
@@ -124,13 +128,29 @@ def _spared(connection: cloud.Cloud, steps: Sequence[retention.Step]) -> Pruning
     return Pruning(tuple(retention.spare(wanted, found.users, found.unknown)), problem)
 
 
-def _done(connection: cloud.Cloud, pruning: Pruning) -> Pruning:
-    """Take the steps; return what was done."""
+def _done(
+    connection: cloud.Cloud, pruning: Pruning, again: Callable[[], list[retention.Step]]
+) -> Pruning:
+    """Take the steps; return what was done.
+
+    Args:
+        connection: Where.
+        pruning: What is to be done.
+        again: Decides once more. To ask who uses images takes a while, in which another machine
+            may have gone back to an image.
+    """
     if pruning.problem:
         _LOG.warning("%s", pruning.problem)
-    return dataclasses.replace(
-        pruning, steps=tuple(_taken(connection, step) for step in pruning.steps)
+    if len(pruning.having(retention.Action.KEEP)) == len(pruning.steps):
+        return pruning
+    still = {(step.image.id, step.action) for step in again()}
+    steps = (
+        _taken(connection, step)
+        if step.action is retention.Action.KEEP or (step.image.id, step.action) in still
+        else _kept(step, _CHANGED)
+        for step in pruning.steps
     )
+    return dataclasses.replace(pruning, steps=tuple(steps))
 
 
 def _taken(connection: cloud.Cloud, step: retention.Step) -> retention.Step:
@@ -139,7 +159,7 @@ def _taken(connection: cloud.Cloud, step: retention.Step) -> retention.Step:
         return step
     try:
         if not _is_as_it_was(connection, step.image):
-            return _kept(step, "it has been changed in this moment; a later run sees to it")
+            return _kept(step, _CHANGED)
         _LOG.info("%s %s (%s): %s", step.action, step.image.id, step.image.name, step.reason)
         if step.action is retention.Action.HIDE:
             promotion.hide(connection, step.image, hidden=True)

@@ -203,7 +203,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         tag=tags,
         keep=strategies.integers(min_value=1, max_value=2),
         # When it has looked at what there is, or a little before.
-        moment=strategies.integers(min_value=5, max_value=10),
+        moment=strategies.integers(min_value=5, max_value=20),
         times=strategies.integers(min_value=1, max_value=3),
     )
     def prune_beside_rollbacks(self, tag: str, keep: int, moment: int, times: int) -> None:
