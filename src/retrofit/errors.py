@@ -213,17 +213,27 @@ class ConfigError(RetrofitError):
     exit_code = 78
 
 
-class Interrupted(RetrofitError):
+class Interrupted(BaseException):
     """The user or the service manager asked the run to stop.
+
+    Like Python's own :class:`KeyboardInterrupt` no :class:`Exception`: who deals with the error of
+    one step and goes on must not take this for one.
 
     Args:
         signal_number: The signal that arrived; the exit code is 128 plus that, as in a shell.
         message: What became of what was under way.
     """
 
+    hint = ""
+    details: tuple[str, ...] = ()
+
     def __init__(
         self, signal_number: int, message: str = "interrupted; everything half-done was removed"
     ) -> None:
-        super().__init__(message)
+        super().__init__(signal_number, message)
         self.signal_number = signal_number
+        self.message = message
         self.exit_code = 128 + signal_number
+
+    def __str__(self) -> str:
+        return self.message

@@ -143,8 +143,6 @@ class Rollout:
         """Do something about a load balancer; an error stops the rollout."""
         try:
             step(hand)
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError as error:
             self._drop(hand, f"failed: {error.message}")
             self._problem = self._problem or error
@@ -176,8 +174,6 @@ class Rollout:
             with interruption.deferred():
                 self._octavia.fail_over(amphora.id)
                 hand.failover = failover
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError:
             # The answer may be lost, or somebody else may have begun something just before.
             seen = self._octavia.refreshed(hand.balancer)

@@ -50,6 +50,14 @@ def test_hint_follows_the_message():
     assert str(errors.ImageError("it is broken", hint="mend it")) == "it is broken; mend it"
 
 
+def test_an_interruption_is_not_taken_for_the_error_of_a_step():
+    interruption = errors.Interrupted(15, "nothing is under way")
+
+    assert not isinstance(interruption, Exception)
+    arrived = pickle.loads(pickle.dumps(interruption))
+    assert (str(arrived), arrived.exit_code) == ("nothing is under way", 143)
+
+
 def test_interruption_has_the_exit_code_a_shell_gives():
     assert errors.Interrupted(2).exit_code == 130
     assert errors.Interrupted(15).exit_code == 143

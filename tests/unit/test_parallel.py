@@ -74,6 +74,8 @@ def test_an_interruption_ends_all(tmp_path: pathlib.Path):
         with pytest.raises(errors.Interrupted):
             list(parallel.run(functions, at_once=3))
     finally:
+        # What has arrived would be told to later tests.
+        interruption.watch()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 

@@ -29,7 +29,7 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
         code = answer if isinstance(answer, int) else 0
     except click.ClickException as error:
         code = _complain(name, _as_usage_error(error))
-    except errors.RetrofitError as error:
+    except (errors.RetrofitError, errors.Interrupted) as error:
         code = _complain(name, error)
     except Exception as error:
         code = _complain(name, unexpected(error))
@@ -64,7 +64,7 @@ def unexpected(error: Exception) -> errors.RetrofitError:
     )
 
 
-def _complain(name: str, error: errors.RetrofitError) -> int:
+def _complain(name: str, error: errors.RetrofitError | errors.Interrupted) -> int:
     """Print the error, its details where they help, and return its exit code."""
     debug = logging.getLogger().isEnabledFor(logging.DEBUG)
     if debug or isinstance(error, errors.RecipeError | errors.ProofFailed):

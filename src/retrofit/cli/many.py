@@ -77,8 +77,6 @@ class _Planning:
         try:
             with state.until_it_ends():
                 return self._planned(image, pin, state)
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError:
             return None
 
@@ -112,7 +110,7 @@ def _make(image: wanted.Image, pin: pinning.Image, place: pathlib.Path) -> int:
                 image.request, state, pin=pin, on_plan=state.planned, turns=place / "turns"
             )
             state.succeed(result)
-    except errors.RetrofitError as error:
+    except (errors.RetrofitError, errors.Interrupted) as error:
         return error.exit_code
     return 0
 

@@ -53,8 +53,6 @@ def plan(
         for name, request in wanted.items():
             try:
                 one = session.plan(request)
-            except errors.Interrupted:
-                raise
             except errors.RetrofitError as error:
                 if len(wanted) == 1:
                     raise

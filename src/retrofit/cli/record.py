@@ -91,7 +91,7 @@ class Record:
         outcome = "published" if result.build else "tagged"
         self._end(outcome=outcome, code=0, **results.as_json(result))
 
-    def fail(self, error: errors.RetrofitError) -> None:
+    def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why a run ended early."""
         outcome = "failed"
         if isinstance(error, errors.UpToDate):
@@ -119,7 +119,7 @@ class Record:
         """Keep in the file whatever error ends the run."""
         try:
             yield
-        except errors.RetrofitError as error:
+        except (errors.RetrofitError, errors.Interrupted) as error:
             self.fail(error)
             raise
         except Exception as error:

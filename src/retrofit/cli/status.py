@@ -71,8 +71,6 @@ def _running(
 
     try:
         return overview.look(connection, tag, found, patience_s=_PATIENCE_S), ""
-    except errors.Interrupted:
-        raise
     except errors.RetrofitError as error:
         return None, str(error)
 

@@ -56,7 +56,7 @@ class Summary(record.Record):
         self._write()
         print(f"{name}: {_line(image)}", file=sys.stderr, flush=True)
 
-    def fail(self, error: errors.RetrofitError) -> None:
+    def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why the run ended early, or that there was nothing to do."""
         if isinstance(error, errors.UpToDate):
             # Rivals of its images are known already.

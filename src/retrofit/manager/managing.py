@@ -60,8 +60,6 @@ def manage(
         interruption.check()
         try:
             failures += _manage(connection, product, task)
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError as error:
             failures.append(error)
     return failures
@@ -98,8 +96,6 @@ def _manage(
     for version in places.missing(product, own, latest=task.policy.latest):
         try:
             own.append(_import(connection, product, version, task, now))
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError as error:
             failures.append(error)
     for change in rotation.changes(product, own, task.policy, now.date()):

@@ -64,8 +64,6 @@ def mirror(
     for product in products:
         try:
             versions = upstream.resolved(product, (), access).versions
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError as error:
             failures.append(error)
             continue
@@ -73,8 +71,6 @@ def mirror(
             interruption.check()
             try:
                 _copy(product, version, store, access, work, reporter, told)
-            except errors.Interrupted:
-                raise
             except errors.RetrofitError as error:
                 failures.append(error)
     return failures

@@ -38,8 +38,6 @@ def update(
                 told(product.name, newest.name)
             if newest is not None and not dry_run:
                 _write(product, newest)
-        except errors.Interrupted:
-            raise
         except errors.RetrofitError as error:
             failures.append(error)
     return failures

@@ -125,7 +125,7 @@ def _work(
 
 def _report(channel: Channel, error: BaseException) -> None:
     """Send an error to the parent; one that nobody raised on purpose goes with its traceback."""
-    if isinstance(error, errors.RetrofitError):
+    if isinstance(error, errors.RetrofitError | errors.Interrupted):
         channel.send((Kind.ERROR, error))
         return
     lines = tuple("".join(traceback.format_exception(error)).splitlines())

@@ -71,7 +71,7 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         _check_space(work)
         try:
             yield work
-        except (errors.UpToDate, errors.Interrupted):
+        except errors.UpToDate:
             raise
         except (errors.RetrofitError, OSError):
             # Whatever a program made of it: this is what is to be mended first.
