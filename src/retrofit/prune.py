@@ -112,9 +112,11 @@ def _rotation(
 ) -> list[retention.Step]:
     if not tag or keep < 1:
         return []
-    # What a rollback of another machine shows meanwhile is then on both lists, and not on none.
     hidden = promotion.hidden(connection, tag)
     visible = promotion.own(connection, tag) if own is None else own
+    # What a rollback of another machine shows meanwhile is on both lists, better than on none.
+    shown = {image.id for image in visible}
+    hidden = [image for image in hidden if image.id not in shown]
     return retention.rotation(visible, hidden, tag, keep=keep, now=_now())
 
 
