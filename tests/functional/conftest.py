@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 from tests.support import cloud as support
-from tests.support import interceptor, octavia_api, scratch
+from tests.support import interceptor, octavia_api, scratch, web_server
 
 from retrofit import cloud
 
@@ -108,6 +108,14 @@ def run(
 
         yield run
         parent.stdin.close()
+
+
+@pytest.fixture
+def server(tmp_path: pathlib.Path) -> Iterator[web_server.Server]:
+    """A web server of an empty directory."""
+    (tmp_path / "served").mkdir()
+    with web_server.serving(tmp_path / "served") as running:
+        yield running
 
 
 @pytest.fixture

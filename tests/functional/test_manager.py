@@ -29,13 +29,6 @@ def running_cloud() -> Iterator[support.Cloud]:
 
 
 @pytest.fixture
-def server(tmp_path: pathlib.Path) -> Iterator[web_server.Server]:
-    (tmp_path / "served").mkdir()
-    with web_server.serving(tmp_path / "served") as running:
-        yield running
-
-
-@pytest.fixture
 def work(tmp_path: pathlib.Path) -> pathlib.Path:
     (tmp_path / "work").mkdir()
     return tmp_path / "work"

@@ -25,13 +25,6 @@ def running_cloud() -> Iterator[support.Cloud]:
 
 
 @pytest.fixture
-def server(tmp_path: pathlib.Path) -> Iterator[web_server.Server]:
-    (tmp_path / "served").mkdir()
-    with web_server.serving(tmp_path / "served") as running:
-        yield running
-
-
-@pytest.fixture
 def path(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path / "images.yml"
 

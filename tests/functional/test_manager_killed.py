@@ -23,12 +23,6 @@ def running_cloud() -> Iterator[support.Cloud]:
         yield running
 
 
-@pytest.fixture
-def proxy(running_cloud: support.Cloud) -> Iterator[interceptor.Interceptor]:
-    with interceptor.intercepting(running_cloud) as running:
-        yield running
-
-
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_rotation_killed_at_any_change(
     running_cloud: support.Cloud,

@@ -30,13 +30,6 @@ def s3() -> Iterator[s3_server.Server]:
 
 
 @pytest.fixture
-def server(tmp_path: pathlib.Path) -> Iterator[web_server.Server]:
-    (tmp_path / "served").mkdir()
-    with web_server.serving(tmp_path / "served") as running:
-        yield running
-
-
-@pytest.fixture
 def path(server: web_server.Server, tmp_path: pathlib.Path) -> pathlib.Path:
     """Return a file of three images that a web server has."""
     served = server.directory

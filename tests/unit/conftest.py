@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.unit import charm_fakes
 
 import build_action
 import charm
+from retrofit import interruption
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -80,3 +83,16 @@ def keystone() -> testing.Relation:
             }
         },
     )
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Signals are errors for one test."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    former = {number: signal.getsignal(number) for number in numbers}
+    interruption.watch()
+    yield
+    # What has arrived would be told to later tests.
+    interruption.watch()
+    for number, handler in former.items():
+        signal.signal(number, handler)

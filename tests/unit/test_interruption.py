@@ -2,22 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from retrofit import errors, interruption
 
-
-@pytest.fixture(autouse=True)
-def _watched() -> Iterator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    former = {number: signal.getsignal(number) for number in numbers}
-    interruption.watch()
-    yield
-    interruption.watch()
-    for number, handler in former.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("interruptible")
 
 
 def _signal(number: signal.Signals = signal.SIGTERM) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from retrofit import errors, interruption, parallel
+from retrofit import errors, parallel
 
 
 def test_so_many_at_a_time(tmp_path: pathlib.Path):
@@ -45,6 +45,7 @@ def test_one_that_breaks_leaves_the_others(capfd: pytest.CaptureFixture[str]):
     assert "RuntimeError: it broke" in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_all(tmp_path: pathlib.Path):
     def endless(name: str) -> int:
         (tmp_path / f"{name} began").touch()
@@ -68,16 +69,8 @@ def test_an_interruption_ends_all(tmp_path: pathlib.Path):
         "c": interrupt,
         "d": lambda: endless("d"),
     }
-    handlers = {number: signal.getsignal(number) for number in (2, 15, 1)}
-    interruption.watch()
-    try:
-        with pytest.raises(errors.Interrupted):
-            list(parallel.run(functions, at_once=3))
-    finally:
-        # What has arrived would be told to later tests.
-        interruption.watch()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    with pytest.raises(errors.Interrupted):
+        list(parallel.run(functions, at_once=3))
 
     assert {path.name for path in tmp_path.iterdir()} >= {
         *("a began", "a tidied up", "b began", "b tidied up")

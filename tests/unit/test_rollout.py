@@ -10,19 +10,18 @@ import dataclasses
 import itertools
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from retrofit import cloud_errors, errors, fleet, interruption, rollout
+from retrofit import cloud_errors, errors, fleet, rollout
 
 OLD, NEW = "old", "new"
 TARGETS = {"": fleet.Target(NEW)}
 LIMITS = rollout.Limits(max_parallel=1, pause_s=0, timeout_s=60)
 _DURATION_S = 3
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Killed(BaseException):
@@ -213,16 +212,6 @@ def test_an_answer_that_is_lost_is_not_asked_for_again(clock: Clock) -> None:
     assert problem is None
     assert octavia.asked == ["a-STANDALONE"]
     assert told[0] == "a: Octavia changes it already; waiting for that"
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    former = {number: signal.getsignal(number) for number in _SIGNALS}
-    interruption.watch()
-    yield
-    interruption.watch()
-    for number, handler in former.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("interruptible")
