@@ -231,7 +231,7 @@ def window_holds_runs_back(driver: Driver) -> None:
     [run] = _history(driver, unit)[len(before) :]
     assert run["trigger"] == "schedule"
     assert _ids(driver) == images
-    driver.configure(auto_retrofit=None)
+    _until(lambda: not _builds(driver, unit), "the run to end")
 
 
 def service_that_cannot_begin_is_told(driver: Driver) -> None:

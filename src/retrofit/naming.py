@@ -178,7 +178,7 @@ def unproven(name: str, image_id: str) -> str:
 
     What killed runs left may have been meant to get the same name.
     """
-    return f"unproven-{name}-{image_id[:8]}"
+    return f"unproven-{told_apart(name, image_id)}"
 
 
 def failed(name: str, ended: datetime.datetime) -> str:
@@ -189,6 +189,11 @@ def failed(name: str, ended: datetime.datetime) -> str:
 def superseded(name: str, created: datetime.datetime) -> str:
     """Return what a former image is called when a newer one takes its name."""
     return f"{name}-{created:%Y%m%dT%H%M%SZ}"
+
+
+def told_apart(name: str, image_id: str) -> str:
+    """Return a name with the beginning of the image's identifier."""
+    return f"{name}-{image_id[:8]}"
 
 
 def proof(found: findings.Proof | None) -> tuple[tuple[str, str], ...]:

@@ -280,13 +280,25 @@ def _attempt(action: Callable[[], object]) -> None:
 
 def _free_name(connection: cloud.Cloud, name: str, image_id: str) -> None:
     """Keep names unique: other images of ours of that name get their time added."""
+    for image in _called(connection, name):
+        if image.id == image_id:
+            continue
+        longer = naming.superseded(name, image.created_at)
+        if _called(connection, longer):
+            # Glance tells seconds, and two were made in one.
+            longer = naming.told_apart(longer, image.id)
+        connection.patch(image.id, [{"op": "replace", "path": "/name", "value": longer}])
+
+
+def _called(connection: cloud.Cloud, name: str) -> list[images.Image]:
+    """Return the images of ours that have a name, hidden ones, too."""
     query = [("owner", connection.project_id), ("name", name)]
-    for hidden in ("false", "true"):
-        for image in list(connection.images([*query, ("os_hidden", hidden)])):
-            ours = naming.OWN_TAG in image.tags or naming.FINGERPRINT in image.properties
-            if ours and image.id != image_id:
-                longer = naming.superseded(name, image.created_at)
-                connection.patch(image.id, [{"op": "replace", "path": "/name", "value": longer}])
+    return [
+        image
+        for hidden in ("false", "true")
+        for image in connection.images([*query, ("os_hidden", hidden)])
+        if naming.OWN_TAG in image.tags or naming.FINGERPRINT in image.properties
+    ]
 
 
 def _published(image: images.Image) -> Published:

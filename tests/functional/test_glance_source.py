@@ -14,6 +14,7 @@ import pytest
 from tests.support import cloud as support
 
 from retrofit import cloud, errors, model
+from retrofit.cloud import project
 from retrofit.sources import glance, selection
 
 Connect = Callable[..., cloud.Cloud]
@@ -182,7 +183,7 @@ def test_reads_all_pages(
     image_file: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cloud, "_PAGE", 2)
+    monkeypatch.setattr(project, "_PAGE", 2)
     ids = {_upload_base(running_cloud, image_file, os_distro="pages") for _ in range(5)}
 
     assert {image.id for image in connect().images([("os_distro", "pages")])} == ids

@@ -104,6 +104,8 @@ class Cloud:
             auth=self.authentication(who),
             region_name=REGION,
             verify=str(self.ca_path),
+            # The server closes a connection that was idle, perhaps while it is used again.
+            connect_retries=2,
         )
 
     def admin(self) -> openstack.connection.Connection:
