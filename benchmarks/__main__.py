@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from tests.support import base_images
 
-from retrofit import errors, interruption
+from retrofit import errors
+from retrofit.host import signals
 
 from . import ours, peers, plans, proof, publication, record, session
 
@@ -51,7 +52,7 @@ def main() -> int:
     if unknown := set(arguments.sections) - set(_SECTIONS):
         parser.error(f"no such sections: {', '.join(sorted(unknown))}")
     wanted = arguments.sections or _ALL
-    interruption.watch()
+    signals.watch()
     try:
         document = _measure(wanted, arguments.image, arguments.bound)
     except errors.Interrupted as interrupted:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from debian import deb822
 from tests.support import contents
 
-from retrofit.disk import conversion
+from retrofit.building.disk import conversion
 
 _ROOT_LABEL = "cloudimg-rootfs"
 _SOURCES = "/etc/apt/sources.list.d/debian.sources"

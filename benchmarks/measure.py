@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from retrofit import interruption
+from retrofit.host import signals
 
 from . import sampling
 
@@ -101,7 +101,7 @@ def run(command: Command) -> Measured:
     ):
         received = sampling.received_bytes()
         begun = time.monotonic()
-        with interruption.deferred():
+        with signals.deferred():
             child = subprocess.Popen(
                 [*(_ISOLATION if command.isolated else ()), *command.argv],
                 cwd=command.place,

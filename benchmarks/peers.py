@@ -6,8 +6,9 @@ import os
 import pathlib
 import sys
 
-from retrofit import accelerator, model
-from retrofit.disk import conversion
+from retrofit import model
+from retrofit.building.disk import conversion
+from retrofit.host import accelerator
 
 from . import session
 

@@ -24,8 +24,12 @@ from typing import Any
 from tests.support import cloud, interceptor, publishing, records
 
 from retrofit import cloud as engine_cloud
-from retrofit import files, manifest, model, naming, provenance
-from retrofit.archives import recording
+from retrofit import model
+from retrofit.building import manifest
+from retrofit.building.archives import recording
+from retrofit.host import files
+from retrofit.model import architectures
+from retrofit.provenance import record as provenance
 
 from . import goals, record, session, table
 
@@ -222,7 +226,7 @@ def _release() -> model.Release:
         distribution=system["ID"],
         version=system["VERSION_ID"],
         series=system["VERSION_CODENAME"],
-        architecture=naming.debian_architecture(platform.machine()),
+        architecture=architectures.debian_architecture(platform.machine()),
     )
 
 

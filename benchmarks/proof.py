@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from retrofit import files
+from retrofit.host import files
 
 from . import record, session, table
 

@@ -6,7 +6,7 @@ import re
 
 from tests.support import paths
 
-from retrofit import files
+from retrofit.host import files
 
 from . import chart, record, table
 

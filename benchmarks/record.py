@@ -10,7 +10,7 @@ import pathlib
 import platform
 from typing import Any
 
-from retrofit import accelerator, files
+from retrofit.host import accelerator, files
 
 from . import measure
 

@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterator
 from tests.support import cloud as running_cloud
 from tests.support import publishing
 
-from retrofit import cloud, model, staging
-from retrofit.sources import glance
+from retrofit import cloud, model
+from retrofit.base_images import glance
+from retrofit.publishing import staging
 
 _WARM_UP = 1
 

@@ -9,20 +9,11 @@ import uuid
 
 import ops
 
-import build_action
-import certificates
-import config
-import engine
-import history_action
-import identity_credentials
-import image_actions
-import image_service
-import packages
-import request
-import results
-import window
-import workload
+from actions import build, history, images
+from options import config, request, window
+from relations import certificates, glance, keystone
 from retrofit import model
+from workload import engine, packages, results, unit
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,17 +23,17 @@ class RetrofitCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework) -> None:
         super().__init__(framework)
-        self._workload = workload.Workload(self.charm_dir, self.unit.name)
-        self._keystone = identity_credentials.IdentityCredentials(self)
+        self._workload = unit.Workload(self.charm_dir, self.unit.name)
+        self._keystone = keystone.IdentityCredentials(self)
         self._certificates = certificates.Certificates(self)
-        self._glance = image_service.ImageService(self)
+        self._glance = glance.ImageService(self)
         self._install_problem = ""
         self._engine = engine.Engine(self.charm_dir)
         # The framework holds observers weakly.
         self._actions = (
-            build_action.BuildAction(self, self._workload, self._problem),
-            image_actions.ImageActions(self, self._workload, self._engine, self._problem),
-            history_action.HistoryAction(self, self._workload),
+            build.BuildAction(self, self._workload, self._problem),
+            images.ImageActions(self, self._workload, self._engine, self._problem),
+            history.HistoryAction(self, self._workload),
         )
         for event in (
             self.on.install,
@@ -127,7 +118,7 @@ class RetrofitCharm(ops.CharmBase):
         credentials = self._keystone.get()
         assert credentials is not None
         authority = self._certificates.authority()
-        ca_certificate = request.ca_path(workload.STATE, authority)
+        ca_certificate = request.ca_path(unit.STATE, authority)
         cloud = request.Cloud(
             name=request.CLOUD,
             auth_url=credentials.auth_url,
@@ -145,7 +136,7 @@ class RetrofitCharm(ops.CharmBase):
             options,
             proxies=packages.proxies(),
             ca_certificate=ca_certificate,
-            evidence=workload.EVIDENCE,
+            evidence=unit.EVIDENCE,
         )
         return self._workload.configure(wanted, cloud, authority)
 

@@ -7,6 +7,7 @@ Library code raises these and never exits; only the command line turns one into 
 from __future__ import annotations
 
 import datetime
+import traceback
 from collections.abc import Mapping
 
 
@@ -40,8 +41,9 @@ class UpToDate(RetrofitError):
         image_id: Identifier of that image in Glance.
         image_name: Its name.
         created_at: When it was made.
-        rivals: Images that Octavia takes in its place (:class:`retrofit.survey.Rival`).
-        retired: What became of images that it has replaced (:class:`retrofit.prune.Pruning`).
+        rivals: Images that Octavia takes in its place (:class:`retrofit.publishing.survey.Rival`).
+        retired: What became of images that it has replaced
+            (:class:`retrofit.publishing.prune.Pruning`).
     """
 
     exit_code = 3
@@ -237,3 +239,13 @@ class Interrupted(BaseException):
 
     def __str__(self) -> str:
         return self.message
+
+
+def unexpected(error: Exception) -> RetrofitError:
+    """Word an error that nobody raised on purpose."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return RetrofitError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="run again with --debug and report what it prints",
+        details=tuple(lines),
+    )

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import pytest
 from tests.support import base_images, local_archive, publishing, web_server
 
-from retrofit import cloud, errors, model, web
-from retrofit.disk import conversion, layout, tree
-from retrofit.sandbox import workshop
-from retrofit.sources import bootstrap, finding, fresh, origins
+from retrofit import cloud, errors, model
+from retrofit.base_images import bootstrap as fresh
+from retrofit.base_images import finding, origins
+from retrofit.base_images.scratch import system
+from retrofit.building.disk import conversion, layout, tree
+from retrofit.host import web
+from retrofit.host.sandbox import workshop
 
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
@@ -146,7 +149,7 @@ def _no_cloud() -> cloud.Cloud:
 
 def _bootstrap(work: pathlib.Path, **other: str) -> None:
     names = {"distribution": "debian", "layout_name": "noble", "architecture": "amd64"}
-    bootstrap.bootstrap(
+    system.bootstrap(
         work / "image.qcow2",
         release="bookworm",
         access=web.Access(),

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support import base_images, broken_images, command, images, scratch, tiny_images
 
-from retrofit import progress
-from retrofit.sandbox import workshop
+from retrofit.host import progress
+from retrofit.host.sandbox import workshop
 
 pytestmark = pytest.mark.slow
 

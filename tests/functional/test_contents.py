@@ -10,7 +10,8 @@ import pytest
 from debian import debian_support
 from tests.support import contents, images
 
-from retrofit import model, package_list
+from retrofit import model
+from retrofit.provenance import packages as package_list
 
 pytestmark = pytest.mark.slow
 

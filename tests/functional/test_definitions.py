@@ -15,7 +15,7 @@ import pytest
 import yaml
 from tests.support import cloud, command, interceptor, mirror, scratch, simple_disks
 
-from retrofit import naming
+from retrofit.provenance import marks
 
 pytestmark = pytest.mark.slow
 
@@ -149,13 +149,13 @@ def _publish(running: cloud.Cloud, planned: dict[str, Any], fingerprint: str) ->
         "container_format": "bare",
         "visibility": "community",
         "hw_disk_bus": "virtio",
-        "tags": [naming.OWN_TAG, planned["tag"], "all-of-show"],
+        "tags": [marks.OWN_TAG, planned["tag"], "all-of-show"],
         "architecture": planned["name"].split("-")[2],
-        naming.FINGERPRINT: fingerprint,
-        naming.AMP_IMAGE_TAG: planned["tag"],
-        naming.PROOF_DEPTH: "boot",
-        naming.PROOF_RESULT: naming.PASSED,
-        naming.PROOF_TIME: "2026-08-01T00:00:00+00:00",
+        marks.FINGERPRINT: fingerprint,
+        marks.AMP_IMAGE_TAG: planned["tag"],
+        marks.PROOF_DEPTH: "boot",
+        marks.PROOF_RESULT: marks.PASSED,
+        marks.PROOF_TIME: "2026-08-01T00:00:00+00:00",
     }
     with running.connect(cloud.RETROFIT) as mine:
         image = mine.image.post("/images", json=body).json()
@@ -222,7 +222,7 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
         assert lines[-1].startswith(f"{name}: published ")
     for image in made:
         shown = operator.running.image(image["image"]["id"])
-        assert set(shown["tags"]) == {naming.OWN_TAG, image["name"], "all-of-show"}
+        assert set(shown["tags"]) == {marks.OWN_TAG, image["name"], "all-of-show"}
         assert (shown["visibility"], shown["hw_disk_bus"]) == ("community", "virtio")
         assert shown["name"].endswith("-show-" + shown["disk_format"])
 
@@ -273,7 +273,7 @@ def test_one_that_fails_leaves_the_other(operator: Operator) -> None:
     ended, result = operator.run(definitions)
     assert (ended.code, result["outcome"], result["name"]) == (0, "tagged", "whole-noble")
     shown = operator.running.image(whole["id"])
-    assert set(shown["tags"]) == {naming.OWN_TAG, "whole", "label"}
+    assert set(shown["tags"]) == {marks.OWN_TAG, "whole", "label"}
     assert (shown["visibility"], shown["hw_disk_bus"]) == ("private", "virtio")
     assert operator.plan(definitions)[0]["action"] == "none"
 

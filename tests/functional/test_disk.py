@@ -13,8 +13,8 @@ import pytest
 from tests.support import base_images, tiny_images
 
 from retrofit import errors, model
-from retrofit.disk import conversion, ext4, growth, layout, tree
-from retrofit.sandbox import workshop
+from retrofit.building.disk import conversion, ext4, growth, layout, tree
+from retrofit.host.sandbox import workshop
 
 ROOT_SIZE = 900 * model.MIB
 KINDS = [

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from retrofit import errors, model
-from retrofit.disk import conversion, layout, partitions
+from retrofit.building.disk import conversion, layout, partitions
 
 _QCOW2 = ["qemu-img", "create", "-q", "-f", "qcow2"]
 

@@ -16,11 +16,12 @@ import pytest
 from tests.support import base_images, local_archive
 from tests.support import mirror as support
 
-from retrofit import errors, manifest, model, progress, recipes, seal
-from retrofit.archives import recording, security
-from retrofit.elements import collect, runner
-from retrofit.recipes import application
-from retrofit.sandbox import cell, workshop
+from retrofit import errors, model, recipes
+from retrofit.building import customise, manifest, seal
+from retrofit.building.archives import recording, security
+from retrofit.building.elements import collect, runner
+from retrofit.host import progress
+from retrofit.host.sandbox import cell, workshop
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 RECIPE = recipes.Recipe(
@@ -74,7 +75,7 @@ def _apply(
     seal.seal(tree)
     before = _files(tree)
     lines: list[str] = []
-    application.apply(
+    customise.apply(
         tree,
         recipe=RECIPE,
         request=request,

@@ -7,7 +7,8 @@ import pathlib
 import pytest
 
 from retrofit import model, recipes
-from retrofit.elements import collect, dependencies, hooks, octavia
+from retrofit.building.elements import collect, dependencies, hooks
+from retrofit.recipes.amphora import octavia_elements
 
 
 @pytest.mark.parametrize("distribution", ["debian", "ubuntu"])
@@ -29,7 +30,7 @@ def test_the_recipes_elements_go_together(distribution: str, tmp_path: pathlib.P
 
 
 def test_the_release_is_unpacked_complete(tmp_path: pathlib.Path) -> None:
-    octavia.fetch(tmp_path / "elements", model.Proxies())
+    octavia_elements.fetch(tmp_path / "elements", model.Proxies())
     service = tmp_path / "elements/certs-ramfs/init-scripts/systemd/certs-ramfs.service"
     assert service.is_file()
     assert (tmp_path / "elements/haproxy-octavia/install.d/76-haproxy").stat().st_mode & 0o100

@@ -14,7 +14,10 @@ import pytest
 from tests.support import cloud as support
 from tests.support import publishing
 
-from retrofit import cloud, errors, findings, model, naming, publish, retention
+from retrofit import cloud, errors, model
+from retrofit.model import findings
+from retrofit.provenance import marks
+from retrofit.publishing import naming, publish, retention
 
 Connect = Callable[..., cloud.Cloud]
 TAG = publishing.TAG
@@ -120,8 +123,8 @@ def test_nobody_meets_an_image_before_it_is_proved(
 
     name = "unproven-amphora-haproxy-x86_64-ubuntu-24.04-whole"
     assert seen == [
-        (name, "private", [], naming.UPLOADING),
-        (name, "private", [], naming.UNPROVEN),
+        (name, "private", [], marks.UPLOADING),
+        (name, "private", [], marks.UNPROVEN),
     ]
     assert len(running_cloud.images(tag="whole", status="active")) == 1
 
@@ -134,7 +137,7 @@ def test_same_inputs_are_up_to_date_and_others_are_not(
     # What the former charm made bears the same name and tags, but says nothing of its inputs.
     former = running_cloud.upload_base(image_file, disk_format="raw", who=support.RETROFIT)
     with running_cloud.connect(support.RETROFIT) as owner:
-        for each in (tag, naming.OWN_TAG):
+        for each in (tag, marks.OWN_TAG):
             owner.image.add_tag(former, each)
     first = publishing.planned(connection, mark, tag=tag, depth=OFF)
     assert [reason.kind.value for reason in first.reasons] == ["first"]
@@ -234,7 +237,7 @@ def test_a_later_run_removes_what_a_killed_one_left_and_nothing_else(
 ) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED_HALFWAY, image_file], check=False)
     assert killed.returncode == -signal.SIGKILL
-    (left,) = running_cloud.images(retrofit_state=naming.UPLOADING)
+    (left,) = running_cloud.images(retrofit_state=marks.UPLOADING)
     assert left["name"].startswith("unproven-amphora-haproxy-x86_64-ubuntu-24.04-killed-")
     with running_cloud.connect(support.TENANT) as tenant:
         other = tenant.image.post(
@@ -243,7 +246,7 @@ def test_a_later_run_removes_what_a_killed_one_left_and_nothing_else(
                 "name": "tenant's",
                 "container_format": "bare",
                 "disk_format": "raw",
-                naming.STATE: naming.UPLOADING,
+                marks.STATE: marks.UPLOADING,
             },
         ).json()
 
@@ -321,7 +324,7 @@ def test_names_a_format_that_glance_does_not_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connection = _connect_to(strict_cloud, tmp_path, monkeypatch)
-    description = naming.Description("n", model.ImageFormat.QCOW2, (), (naming.OWN_TAG,), "", "")
+    description = naming.Description("n", model.ImageFormat.QCOW2, (), (marks.OWN_TAG,), "", "")
 
     with pytest.raises(errors.ConfigError, match="qcow2.*image-format"):
         publish.publish(

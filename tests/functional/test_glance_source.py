@@ -14,8 +14,8 @@ import pytest
 from tests.support import cloud as support
 
 from retrofit import cloud, errors, model
+from retrofit.base_images import glance, selection
 from retrofit.cloud import project
-from retrofit.sources import glance, selection
 
 Connect = Callable[..., cloud.Cloud]
 JAMMY = {"os_version": "22.04", "architecture": "x86_64"}

@@ -15,8 +15,9 @@ import pytest
 from tests.support import cloud as support
 from tests.support import image_files, web_server
 
-from retrofit import cloud, errors, images
-from retrofit.manager import importing
+from retrofit import cloud, errors
+from retrofit.cloud import images
+from retrofit.image_manager import importing
 
 Connect = Callable[..., cloud.Cloud]
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 
 import click.testing
 import pytest
-from tests.support import cloud as support
-from tests.support import image_files, web_server
+from tests.support import cloud, image_files, web_server
 
-from retrofit import errors, usage
+from retrofit import errors
 from retrofit.cli import main
+from retrofit.cloud import usage
 
 Retrofit = Callable[..., tuple[list[str], BaseException | None]]
 
 
 @pytest.fixture(scope="module")
-def running_cloud() -> Iterator[support.Cloud]:
+def running_cloud() -> Iterator[cloud.Cloud]:
     """A cloud that takes uploads directly."""
-    with support.running(options=support.Options(import_methods="web-download")) as running:
+    with cloud.running(options=cloud.Options(import_methods="web-download")) as running:
         yield running
 
 
@@ -31,7 +31,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 @pytest.fixture
 def manage(
-    running_cloud: support.Cloud,
+    running_cloud: cloud.Cloud,
     path: pathlib.Path,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -41,7 +41,7 @@ def manage(
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(settings))
 
     def run(*words: str | os.PathLike[str]) -> tuple[list[str], BaseException | None]:
-        usual = ("--images", path, "--os-cloud", support.RETROFIT, "--tag", image_files.TAG)
+        usual = ("--images", path, "--os-cloud", cloud.RETROFIT, "--tag", image_files.TAG)
         more = (*usual, "--work-dir", tmp_path, "--prefetch", "always")
         runner = click.testing.CliRunner()
         done = runner.invoke(main.retrofit, ["manage", *map(os.fspath, (*more, *words))])
@@ -51,7 +51,7 @@ def manage(
 
 
 def test_a_dry_run_says_what_a_run_does(
-    running_cloud: support.Cloud,
+    running_cloud: cloud.Cloud,
     server: web_server.Server,
     path: pathlib.Path,
     manage: Retrofit,
@@ -78,7 +78,7 @@ def test_a_dry_run_says_what_a_run_does(
 
 
 def test_deletion_wants_two_words_and_no_user(
-    running_cloud: support.Cloud,
+    running_cloud: cloud.Cloud,
     path: pathlib.Path,
     manage: Retrofit,
     tmp_path: pathlib.Path,
@@ -119,14 +119,14 @@ def test_deletion_wants_two_words_and_no_user(
 
 
 def test_images_of_others_and_without_the_tag_stay(
-    running_cloud: support.Cloud, path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
+    running_cloud: cloud.Cloud, path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
 ) -> None:
     file = tmp_path / "1.raw"
     checksum = image_files.content(file, "stranger")
     said = {"image_name": "Stranger", "internal_version": "1", "uuid_validity": "none"}
     ids = [
         running_cloud.upload_base(file, name="Stranger", disk_format="raw", who=who, **said)
-        for who in (support.RETROFIT, support.ADMIN)
+        for who in (cloud.RETROFIT, cloud.ADMIN)
     ]
     with running_cloud.admin() as admin:
         admin.image.put(f"/images/{ids[1]}/tags/{image_files.TAG}")
@@ -140,20 +140,20 @@ def test_images_of_others_and_without_the_tag_stay(
     assert [running_cloud.image(each) for each in ids] == before
 
 
-def test_sharing(running_cloud: support.Cloud, manage: Retrofit, tmp_path: pathlib.Path) -> None:
+def test_sharing(running_cloud: cloud.Cloud, manage: Retrofit, tmp_path: pathlib.Path) -> None:
     image_files.content(tmp_path / "1.raw", "shared")
     image_id = running_cloud.upload_base(
         tmp_path / "1.raw",
         name="Shared",
         disk_format="raw",
         visibility="shared",
-        who=support.RETROFIT,
+        who=cloud.RETROFIT,
     )
     share = ("--share-image", "Shared", "--share-target", "tenant")
-    share = (*share, "--share-domain", support.SERVICE_DOMAIN)
+    share = (*share, "--share-domain", cloud.SERVICE_DOMAIN)
 
     def seen() -> list[str]:
-        return [image["id"] for image in running_cloud.images(support.TENANT, name="Shared")]
+        return [image["id"] for image in running_cloud.images(cloud.TENANT, name="Shared")]
 
     (line,), error = manage(*share, "--dry-run")
     assert error is None
@@ -166,10 +166,10 @@ def test_sharing(running_cloud: support.Cloud, manage: Retrofit, tmp_path: pathl
     assert (lines, error) == ([f"un{line}".replace("       ", "     ", 1)], None)
     assert seen() == []
 
-    domain = ("--share-type", "domain", "--share-target", support.SERVICE_DOMAIN)
+    domain = ("--share-type", "domain", "--share-target", cloud.SERVICE_DOMAIN)
     lines, error = manage("--share-image", image_id, *domain)
     assert error is None
-    assert {row.split()[1] for row in lines} >= {"tenant", support.SERVICE_PROJECT}
+    assert {row.split()[1] for row in lines} >= {"tenant", cloud.SERVICE_PROJECT}
     assert seen() == [image_id]
     for words, kind in (
         (("--share-image", "Absent", *share[2:]), errors.InputMissing),

@@ -12,20 +12,19 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from tests.support import cloud as support
-from tests.support import image_files, interceptor
+from tests.support import cloud, image_files, interceptor
 
 
 @pytest.fixture(scope="module")
-def running_cloud() -> Iterator[support.Cloud]:
+def running_cloud() -> Iterator[cloud.Cloud]:
     """A cloud that takes uploads directly."""
-    with support.running(options=support.Options(import_methods="web-download")) as running:
+    with cloud.running(options=cloud.Options(import_methods="web-download")) as running:
         yield running
 
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_rotation_killed_at_any_change(
-    running_cloud: support.Cloud,
+    running_cloud: cloud.Cloud,
     proxy: interceptor.Interceptor,
     tmp_path: pathlib.Path,
     fixed: bool,
@@ -33,7 +32,7 @@ def test_a_rotation_killed_at_any_change(
     product = "Fixed" if fixed else "Killed"
     settings = running_cloud.clouds_yaml(tmp_path / "intercepted.yaml")
     content = yaml.safe_load(settings.read_text())
-    content["clouds"][support.RETROFIT]["image_endpoint_override"] = proxy.url
+    content["clouds"][cloud.RETROFIT]["image_endpoint_override"] = proxy.url
     settings.write_text(yaml.safe_dump(content))
     work = tmp_path / "work"
     work.mkdir()

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 import click.testing
 import pytest
-from tests.support import cloud as support
-from tests.support import image_files, s3_server, web_server
+from tests.support import cloud, image_files, s3_server, web_server
 
 from retrofit import errors
 from retrofit.cli import main
@@ -106,7 +105,7 @@ def test_to_and_from_s3(
     path: pathlib.Path,
     server: web_server.Server,
     s3: s3_server.Server,
-    running_cloud: support.Cloud,
+    running_cloud: cloud.Cloud,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -129,7 +128,7 @@ def test_to_and_from_s3(
     for file in server.directory.iterdir():
         file.unlink()
     asked = len(server.answers)
-    manage = ("manage", *words, "--os-cloud", support.RETROFIT, "--tag", image_files.TAG)
+    manage = ("manage", *words, "--os-cloud", cloud.RETROFIT, "--tag", image_files.TAG)
     lines, error = _retrofit(
         *manage, "--mirror", target, "--prefetch", "always", "--stuck-retry", "2"
     )

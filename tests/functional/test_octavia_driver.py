@@ -14,20 +14,12 @@ import pytest
 from cryptography import x509
 from tests.support import amphora_client, authority, base_images, images
 
-from retrofit import accelerator, errors, model
-from retrofit.disk import conversion
-from retrofit.proof import (
-    backends,
-    bench,
-    certificates,
-    clients,
-    config_drive,
-    console,
-    machine,
-    report,
-    segment,
-)
-from retrofit.sandbox import kvm, network, workshop
+from retrofit import errors, model
+from retrofit.building.disk import conversion
+from retrofit.host import accelerator
+from retrofit.host.sandbox import kvm, network, workshop
+from retrofit.proof import bench, certificates, config_drive, console, machine, report, segment
+from retrofit.recipes.amphora.trial import backends, clients
 
 _T = TypeVar("_T")
 

@@ -15,8 +15,10 @@ from concurrent import futures
 import pytest
 from tests.support import apt_archive, records, stream_tree
 
-from retrofit import errors, model, provenance
-from retrofit.archives import candidates, private
+from retrofit import errors, model
+from retrofit.building.archives import private
+from retrofit.planning import upgrades
+from retrofit.provenance import record as provenance
 
 KEY = "/usr/share/keyrings/test-archive.gpg"
 SUITES = ("noble", "noble-updates", "noble-security")
@@ -37,7 +39,7 @@ class Bench:
     server: apt_archive.Server
     key: bytes
     cache: pathlib.Path
-    inquiry: candidates.Inquiry | None = None
+    inquiry: upgrades.Inquiry | None = None
 
     def record(
         self, packages: tuple[model.Package, ...] = PACKAGES, **changes: object
@@ -57,10 +59,10 @@ class Bench:
 
     def find(
         self, record: provenance.Record | None = None, mirror: str = ""
-    ) -> tuple[candidates.Upgrade, ...]:
+    ) -> tuple[upgrades.Upgrade, ...]:
         """Ask the archive, each time for a command of its own unless ``inquiry`` is set."""
         request = model.BuildRequest(archives=model.Archives(mirror=mirror))
-        inquiry = self.inquiry or candidates.Inquiry()
+        inquiry = self.inquiry or upgrades.Inquiry()
         return inquiry.find(record or self.record(), request, self.cache)
 
 
@@ -94,8 +96,8 @@ def test_what_is_newer_is_found_and_security_told(bench: Bench) -> None:
 
     # The update contains what the security pocket has.
     assert bench.find() == (
-        candidates.Upgrade("haproxy", "amd64", "2.8.5-1", "2.8.5-3", security=True),
-        candidates.Upgrade("tzdata", "all", "2026a-1", "2026b-1", security=False),
+        upgrades.Upgrade("haproxy", "amd64", "2.8.5-1", "2.8.5-3", security=True),
+        upgrades.Upgrade("tzdata", "all", "2026a-1", "2026b-1", security=False),
     )
 
 
@@ -130,7 +132,7 @@ def test_the_second_time_nothing_is_fetched_again(bench: Bench) -> None:
 
 def test_a_command_asks_once_for_all_images(bench: Bench) -> None:
     bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
-    bench.inquiry = candidates.Inquiry()
+    bench.inquiry = upgrades.Inquiry()
     assert [one.candidate for one in bench.find()] == ["2.8.5-3"]
     bench.server.answers.clear()
 
@@ -145,7 +147,7 @@ def test_a_command_asks_once_for_all_images(bench: Bench) -> None:
 
 def test_a_command_is_refused_once_for_all_images(bench: Bench) -> None:
     bench.archive.publish("noble-updates", {}, date=datetime.datetime.now(datetime.UTC) - YEAR)
-    bench.inquiry = candidates.Inquiry()
+    bench.inquiry = upgrades.Inquiry()
     with pytest.raises(errors.Unavailable) as first:
         bench.find()
     bench.server.answers.clear()

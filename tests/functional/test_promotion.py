@@ -15,7 +15,11 @@ import pytest
 from tests.support import cloud as support
 from tests.support import publishing
 
-from retrofit import cloud, errors, findings, naming, plan, publish, retention, rollback, status
+from retrofit import cloud, errors
+from retrofit.model import findings
+from retrofit.planning import plan
+from retrofit.provenance import marks
+from retrofit.publishing import publish, retention, rollback, status
 
 Connect = Callable[..., cloud.Cloud]
 BOOT = findings.Depth.BOOT
@@ -49,7 +53,7 @@ def _made_by_the_former_charm(
         who=support.RETROFIT,
         **properties,
     )
-    _tag(running, image_id, tag, naming.OWN_TAG)
+    _tag(running, image_id, tag, marks.OWN_TAG)
     return image_id
 
 
@@ -77,7 +81,7 @@ class TestPromotion:
         foreign = running_cloud.upload_base(
             image_file, disk_format="raw", visibility="private", who=support.TENANT
         )
-        _tag(running_cloud, foreign, tag, naming.OWN_TAG, who=support.TENANT)
+        _tag(running_cloud, foreign, tag, marks.OWN_TAG, who=support.TENANT)
         _next_second()
 
         first = publishing.published(connection, image_file, "first", tag=tag)
@@ -89,7 +93,7 @@ class TestPromotion:
         for former in (old, first.id):
             shown = running_cloud.image(former)
             assert shown["retrofit_state"] == "former"
-            assert shown["tags"] == [naming.OWN_TAG]
+            assert shown["tags"] == [marks.OWN_TAG]
 
     def test_without_a_proof_it_is_published_and_says_so(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
@@ -333,7 +337,7 @@ class TestRollback:
         assert told["rivals"] == []
         assert _tagged(running_cloud, tag) == [first.id]
 
-    @pytest.mark.parametrize("tag", ["", naming.OWN_TAG, "a,b"])
+    @pytest.mark.parametrize("tag", ["", marks.OWN_TAG, "a,b"])
     def test_refuses_a_tag_that_does_not_move(self, connect: Connect, tag: str) -> None:
         with pytest.raises(errors.ConfigError, match="tag"):
             rollback.rollback(connect(), tag)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from tests.support import cloud as support
 from tests.support import interceptor, observer, publishing
 
-from retrofit import cloud, naming, promotion
+from retrofit import cloud
+from retrofit.provenance import marks
+from retrofit.publishing import promotion
 
 Connect = Callable[..., cloud.Cloud]
 Run = Callable[..., int]
@@ -19,8 +21,8 @@ Run = Callable[..., int]
 def _states(running: support.Cloud, tag: str) -> list[str | None]:
     """Return the states of the images without the tag."""
     return [
-        image.get(naming.STATE)
-        for image in running.images(**{naming.AMP_IMAGE_TAG: tag})
+        image.get(marks.STATE)
+        for image in running.images(**{marks.AMP_IMAGE_TAG: tag})
         if tag not in image["tags"]
     ]
 
@@ -56,9 +58,9 @@ def test_a_promotion_killed_at_any_request(
     (current,) = running_cloud.images(tag=tag)
     assert current["name"] == f"amphora-haproxy-x86_64-ubuntu-24.04-killed{fatal}"
     assert set(_states(running_cloud, tag)) == {
-        naming.UPLOADING,
-        naming.UNPROVEN,
-        naming.FORMER,
+        marks.UPLOADING,
+        marks.UNPROVEN,
+        marks.FORMER,
     }
 
 
@@ -76,8 +78,8 @@ def test_a_rejection_killed_at_any_request(
     assert watched.wrong == []
     assert watched.taken == [first.id]
     states = _states(running_cloud, tag)
-    assert set(states) == {naming.UPLOADING, naming.UNPROVEN, naming.FAILED}
-    assert states.count(naming.FAILED) == 1
+    assert set(states) == {marks.UPLOADING, marks.UNPROVEN, marks.FAILED}
+    assert states.count(marks.FAILED) == 1
 
 
 def test_a_rollback_killed_at_any_request(
@@ -92,7 +94,7 @@ def test_a_rollback_killed_at_any_request(
     with observer.observing(running_cloud, tag) as watched:
         for fatal in itertools.count(1):
             status = run("rollback", tag, fatal=fatal)
-            half_done = running_cloud.image(newest.id).get(naming.STATE) == naming.ROLLED_BACK
+            half_done = running_cloud.image(newest.id).get(marks.STATE) == marks.ROLLED_BACK
             promotion.settle(connection, tag)
             (current,) = running_cloud.images(tag=tag, status="active")
             # Once it is begun, it is finished; if it is not begun, nothing has changed.

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from tests.support import base_images, broken_images, command, images, scratch
 
-from retrofit import errors, findings, model
+from retrofit import errors, model
+from retrofit.host.sandbox import network, workshop
+from retrofit.model import findings
 from retrofit.proof import bench
-from retrofit.proof.amphora import trial
-from retrofit.sandbox import network, workshop
+from retrofit.recipes.amphora.trial import trial
 
 _BOOTING = "tests.support.booting_retrofit"
 _VERIFY = ("verify", "--depth", "boot", "--json", "--work-dir")

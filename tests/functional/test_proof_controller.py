@@ -8,8 +8,8 @@ import pathlib
 import yaml
 from tests.support import amphora_client
 
-from retrofit.proof import backends, certificates
-from retrofit.proof.amphora import controller, haproxy
+from retrofit.proof import certificates
+from retrofit.recipes.amphora.trial import backends, controller, haproxy
 
 # These differ between any two clouds.
 _SECRET = ("heartbeat_key", "controller_ip_port_list")

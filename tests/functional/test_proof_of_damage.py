@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 from tests.support import base_images, tiny_images
 
-from retrofit import findings, model, prover
-from retrofit.disk import conversion, layout
-from retrofit.proof import subject
-from retrofit.sandbox import workshop
+from retrofit import model
+from retrofit.building.disk import conversion, layout
+from retrofit.host.sandbox import workshop
+from retrofit.model import findings
+from retrofit.proof import prover, subject
 
 
 @pytest.fixture

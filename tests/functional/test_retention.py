@@ -12,7 +12,9 @@ from typing import Any
 from tests.support import cloud as support
 from tests.support import interceptor, observer, publishing
 
-from retrofit import cloud, naming, publish
+from retrofit import cloud
+from retrofit.provenance import marks
+from retrofit.publishing import publish
 
 Connect = Callable[..., cloud.Cloud]
 Run = Callable[..., int]
@@ -23,7 +25,7 @@ VERSIONS = ("a.1", "a.2", "b.1", "b.2", "b.3", "c.1")
 
 def _all(running: support.Cloud, tag: str) -> list[dict[str, Any]]:
     """Return all images made for a tag as Glance shows them, newest first."""
-    made_for = {naming.AMP_IMAGE_TAG: tag}
+    made_for = {marks.AMP_IMAGE_TAG: tag}
     found = running.images(**made_for) + running.images(os_hidden="true", **made_for)
     return sorted(found, key=lambda image: image["created_at"], reverse=True)
 
@@ -36,30 +38,30 @@ def _rotation(running: support.Cloud, tag: str, versions: Iterator[str] | tuple[
     there = [
         image
         for image in _all(running, tag)
-        if image.get(naming.STATE) not in (naming.UPLOADING, naming.UNPROVEN)
+        if image.get(marks.STATE) not in (marks.UPLOADING, marks.UNPROVEN)
     ]
     names = [image["name"] for image in there]
     assert len(set(names)) == len(names)
     told = {}
     for image in there:
-        version = by_fingerprint[image[naming.FINGERPRINT]]
+        version = by_fingerprint[image[marks.FINGERPRINT]]
         bare = f"amphora-haproxy-x86_64-ubuntu-24.04-{version.partition('.')[0]}"
         assert image["name"].startswith(bare)
         assert image["status"] == "active"
-        state = image.get(naming.STATE), tag in image["tags"], image["os_hidden"]
+        state = image.get(marks.STATE), tag in image["tags"], image["os_hidden"]
         told[version] = {
             (None, True, False): CURRENT,
-            (naming.FORMER, False, False): FORMER,
-            (naming.FORMER, False, True): HIDDEN,
+            (marks.FORMER, False, False): FORMER,
+            (marks.FORMER, False, True): HIDDEN,
         }[state]
-        assert naming.OWN_TAG in image["tags"]
+        assert marks.OWN_TAG in image["tags"]
         if told[version] == CURRENT:
             assert image["name"] == bare
     return told
 
 
 def _a_day_passes(running: support.Cloud, tag: str) -> None:
-    running.grow_older(hours=24, **{naming.AMP_IMAGE_TAG: tag})
+    running.grow_older(hours=24, **{marks.AMP_IMAGE_TAG: tag})
 
 
 def test_six_versions_of_which_three_are_kept(
@@ -113,7 +115,7 @@ def test_a_rotation_killed_at_any_change_and_run_again(
         for fatal in itertools.count(1):
             versions.append(f"a.{len(versions) + 1}")
             status = run("rotate", tag, fatal=fatal, version=versions[-1], writes=True)
-            left |= {image.get(naming.STATE) for image in _all(running_cloud, tag)}
+            left |= {image.get(marks.STATE) for image in _all(running_cloud, tag)}
             if status != 0:
                 assert status == -signal.SIGKILL
                 publishing.rotate(connection, image_file, versions[-1], tag=tag, keep=3)
@@ -137,4 +139,4 @@ def test_a_rotation_killed_at_any_change_and_run_again(
         "PATCH",
         "DELETE",
     ]
-    assert left == {None, naming.FORMER, naming.UPLOADING, naming.UNPROVEN}
+    assert left == {None, marks.FORMER, marks.UPLOADING, marks.UNPROVEN}

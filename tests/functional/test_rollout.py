@@ -17,7 +17,8 @@ import pytest
 from tests.support import cloud as support
 from tests.support import command, octavia_api, octavia_worker, publishing
 
-from retrofit import cloud, naming
+from retrofit import cloud
+from retrofit.provenance import marks
 
 TAG, FLAVORED = "rollout", "rollout-of-a-flavor"
 FAILS, HANGS, COMPLETES = (
@@ -527,7 +528,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("arguments", "code", "line"),
         [
-            (("--amp-image-tag", naming.OWN_TAG), 78, "says nothing of which image is current"),
+            (("--amp-image-tag", marks.OWN_TAG), 78, "says nothing of which image is current"),
             (("--max-parallel", "0"), 64, "0 is not in the range x>=1"),
             (("--pause", "soon"), 64, "'soon' is not a valid integer range"),
             (("--timeout", "-1"), 64, "-1 is not in the range"),

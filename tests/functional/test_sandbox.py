@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from retrofit import errors, model, process, progress
-from retrofit.sandbox import cell, workshop
+from retrofit import errors, model
+from retrofit.host import process, progress
+from retrofit.host.sandbox import cell, workshop
 
 _TIMEOUT_S = 30.0
 

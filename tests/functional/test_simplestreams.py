@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 from tests.support import authority, command, publishing, stream_tree, web_server
 
-from retrofit import cloud, errors, model, web
-from retrofit.sources import download, finding, origins, simplestreams
+from retrofit import cloud, errors, model
+from retrofit.base_images import download, finding, origins, simplestreams
+from retrofit.host import web
 
 FIRST, SECOND = "20260801", "20260802.1"
 PRODUCT = "com.ubuntu.cloud.daily:server:24.04:amd64"

@@ -18,7 +18,10 @@ import pytest
 from tests.support import cloud as support
 from tests.support import octavia_api, publishing, users_of_images
 
-from retrofit import cloud, errors, naming, prune, retention, rollback, status, usage
+from retrofit import cloud, errors
+from retrofit.cloud import usage
+from retrofit.provenance import marks
+from retrofit.publishing import prune, retention, rollback, status
 
 Connect = Callable[..., cloud.Cloud]
 HIDE, DELETE, KEEP = retention.Action.HIDE, retention.Action.DELETE, retention.Action.KEEP
@@ -37,14 +40,14 @@ def _retired(
     made = []
     for version in range(number + 2):
         made.append(publishing.published(connection, file, f"v{version}", tag=tag).id)
-        running.grow_older(hours=1, **{naming.AMP_IMAGE_TAG: tag})
+        running.grow_older(hours=1, **{marks.AMP_IMAGE_TAG: tag})
     prune.retire(connection, tag, 2)
-    running.grow_older(hours=24, **{naming.AMP_IMAGE_TAG: tag})
+    running.grow_older(hours=24, **{marks.AMP_IMAGE_TAG: tag})
     return made[-3::-1]
 
 
 def _there(running: support.Cloud, tag: str) -> set[str]:
-    made_for = {naming.AMP_IMAGE_TAG: tag}
+    made_for = {marks.AMP_IMAGE_TAG: tag}
     found = running.images(**made_for) + running.images(os_hidden="true", **made_for)
     return {image["id"] for image in found}
 
@@ -174,7 +177,7 @@ class TestRefused:
         connection, tag = connect(), "protected"
         (retired,) = _retired(running_cloud, connection, image_file, tag, 1)
         connection.patch(retired, [{"op": "replace", "path": "/protected", "value": True}])
-        running_cloud.grow_older(hours=24, **{naming.AMP_IMAGE_TAG: tag})
+        running_cloud.grow_older(hours=24, **{marks.AMP_IMAGE_TAG: tag})
 
         (step,) = prune.retire(connection, tag, 2).steps
 

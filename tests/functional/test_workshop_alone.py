@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support import base_images
 
-from retrofit import progress
-from retrofit.sandbox import kvm, network, workshop
+from retrofit.host import progress
+from retrofit.host.sandbox import kvm, network, workshop
 
 # The device of /dev/null: one that every kernel lets anybody read who may open its node.
 _NULL = os.makedev(1, 3)

@@ -7,7 +7,7 @@ import pathlib
 
 from cryptography import x509
 
-from retrofit import files
+from retrofit.host import files
 from retrofit.proof import certificates
 
 

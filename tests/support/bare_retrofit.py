@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from retrofit import recipes
 from retrofit.cli import main
-from retrofit.recipes import amphora, recipe
+from retrofit.proof import checks
+from retrofit.recipes import recipe
+from retrofit.recipes.amphora import recipe as amphora
 
 _BARE = recipe.Recipe(
     name="bare",
     elements={"debian": ("existing-debian",), "ubuntu": ("existing-ubuntu",)},
     environment={},
     root_size=1,
-    checks=lambda: recipe.Checks(
+    checks=lambda: checks.Checks(
         tuple(check for check in amphora.RECIPE.checks().rest if check.name == "size")
     ),
     supports=amphora.RECIPE.supports,

@@ -6,10 +6,11 @@ import dataclasses
 import functools
 import pathlib
 
-from retrofit import model, web
-from retrofit.disk import conversion
-from retrofit.sandbox import workshop
-from retrofit.sources import fresh, origins
+from retrofit import model
+from retrofit.base_images import bootstrap, origins
+from retrofit.building.disk import conversion
+from retrofit.host import web
+from retrofit.host.sandbox import workshop
 
 from . import artefacts, paths
 
@@ -47,9 +48,9 @@ def _image(layout_name: str) -> pathlib.Path:
     name = f"base-{layout_name}-ext4-{made_from}"
 
     def build(directory: pathlib.Path) -> None:
-        bookworm = fresh.recipe(fresh.Wanted(series="bookworm", architecture="x86_64"))
+        bookworm = bootstrap.recipe(bootstrap.Wanted(series="bookworm", architecture="x86_64"))
         recipe = dataclasses.replace(bookworm, layout=layout_name)
-        origin = origins.Bootstrap(recipe, fresh.find(recipe, web.Access()), web.Access())
+        origin = origins.Bootstrap(recipe, bootstrap.find(recipe, web.Access()), web.Access())
         with workshop.work_directory(None) as work:
             raw = origin.bring(work, Silent())
             conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)

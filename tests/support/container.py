@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from retrofit import errors, process
+from retrofit import errors
+from retrofit.host import process
 
 from . import lxd as lxd_module
 
@@ -75,7 +76,7 @@ class Container:
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
     ) -> process.Completed:
-        """Run a program as root inside; see :func:`retrofit.process.run`."""
+        """Run a program as root inside; see :func:`retrofit.host.process.run`."""
         variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
         return self.lxd.run(
             "exec",

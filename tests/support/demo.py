@@ -19,9 +19,10 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from retrofit import errors, model, progress
-from retrofit.disk import conversion, layout
-from retrofit.sandbox import workshop
+from retrofit import errors, model
+from retrofit.building.disk import conversion, layout
+from retrofit.host import progress
+from retrofit.host.sandbox import workshop
 
 from . import agent, base_images, cloud, deployment, pack
 

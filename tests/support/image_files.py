@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 
 from retrofit import cloud as clouds
-from retrofit import errors, model, web
-from retrofit.manager import importing, managing, reading, rotation
+from retrofit import errors, model
+from retrofit.host import web
+from retrofit.image_manager import importing, managing, reading, rotation
 
 from . import cloud, publishing
 

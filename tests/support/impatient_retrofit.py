@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from retrofit import web
 from retrofit.cli import main
+from retrofit.host import web
 
 if __name__ == "__main__":
     web._STALL_S = 1.0

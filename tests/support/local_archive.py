@@ -13,7 +13,7 @@ import os
 import pathlib
 import shutil
 
-from retrofit import process
+from retrofit.host import process
 
 from . import artefacts
 

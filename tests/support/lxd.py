@@ -19,7 +19,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from retrofit import errors, process
+from retrofit import errors
+from retrofit.host import process
 
 PREFIX = "retrofit-"
 POOL = "retrofit"
@@ -62,7 +63,7 @@ class Lxd:
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
     ) -> process.Completed:
-        """Run ``lxc`` with the words given; see :func:`retrofit.process.run`."""
+        """Run ``lxc`` with the words given; see :func:`retrofit.host.process.run`."""
         return process.run(
             [self.client, "--quiet", *words],
             timeout_s=timeout_s,

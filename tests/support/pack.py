@@ -39,7 +39,7 @@ _INPUTS = (
 FORMER = "f9041b723e219f4f9c458c97565e6f86385c771c"
 _FROM_HISTORY = ("actions.yaml", "config.yaml", "lib", "src", "templates")
 # Made while packing.
-_KEPT_OF_PRESENT = "src/retrofit/elements/packed/"
+_KEPT_OF_PRESENT = "src/retrofit/recipes/amphora/packed/"
 _IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
 _PACK_TIMEOUT_S = 900
 _KEPT = 3

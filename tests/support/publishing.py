@@ -17,19 +17,11 @@ import sys
 import time
 from typing import Any
 
-from retrofit import (
-    cloud,
-    errors,
-    findings,
-    model,
-    naming,
-    plan,
-    planner,
-    prune,
-    publish,
-    rollback,
-)
-from retrofit.archives import candidates
+from retrofit import cloud, errors, model
+from retrofit.model import findings
+from retrofit.planning import plan, planner, upgrades
+from retrofit.provenance import marks
+from retrofit.publishing import naming, prune, publish, rollback
 
 TAG = "octavia-amphora"
 
@@ -139,7 +131,7 @@ def published(
     """Publish a file; ``described`` goes into its description, and its proof passes."""
     wanted = description(version, **described)
     same = connection.images(
-        [("owner", connection.project_id), (naming.FINGERPRINT, wanted.fingerprint)]
+        [("owner", connection.project_id), (marks.FINGERPRINT, wanted.fingerprint)]
     )
     made, _ = publish.publish(
         connection,
@@ -172,7 +164,7 @@ def planned(
         depth,
         rebuild_on=frozenset((plan.Kind.RECIPE,)),
     )
-    inquiry = candidates.Inquiry()
+    inquiry = upgrades.Inquiry()
     return planner.plan_wanted(connection, wanted, model.BuildRequest(), inquiry, cache=None)
 
 

@@ -8,7 +8,9 @@ import pathlib
 import uuid
 from typing import Any
 
-from retrofit import images, model, provenance
+from retrofit import model
+from retrofit.cloud import images
+from retrofit.provenance import record as provenance
 
 MADE = datetime.datetime(2026, 8, 2, 3, 4, 5, tzinfo=datetime.UTC)
 BASE = model.BaseImage(

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from retrofit import process
+from retrofit.host import process
 
 INDEX = "streams/v1/index.sjson"
 PRODUCTS = "streams/v1/com.ubuntu.cloud:daily:download.sjson"

@@ -11,7 +11,7 @@ import stat
 import struct
 
 from retrofit import model
-from retrofit.sources import bootdisk
+from retrofit.base_images.scratch import disk
 
 RELEASE = model.Release("debian", "12", "bookworm", "amd64")
 _OS_RELEASE = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Tiny"\n'
@@ -109,7 +109,7 @@ def make(raw: pathlib.Path, work: pathlib.Path, *, layout_name: str, root_filesy
     tree = place / "tree"
     tree.mkdir(parents=True)
     plant(tree)
-    bootdisk.make(
+    disk.make(
         tree,
         raw,
         layout_name=layout_name,

@@ -9,13 +9,11 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import engine
-import packages
-import request
-import results
-import window
-import workload
-from retrofit import history, model
+from options import request, window
+from retrofit import model
+from retrofit.runs import history
+from workload import engine, packages, results
+from workload import unit as workload
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from tests.support import records
 
-from retrofit import cloud_errors, errors, images, naming
+from retrofit import errors
+from retrofit.cloud import images, refusals
+from retrofit.provenance import marks
 
 OURS, THEIRS = "ours", "theirs"
 _BEGIN = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
@@ -167,7 +169,7 @@ class Client:
         if image is not None and image.protected:
             raise errors.Denied(f"cannot delete image {image_id}: it is protected")
         if image_id in self._store.clones:
-            raise cloud_errors.Conflict(f"cannot delete image {image_id}: it is in use")
+            raise refusals.Conflict(f"cannot delete image {image_id}: it is in use")
         self._breathe(change=True)
         if image is not None:
             self._store.remove(image_id)
@@ -238,4 +240,4 @@ def _matches(image: images.Image, name: str, value: str) -> bool:
 
 def is_ours(image: images.Image) -> bool:
     """Tell whether this project made an image."""
-    return image.owner == OURS and naming.FINGERPRINT in image.properties
+    return image.owner == OURS and marks.FINGERPRINT in image.properties

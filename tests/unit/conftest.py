@@ -13,9 +13,9 @@ from ops import testing
 from tests.support import paths
 from tests.unit import charm_fakes
 
-import build_action
 import charm
-from retrofit import interruption
+from actions import build
+from retrofit.host import signals
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -39,7 +39,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, retrofit: charm_fakes.Engine) -> charm
     """A workload in memory, which the charm uses."""
     fake = charm_fakes.Workload()
     charm_fakes.use(monkeypatch, fake, retrofit)
-    monkeypatch.setattr(build_action, "_POLL_S", 0)
+    monkeypatch.setattr(build, "_POLL_S", 0)
     return fake
 
 
@@ -90,9 +90,9 @@ def interruptible() -> Iterator[None]:
     """Signals are errors for one test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     former = {number: signal.getsignal(number) for number in numbers}
-    interruption.watch()
+    signals.watch()
     yield
     # What has arrived would be told to later tests.
-    interruption.watch()
+    signals.watch()
     for number, handler in former.items():
         signal.signal(number, handler)

@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
-from retrofit import process
-from retrofit.sandbox import cell
+from retrofit.host import process
+from retrofit.host.sandbox import cell
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrofit import accelerator, process
+from retrofit.host import accelerator, process
 
 
 @pytest.fixture(autouse=True)

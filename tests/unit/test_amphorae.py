@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from retrofit import amphorae, cloud_errors, errors, fleet
+from retrofit import errors
+from retrofit.cloud import refusals
+from retrofit.rollout import fleet
+from retrofit.rollout import octavia as amphorae
 
 Answers = Callable[[str, Mapping[str, str]], Any]
 
@@ -54,7 +57,7 @@ class Connection:
         self.asked.append((path, dict(params or {})))
         answer = self._answers(path, params or {})
         if isinstance(answer, int):
-            raise cloud_errors.refusal(what, answer, "no")
+            raise refusals.refusal(what, answer, "no")
         return _Response(answer if isinstance(answer, str) else json.dumps(answer))
 
     def once(self, *words: str, params: Mapping[str, str], timeout: float) -> _Response:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from retrofit import errors, model, process
-from retrofit.archives import complaints, policy, recording, transplant
-from retrofit.sandbox import cell
+from retrofit import errors, model
+from retrofit.building.archives import complaints, policy, recording, transplant
+from retrofit.host import process
+from retrofit.host.sandbox import cell
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"

@@ -9,8 +9,9 @@ from debian import deb822
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrofit import archives, errors, model
-from retrofit.archives import pockets, texts
+from retrofit import errors, model
+from retrofit.building import archives
+from retrofit.building.archives import pockets, texts
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 JAMMY = model.Release("ubuntu", "22.04", "jammy", "amd64")

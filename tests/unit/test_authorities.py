@@ -5,7 +5,8 @@ import pathlib
 import pytest
 from tests.support import certificates
 
-from retrofit import authorities, errors
+from retrofit import errors
+from retrofit.host import authorities
 
 
 def test_bundle_is_read_whole(tmp_path: pathlib.Path):

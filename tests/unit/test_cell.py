@@ -7,8 +7,8 @@ import pathlib
 
 import pytest
 
-from retrofit import process
-from retrofit.sandbox import cell
+from retrofit.host import process
+from retrofit.host.sandbox import cell
 
 
 def test_bubblewrap_runs_from_the_work_directory(

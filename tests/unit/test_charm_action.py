@@ -12,8 +12,8 @@ from ops import testing
 from tests.unit import charm_fakes
 
 import charm
-import engine
-from retrofit import history
+from retrofit.runs import history
+from workload import engine
 
 Context = testing.Context[charm.RetrofitCharm]
 

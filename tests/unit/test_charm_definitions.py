@@ -13,14 +13,12 @@ from ops import testing
 from tests.unit import charm_fakes
 
 import charm
-import config
-import due
-import engine
-import request
-import results
-import schedule
-import turnstile
-from retrofit import calendars, model, requested, wanted
+from options import config, request
+from retrofit import model
+from retrofit.definitions import expansion
+from retrofit.host import calendars
+from retrofit.publishing import target
+from workload import due, engine, results, schedule, turnstile
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -48,7 +46,7 @@ def _state(keystone: testing.Relation, **options: Any) -> testing.State:
     return testing.State(relations=[keystone], leader=True, config=named)
 
 
-def _write(state: pathlib.Path) -> tuple[wanted.Image, ...]:
+def _write(state: pathlib.Path) -> tuple[expansion.Image, ...]:
     """Write the request of the definitions; return its images."""
     options = config.load({"image-definitions": _DEFINITIONS, "ubuntu-mirror": "http://m.example"})
     document = request.compute(
@@ -56,7 +54,7 @@ def _write(state: pathlib.Path) -> tuple[wanted.Image, ...]:
     )
     path = state / "request.json"
     path.write_text(json.dumps(document))
-    return wanted.read(path)
+    return expansion.read(path)
 
 
 def test_the_engine_takes_them(tmp_path: pathlib.Path) -> None:
@@ -69,7 +67,7 @@ def test_the_engine_takes_them(tmp_path: pathlib.Path) -> None:
     assert {image.request.proof.depth for image in images} == {"rest"}
     assert {image.request.cloud.name for image in images} == {request.CLOUD}
     keep = [getattr(image.request.target, "keep", None) for image in (first, last)]
-    assert keep == [requested.KEEP, 7]
+    assert keep == [target.KEEP, 7]
 
 
 def test_a_wrong_one_blocks_the_unit(context: Context, keystone: testing.Relation) -> None:

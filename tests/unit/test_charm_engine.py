@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import engine
-from retrofit import process
+from retrofit.host import process
+from workload import engine
 
 CHARM = pathlib.Path("/var/lib/juju/agents/unit-retrofit-0/charm")
 

@@ -13,7 +13,7 @@ from ops import testing
 from tests.unit import charm_fakes
 
 import charm
-import workload
+from workload import unit
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -88,7 +88,7 @@ def test_shows_what_a_run_would_do(
     found = _act(context, dataclasses.replace(state, leader=leader), "plan")
 
     assert retrofit.asked == [
-        ["plan", "--json", "--definitions", str(workload.STATE / "request.json")]
+        ["plan", "--json", "--definitions", str(unit.STATE / "request.json")]
     ]
     assert json.loads(found.pop("json")) == document
     assert found == {
@@ -196,7 +196,7 @@ def test_proves_the_current_image_as_deep_as_the_option_says(
 
     found = _act(context, state, "verify-image")
 
-    evidence = f"--evidence={workload.EVIDENCE}/{CURRENT}"
+    evidence = f"--evidence={unit.EVIDENCE}/{CURRENT}"
     assert retrofit.asked[-1] == [
         *("verify", *CLOUD, "--depth=boot", evidence, "--", f"glance:{CURRENT}")
     ]
@@ -246,7 +246,7 @@ def test_names_what_an_image_fails(
     with pytest.raises(testing.ActionFailed) as failed:
         _act(context, state, "verify-image")
 
-    assert failed.value.message == f"{problem}; evidence in {workload.EVIDENCE}/{CURRENT}"
+    assert failed.value.message == f"{problem}; evidence in {unit.EVIDENCE}/{CURRENT}"
     assert context.action_results is not None
     assert context.action_results["failed"] == "agent answers"
     assert fake.forgotten == []

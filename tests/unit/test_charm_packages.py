@@ -7,9 +7,8 @@ import subprocess
 
 import pytest
 
-import helpers
-import packages
 from retrofit import model
+from workload import debian, packages
 
 
 @pytest.fixture
@@ -32,9 +31,9 @@ def test_apt_goes_through_the_models_proxies_for_a_moment(
     seen = []
     monkeypatch.setattr(packages, "wanted", lambda: ["libc6", "no-such-package"])
     monkeypatch.setattr(
-        helpers.fetch, "apt_update", lambda **_: seen.append(apt_proxy.read_text("utf-8"))
+        debian.fetch, "apt_update", lambda **_: seen.append(apt_proxy.read_text("utf-8"))
     )
-    monkeypatch.setattr(helpers.fetch, "apt_install", lambda names, *_, **__: seen.append(names))
+    monkeypatch.setattr(debian.fetch, "apt_install", lambda names, *_, **__: seen.append(names))
 
     packages.install(model.Proxies(http="http://proxy.example:3128"))
 
@@ -58,7 +57,7 @@ def test_a_failing_apt_is_named(apt_proxy: pathlib.Path, monkeypatch: pytest.Mon
         raise subprocess.CalledProcessError(100, ["apt-get"])
 
     monkeypatch.setattr(packages, "wanted", lambda: ["libc6", "no-such-package"])
-    monkeypatch.setattr(helpers.fetch, "apt_update", fail)
+    monkeypatch.setattr(debian.fetch, "apt_update", fail)
 
     with pytest.raises(packages.InstallError, match="cannot install no-such-package .*status 100"):
         packages.install(model.Proxies(http="http://proxy.example:3128"))

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-import engine
-import retries
-import schedule
-import turnstile
-import window
-from retrofit import calendars, errors, history, model, process
+from options import window
+from retrofit import errors, model
+from retrofit.host import calendars, process
+from retrofit.runs import history
+from workload import engine, retries, schedule, turnstile
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 NIGHT = window.parse("22:00-06:00")

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-import window
+from options import window
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")

@@ -17,12 +17,14 @@ from charmlibs import systemd
 from tests.support import paths
 from tests.unit import charm_fakes
 
-import config
-import request
-import results
-import schedule
-import workload
-from retrofit import findings, model, plan, process, wanted
+from options import config, request
+from retrofit import model
+from retrofit.definitions import expansion
+from retrofit.host import process
+from retrofit.model import findings
+from retrofit.planning import plan
+from workload import results, schedule
+from workload import unit as workload
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -107,7 +109,7 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
     unit.configure(_request(**options), CLOUD, "")
     unit.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
 
-    (image,) = wanted.read(machine.state / "request.json", once=machine.state / "once.json")
+    (image,) = expansion.read(machine.state / "request.json", once=machine.state / "once.json")
 
     asked, definition = image.request, image.run
     assert asked.build.image_format is model.ImageFormat.RAW
@@ -187,7 +189,7 @@ def test_the_service_runs_the_engine_of_the_charm(
         f'{charm}/dispatch"'
     )
     assert f"\nExecStopPost=-{tell}\n" in service
-    turnstile = f"{charm}/venv/bin/python -m turnstile"
+    turnstile = f"{charm}/venv/bin/python -m workload.turnstile"
     words = "--unit octavia-diskimage-retrofit/0 --juju-exec /usr/bin/juju-exec"
     assert f"\nExecStopPost=-{turnstile} ended {words}\n" in service
     before = [

@@ -15,24 +15,16 @@ import click
 import pytest
 from tests.support import publishing, records
 
-from retrofit import (
-    cloud,
-    errors,
-    findings,
-    model,
-    pinning,
-    plan,
-    planner,
-    progress,
-    prune,
-    publish,
-    requested,
-    retention,
-    run,
-    survey,
-)
+from retrofit import cloud, errors, model
+from retrofit.base_images import glance, selection
 from retrofit.cli import execution, main, snap
-from retrofit.sources import glance, selection
+from retrofit.host import progress
+from retrofit.model import findings
+from retrofit.planning import plan, plan_file, planner
+from retrofit.planning import request as requested
+from retrofit.proof import request
+from retrofit.publishing import prune, publish, retention, survey, target
+from retrofit.runs import one
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
 _RETIRED = prune.Pruning(
@@ -62,7 +54,7 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.request: requested.RunRequest | None = None
-        self.pin: pinning.Image | None = None
+        self.pin: plan_file.Image | None = None
         self.error: BaseException | None = None
         self.tagged = False
         self.published: publish.Published | None = None
@@ -73,9 +65,9 @@ class FakeRun:
         request: requested.RunRequest,
         reporter: progress.Reporter,
         *,
-        pin: pinning.Image | None = None,
+        pin: plan_file.Image | None = None,
         on_plan: Callable[[planner.Planned], None] | None = None,
-    ) -> run.RunResult:
+    ) -> one.RunResult:
         self.request = request
         self.pin = pin
         if on_plan is not None:
@@ -96,7 +88,7 @@ class FakeRun:
             packages=(model.Package("haproxy", "2.6", "amd64"),),
         )
         base = _BASE if self.published else None
-        return run.RunResult(
+        return one.RunResult(
             build=None if self.tagged else made,
             base=base,
             foreign=(),
@@ -111,7 +103,7 @@ class FakeRun:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     fake = FakeRun()
-    monkeypatch.setattr(run, "run", fake)
+    monkeypatch.setattr(one, "run", fake)
     return fake
 
 
@@ -192,7 +184,7 @@ class TestImage:
             ),
             force=True,
             rebuild_on=frozenset({plan.Kind.BASE, plan.Kind.PACKAGES}),
-            proof=requested.ProofRequest(
+            proof=request.ProofRequest(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),
             cloud=cloud.Options("c", "r", "admin"),
@@ -218,7 +210,7 @@ class TestImage:
             capsys.readouterr().out == "i1 amphora-haproxy: debian bookworm amd64, 300 MiB qcow2\n"
         )
         assert engine.request is not None
-        assert engine.request.target == requested.GlanceTarget(amp_image_tag="mine")
+        assert engine.request.target == target.GlanceTarget(amp_image_tag="mine")
 
     def test_json_is_alone_on_standard_output(
         self, engine: FakeRun, capsys: pytest.CaptureFixture[str], publication: publish.Published
@@ -337,7 +329,7 @@ class TestErrors:
                 os.kill(os.getpid(), number)  # must not disturb the tidying up
                 tidied.append(True)
 
-        monkeypatch.setattr(run, "run", interrupted)
+        monkeypatch.setattr(one, "run", interrupted)
 
         assert _execute("image", "in", "out") == code
         assert tidied == [True]
@@ -390,7 +382,9 @@ class TestService:
 
     def test_what_was_planned_arrives(self, engine: FakeRun, tmp_path: pathlib.Path):
         path = tmp_path / "plan.json"
-        path.write_text(json.dumps(pinning.write([pinning.pin("request", _PLANNED.plan, "p1")])))
+        path.write_text(
+            json.dumps(plan_file.write([plan_file.pin("request", _PLANNED.plan, "p1")]))
+        )
         request = tmp_path / "request.json"
         request.write_text(json.dumps({"source": "in", "target": "glance:"}))
 
@@ -515,7 +509,7 @@ class TestService:
             seen.update(json.loads((tmp_path / "result.json").read_text()))
             raise errors.Unavailable("over")
 
-        monkeypatch.setattr(run, "run", look)
+        monkeypatch.setattr(one, "run", look)
         go()
 
         assert (seen["outcome"], seen["step"], seen["exit-code"]) == ("running", "grow", None)

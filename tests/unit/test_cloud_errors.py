@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from retrofit import cloud_errors, errors
+from retrofit import errors
+from retrofit.cloud import refusals
+from retrofit.host import http_errors
 
 GLANCE_HTML = """<html><head><title>413 Request Entity Too Large</title></head>
  <body><h1>413 Request Entity Too Large</h1>
@@ -18,22 +20,22 @@ GLANCE_HTML = """<html><head><title>413 Request Entity Too Large</title></head>
         (401, errors.Denied),
         (403, errors.Denied),
         (404, errors.InputMissing),
-        (409, cloud_errors.Conflict),
+        (409, refusals.Conflict),
         (413, errors.NoSpace),
-        (429, cloud_errors.Transient),
+        (429, http_errors.Transient),
         (500, errors.Unavailable),
-        (503, cloud_errors.Transient),
+        (503, http_errors.Transient),
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[errors.RetrofitError]) -> None:
-    error = cloud_errors.refusal("upload image 1", status, "")
+    error = refusals.refusal("upload image 1", status, "")
     assert type(error) is kind
     assert str(error).startswith("cannot upload image 1: ")
     assert "\n" not in str(error)
 
 
 def test_the_reason_is_read_out_of_the_markup() -> None:
-    error = cloud_errors.refusal("upload image 1", 413, GLANCE_HTML)
+    error = refusals.refusal("upload image 1", 413, GLANCE_HTML)
     assert "Glance takes: The size of the data 25 will exceed the limit. 6 bytes remaining;" in (
         str(error)
     )
@@ -49,13 +51,13 @@ def test_the_reason_is_read_out_of_the_markup() -> None:
     ],
 )
 def test_the_reason_is_read_out_of_octavias_json(body: str, reason: str) -> None:
-    error = cloud_errors.refusal("list amphorae", 403, body)
+    error = refusals.refusal("list amphorae", 403, body)
     assert error.message == f"cannot list amphorae: not allowed: {reason}"
 
 
 def test_a_format_refused_is_a_wrong_option() -> None:
     body = "Invalid value 'raw' for parameter disk_format: allowed are qcow2"
-    error = cloud_errors.refusal("create image 1", 400, body)
+    error = refusals.refusal("create image 1", 400, body)
     assert isinstance(error, errors.ConfigError)
     assert "image-format" in error.hint
 
@@ -72,7 +74,7 @@ def test_a_format_refused_is_a_wrong_option() -> None:
     ],
 )
 def test_tls_problems_say_what_to_do(problem: str, said: str) -> None:
-    error = cloud_errors.tls("authenticate", problem)
+    error = http_errors.tls("authenticate", problem)
     assert isinstance(error, errors.Denied)
     assert said in error.message
     assert error.hint
@@ -80,4 +82,4 @@ def test_tls_problems_say_what_to_do(problem: str, said: str) -> None:
 
 def test_a_connection_closed_under_tls_is_no_matter_of_trust() -> None:
     problem = "EOF occurred in violation of protocol (_ssl.c:2393)"
-    assert isinstance(cloud_errors.tls("upload image 1", problem), cloud_errors.Transient)
+    assert isinstance(http_errors.tls("upload image 1", problem), http_errors.Transient)

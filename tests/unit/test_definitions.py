@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support import certificates
 
-from retrofit import cloud, definitions, errors, findings, keys, model, requested
-from retrofit.sources import download, fresh, glance, simplestreams
+from retrofit import cloud, errors, model
+from retrofit.base_images import bootstrap, download, glance, simplestreams
+from retrofit.definitions import keys
+from retrofit.definitions import request as definitions
+from retrofit.model import findings
+from retrofit.proof import request as proof_request
+from retrofit.publishing import target
 
 _FILES = {"source": "in.img", "target": "out.img"}
 
@@ -35,7 +40,7 @@ class TestSources:
         request = definition.to_request()
 
         assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
-        assert request.target == requested.GlanceTarget(amp_image_tag="octavia-amphora")
+        assert request.target == target.GlanceTarget(amp_image_tag="octavia-amphora")
 
     def test_how_it_is_published(self):
         definition = definitions.RunDefinition.parse(
@@ -47,7 +52,7 @@ class TestSources:
             keep=0,
         )
 
-        assert definition.to_request().target == requested.GlanceTarget(
+        assert definition.to_request().target == target.GlanceTarget(
             amp_image_tag="amphora-noble",
             labels=("load-balancer",),
             visibility=model.Visibility.PUBLIC,
@@ -111,7 +116,7 @@ class TestSources:
             source="bootstrap:", target="out", series="bookworm", mirror="http://mirror/debian"
         ).to_request()
 
-        assert request.source == fresh.Wanted(series="bookworm", mirror="http://mirror/debian")
+        assert request.source == bootstrap.Wanted(series="bookworm", mirror="http://mirror/debian")
 
     @pytest.mark.parametrize(
         ("values", "message"),
@@ -205,7 +210,7 @@ class TestBuild:
         )
         assert request.cloud == cloud.Options("ours", "two", "internal")
         assert request.force
-        assert request.proof == requested.ProofRequest(
+        assert request.proof == proof_request.ProofRequest(
             findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
         )
         assert request.work_base == pathlib.Path("/srv")
@@ -247,7 +252,7 @@ class TestProof:
     def test_images_for_octavia_are_proved(self, target: str, given: dict[str, str], depth: str):
         definition = definitions.RunDefinition.parse(source="in", target=target, **given)
 
-        assert definition.to_request().proof == requested.ProofRequest(findings.Depth(depth))
+        assert definition.to_request().proof == proof_request.ProofRequest(findings.Depth(depth))
 
 
 class TestWrongValues:

@@ -7,15 +7,29 @@ from collections.abc import Mapping
 
 import pytest
 
-from retrofit import errors, model
-from retrofit.elements import collect, dependencies, octavia
+from retrofit import errors, model, recipes
+from retrofit.building.elements import collect, dependencies
+from retrofit.recipes.amphora import octavia_elements
+
+# The builder's own elements, and those of each recipe.
+OWN = (
+    collect.OWN,
+    *(own for name in recipes.names() if (own := recipes.get(name).own_elements) is not None),
+)
 
 
 class Recipe:
     """A recipe without Octavia's elements."""
 
     elements: Mapping[str, tuple[str, ...]] = {"debian": ("existing-debian",)}
-    needs_octavia = False
+    name = "bare"
+    environment: Mapping[str, str] = {}
+    root_size = 0
+    own_elements = None
+    element_sources: tuple[collect.Source, ...] = ()
+
+    def check(self, release: model.Release) -> None:
+        pass
 
 
 def test_the_operators_come_first(tmp_path: pathlib.Path) -> None:
@@ -26,7 +40,7 @@ def test_the_operators_come_first(tmp_path: pathlib.Path) -> None:
     paths = dependencies.search_paths(tmp_path / "into" / collect.ELEMENTS)
     places = [path.name for path in paths if (path / "pkg-map").is_dir()]
     assert places == ["00", "01", "03"]
-    assert (paths[2] / "amphora-boot").is_dir()
+    assert (paths[2] / "existing-debian").is_dir()
 
 
 def test_a_directory_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
@@ -98,7 +112,8 @@ def test_scripts_of_our_own_elements_are_executable() -> None:
     scripts = [
         path
         for phase in ("extra-data", "pre-install", "install", "post-install", "finalise")
-        for path in collect.OWN.glob(f"*/{phase}.d/*")
+        for own in OWN
+        for path in own.glob(f"*/{phase}.d/*")
     ]
     assert len(scripts) > 5
     assert [path for path in scripts if not path.stat().st_mode & 0o100] == []
@@ -106,21 +121,21 @@ def test_scripts_of_our_own_elements_are_executable() -> None:
 
 
 def test_every_own_element_says_what_it_is_for() -> None:
-    elements = [path for path in collect.OWN.iterdir() if path.is_dir()]
+    elements = [path for own in OWN for path in own.iterdir() if path.is_dir()]
     assert [path.name for path in elements if not (path / "README.md").is_file()] == []
 
 
 def test_packed_elements_need_no_index(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(octavia, "_PACKED", tmp_path)
-    assert octavia.find(model.Proxies()) == tmp_path
+    monkeypatch.setattr(octavia_elements, "_PACKED", tmp_path)
+    assert octavia_elements.find(model.Proxies()) == tmp_path
 
 
 def test_an_index_out_of_reach_is_told(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(octavia, "VERSION", "0.0.0.dev0")
+    monkeypatch.setattr(octavia_elements, "VERSION", "0.0.0.dev0")
     with pytest.raises(errors.Unavailable, match=r"Octavia 0\.0\.0\.dev0 cannot be fetched"):
-        octavia.fetch(tmp_path / "into", model.Proxies())
+        octavia_elements.fetch(tmp_path / "into", model.Proxies())
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from retrofit import errors
-from retrofit.elements import dependencies
+from retrofit.building.elements import dependencies
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import errors
-from retrofit.elements import dependencies, hooks
+from retrofit.building.elements import dependencies, hooks
 
 
 def element(root: pathlib.Path, name: str, *files: str) -> dependencies.Element:

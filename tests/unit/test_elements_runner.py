@@ -11,8 +11,8 @@ import pytest
 import yaml
 from tests.unit import host_cell
 
-from retrofit import errors, model
-from retrofit.elements import collect, runner
+from retrofit import errors, model, recipes
+from retrofit.building.elements import collect, runner
 
 VARIABLES = {
     "ARCH": "amd64",
@@ -30,7 +30,15 @@ VARIABLES = {
 class Bare:
     """A recipe without Octavia's elements, which would have to be fetched."""
 
-    needs_octavia = False
+    name = "bare"
+    elements: Mapping[str, tuple[str, ...]] = {}
+    environment: Mapping[str, str] = {}
+    root_size = 0
+    own_elements = recipes.get("amphora").own_elements
+    element_sources: tuple[collect.Source, ...] = ()
+
+    def check(self, release: model.Release) -> None:
+        pass
 
 
 class Bench:

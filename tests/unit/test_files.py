@@ -6,7 +6,8 @@ import stat
 
 import pytest
 
-from retrofit import errors, files
+from retrofit import errors
+from retrofit.host import files
 
 
 def test_mode_holds_whatever_the_umask(tmp_path: pathlib.Path):

@@ -7,8 +7,10 @@ import stat
 
 import pytest
 
-from retrofit import errors, evidence, findings
-from retrofit.findings import Depth
+from retrofit import errors
+from retrofit.model import findings
+from retrofit.model.findings import Depth
+from retrofit.proof import evidence
 
 
 def _proof(*verdicts: findings.Verdict) -> findings.Proof:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import strategies
 
 import retrofit
-from retrofit import fingerprint, model
+from retrofit import model
+from retrofit.planning import fingerprint
 
 REQUEST = model.BuildRequest(
     elements=("one", "two"),

@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from retrofit import fleet
+from retrofit.rollout import fleet
 
 OLD, NEW, OTHER = "old", "new", "other"
 TAG, FLAVORED = "octavia-amphora", "of-a-flavor"

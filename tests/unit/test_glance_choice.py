@@ -10,8 +10,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from retrofit import errors, images, naming
-from retrofit.sources import glance, selection
+from retrofit import errors
+from retrofit.base_images import glance, selection
+from retrofit.cloud import images
+from retrofit.provenance import marks
 
 OURS = "project"
 NOBLE = selection.Candidate("ubuntu", "24.04", "noble", "x86_64")
@@ -102,8 +104,8 @@ def test_only_public_images_our_own_and_those_of_named_projects_are_trusted(
 
 def test_results_of_ours_are_no_base_images() -> None:
     system = {"os_distro": "debian", "os_version": "12", "architecture": "x86_64"}
-    tagged = _image(tags=(naming.OWN_TAG,), **system)
-    marked = _image(**system, **{naming.FINGERPRINT: "f"})
+    tagged = _image(tags=(marks.OWN_TAG,), **system)
+    marked = _image(**system, **{marks.FINGERPRINT: "f"})
     assert selection.newest([tagged, marked], projects={OURS}) == selection.Choice(None, ())
 
 

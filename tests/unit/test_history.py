@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from click import testing
 
-from retrofit import errors, history, model
-from retrofit.cli import main, record, reporting
+from retrofit import errors, model
+from retrofit.cli import main, reporting
+from retrofit.runs import history, record
 
 STARTED = "2026-11-21T22:00:00+00:00"
 

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from retrofit import errors, interruption
+from retrofit import errors
+from retrofit.host import signals
 
 pytestmark = pytest.mark.usefixtures("interruptible")
 
@@ -33,10 +34,10 @@ def test_error_waits_until_what_began_is_provided_for():
     done = []
 
     def begin() -> None:
-        with interruption.deferred():
+        with signals.deferred():
             _signal()
             done.append("begun")
-            with interruption.deferred():
+            with signals.deferred():
                 done.append("provided for")
 
     with pytest.raises(errors.Interrupted):
@@ -49,7 +50,7 @@ def test_tidying_up_may_defer_again():
     with pytest.raises(errors.Interrupted):
         _signal()
 
-    with interruption.deferred():
+    with signals.deferred():
         pass
 
 
@@ -64,10 +65,10 @@ def test_error_that_got_lost_is_raised_again():
     Loser()
 
     with pytest.raises(errors.Interrupted):
-        interruption.check()
+        signals.check()
 
 
 def test_nothing_arrived():
-    interruption.check()
-    with interruption.deferred():
-        interruption.check()
+    signals.check()
+    with signals.deferred():
+        signals.check()

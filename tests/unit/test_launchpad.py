@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrofit import errors, launchpad, model, web
+from retrofit import errors, model
+from retrofit.building.archives import launchpad
+from retrofit.host import web
 
 KEY = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nabc\n-----END PGP PUBLIC KEY BLOCK-----\n"
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from retrofit import errors, layers
-from retrofit.sandbox import workshop
+from retrofit import errors
+from retrofit.building import layers
+from retrofit.host.sandbox import workshop
 
 
 class Tree:

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from retrofit import errors, model
-from retrofit.disk import grub, layout, partitions
+from retrofit.building.disk import grub, layout, partitions, volume
 
 _UUIDS = {
     1: "24dbfdc7-4cb6-401c-8d52-aa0e2133db3a",
@@ -67,9 +67,9 @@ def test_a_device_that_is_not_on_the_image() -> None:
 def _layout(*, separate_boot: bool, logical_volume: str = "") -> layout.Layout:
     return layout.Layout(
         table=_TABLE,
-        root=layout.Volume("/", _TABLE.partitions[0], _ROOT, logical_volume),
-        boot=layout.Volume("/boot", _TABLE.partitions[2], _BOOT) if separate_boot else None,
-        esp=layout.Volume("/boot/efi", _TABLE.partitions[1], _ESP),
+        root=volume.Volume("/", _TABLE.partitions[0], _ROOT, logical_volume),
+        boot=volume.Volume("/boot", _TABLE.partitions[2], _BOOT) if separate_boot else None,
+        esp=volume.Volume("/boot/efi", _TABLE.partitions[1], _ESP),
         release=_RELEASE,
     )
 

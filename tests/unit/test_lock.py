@@ -7,15 +7,16 @@ import pathlib
 
 import pytest
 
-from retrofit import errors, lock
+from retrofit import errors
+from retrofit.host import locks
 
 
 def test_one_run_holds_it_and_leaves_nothing(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "lock"
     with (
-        lock.hold(path, "publishes"),
+        locks.hold(path, "publishes"),
         pytest.raises(errors.Busy, match="another run publishes"),
-        lock.hold(path, "publishes"),
+        locks.hold(path, "publishes"),
     ):
         pass
     assert not path.exists()
@@ -27,7 +28,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: pathlib.Path) -> None:
 
     with (
         pytest.raises(errors.OutputError, match="cannot write"),
-        lock.hold(tmp_path / "lock", "publishes"),
+        locks.hold(tmp_path / "lock", "publishes"),
     ):
         pass
     assert (tmp_path / "precious").read_text() == "content"
@@ -39,5 +40,5 @@ def test_a_file_that_was_removed_while_it_was_opened_locks_nothing(
     path = tmp_path / "lock"
     monkeypatch.setattr(fcntl, "flock", lambda *_: path.unlink())
 
-    with pytest.raises(errors.Busy), lock.hold(path, "publishes"):
+    with pytest.raises(errors.Busy), locks.hold(path, "publishes"):
         pass

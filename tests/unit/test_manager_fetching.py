@@ -9,8 +9,9 @@ import zipfile
 
 import pytest
 
-from retrofit import errors, web
-from retrofit.manager import fetching, upstream
+from retrofit import errors
+from retrofit.host import web
+from retrofit.image_manager import fetching, upstream
 
 _IMAGE = b"an image " * 1000
 _ACCESS = web.Access()

@@ -7,7 +7,7 @@ import yaml
 from tests.support import image_files
 
 from retrofit import errors
-from retrofit.manager import reading
+from retrofit.image_manager import reading
 
 _VERSION = image_files.version("1", checksum="sha256:" + "0" * 64)
 

@@ -8,8 +8,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from retrofit import images, naming
-from retrofit.manager import age, catalog, places, rotation
+from retrofit.cloud import images
+from retrofit.image_manager import age, catalog, places, rotation
+from retrofit.provenance import marks
 
 _TODAY = datetime.date(2026, 8, 10)
 _POLICY = rotation.Policy(tag="managed")
@@ -145,7 +146,7 @@ def test_what_is_missing() -> None:
     product = _product(_version("1"), _version("2"), _version("3"))
     own = [
         _image("P", "2"),
-        _image("P (3)", "3", properties={naming.STATE: naming.IMPORTING}),
+        _image("P (3)", "3", properties={marks.STATE: marks.IMPORTING}),
         _image("P (1)", "1", status="queued"),
     ]
 
@@ -154,7 +155,7 @@ def test_what_is_missing() -> None:
 
 
 def test_only_what_is_marked_or_old_is_a_leftover() -> None:
-    marked = _image("P (1)", properties={naming.STATE: naming.IMPORTING})
+    marked = _image("P (1)", properties={marks.STATE: marks.IMPORTING})
     foreign = _image("P (2)", status="queued")
     own = [marked, foreign, _image("P", "3")]
     hour = datetime.timedelta(hours=1)

@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from retrofit import errors, manifest, model
+from retrofit import errors, model
+from retrofit.building import manifest
 
 STATUS = """\
 Package: zlib1g

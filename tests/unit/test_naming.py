@@ -11,7 +11,10 @@ import pytest
 from hypothesis import strategies
 from tests.support import publishing
 
-from retrofit import errors, findings, model, naming
+from retrofit import errors, model
+from retrofit.model import architectures, findings
+from retrofit.provenance import marks
+from retrofit.publishing import naming
 
 BUILT = model.BuildResult(
     image=pathlib.Path("output.qcow2"),
@@ -46,9 +49,9 @@ def test_takes_the_words_of_the_source() -> None:
     assert properties["architecture"] == "x86_64"
     assert properties["source_product_name"] == "com.ubuntu.cloud.daily:server:24.04:amd64"
     assert properties["source_version_name"] == "20260801"
-    assert properties[naming.FINGERPRINT] == "f" * 64
+    assert properties[marks.FINGERPRINT] == "f" * 64
     assert described.tags == ("octavia-amphora", "octavia-diskimage-retrofit")
-    assert properties[naming.AMP_IMAGE_TAG] == described.amp_image_tag == "octavia-amphora"
+    assert properties[marks.AMP_IMAGE_TAG] == described.amp_image_tag == "octavia-amphora"
 
 
 @pytest.mark.parametrize("base", [None, model.BaseImage(id="4d1b", name="mine")])
@@ -64,15 +67,15 @@ def test_takes_from_the_content_what_the_source_leaves_out(base: model.BaseImage
 
 def test_without_a_tag_of_the_operators_only_our_own_remains() -> None:
     assert naming.tags("") == ("octavia-diskimage-retrofit",)
-    assert naming.tags(naming.OWN_TAG) == ("octavia-diskimage-retrofit",)
+    assert naming.tags(marks.OWN_TAG) == ("octavia-diskimage-retrofit",)
 
 
-@pytest.mark.parametrize("tag", ["", naming.OWN_TAG])
+@pytest.mark.parametrize("tag", ["", marks.OWN_TAG])
 def test_only_a_tag_that_moves_is_kept_in_mind(tag: str) -> None:
     described = _describe(STREAM, tag)
 
     assert described.amp_image_tag == ""
-    assert naming.AMP_IMAGE_TAG not in dict(described.properties)
+    assert marks.AMP_IMAGE_TAG not in dict(described.properties)
 
 
 def test_consumers_match_neither_an_unproven_nor_a_failed_image() -> None:
@@ -85,21 +88,21 @@ def test_consumers_match_neither_an_unproven_nor_a_failed_image() -> None:
 
 
 def test_a_proof_is_told_in_words_that_glance_takes() -> None:
-    assert naming.proof(None) == ((naming.PROOF_DEPTH, "off"),)
+    assert naming.proof(None) == ((marks.PROOF_DEPTH, "off"),)
     assert dict(naming.proof(publishing.PASSING)) == {
-        naming.PROOF_DEPTH: "boot",
-        naming.PROOF_RESULT: "passed",
-        naming.PROOF_TIME: publishing.PASSING.ended.isoformat(timespec="seconds"),
-        naming.PROOF_SUMMARY: "5 passed",
+        marks.PROOF_DEPTH: "boot",
+        marks.PROOF_RESULT: "passed",
+        marks.PROOF_TIME: publishing.PASSING.ended.isoformat(timespec="seconds"),
+        marks.PROOF_SUMMARY: "5 passed",
     }
     many = [
         findings.Finding(f"check {number}", findings.Depth.REST, findings.failed("bad"))
         for number in range(99)
     ]
     told = dict(naming.proof(dataclasses.replace(publishing.PASSING, findings=tuple(many))))
-    assert told[naming.PROOF_RESULT] == "failed"
-    assert len(told[naming.PROOF_SUMMARY]) == 255
-    assert told[naming.PROOF_SUMMARY].startswith("failed: check 0, check 1, ")
+    assert told[marks.PROOF_RESULT] == "failed"
+    assert len(told[marks.PROOF_SUMMARY]) == 255
+    assert told[marks.PROOF_SUMMARY].startswith("failed: check 0, check 1, ")
 
 
 @pytest.mark.parametrize("tag", ["a,b", " octavia", "octavia ", "a\nb", "x" * 256])
@@ -114,7 +117,7 @@ def test_every_tag_taken_is_kept_as_it_is(tag: str) -> None:
         tags = naming.tags(tag)
     except errors.ConfigError:
         return
-    assert set(tags) == {naming.OWN_TAG, tag or naming.OWN_TAG}
+    assert set(tags) == {marks.OWN_TAG, tag or marks.OWN_TAG}
     assert all(0 < len(each) <= 255 for each in tags)
 
 
@@ -122,9 +125,9 @@ def test_every_tag_taken_is_kept_as_it_is(tag: str) -> None:
     ("debian", "kernel"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("s390x", "s390x")]
 )
 def test_architectures_have_two_names(debian: str, kernel: str) -> None:
-    assert naming.kernel_architecture(debian) == kernel
-    assert naming.debian_architecture(kernel) == debian
-    assert naming.debian_architecture(debian) == debian
+    assert architectures.kernel_architecture(debian) == kernel
+    assert architectures.debian_architecture(kernel) == debian
+    assert architectures.debian_architecture(debian) == debian
 
 
 def test_labels_are_tags_that_nobody_finds_it_by():
@@ -137,6 +140,6 @@ def test_labels_are_tags_that_nobody_finds_it_by():
         appearance=naming.Appearance(("a-label", "wanted"), model.Visibility.PUBLIC),
     )
 
-    assert described.tags == ("a-label", naming.OWN_TAG, "wanted")
+    assert described.tags == ("a-label", marks.OWN_TAG, "wanted")
     assert described.amp_image_tag == "wanted"
     assert described.visibility == "public"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import pathlib
 
-from retrofit.elements import collect
+from retrofit.recipes.amphora import recipe
 
-_AGENT = collect.OWN / "amphora-agent-service"
+_AGENT = pathlib.Path(recipe.__file__).parent / "elements" / "amphora-agent-service"
 
 
 def test_the_prometheus_proxy_starts_only_where_the_agent_has_one() -> None:

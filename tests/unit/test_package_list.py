@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrofit import errors, model, package_list
+from retrofit import errors, model
+from retrofit.provenance import packages as package_list
 
 _PACKAGES = st.lists(
     st.builds(

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from retrofit import errors, parallel
+from retrofit import errors
+from retrofit.host import parallel
 
 
 def _children() -> set[str]:

@@ -13,18 +13,13 @@ import pytest
 from tests.support import publishing, records
 
 import retrofit
-from retrofit import (
-    errors,
-    findings,
-    fingerprint,
-    model,
-    naming,
-    pinning,
-    plan,
-    requested,
-    run,
-)
-from retrofit.sources import selection
+from retrofit import errors, model
+from retrofit.base_images import selection
+from retrofit.model import findings
+from retrofit.planning import fingerprint, plan, plan_file
+from retrofit.planning import request as requested
+from retrofit.provenance import marks
+from retrofit.runs import one
 
 PROJECT = "e1b0"
 OPENSSL = plan.Change("openssl", "1", "2")
@@ -41,7 +36,7 @@ def _wanted(**request: Any) -> plan.Wanted:
 
 
 def _up_to_date(wanted: plan.Wanted, **changes: Any) -> plan.Plan:
-    image = records.image({naming.FINGERPRINT: wanted.fingerprint}, **changes)
+    image = records.image({marks.FINGERPRINT: wanted.fingerprint}, **changes)
     return plan.decide(wanted, [image], [])
 
 
@@ -51,16 +46,16 @@ def _secure(*changes: plan.Change) -> plan.Plan:
 
 def _written(place: pathlib.Path, planned: plan.Plan) -> pathlib.Path:
     foreign = selection.Foreign("f0", "noble", "theirs", "shared")
-    image = pinning.pin("request", planned, PROJECT, [foreign])
+    image = plan_file.pin("request", planned, PROJECT, [foreign])
     path = place / "plan.json"
-    path.write_text(json.dumps(pinning.write([image])))
+    path.write_text(json.dumps(plan_file.write([image])))
     return path
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
     path = _written(tmp_path, _secure(OPENSSL))
 
-    pinned = pinning.read(path, "request")
+    pinned = plan_file.read(path, "request")
 
     assert pinned.action is plan.Action.BUILD
     assert pinned.base_image == dataclasses.replace(
@@ -72,7 +67,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
     )
     assert pinned.packages == {"openssl": "2"}
     assert [image.owner for image in pinned.foreign] == ["theirs"]
-    pinning.check(pinned, _secure(OPENSSL), PROJECT)
+    plan_file.check(pinned, _secure(OPENSSL), PROJECT)
     assert json.loads(path.read_text())["images"][0]["reasons"][0] == {
         "kind": "security",
         "text": "security updates: openssl 1 → 2",
@@ -111,34 +106,34 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
 def test_a_plan_that_does_not_hold_any_more(
     tmp_path: pathlib.Path, now: Callable[[], plan.Plan], project: str, why: str
 ) -> None:
-    pinned = pinning.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
 
     with pytest.raises(errors.PlanOutdated, match=f"for request does not hold .*{why}") as raised:
-        pinning.check(pinned, now(), project)
+        plan_file.check(pinned, now(), project)
 
     assert raised.value.exit_code == 5
     assert "plan again" in raised.value.hint
 
 
 def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
-    pinned = pinning.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
     request = requested.RunRequest(
         source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest()
     )
 
     with pytest.raises(errors.ConfigError, match="the target is the file"):
-        run.run(request, publishing.Silent(), pin=pinned)
+        one.run(request, publishing.Silent(), pin=pinned)
 
 
 def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None:
-    pinned = pinning.read(_written(tmp_path, _up_to_date(_wanted())), "request")
+    pinned = plan_file.read(_written(tmp_path, _up_to_date(_wanted())), "request")
     forced = plan.decide(
-        dataclasses.replace(_wanted(), force=True), [records.image({naming.FINGERPRINT: "f"})], []
+        dataclasses.replace(_wanted(), force=True), [records.image({marks.FINGERPRINT: "f"})], []
     )
     now = dataclasses.replace(forced, image=_up_to_date(_wanted()).image)
 
     with pytest.raises(errors.PlanOutdated, match="it says none, and now it would be: build"):
-        pinning.check(pinned, now, PROJECT)
+        plan_file.check(pinned, now, PROJECT)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +156,7 @@ def test_a_file_that_is_no_plan_of_this(
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
     with pytest.raises(error, match=message):
-        pinning.read(path, "request")
+        plan_file.read(path, "request")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "no plan"])
@@ -170,9 +165,9 @@ def test_a_file_that_is_no_plan_at_all(tmp_path: pathlib.Path, text: str) -> Non
     path.write_text(text)
 
     with pytest.raises(errors.ConfigError, match=re.escape(f"{path} is no plan")):
-        pinning.read(path, "request")
+        plan_file.read(path, "request")
 
 
 def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.InputMissing, match="cannot read the plan"):
-        pinning.read(tmp_path / "plan.json", "request")
+        plan_file.read(tmp_path / "plan.json", "request")

@@ -10,13 +10,18 @@ from typing import Any
 import pytest
 from tests.support import records
 
-from retrofit import findings, fingerprint, images, model, naming, plan
+from retrofit import model
+from retrofit.cloud import images
+from retrofit.model import findings
+from retrofit.planning import fingerprint, plan
+from retrofit.provenance import marks
+from retrofit.publishing import naming
 
 TAG = "octavia-amphora"
 ELEMENTS = {"amphora-agent": "a1" * 32, "sos": "b2" * 32}
 RELEASES = {"diskimage-builder": "3.41.0", "octavia": "19.0.0"}
 REQUEST = model.BuildRequest(archives=model.Archives(mirror="https://u:pw@mirror.example/ubuntu"))
-PROVEN = {naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "boot"}
+PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 NEWER = dataclasses.replace(
     records.BASE, version_name="20260815", content_hash=f"sha512:{'cd' * 64}"
 )
@@ -42,8 +47,8 @@ def _image(wanted: plan.Wanted | None = None, **changes: Any) -> images.Image:
     """Return the image that was published for a wish."""
     wanted = wanted or _wanted()
     said = {
-        naming.FINGERPRINT: wanted.fingerprint,
-        naming.INPUTS: json.dumps(fingerprint.tell(wanted.inputs)),
+        marks.FINGERPRINT: wanted.fingerprint,
+        marks.INPUTS: json.dumps(fingerprint.tell(wanted.inputs)),
         "retrofit_source_hash": wanted.base.content_hash,
         "source_version_name": wanted.base.version_name,
     }
@@ -94,7 +99,7 @@ def test_an_older_base_is_another() -> None:
 
 def test_bases_without_versions_are_told_by_their_hashes() -> None:
     file = model.BaseImage(name="base.img", content_hash=f"sha512:{'12' * 64}")
-    image = _image(properties={"source_version_name": naming.CUSTOM})
+    image = _image(properties={"source_version_name": marks.CUSTOM})
 
     assert _decide(_wanted(file), image) == (
         "build",
@@ -141,7 +146,7 @@ def test_another_recipe(changes: dict[str, Any], text: str) -> None:
 
 def test_an_image_that_does_not_tell() -> None:
     for text in ("", "no JSON", "[]", '{"base": 1}'):
-        image = _image(_wanted(NEWER), properties={naming.INPUTS: text})
+        image = _image(_wanted(NEWER), properties={marks.INPUTS: text})
         assert _decide(_wanted(), image) == (
             "build",
             [("recipe", f"{image.name} does not say what it was made of")],
@@ -189,9 +194,9 @@ def test_a_proof_that_failed_is_tried_again() -> None:
         id="broken",
         tags=frozenset(),
         properties={
-            naming.STATE: naming.FAILED,
-            naming.PROOF_RESULT: naming.FAILED,
-            naming.PROOF_SUMMARY: "failed: agent answers",
+            marks.STATE: marks.FAILED,
+            marks.PROOF_RESULT: marks.FAILED,
+            marks.PROOF_SUMMARY: "failed: agent answers",
         },
     )
     assert _decide(_wanted(NEWER), _image(), akin=(failed,)) == (
@@ -214,7 +219,7 @@ def test_an_image_that_is_proved_too_little() -> None:
 
 def test_an_image_that_was_taken_back_is_not_made_again() -> None:
     taken_back = _image(
-        _wanted(NEWER), properties={naming.STATE: naming.ROLLED_BACK}, tags=frozenset()
+        _wanted(NEWER), properties={marks.STATE: marks.ROLLED_BACK}, tags=frozenset()
     )
     planned = plan.decide(_wanted(NEWER), [taken_back, _image()], [taken_back])
 
@@ -223,7 +228,7 @@ def test_an_image_that_was_taken_back_is_not_made_again() -> None:
 
 
 def test_an_image_for_another_tag_only_gets_this_one() -> None:
-    other = _image(id="other", tags=frozenset((naming.OWN_TAG, "former-tag")))
+    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
     planned = plan.decide(_wanted(), [], [other])
 
     assert planned.action is plan.Action.RETAG
@@ -234,7 +239,7 @@ def test_an_image_for_another_tag_only_gets_this_one() -> None:
 
 
 def test_what_is_said_of_an_image_needs_no_build() -> None:
-    present = _image(tags=frozenset((naming.OWN_TAG, TAG, "kept")), visibility="shared")
+    present = _image(tags=frozenset((marks.OWN_TAG, TAG, "kept")), visibility="shared")
     said = naming.Appearance(("label",), model.Visibility.PUBLIC, (("hw_a", "1"),))
 
     planned = plan.decide(_wanted(appearance=said), [present], [present])
@@ -249,14 +254,14 @@ def test_what_is_said_of_an_image_needs_no_build() -> None:
 
 
 def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
-    other = _image(id="other", tags=frozenset((naming.OWN_TAG, "another-tag")))
+    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "another-tag")))
     wanted = _wanted(apart_from=frozenset({"another-tag"}))
 
     assert plan.decide(wanted, [], [other]).action is plan.Action.BUILD
 
 
 def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
-    other = _image(id="other", tags=frozenset((naming.OWN_TAG, "former-tag")))
+    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
     newer = _image(_wanted(NEWER), created_at=other.created_at + datetime.timedelta(hours=1))
 
     assert _decide(_wanted(), newer, akin=(other,))[0] == "build"

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrofit import cloud, errors, planner, wanted
+from retrofit import cloud, errors
+from retrofit.definitions import expansion
+from retrofit.planning import planner
 
-_IMAGES = wanted.parse(
+_IMAGES = expansion.parse(
     """\
 images:
 - name: a

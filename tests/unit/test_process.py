@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from retrofit import errors, process
+from retrofit import errors
+from retrofit.host import process
 
 
 def _gone(pid: int) -> bool:

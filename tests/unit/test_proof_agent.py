@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support import agent_server
 
-from retrofit.proof import agent, certificates
+from retrofit.proof import certificates
+from retrofit.recipes.amphora.trial import agent
 
 _AMPHORA = str(uuid.uuid4())
 

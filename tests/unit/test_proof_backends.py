@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrofit.proof import backends, clients
+from retrofit.recipes.amphora.trial import backends, clients
 
 _ADDRESS = "127.0.0.1"
 

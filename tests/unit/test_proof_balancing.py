@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from retrofit.proof.amphora import haproxy, keepalived
+from retrofit.recipes.amphora.trial import haproxy, keepalived
 
 _PLAIN = haproxy.Listener("plain-id", 80)
 _SECURE = haproxy.Listener("secure-id", 443, terminates_tls=True)

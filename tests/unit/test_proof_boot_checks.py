@@ -16,9 +16,11 @@ from typing import Any
 import pytest
 from tests.support import agent_server, base_images
 
-from retrofit import findings, model
-from retrofit.proof import agent, bench, machine
-from retrofit.proof.amphora import amphora, boot, controller
+from retrofit import model
+from retrofit.model import findings
+from retrofit.proof import bench, machine
+from retrofit.recipes.amphora.trial import agent, boot, controller
+from retrofit.recipes.amphora.trial import machine as amphora
 
 _ID = str(uuid.uuid4())
 _MEMORY_KIB = machine.MEMORY // 1024

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retrofit.proof.amphora import heartbeats
+from retrofit.recipes.amphora.trial import heartbeats
 
 _KEY = "a key"
 _AMPHORA = str(uuid.uuid4())

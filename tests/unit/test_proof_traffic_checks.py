@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from tests.support import base_images
 
-from retrofit import errors, findings, model
-from retrofit.proof import backends, bench, certificates, machine, segment
-from retrofit.proof.amphora import (
+from retrofit import errors, model
+from retrofit.model import findings
+from retrofit.proof import bench, certificates, machine, segment
+from retrofit.recipes.amphora.trial import (
+    backends,
     changes,
     deployment,
     haproxy,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from tests.support import records
 
-from retrofit import __version__, errors, model, provenance
+from retrofit import __version__, errors, model
+from retrofit.provenance import record as provenance
 
 
 def written(**options: Any) -> dict[str, Any]:

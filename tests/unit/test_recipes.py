@@ -7,8 +7,8 @@ import pathlib
 import pytest
 
 from retrofit import errors, model, recipes
-from retrofit.recipes import workbench
-from retrofit.sandbox import cell
+from retrofit.building import workbench
+from retrofit.host.sandbox import cell
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 

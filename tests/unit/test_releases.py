@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retrofit import errors, releases
+from retrofit import errors
+from retrofit.model import releases
 
 
 @pytest.mark.parametrize(

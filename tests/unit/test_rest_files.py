@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from retrofit import errors, findings, model
-from retrofit.disk import layout, partitions
+from retrofit import errors, model
+from retrofit.building.disk import layout, partitions, volume
+from retrofit.model import findings
 from retrofit.proof import subject
 from retrofit.proof.rest import (
     disk,
@@ -25,7 +26,7 @@ from retrofit.proof.rest import (
 _UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
 
 
-def _volume(mount_point: str, *, number: int = 1, device: str = "") -> layout.Volume:
+def _volume(mount_point: str, *, number: int = 1, device: str = "") -> volume.Volume:
     filesystem = partitions.Filesystem("ext4", _UUID, "cloudimg-rootfs")
     partition = partitions.Partition(
         number=number,
@@ -35,7 +36,7 @@ def _volume(mount_point: str, *, number: int = 1, device: str = "") -> layout.Vo
         uuid="39450524-3214-f540-b0c5-fb3256bc4b95",
         filesystem=filesystem,
     )
-    return layout.Volume(mount_point, partition, filesystem, device)
+    return volume.Volume(mount_point, partition, filesystem, device)
 
 
 @pytest.mark.parametrize(

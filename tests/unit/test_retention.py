@@ -11,22 +11,24 @@ import pytest
 from hypothesis import strategies
 from tests.support import records
 
-from retrofit import images, naming, retention
+from retrofit.cloud import images
+from retrofit.provenance import marks
+from retrofit.publishing import retention
 
 TAG = "octavia-amphora"
-OWN = frozenset((naming.OWN_TAG,))
+OWN = frozenset((marks.OWN_TAG,))
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
-PROVEN = {naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "boot"}
+PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 HIDE, DELETE, KEEP = retention.Action.HIDE, retention.Action.DELETE, retention.Action.KEEP
 
 
-def _image(number: int, state: str = naming.FORMER, **changes: Any) -> images.Image:
+def _image(number: int, state: str = marks.FORMER, **changes: Any) -> images.Image:
     """Return the image of a day; changes are of it, or of its properties."""
     fields = {field.name for field in dataclasses.fields(images.Image)}
-    said = {naming.FINGERPRINT: "f", naming.AMP_IMAGE_TAG: TAG, "architecture": "x86_64"}
+    said = {marks.FINGERPRINT: "f", marks.AMP_IMAGE_TAG: TAG, "architecture": "x86_64"}
     said |= PROVEN | {name: changes.pop(name) for name in changes.keys() - fields}
     if state:
-        said[naming.STATE] = state
+        said[marks.STATE] = state
     made = NOW - datetime.timedelta(days=100 - number)
     usual: dict[str, Any] = {"tags": OWN, "created_at": made, "updated_at": made}
     return records.image(said, **usual | {"id": f"i{number}"} | changes)
@@ -46,7 +48,7 @@ def _decided(
 
 def test_the_newest_are_kept_and_older_ones_hidden_then_deleted() -> None:
     visible = [_current(9), _image(8), _image(7), _image(6)]
-    hidden = [_image(5, hidden=True), _image(4, naming.ROLLED_BACK, hidden=True)]
+    hidden = [_image(5, hidden=True), _image(4, marks.ROLLED_BACK, hidden=True)]
 
     steps = retention.rotation(visible, hidden, TAG, keep=3, now=NOW)
 
@@ -74,8 +76,8 @@ def test_hidden_ones_that_are_wanted_again_stay() -> None:
 
 
 def test_what_a_rollback_goes_back_to_is_kept() -> None:
-    unproven = {naming.PROOF_DEPTH: "off", naming.PROOF_RESULT: ""}
-    visible = [_current(9), _image(8, **unproven), _image(7, naming.ROLLED_BACK), _image(6)]
+    unproven = {marks.PROOF_DEPTH: "off", marks.PROOF_RESULT: ""}
+    visible = [_current(9), _image(8, **unproven), _image(7, marks.ROLLED_BACK), _image(6)]
     assert _decided(visible, [], keep=2) == {"i7": HIDE, "i6": KEEP}
     hidden = [_image(6, hidden=True), _image(5, hidden=True)]
     assert _decided(visible[:-1], hidden, keep=1) == {
@@ -87,7 +89,7 @@ def test_what_a_rollback_goes_back_to_is_kept() -> None:
 
 
 def test_what_was_taken_back_stays_until_a_newer_one_is_current() -> None:
-    visible = [_image(9, naming.ROLLED_BACK), _current(8), _image(7), _image(6)]
+    visible = [_image(9, marks.ROLLED_BACK), _current(8), _image(7), _image(6)]
 
     assert _decided(visible, [], keep=2) == {"i6": HIDE}
 
@@ -114,19 +116,19 @@ def test_protected_images_are_not_deleted() -> None:
 
 def test_what_the_former_charm_or_anybody_else_made_is_not_touched() -> None:
     former_charm = _image(6)
-    del former_charm.properties[naming.FINGERPRINT]  # type: ignore[attr-defined]
+    del former_charm.properties[marks.FINGERPRINT]  # type: ignore[attr-defined]
     tagged_by_hand = _current(5)
 
     assert _decided([_current(9), _image(8), former_charm, tagged_by_hand], [], keep=2) == {}
 
 
-@pytest.mark.parametrize("state", [naming.UPLOADING, naming.UNPROVEN])
+@pytest.mark.parametrize("state", [marks.UPLOADING, marks.UNPROVEN])
 def test_what_is_being_made_is_not_touched(state: str) -> None:
     assert _decided([_current(9), _image(8), _image(7, state)], [], keep=2) == {}
 
 
 def test_failed_ones_are_kept_until_a_newer_one_is_current() -> None:
-    visible = [_image(9, naming.FAILED), _current(8), _image(7, naming.FAILED), _image(6)]
+    visible = [_image(9, marks.FAILED), _current(8), _image(7, marks.FAILED), _image(6)]
 
     assert _decided(visible, [], keep=3) == {"i7": DELETE}
 
@@ -142,7 +144,7 @@ def test_each_architecture_has_its_own() -> None:
     assert _decided(visible, [], keep=2) == {"i5": HIDE}
 
 
-@pytest.mark.parametrize(("tag", "keep"), [(naming.OWN_TAG, 1), ("", 1), (TAG, 0)])
+@pytest.mark.parametrize(("tag", "keep"), [(marks.OWN_TAG, 1), ("", 1), (TAG, 0)])
 def test_without_a_line_or_a_number_all_stay(tag: str, keep: int) -> None:
     visible = [_current(9), _image(8), _image(7)]
 
@@ -152,7 +154,7 @@ def test_without_a_line_or_a_number_all_stay(tag: str, keep: int) -> None:
 @hypothesis.given(
     strategies.lists(
         strategies.tuples(
-            strategies.sampled_from((naming.UPLOADING, naming.UNPROVEN, naming.FORMER, "")),
+            strategies.sampled_from((marks.UPLOADING, marks.UNPROVEN, marks.FORMER, "")),
             strategies.sampled_from(("queued", "saving", "active")),
             strategies.integers(min_value=-100, max_value=200_000),
         )
@@ -169,18 +171,18 @@ def test_leftovers_are_those_that_nobody_can_be_at_work_on(
     removed = {step.image.id for step in retention.leftovers(marked, NOW)}
 
     for number, (state, status, age) in enumerate(stood):
-        longest = {naming.UPLOADING: 600, naming.UNPROVEN: 6 * 3600}.get(state)
+        longest = {marks.UPLOADING: 600, marks.UNPROVEN: 6 * 3600}.get(state)
         if status == "saving" and longest is not None:
             longest = 24 * 3600
         assert (f"i{number}" in removed) == (longest is not None and age > longest)
 
 
 def test_of_failed_ones_the_last_of_each_line_is_kept() -> None:
-    failed = naming.FAILED
+    failed = marks.FAILED
     marked = [
         _image(9, failed),
         _image(8, failed, architecture="aarch64"),
-        _image(7, failed, **{naming.AMP_IMAGE_TAG: "another"}),
+        _image(7, failed, **{marks.AMP_IMAGE_TAG: "another"}),
         _image(6, failed),
         _image(5, failed, architecture="aarch64", protected=True),
     ]
@@ -192,7 +194,7 @@ def test_of_failed_ones_the_last_of_each_line_is_kept() -> None:
 
 def test_what_is_used_or_may_be_is_spared() -> None:
     steps = [
-        retention.Step(DELETE, _image(1, naming.UPLOADING, status="saving"), "left"),
+        retention.Step(DELETE, _image(1, marks.UPLOADING, status="saving"), "left"),
         retention.Step(DELETE, _image(2), "hidden"),
         retention.Step(DELETE, _image(3, status="deactivated"), "hidden"),
         retention.Step(HIDE, _image(4), "replaced"),

@@ -18,7 +18,11 @@ from hypothesis import stateful, strategies
 from tests.support import publishing, records
 from tests.unit import cloud_fakes
 
-from retrofit import errors, images, naming, prune, publish, rollback, standing
+from retrofit import errors
+from retrofit.cloud import images
+from retrofit.provenance import marks
+from retrofit.publishing import current as standing
+from retrofit.publishing import prune, publish, rollback
 
 TAGS = ("octavia-amphora", "octavia-amphora-2")
 LABEL = "label"
@@ -36,7 +40,7 @@ picks = strategies.integers(min_value=0, max_value=1000)
 def _is_proven(image: images.Image) -> bool:
     """Tell whether an image passed its proof, or none was wanted of it."""
     said = image.properties
-    return naming.PASSED == said.get(naming.PROOF_RESULT) or said.get(naming.PROOF_DEPTH) == "off"
+    return marks.PASSED == said.get(marks.PROOF_RESULT) or said.get(marks.PROOF_DEPTH) == "off"
 
 
 class Rotation(stateful.RuleBasedStateMachine):
@@ -97,14 +101,14 @@ class Rotation(stateful.RuleBasedStateMachine):
         current = [
             image.created_at
             for image in line
-            if tag in image.tags and naming.STATE not in image.properties
+            if tag in image.tags and marks.STATE not in image.properties
         ]
         before = [
             (not image.hidden, image.created_at, image.id)
             for image in line
-            if image.properties.get(naming.AMP_IMAGE_TAG) == tag
-            and image.properties.get(naming.STATE) == naming.FORMER
-            and image.properties.get(naming.PROOF_RESULT) == naming.PASSED
+            if image.properties.get(marks.AMP_IMAGE_TAG) == tag
+            and image.properties.get(marks.STATE) == marks.FORMER
+            and image.properties.get(marks.PROOF_RESULT) == marks.PASSED
             and current
             and image.created_at < max(current)
         ]
@@ -122,7 +126,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         tag, architecture = TAGS[0], "x86_64"
         if theirs:
             self.upload_something_else(
-                cloud_fakes.THEIRS, naming.FORMER, tag, architecture, hidden=True, tagged=False
+                cloud_fakes.THEIRS, marks.FORMER, tag, architecture, hidden=True, tagged=False
             )
         for number in range(published):
             version = number % 2 + 1
@@ -258,7 +262,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         for image in self.picked(pick):
             if image in [self.store.taken(tag) for tag in TAGS]:
                 continue
-            said = {key: value for key, value in image.properties.items() if key != naming.STATE}
+            said = {key: value for key, value in image.properties.items() if key != marks.STATE}
             changes: dict[str, Any] = {
                 "protected": {"protected": not image.protected},
                 "hidden": {"hidden": not image.hidden},
@@ -274,7 +278,7 @@ class Rotation(stateful.RuleBasedStateMachine):
 
     @stateful.rule(
         owner=strategies.sampled_from((cloud_fakes.OURS, cloud_fakes.THEIRS)),
-        state=strategies.sampled_from(("", naming.FORMER, naming.UNPROVEN, naming.FAILED)),
+        state=strategies.sampled_from(("", marks.FORMER, marks.UNPROVEN, marks.FAILED)),
         tag=tags,
         architecture=architectures,
         hidden=strategies.booleans(),
@@ -284,7 +288,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         self, owner: str, state: str, tag: str, architecture: str, hidden: bool, tagged: bool
     ) -> None:
         """Upload what looks like an image of ours: of another project, or not made by us."""
-        said = {naming.AMP_IMAGE_TAG: tag, "architecture": architecture, naming.STATE: state}
+        said = {marks.AMP_IMAGE_TAG: tag, "architecture": architecture, marks.STATE: state}
         theirs = owner == cloud_fakes.THEIRS
         with self.others():
             self.runs += 1
@@ -292,12 +296,12 @@ class Rotation(stateful.RuleBasedStateMachine):
             self.store.put(
                 records.image(
                     {key: value for key, value in said.items() if value}
-                    | ({naming.FINGERPRINT: f"f{self.runs}"} if theirs else {}),
+                    | ({marks.FINGERPRINT: f"f{self.runs}"} if theirs else {}),
                     id=f"other-{self.runs}",
                     name="amphora",
                     owner=owner,
                     hidden=hidden,
-                    tags=frozenset((naming.OWN_TAG, *([tag] if theirs and tagged else []))),
+                    tags=frozenset((marks.OWN_TAG, *([tag] if theirs and tagged else []))),
                     created_at=self.store.now,
                     updated_at=self.store.now,
                 )

@@ -16,7 +16,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from retrofit import cloud_errors, errors, fleet, rollout
+from retrofit import errors
+from retrofit.cloud import refusals
+from retrofit.host import http_errors
+from retrofit.rollout import fleet, rollout
 
 OLD, NEW = "old", "new"
 TARGETS = {"": fleet.Target(NEW)}
@@ -77,7 +80,7 @@ class Octavia:
             if amphora_id in {one.id for one in each.amphorae}
         )
         if balancer.status != fleet.ACTIVE:
-            raise cloud_errors.Conflict("it is immutable")
+            raise refusals.Conflict("it is immutable")
         self.asked.append(amphora_id)
         self._under_way[balancer.id] = amphora_id, self._clock.now_s + _DURATION_S
         self.most = max(self.most, len(self._under_way))
@@ -203,7 +206,7 @@ def test_an_answer_that_is_lost_is_not_asked_for_again(clock: Clock) -> None:
 
     def lose(what: str) -> None:
         if what == "fail_over":
-            raise cloud_errors.unreachable("fail amphora over", "reset")
+            raise http_errors.unreachable("fail amphora over", "reset")
 
     octavia.troubles = lose
 
@@ -225,7 +228,7 @@ def test_a_signal_in_the_middle_of_a_request_is_told_what_is_under_way(
         if what == "fail_over":
             os.kill(os.getpid(), signal.SIGINT)
             if lost:
-                raise cloud_errors.unreachable("fail amphora over", "reset")
+                raise http_errors.unreachable("fail amphora over", "reset")
 
     octavia.troubles = interrupt
 
@@ -257,7 +260,7 @@ def test_octavia_may_be_away_for_a_while(clock: Clock, away_s: float, stops: boo
 
     def be_away(what: str) -> None:
         if what == "refreshed" and octavia.asked and clock.now_s < away_s:
-            raise cloud_errors.unreachable("show load balancer a", "refused")
+            raise http_errors.unreachable("show load balancer a", "refused")
 
     octavia.troubles = be_away
 

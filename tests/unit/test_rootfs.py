@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrofit import errors, rootfs
+from retrofit import errors
+from retrofit.host import rootfs
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from cyclonedx import schema
 from cyclonedx.validation import json as validation
 from tests.support import records
 
-from retrofit import model, provenance, sbom
+from retrofit import model
+from retrofit.provenance import record as provenance
+from retrofit.provenance import sbom
 
 
 def parsed(record: provenance.Record) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from retrofit import seal
+from retrofit.building import seal
 
 GONE = """
 etc/ssh/ssh_host_rsa_key

@@ -10,8 +10,10 @@ import pytest
 from click import testing
 from tests.support import records
 
-from retrofit import model, naming, provenance
+from retrofit import model
 from retrofit.cli import main, show
+from retrofit.provenance import marks
+from retrofit.provenance import record as provenance
 
 _FIRST, _SECOND = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 
@@ -29,10 +31,10 @@ def test_shows_how_an_image_was_proved_and_made(monkeypatch: pytest.MonkeyPatch)
         archives=model.Archives(uca_pocket="caracal", ppas=("ppa:ours/two", "ppa:ours/one"))
     )
     said = {
-        naming.PROOF_DEPTH: "boot",
-        naming.PROOF_RESULT: "passed",
-        naming.PROOF_TIME: "2026-08-02T03:20:00+00:00",
-        naming.PROOF_SUMMARY: "41 passed, 2 not applicable",
+        marks.PROOF_DEPTH: "boot",
+        marks.PROOF_RESULT: "passed",
+        marks.PROOF_TIME: "2026-08-02T03:20:00+00:00",
+        marks.PROOF_SUMMARY: "41 passed, 2 not applicable",
     }
     image = dataclasses.replace(record.image, properties={**record.image.properties, **said})
 

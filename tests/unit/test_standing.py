@@ -8,15 +8,19 @@ import datetime
 import pytest
 from tests.support import records
 
-from retrofit import findings, images, naming, standing, survey
+from retrofit.cloud import images
+from retrofit.model import findings
+from retrofit.provenance import marks
+from retrofit.publishing import current as standing
+from retrofit.publishing import survey
 
 TAG = "octavia-amphora"
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
-PROVEN = {naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "boot"}
+PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 
 
 def _image(name: str, *, owner: str = "ours", **said: str) -> images.Image:
-    usual = {naming.FINGERPRINT: "f", "architecture": "x86_64"}
+    usual = {marks.FINGERPRINT: "f", "architecture": "x86_64"}
     return dataclasses.replace(records.image(usual | said), id=name, owner=owner)
 
 
@@ -24,11 +28,11 @@ def _image(name: str, *, owner: str = "ours", **said: str) -> images.Image:
     ("said", "depth"),
     [
         (PROVEN, "boot"),
-        ({naming.PROOF_DEPTH: "off"}, "off"),
+        ({marks.PROOF_DEPTH: "off"}, "off"),
         ({}, "off"),
-        ({naming.PROOF_RESULT: naming.FAILED, naming.PROOF_DEPTH: "traffic"}, "off"),
+        ({marks.PROOF_RESULT: marks.FAILED, marks.PROOF_DEPTH: "traffic"}, "off"),
         # Of a version to come.
-        ({naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "deeper"}, "off"),
+        ({marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "deeper"}, "off"),
     ],
 )
 def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
@@ -40,12 +44,12 @@ def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
     [
         ({}, True),
         ({"status": "deactivated"}, False),
-        ({"tags": frozenset((naming.OWN_TAG,))}, False),
+        ({"tags": frozenset((marks.OWN_TAG,))}, False),
         ({"tags": frozenset((TAG,))}, False),
         ({"properties": PROVEN}, False),
-        ({"properties": {**PROVEN, naming.FINGERPRINT: "other"}}, False),
+        ({"properties": {**PROVEN, marks.FINGERPRINT: "other"}}, False),
         (
-            {"properties": {**PROVEN, naming.FINGERPRINT: "f", naming.STATE: naming.FORMER}},
+            {"properties": {**PROVEN, marks.FINGERPRINT: "f", marks.STATE: marks.FORMER}},
             False,
         ),
     ],
@@ -61,11 +65,11 @@ def test_current_is_what_octavia_may_take_and_was_made_so(
 
 
 def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
-    former = {**PROVEN, naming.STATE: naming.FORMER}
+    former = {**PROVEN, marks.STATE: marks.FORMER}
     newer = _image("newer", **former)
     present = _image("present", **PROVEN)
-    off = _image("off", **{naming.STATE: naming.FORMER, naming.PROOF_DEPTH: "off"})
-    taken_back = _image("back", **PROVEN, **{naming.STATE: naming.ROLLED_BACK})
+    off = _image("off", **{marks.STATE: marks.FORMER, marks.PROOF_DEPTH: "off"})
+    taken_back = _image("back", **PROVEN, **{marks.STATE: marks.ROLLED_BACK})
     arm = _image("arm", **former, architecture="aarch64")
     gone = dataclasses.replace(_image("gone", **former), status="deactivated")
     good, older = _image("good", **former), _image("older", **former)
@@ -84,11 +88,11 @@ def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
 def test_a_survey_sorts_all_there_is() -> None:
     public = dataclasses.replace(_image("public", owner="theirs"), visibility="public")
     lead = _image("lead", **PROVEN)
-    former = _image("former", **PROVEN, **{naming.STATE: naming.FORMER})
-    failed = _image("failed", **{naming.STATE: naming.FAILED})
-    unproven = _image("unproven", **{naming.STATE: naming.UNPROVEN})
+    former = _image("former", **PROVEN, **{marks.STATE: marks.FORMER})
+    failed = _image("failed", **{marks.STATE: marks.FAILED})
+    unproven = _image("unproven", **{marks.STATE: marks.UNPROVEN})
     torn = dataclasses.replace(_image("torn", **PROVEN), tags=frozenset())
-    back = _image("back", **{naming.STATE: naming.ROLLED_BACK})
+    back = _image("back", **{marks.STATE: marks.ROLLED_BACK})
 
     found = survey.take([unproven, failed, torn, back, lead, former], [public, lead], TAG, "ours")
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from retrofit import errors, history, model
-from retrofit.cli import summary
+from retrofit import errors, model
+from retrofit.cli import reporting
+from retrofit.runs import history, summary
 
 _RIVAL = {"id": "9f", "amp-image-owner-id": "p2"}
 
@@ -30,7 +31,7 @@ def _state(outcome: str, **more: Any) -> dict[str, Any]:
 
 def _finish(path: pathlib.Path, *outcomes: str) -> dict[str, Any]:
     names = [f"image-{number}" for number in range(len(outcomes))]
-    together = summary.Summary(path, names)
+    together = summary.Summary(path, names, reporting.Lines(), reporting.say)
     together.name("r1", model.Trigger.ACTION)
     for name, outcome in zip(names, outcomes, strict=True):
         if outcome != "waiting":
@@ -100,7 +101,7 @@ def test_a_long_story_is_cut(path: pathlib.Path):
 
 
 def test_no_file(capsys: pytest.CaptureFixture[str]):
-    together = summary.Summary(None, ["a"])
+    together = summary.Summary(None, ["a"], reporting.Lines(), reporting.say)
     together.note("a", _state("published"))
     together.finish()
 

@@ -11,11 +11,13 @@ import hypothesis
 from hypothesis import strategies
 from tests.support import records
 
-from retrofit import images, naming, standing, switching
+from retrofit.cloud import images
+from retrofit.provenance import marks
+from retrofit.publishing import current, transition
 
 TAG = "octavia-amphora"
-BOTH = frozenset((TAG, naming.OWN_TAG))
-PROVEN = {naming.PROOF_RESULT: naming.PASSED, naming.PROOF_DEPTH: "boot"}
+BOTH = frozenset((TAG, marks.OWN_TAG))
+PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 DAY = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
 
 
@@ -60,13 +62,13 @@ class Store:
 
     def check(self) -> None:
         taken = self.taken()
-        proven = taken is not None and standing.depth(taken).includes(standing.findings.Depth.BOOT)
+        proven = taken is not None and current.depth(taken).includes(current.findings.Depth.BOOT)
         assert proven or not self.had_proven
         self.had_proven |= proven
 
-    def apply(self, change: switching.Change) -> None:
+    def apply(self, change: transition.Change) -> None:
         # What changed is taken from the list that was read, as the real patch does.
-        said = dict(self._images[change.image.id].properties) | {naming.STATE: change.state}
+        said = dict(self._images[change.image.id].properties) | {marks.STATE: change.state}
         said = {key: value for key, value in said.items() if value}
         self.put(
             dataclasses.replace(self._images[change.image.id], tags=change.tags, properties=said)
@@ -74,7 +76,7 @@ class Store:
 
 
 def _settle(store: Store) -> Iterator[None]:
-    for change in switching.settling(store.own(), TAG):
+    for change in transition.settling(store.own(), TAG):
         store.apply(change)
         yield
 
@@ -82,11 +84,11 @@ def _settle(store: Store) -> Iterator[None]:
 def _publish(store: Store, *, passes: bool, architecture: str, later: bool) -> Iterator[None]:
     """Yield after each change, as a run makes them."""
     yield from _settle(store)
-    said = {naming.FINGERPRINT: "f", "architecture": architecture}
-    image = store.add(frozenset(), later=later, **said, **{naming.STATE: naming.UNPROVEN})
+    said = {marks.FINGERPRINT: "f", "architecture": architecture}
+    image = store.add(frozenset(), later=later, **said, **{marks.STATE: marks.UNPROVEN})
     yield
     if not passes:
-        store.put(dataclasses.replace(image, properties=said | {naming.STATE: naming.FAILED}))
+        store.put(dataclasses.replace(image, properties=said | {marks.STATE: marks.FAILED}))
         return
     store.put(dataclasses.replace(image, tags=BOTH, properties=said | PROVEN))
     yield
@@ -96,10 +98,10 @@ def _publish(store: Store, *, passes: bool, architecture: str, later: bool) -> I
 def _rollback(store: Store) -> Iterator[None]:
     yield from _settle(store)
     own = store.own()
-    present = standing.lead(own, TAG)
-    if present is None or standing.former(own, present) is None:
+    present = current.lead(own, TAG)
+    if present is None or current.former(own, present) is None:
         return
-    store.apply(switching.withdrawal(present))
+    store.apply(transition.withdrawal(present))
     yield
     yield from _settle(store)
 
@@ -133,59 +135,59 @@ def test_whenever_runs_are_killed_octavia_takes_a_proven_image(
         pass
     own = store.own()
     tagged = [image for image in own if TAG in image.tags]
-    architectures = [standing.architecture(image) for image in tagged]
+    architectures = [current.architecture(image) for image in tagged]
     assert len(set(architectures)) == len(architectures)
-    assert switching.settling(own, TAG) == []
-    assert standing.lead(own, TAG) == (store.taken() if store.had_proven else None)
+    assert transition.settling(own, TAG) == []
+    assert current.lead(own, TAG) == (store.taken() if store.had_proven else None)
 
 
 def test_a_promotion_that_was_killed_is_finished() -> None:
-    present = _image(2, **PROVEN, **{naming.FINGERPRINT: "b"})
-    before = _image(1, age_s=60, **PROVEN, **{naming.FINGERPRINT: "a"})
+    present = _image(2, **PROVEN, **{marks.FINGERPRINT: "b"})
+    before = _image(1, age_s=60, **PROVEN, **{marks.FINGERPRINT: "a"})
     former_charm = _image(0, age_s=3600)
 
-    changes = switching.settling([present, before, former_charm], TAG)
+    changes = transition.settling([present, before, former_charm], TAG)
 
-    own_tag = frozenset((naming.OWN_TAG,))
+    own_tag = frozenset((marks.OWN_TAG,))
     assert changes == [
-        switching.Change(before, own_tag, naming.FORMER),
-        switching.Change(former_charm, own_tag, naming.FORMER),
+        transition.Change(before, own_tag, marks.FORMER),
+        transition.Change(former_charm, own_tag, marks.FORMER),
     ]
 
 
 def test_a_rollback_that_was_killed_is_finished() -> None:
-    said = {**PROVEN, naming.FINGERPRINT: "a"}
-    present = _image(2, **said, **{naming.STATE: naming.ROLLED_BACK})
-    own_tag = frozenset((naming.OWN_TAG,))
-    before = _image(1, age_s=60, tags=own_tag, **said, **{naming.STATE: naming.FORMER})
+    said = {**PROVEN, marks.FINGERPRINT: "a"}
+    present = _image(2, **said, **{marks.STATE: marks.ROLLED_BACK})
+    own_tag = frozenset((marks.OWN_TAG,))
+    before = _image(1, age_s=60, tags=own_tag, **said, **{marks.STATE: marks.FORMER})
 
-    changes = switching.settling([present, before], TAG)
+    changes = transition.settling([present, before], TAG)
 
     assert changes == [
-        switching.Change(before, BOTH, ""),
-        switching.Change(present, own_tag, naming.ROLLED_BACK),
+        transition.Change(before, BOTH, ""),
+        transition.Change(present, own_tag, marks.ROLLED_BACK),
     ]
 
 
 def test_what_the_former_charm_made_since_is_left_alone() -> None:
     newer = _image(3)
-    ours = _image(2, age_s=60, **PROVEN, **{naming.FINGERPRINT: "b"})
+    ours = _image(2, age_s=60, **PROVEN, **{marks.FINGERPRINT: "b"})
 
-    assert switching.settling([newer, ours], TAG) == []
+    assert transition.settling([newer, ours], TAG) == []
 
 
 def test_an_image_tagged_by_hand_keeps_its_state() -> None:
-    ours = _image(2, **PROVEN, **{naming.FINGERPRINT: "b"})
-    failed = _image(1, age_s=60, **{naming.FINGERPRINT: "a", naming.STATE: naming.FAILED})
+    ours = _image(2, **PROVEN, **{marks.FINGERPRINT: "b"})
+    failed = _image(1, age_s=60, **{marks.FINGERPRINT: "a", marks.STATE: marks.FAILED})
 
-    (change,) = switching.settling([ours, failed], TAG)
+    (change,) = transition.settling([ours, failed], TAG)
 
-    assert (change.image, change.state) == (failed, naming.FAILED)
+    assert (change.image, change.state) == (failed, marks.FAILED)
 
 
 def test_our_own_tag_never_moves() -> None:
-    said = {**PROVEN, naming.FINGERPRINT: "a"}
-    own_tag = frozenset((naming.OWN_TAG,))
+    said = {**PROVEN, marks.FINGERPRINT: "a"}
+    own_tag = frozenset((marks.OWN_TAG,))
     own = [_image(2, tags=own_tag, **said), _image(1, age_s=60, tags=own_tag, **said)]
 
-    assert switching.settling(own, naming.OWN_TAG) == []
+    assert transition.settling(own, marks.OWN_TAG) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retrofit.cli import tables
+from retrofit.host import tables
 
 
 def test_columns_begin_at_the_same_place() -> None:

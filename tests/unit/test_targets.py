@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from retrofit import errors, targets
+from retrofit import errors
+from retrofit.building import output
 
 _MIB = 1024 * 1024
 
@@ -31,7 +32,7 @@ def _sparse(path: pathlib.Path) -> bytes:
 def test_file_from_another_file_system(elsewhere: pathlib.Path, tmp_path: pathlib.Path):
     content = _sparse(elsewhere / "made")
 
-    targets.deliver(elsewhere / "made", tmp_path / "out")
+    output.deliver(elsewhere / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_bytes() == content
     assert os.listdir(tmp_path) == ["out"]
@@ -40,7 +41,7 @@ def test_file_from_another_file_system(elsewhere: pathlib.Path, tmp_path: pathli
 def test_holes_stay_holes(tmp_path: pathlib.Path):
     content = _sparse(tmp_path / "made")
 
-    targets.deliver(tmp_path / "made", tmp_path / "out")
+    output.deliver(tmp_path / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_bytes() == content
     assert (tmp_path / "out").stat().st_blocks * 512 < _MIB
@@ -50,7 +51,7 @@ def test_former_file_is_replaced(tmp_path: pathlib.Path):
     (tmp_path / "made").write_text("new")
     (tmp_path / "out").write_text("old and longer")
 
-    targets.deliver(tmp_path / "made", tmp_path / "out")
+    output.deliver(tmp_path / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_text() == "new"
 
@@ -60,7 +61,7 @@ def test_failure_keeps_the_former_file(tmp_path: pathlib.Path):
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(errors.OutputError, match="cannot write"):
-        targets.deliver(tmp_path / "made", tmp_path / "taken")
+        output.deliver(tmp_path / "made", tmp_path / "taken")
 
     assert sorted(os.listdir(tmp_path)) == ["made", "taken"]
 
@@ -70,11 +71,11 @@ def test_present_file_is_refused_unless_forced(tmp_path: pathlib.Path):
     target.touch()
 
     with pytest.raises(errors.OutputError, match="exists already; give --force"):
-        targets.check(target, force=False)
-    targets.check(target, force=True)
+        output.check(target, force=False)
+    output.check(target, force=True)
 
 
 @pytest.mark.parametrize("name", ["", "none/out"])
 def test_impossible_targets_are_refused(tmp_path: pathlib.Path, name: str):
     with pytest.raises(errors.OutputError):
-        targets.check(tmp_path / name, force=True)
+        output.check(tmp_path / name, force=True)

@@ -10,22 +10,23 @@ from typing import Any
 
 import pytest
 
-from retrofit import errors, model, process
-from retrofit.disk import esp, grub, inodes, layout, mounts, partitions, tree
-from retrofit.sandbox import cell
+from retrofit import errors, model
+from retrofit.building.disk import esp, grub, inodes, layout, mounts, partitions, tree, volume
+from retrofit.host import process
+from retrofit.host.sandbox import cell
 
 _UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
 
 
-def _volume(mount_point: str, number: int, *, label: str = "") -> layout.Volume:
+def _volume(mount_point: str, number: int, *, label: str = "") -> volume.Volume:
     filesystem = partitions.Filesystem("ext4", _UUID, label)
     partition = partitions.Partition(
         number=number, start=0, size=model.MIB, type_code="", uuid=_UUID, filesystem=filesystem
     )
-    return layout.Volume(mount_point, partition, filesystem)
+    return volume.Volume(mount_point, partition, filesystem)
 
 
-def _layout(*, boot: layout.Volume | None = None, label: str = "") -> layout.Layout:
+def _layout(*, boot: volume.Volume | None = None, label: str = "") -> layout.Layout:
     root = _volume("/", 1, label=label)
     volumes = [root] if boot is None else [root, boot]
     table = partitions.Table(

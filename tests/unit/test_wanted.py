@@ -6,17 +6,13 @@ import pathlib
 
 import pytest
 
-from retrofit import (
-    errors,
-    findings,
-    image_definitions,
-    model,
-    naming,
-    requested,
-    wanted,
-    yaml_lines,
-)
-from retrofit.sources import glance, simplestreams
+from retrofit import errors, model
+from retrofit.base_images import glance, simplestreams
+from retrofit.definitions import expansion, schema
+from retrofit.host import yaml_lines
+from retrofit.model import findings
+from retrofit.provenance import marks
+from retrofit.publishing import target
 
 _SCHEMA = (
     pathlib.Path(__file__).resolve().parents[2] / "src/retrofit/image-definitions.schema.json"
@@ -44,8 +40,8 @@ images:
 """
 
 
-def _parse(text: str) -> tuple[wanted.Image, ...]:
-    return wanted.parse(text, pathlib.Path("images.yaml"))
+def _parse(text: str) -> tuple[expansion.Image, ...]:
+    return expansion.parse(text, pathlib.Path("images.yaml"))
 
 
 def _refusal(text: str) -> str:
@@ -77,7 +73,7 @@ class TestExpansion:
             archives=model.Archives(mirror="https://mirror.example/ubuntu", uca_pocket="caracal"),
             series="jammy",
         )
-        assert image.request.target == requested.GlanceTarget(
+        assert image.request.target == target.GlanceTarget(
             "amphora-jammy-aarch64-raw",
             labels=("balancer",),
             variant="raw",
@@ -96,7 +92,7 @@ class TestExpansion:
         assert image.request.source == simplestreams.Wanted()
         assert image.request.proof.depth is findings.Depth.REST
         assert image.tag == "plain"
-        assert isinstance(image.request.target, requested.GlanceTarget)
+        assert isinstance(image.request.target, target.GlanceTarget)
         assert image.request.target.variant == "plain"
 
     def test_once(self):
@@ -114,21 +110,21 @@ class TestExpansion:
             json.dumps({"images": ["plain", "amphora-noble-x86_64-raw"], "force": True})
         )
 
-        images = wanted.read(path, once=once)
+        images = expansion.read(path, once=once)
 
         assert [image.name for image in images] == ["amphora-noble-x86_64-raw", "plain"]
         assert all(image.request.force for image in images)
-        assert isinstance(images[1].request.target, requested.GlanceTarget)
+        assert isinstance(images[1].request.target, target.GlanceTarget)
         # Of those that are not wanted this time, too.
         assert len(images[1].request.target.apart_from) == 8
         once.write_text(json.dumps({"images": ["plane"]}))
         with pytest.raises(errors.ConfigError, match="no image is defined as .'plane'.*amphora"):
-            wanted.read(path, once=once)
+            expansion.read(path, once=once)
 
     def test_an_image_without_a_tag_of_its_own(self):
-        (image,) = _parse(f"images: [{{name: a, tags: [{naming.OWN_TAG}]}}]")
+        (image,) = _parse(f"images: [{{name: a, tags: [{marks.OWN_TAG}]}}]")
 
-        assert image.request.target == requested.GlanceTarget("", variant="a")
+        assert image.request.target == target.GlanceTarget("", variant="a")
 
     def test_json_is_yaml(self):
         value = yaml_lines.parse(_MANY.encode(), pathlib.Path("x"), yaml_lines.Words).value
@@ -144,7 +140,7 @@ class TestFiles:
         (tmp_path / "a.yaml").write_text("images: [{name: a, tags: [a], source: ./base.img}]")
         (tmp_path / "notes.txt").write_text("nothing to see")
 
-        first, second = wanted.read(tmp_path)
+        first, second = expansion.read(tmp_path)
 
         assert (first.name, first.request.source) == ("a", tmp_path / "base.img")
         assert second.request.build.elements_paths == (tmp_path / "mine",)
@@ -154,20 +150,20 @@ class TestFiles:
         path = tmp_path / "request.json"
         path.write_text('{"images": [{"name": "a", "tags": ["a"]}]}')
 
-        assert [image.name for image in wanted.read(path)] == ["a"]
+        assert [image.name for image in expansion.read(path)] == ["a"]
 
     def test_no_file(self, tmp_path: pathlib.Path):
         with pytest.raises(errors.InputMissing, match="no definition in"):
-            wanted.read(tmp_path)
+            expansion.read(tmp_path)
         with pytest.raises(errors.InputMissing, match="cannot read"):
-            wanted.read(tmp_path / "none")
+            expansion.read(tmp_path / "none")
 
     def test_two_files_that_get_into_each_others_way(self, tmp_path: pathlib.Path):
         (tmp_path / "a.yaml").write_text("images:\n- name: a\n  tags: [a, b]")
         (tmp_path / "b.yaml").write_text("images:\n- name: b\n  tags:\n  - b")
 
         with pytest.raises(errors.ConfigError) as caught:
-            wanted.read(tmp_path)
+            expansion.read(tmp_path)
 
         assert caught.value.message == (
             f"{tmp_path}/a.yaml:3: a has the tag b, by which b is found ({tmp_path}/b.yaml:4)"
@@ -202,8 +198,8 @@ _HEAD = "images:\n- name: a\n"
         ),
         (_HEAD + "  tags: [a]\n  ca-certificate: none.pem", "2: "),
         (
-            _HEAD + f"  tags: [a]\n- name: b\n  tags: [{naming.OWN_TAG}]",
-            f"3: a has the tag {naming.OWN_TAG}, by which b is found (images.yaml:5)",
+            _HEAD + f"  tags: [a]\n- name: b\n  tags: [{marks.OWN_TAG}]",
+            f"3: a has the tag {marks.OWN_TAG}, by which b is found (images.yaml:5)",
         ),
         ("defaults: {tags: ['{x}']}\nimages:\n- name: a", "1: {x} in the tag"),
         ("images: []", "1: wrong value [] of images"),
@@ -219,5 +215,5 @@ def test_what_is_refused(text: str, message: str):
 def test_the_published_schema_is_that_of_the_code():
     # RETROFIT_WRITE_DOCS=1 writes it anew.
     if os.environ.get("RETROFIT_WRITE_DOCS"):
-        _SCHEMA.write_text(json.dumps(image_definitions.schema(), indent=2) + "\n")
-    assert json.loads(_SCHEMA.read_text()) == image_definitions.schema()
+        _SCHEMA.write_text(json.dumps(schema.schema(), indent=2) + "\n")
+    assert json.loads(_SCHEMA.read_text()) == schema.schema()

@@ -5,7 +5,8 @@ from typing import Literal
 import pydantic
 import pytest
 
-from retrofit import errors, yaml_lines
+from retrofit import errors
+from retrofit.host import yaml_lines
 
 _TEXT = """\
 # A comment.

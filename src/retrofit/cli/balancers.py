@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .. import fleet, overview
+    from ..rollout import fleet, overview
 
 
 def answer(seen: overview.Overview) -> str:
@@ -33,7 +33,7 @@ def images(seen: overview.Overview) -> list[tuple[str, str, str, str]]:
 
 def outdated(seen: overview.Overview) -> list[tuple[str, str, str]]:
     """Return a row for each load balancer that is not on a current image: which, and why."""
-    from ..fleet import State
+    from ..rollout.fleet import State
 
     words = {
         State.OUTDATED: "to replace",
@@ -88,7 +88,7 @@ def _amphora(found: fleet.Assessment, amphora: fleet.Amphora) -> dict[str, Any]:
 
 
 def _images(seen: overview.Overview) -> list[dict[str, Any]]:
-    from .. import fleet
+    from ..rollout import fleet
 
     names = {image.id: image.name for image in seen.images.values()}
     return [
@@ -105,7 +105,7 @@ def _images(seen: overview.Overview) -> list[dict[str, Any]]:
 
 def _numbers(seen: overview.Overview) -> tuple[int, int]:
     """Return how many load balancers are not on a current image, and how many there are."""
-    from ..fleet import State
+    from ..rollout.fleet import State
 
     behind = len(seen.having(State.OUTDATED, State.BUSY, State.LEFT))
     return behind, behind + len(seen.having(State.CURRENT))

@@ -52,9 +52,13 @@ def bootstrap(
 ) -> None:
     """Make a bootable cloud image OUTPUT from a mirror, for tests and closed networks."""
     execution.start_logging(debug=debug)
-    from .. import keys, model, progress, releases, targets, web
-    from ..sandbox import workshop
-    from ..sources import bootstrap as bootstraps
+    from .. import model
+    from ..base_images.scratch import system
+    from ..building import output as targets
+    from ..definitions import keys
+    from ..host import progress, web
+    from ..host.sandbox import workshop
+    from ..model import releases
 
     releases.check(distribution, release)
     size_bytes = keys.size(size) if size else None
@@ -63,7 +67,7 @@ def bootstrap(
     def make(reporter: progress.Reporter) -> pathlib.Path:
         made = work / "image"
         with progress.step(reporter, "bootstrap"):
-            bootstraps.bootstrap(
+            system.bootstrap(
                 made,
                 distribution=distribution,
                 release=release,

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import execution, options, show, tables
+from ..host import tables
+from . import execution, options, show
 
 if TYPE_CHECKING:
-    from .. import comparison, provenance
+    from ..provenance import difference as comparison
+    from ..provenance import record
 
 
 @click.command()
@@ -33,7 +35,7 @@ def diff(
     """Show what the second of two images in Glance has other than the first."""
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import comparison
+    from ..provenance import difference as comparison
 
     old, new = show.records([before, after], clouds.Options(cloud, region, interface))
     found = comparison.compare(old, new)
@@ -44,7 +46,7 @@ def diff(
 
 
 def _as_json(
-    before: provenance.Record, after: provenance.Record, found: comparison.Comparison
+    before: record.Record, after: record.Record, found: comparison.Comparison
 ) -> dict[str, Any]:
     return {
         "from": {"id": before.image.id, "name": before.image.name},

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
 from typing import NoReturn
 
 import click
 
-from .. import errors, interruption
+from .. import errors
+from ..host import signals
 
 _DEBUG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 
@@ -22,7 +22,7 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
         name: Program name, which begins every line about an error.
         arguments: Words of the command line; the process's own without them.
     """
-    interruption.watch()
+    signals.watch()
     code = 0
     try:
         answer = command.main(args=arguments, prog_name=name, standalone_mode=False)
@@ -32,7 +32,7 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
     except (errors.RetrofitError, errors.Interrupted) as error:
         code = _complain(name, error)
     except Exception as error:
-        code = _complain(name, unexpected(error))
+        code = _complain(name, errors.unexpected(error))
     sys.exit(code)
 
 
@@ -52,16 +52,6 @@ def _as_usage_error(error: click.ClickException) -> errors.RetrofitError:
     context = getattr(error, "ctx", None)
     hint = f"see {context.command_path} --help" if context is not None else ""
     return errors.UsageError(message[:1].lower() + message[1:], hint=hint)
-
-
-def unexpected(error: Exception) -> errors.RetrofitError:
-    """Word an error that nobody raised on purpose."""
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    return errors.RetrofitError(
-        f"unexpected {type(error).__name__}: {error}",
-        hint="run again with --debug and report what it prints",
-        details=tuple(lines),
-    )
 
 
 def _complain(name: str, error: errors.RetrofitError | errors.Interrupted) -> int:

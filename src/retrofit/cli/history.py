@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import pathlib
 from typing import TYPE_CHECKING
@@ -10,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors
-from . import execution, options, tables
+from ..runs import history_table
+from . import execution, options
 
 if TYPE_CHECKING:
-    from .. import history as histories
+    pass
 
 _CHARM = pathlib.Path("/var/lib/octavia-diskimage-retrofit/history.jsonl")
-_HEADINGS = ("STARTED (UTC)", "TRIGGER", "OUTCOME", "TOOK", "IMAGE", "WHY")
 
 
 @click.command()
@@ -31,7 +30,7 @@ def history(*, file: pathlib.Path, as_json: bool, debug: bool) -> None:
     FILE is the history.jsonl beside the result file; without it that of the charm.
     """
     execution.start_logging(debug=debug)
-    from .. import history as histories
+    from ..runs import history as histories
 
     runs = histories.read(file)
     if not runs and not file.exists():
@@ -42,20 +41,4 @@ def history(*, file: pathlib.Path, as_json: bool, debug: bool) -> None:
     if as_json:
         print(json.dumps([run.model_dump(mode="json", by_alias=True) for run in newest_first]))
         return
-    print("\n".join(table(newest_first)))
-
-
-def table(runs: tuple[histories.Entry, ...]) -> list[str]:
-    """Return runs as lines below headings."""
-    return tables.lines([_HEADINGS, *map(_row, runs)])
-
-
-def _row(run: histories.Entry) -> tuple[str, ...]:
-    return (
-        f"{run.started.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}",
-        run.trigger,
-        run.outcome,
-        f"{run.duration_s:.0f} s",
-        run.image.name if run.image else "-",
-        run.why or "-",
-    )
+    print("\n".join(history_table.table(newest_first)))

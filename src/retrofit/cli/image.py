@@ -101,8 +101,10 @@ def image(
     OUTPUT is a file, or glance: to publish the image there.
     """
     execution.start_logging(debug=debug)
-    from .. import definitions, run
-    from . import images, results
+    from ..definitions import request as definitions
+    from ..runs import one
+    from ..runs import result as results
+    from . import images
 
     definition = definitions.RunDefinition.parse(
         environment=_pairs(variables),
@@ -111,7 +113,7 @@ def image(
     )
     request = definition.to_request()
     with reporting.reporter() as reporter:
-        result = run.run(request, reporter)
+        result = one.run(request, reporter)
     if as_json:
         click.echo(json.dumps(results.as_json(result), indent=2))
         return

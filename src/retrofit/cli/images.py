@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..provenance import marks
+
 if TYPE_CHECKING:
-    from .. import images, survey
+    from ..cloud import images
+    from ..publishing import survey
 
 
 def as_json(image: images.Image) -> dict[str, Any]:
     """Return an image in JSON's types."""
-    from .. import standing
+    from ..publishing import current
 
     return {
         "id": image.id,
@@ -21,21 +24,19 @@ def as_json(image: images.Image) -> dict[str, Any]:
         "owner": image.owner,
         "visibility": image.visibility,
         "created-at": image.created_at.isoformat(),
-        "state": standing.state(image),
+        "state": current.state(image),
         "proof": proof_as_json(image),
     }
 
 
 def proof_as_json(image: images.Image) -> dict[str, str]:
     """Return how an image was proved; all is empty if it never was."""
-    from .. import naming
-
     # In the order in which a person reads them.
     properties = {
-        "depth": naming.PROOF_DEPTH,
-        "result": naming.PROOF_RESULT,
-        "time": naming.PROOF_TIME,
-        "summary": naming.PROOF_SUMMARY,
+        "depth": marks.PROOF_DEPTH,
+        "result": marks.PROOF_RESULT,
+        "time": marks.PROOF_TIME,
+        "summary": marks.PROOF_SUMMARY,
     }
     return {word: image.properties.get(name, "") for word, name in properties.items()}
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import model
-from . import execution, images, options, tables
+from ..host import tables
+from . import execution, images, options
 
 if TYPE_CHECKING:
-    from .. import images as glance_images
-    from .. import wanted
+    from ..cloud import images as glance_images
+    from ..definitions import expansion
 
 
 @click.command(name="list")
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 def listing(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: bool) -> None:
     """Show the images that are defined, and what is published and proven of them."""
     execution.start_logging(debug=debug)
-    from .. import wanted
+    from ..definitions import expansion
 
-    found = wanted.read(definitions)
+    found = expansion.read(definitions)
     published = None if offline else _published(found)
     if as_json:
         click.echo(json.dumps(list(_as_json(found, published)), indent=2))
@@ -38,13 +39,14 @@ def listing(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: b
     click.echo("\n".join(tables.lines(list(_rows(found, published, now)))))
 
 
-def _published(found: Iterable[wanted.Image]) -> Mapping[str, glance_images.Image]:
+def _published(found: Iterable[expansion.Image]) -> Mapping[str, glance_images.Image]:
     """Return the published image of each that there is one of, by name; each cloud is asked once.
 
     Raises:
         errors.RetrofitError: A cloud does not answer.
     """
-    from .. import planner, promotion, standing
+    from ..planning import planner
+    from ..publishing import current, promotion
 
     ours: dict[object, list[glance_images.Image]] = {}
     leading = {}
@@ -54,14 +56,14 @@ def _published(found: Iterable[wanted.Image]) -> Mapping[str, glance_images.Imag
             where = image.request.cloud
             if where not in ours:
                 ours[where] = list(promotion.published(session.connect(where)))
-            lead = standing.lead(ours[where], image.tag)
+            lead = current.lead(ours[where], image.tag)
             if lead is not None:
                 leading[image.name] = lead
     return leading
 
 
 def _as_json(
-    found: Iterable[wanted.Image], published: Mapping[str, glance_images.Image] | None
+    found: Iterable[expansion.Image], published: Mapping[str, glance_images.Image] | None
 ) -> Iterator[dict[str, Any]]:
     for image in found:
         shown: dict[str, Any] = {
@@ -84,7 +86,7 @@ def _as_json(
 
 
 def _rows(
-    found: Iterable[wanted.Image],
+    found: Iterable[expansion.Image],
     published: Mapping[str, glance_images.Image] | None,
     now: datetime.datetime,
 ) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .. import cloud, errors
-    from ..manager import catalog, managing, sharing
+    from ..image_manager import catalog, managing, sharing
 
 
 @click.command()
@@ -136,7 +136,7 @@ def manage(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from ..manager import importing, managing, rotation, sharing, updating, workplace
+    from ..image_manager import importing, managing, rotation, sharing, updating, workplace
 
     chosen = clouds.Options(cloud, region, interface)
     if share_image is not None:
@@ -191,7 +191,7 @@ def manage(
 
 def _share(wish: sharing.Wish, chosen: cloud.Options, *, dry_run: bool) -> None:
     from .. import cloud as clouds
-    from ..manager import sharing
+    from ..image_manager import sharing
 
     def tell(name: str, identifier: str) -> None:
         click.echo(f"{'share' if wish.add else 'unshare':<10}  {name}  {identifier}")
@@ -201,7 +201,7 @@ def _share(wish: sharing.Wish, chosen: cloud.Options, *, dry_run: bool) -> None:
 
 
 def _mirrored(target: str) -> Callable[[catalog.Product, catalog.Version], str]:
-    from ..manager import mirror, stores
+    from ..image_manager import mirror, stores
 
     return mirror.locator(stores.opened(target))
 
@@ -209,7 +209,7 @@ def _mirrored(target: str) -> Callable[[catalog.Product, catalog.Version], str]:
 def read(path: pathlib.Path, *, check: bool, force: bool, pattern: str) -> list[catalog.Product]:
     """Read image files; all that is wrong with them goes to standard error."""
     from .. import errors
-    from ..manager import reading
+    from ..image_manager import reading
 
     try:
         return reading.read(path, check=check, force=force, pattern=pattern)

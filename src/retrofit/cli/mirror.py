@@ -34,8 +34,8 @@ def mirror(
     What is there is not copied again. "retrofit manage --mirror TARGET" takes images from it.
     """
     execution.start_logging(debug=debug)
-    from ..manager import mirror as mirrors
-    from ..manager import stores, workplace
+    from ..image_manager import mirror as mirrors
+    from ..image_manager import stores, workplace
 
     products = manage.read(images, check=check, force=force, pattern=pattern)
     with contextlib.ExitStack() as held:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from .. import web
+    from ..host import web
 
 _Decorator = Callable[[Any], Any]
 _DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
@@ -134,8 +134,9 @@ def access(ca_certificate: pathlib.Path | None) -> web.Access:
     """Return how web servers are reached: through the environment's proxies."""
     import urllib.request
 
-    from .. import authorities, model
-    from .. import web as webs
+    from .. import model
+    from ..host import authorities
+    from ..host import web as webs
 
     proxies = urllib.request.getproxies_environment()
     return webs.Access(

@@ -14,8 +14,8 @@ from .. import errors
 from . import execution, options
 
 if TYPE_CHECKING:
-    from .. import plan as plans
-    from .. import requested
+    from ..planning import plan as plans
+    from ..planning import request as requested
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
@@ -39,40 +39,40 @@ def plan(
     Changes nothing.
     """
     execution.start_logging(debug=debug)
-    from .. import pinning, planner
+    from ..planning import plan_file, planner
 
     if bool(requests) == bool(definitions):
         raise errors.UsageError(
             "there is nothing to plan, or too much", hint="give requests, or --definitions"
         )
-    wanted = _defined(definitions, once) if definitions else _requested(requests, once)
+    expansion = _defined(definitions, once) if definitions else _requested(requests, once)
     pinned = []
     failures: dict[str, errors.RetrofitError] = {}
     with contextlib.ExitStack() as held:
         session = planner.Session(held)
-        for name, request in wanted.items():
+        for name, request in expansion.items():
             try:
                 one = session.plan(request)
             except errors.RetrofitError as error:
-                if len(wanted) == 1:
+                if len(expansion) == 1:
                     raise
                 failures[name] = error
                 continue
             project = session.connect(request.cloud).project_id
-            pinned.append(pinning.pin(name, one.plan, project, one.foreign))
+            pinned.append(plan_file.pin(name, one.plan, project, one.foreign))
             if not as_json:
                 click.echo("\n".join(_lines(name, one.plan)))
     if as_json:
-        click.echo(json.dumps(pinning.write(pinned), indent=2))
+        click.echo(json.dumps(plan_file.write(pinned), indent=2))
     if failures:
-        raise errors.Several("cannot be planned", failures, len(wanted))
+        raise errors.Several("cannot be planned", failures, len(expansion))
 
 
 def _requested(
     requests: tuple[pathlib.Path, ...], once: pathlib.Path | None
 ) -> dict[str, requested.RunRequest]:
     """Return the requests of files, by the files' names."""
-    from .. import definitions
+    from ..definitions import request as definitions
 
     found: dict[str, requested.RunRequest] = {}
     for path in requests:
@@ -89,9 +89,9 @@ def _defined(
     definitions: pathlib.Path, once: pathlib.Path | None
 ) -> dict[str, requested.RunRequest]:
     """Return the requests of images that are defined, by their names."""
-    from .. import wanted
+    from ..definitions import expansion
 
-    return {image.name: image.request for image in wanted.read(definitions, once=once)}
+    return {image.name: image.request for image in expansion.read(definitions, once=once)}
 
 
 def _lines(name: str, planned: plans.Plan) -> Iterator[str]:

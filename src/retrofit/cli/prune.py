@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors
-from . import execution, options, tables
+from ..host import tables
+from . import execution, options
 
 if TYPE_CHECKING:
-    from .. import prune as prunes
+    from ..publishing import prune as prunes
 
 
 @click.command()
@@ -44,21 +45,22 @@ def prune(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import lock, naming
-    from .. import prune as prunes
-    from . import results
+    from ..host import locks
+    from ..publishing import naming
+    from ..publishing import prune as prunes
+    from ..runs import result
 
     naming.tags(amp_image_tag)
     with contextlib.ExitStack() as held:
         if yes:
-            held.enter_context(lock.publishing(work_dir))
+            held.enter_context(locks.publishing(work_dir))
         connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
         work = prunes.prune if yes else prunes.look
         pruning = work(connection, amp_image_tag, keep)
         project = connection.project_id
     if as_json:
         heading = {"tag": amp_image_tag, "project-id": project, "keep": keep, "done": yes}
-        click.echo(json.dumps(heading | results.retired(pruning), indent=2))
+        click.echo(json.dumps(heading | result.retired(pruning), indent=2))
     else:
         click.echo("\n".join(_lines(pruning, done=yes)))
     if pruning.problem:
@@ -67,7 +69,7 @@ def prune(
 
 def _lines(pruning: prunes.Pruning, *, done: bool) -> list[str]:
     """Return what is done, or would be, in lines."""
-    from ..retention import Action
+    from ..publishing.retention import Action
 
     words = {Action.HIDE: "hide", Action.DELETE: "delete", Action.KEEP: "keep"}
     if done:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .. import model, progress
+from .. import model
+from ..host import progress
 
 if TYPE_CHECKING:
     from rich import progress as rich_progress
@@ -21,6 +22,11 @@ def reporter() -> Iterator[progress.Reporter]:
         return
     with _bars() as bars:
         yield bars
+
+
+def say(line: str) -> None:
+    """Print a line on standard error."""
+    print(line, file=sys.stderr, flush=True)
 
 
 class Lines:
@@ -38,7 +44,7 @@ class Lines:
 
     def step_ended(self, record: model.StepRecord) -> None:
         """Print the step's line."""
-        print(f"{self._head}{record.name}: {record.wall_s:.1f} s", file=sys.stderr, flush=True)
+        say(f"{self._head}{record.name}: {record.wall_s:.1f} s")
 
     def advanced(self, done: int, total: int) -> None:
         """Say nothing."""

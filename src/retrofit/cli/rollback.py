@@ -34,12 +34,12 @@ def rollback(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import lock
-    from .. import rollback as rollbacks
-    from . import results
+    from ..host import locks
+    from ..publishing import rollback as rollbacks
+    from ..runs import result
 
     with contextlib.ExitStack() as held:
-        held.enter_context(lock.publishing(work_dir))
+        held.enter_context(locks.publishing(work_dir))
         connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
         done = rollbacks.rollback(connection, amp_image_tag)
         project = connection.project_id
@@ -55,6 +55,6 @@ def rollback(
         "project-id": project,
         "current": images.as_json(done.current),
         "rolled-back": images.as_json(done.rolled_back),
-        "rivals": results.rivals(done.rivals),
+        "rivals": result.rivals(done.rivals),
     }
     click.echo(json.dumps(told, indent=2))

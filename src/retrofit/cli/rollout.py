@@ -8,7 +8,8 @@ import pathlib
 
 import click
 
-from . import balancers, execution, images, options, tables
+from ..host import tables
+from . import balancers, execution, images, options
 
 _DAY_S = 86400
 
@@ -64,16 +65,18 @@ def rollout(
     does not come back. It may be ended at any moment, and run again to go on.
     """
     execution.start_logging(debug=debug)
-    from .. import amphorae, lock, overview
     from .. import cloud as clouds
-    from .. import rollout as rollouts
-    from .. import status as statuses
+    from ..host import locks
+    from ..publishing import status
+    from ..rollout import octavia as amphorae
+    from ..rollout import overview
+    from ..rollout import rollout as rollouts
 
     with contextlib.ExitStack() as held:
         if yes:
-            held.enter_context(lock.rollout(work_dir))
+            held.enter_context(locks.rollout(work_dir))
         connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
-        found = statuses.status(connection, amp_image_tag, work_base=work_dir)
+        found = status.status(connection, amp_image_tag, work_base=work_dir)
         seen = overview.look(connection, amp_image_tag, found)
         images.warn(found.rivals)
         problem = rollouts.hindrance(seen, amp_image_tag)

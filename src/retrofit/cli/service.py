@@ -11,9 +11,9 @@ from .. import errors
 from . import execution, options, reporting
 
 if TYPE_CHECKING:
-    from ..definitions import RunDefinition
-    from ..requested import RunRequest
-    from .record import Record
+    from ..definitions.request import RunDefinition
+    from ..planning.request import RunRequest
+    from ..runs.record import Record
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
@@ -77,8 +77,8 @@ def _requested(
     plan_file: pathlib.Path | None,
 ) -> None:
     """Do a run from a request file."""
-    from .. import definitions
-    from . import record
+    from ..definitions import request as definitions
+    from ..runs import record
 
     state = record.Record(result_file, reporting.Lines())
     with state.until_it_ends():
@@ -94,11 +94,11 @@ def _defined(
     max_parallel: int,
 ) -> None:
     """Do a run for the images that are defined."""
-    from .. import wanted
-    from . import many, record, summary
+    from ..definitions import expansion
+    from ..runs import many, record, summary
 
     try:
-        images = wanted.read(path, once=once)
+        images = expansion.read(path, once=once)
     except errors.RetrofitError as error:
         record.Record(result_file, reporting.Lines()).fail(error)
         raise
@@ -108,10 +108,14 @@ def _defined(
         with state.until_it_ends():
             _alone(first.name, first.run, first.request, state, plan_file)
         return
-    together = summary.Summary(result_file, [image.name for image in images])
+    together = summary.Summary(
+        result_file, [image.name for image in images], reporting.Lines(), reporting.say
+    )
     together.name(first.run.run_id, first.run.trigger)
     with together.until_it_ends():
-        many.run(images, together, plan_file=plan_file, at_once=max_parallel)
+        many.run(
+            images, together, plan_file=plan_file, at_once=max_parallel, reporter=reporting.Lines
+        )
 
 
 def _alone(
@@ -130,9 +134,9 @@ def _alone(
         state: Keeps how it goes.
         plan_file: A plan, if nothing else is to be done.
     """
-    from .. import pinning
-    from .. import run as runs
+    from ..planning import plan_file as pinning
+    from ..runs import one
 
     state.name(definition.run_id, definition.trigger, name)
     pin = pinning.read(plan_file, name) if plan_file else None
-    state.succeed(runs.run(request, state, pin=pin, on_plan=state.planned))
+    state.succeed(one.run(request, state, pin=pin, on_plan=state.planned))

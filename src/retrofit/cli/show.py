@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import errors
-from . import execution, images, options, tables
+from ..host import tables
+from ..provenance import marks
+from . import execution, images, options
 
 if TYPE_CHECKING:
     from .. import cloud as clouds
-    from .. import model, provenance
+    from .. import model
+    from ..provenance import record as provenance
 
 
 @click.command()
@@ -42,7 +45,7 @@ def show(
 
     (record,) = records([image], clouds.Options(cloud, region, interface))
     if as_sbom:
-        from .. import sbom
+        from ..provenance import sbom
 
         click.echo(sbom.document(record))
         return
@@ -58,7 +61,7 @@ def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[provenan
         errors.RetrofitError: The cloud cannot be used.
     """
     from .. import cloud as clouds
-    from .. import provenance
+    from ..provenance import record as provenance
 
     with contextlib.ExitStack() as held:
         connection = clouds.connector(where, held)()
@@ -76,7 +79,6 @@ def package_as_json(package: model.Package) -> dict[str, Any]:
 
 
 def _as_json(record: provenance.Record) -> dict[str, Any]:
-    from .. import naming
 
     image = record.image
     known = image.properties
@@ -90,9 +92,9 @@ def _as_json(record: provenance.Record) -> dict[str, Any]:
         "size": image.size,
         "content-hash": image.content_hash,
         "created-at": image.created_at.isoformat(),
-        "state": known.get(naming.STATE, ""),
+        "state": known.get(marks.STATE, ""),
         "proof": images.proof_as_json(record.image),
-        "fingerprint": known.get(naming.FINGERPRINT, ""),
+        "fingerprint": known.get(marks.FINGERPRINT, ""),
         "provenance": record.provenance.model_dump(mode="json", by_alias=True),
         "packages": [package_as_json(package) for package in record.packages],
     }
@@ -100,8 +102,6 @@ def _as_json(record: provenance.Record) -> dict[str, Any]:
 
 def _table(record: provenance.Record) -> str:
     """Return the image for a person, a line for each thing to know."""
-    from .. import naming
-
     image, origin = record.image, record.provenance
     base, system = origin.base, origin.system
     proof = images.proof_as_json(record.image)
@@ -110,7 +110,7 @@ def _table(record: provenance.Record) -> str:
     rows = [
         ("image", f"{image.id} {image.name}"),
         ("status", ", ".join((image.status, image.visibility, *sorted(image.tags)))),
-        ("state", image.properties.get(naming.STATE, "")),
+        ("state", image.properties.get(marks.STATE, "")),
         ("proof", " ".join(filter(None, proof.values())) or "none"),
         ("made", f"{origin.built:%Y-%m-%d %H:%M} UTC"),
         ("hash", image.content_hash),
@@ -121,7 +121,7 @@ def _table(record: provenance.Record) -> str:
         ("recipe", f"{origin.recipe}, retrofit {origin.engine}, {releases}"),
         ("elements", " ".join(origin.elements)),
         *_options(origin.options),
-        ("fingerprint", image.properties.get(naming.FINGERPRINT, "")),
+        ("fingerprint", image.properties.get(marks.FINGERPRINT, "")),
         ("packages", f"{len(record.packages)}, {marked} of them security updates"),
     ]
     return "\n".join(tables.lines([row for row in rows if row[1].strip()]))

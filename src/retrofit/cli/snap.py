@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import errors, files
+from .. import errors
+from ..host import files
 from . import execution, reporting
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ def retrofit(
     """Make an amphora image OUTPUT out of the Ubuntu cloud image INPUT."""
     execution.start_logging(debug=debug)
     _check_paths(source, target)
-    from .. import definitions, run
+    from ..definitions import request
+    from ..runs import one
 
-    definition = definitions.RunDefinition.parse(
+    definition = request.RunDefinition.parse(
         source=str(source),
         target=str(target),
         # The snap overwrote what was there.
@@ -76,7 +78,7 @@ def retrofit(
         **options,
     )
     with reporting.reporter() as reporter:
-        result = run.run(definition.to_request(), reporter)
+        result = one.run(definition.to_request(), reporter)
     assert result.build is not None
     manifest = target.with_name(f"{target.name}.manifest")
     files.write(manifest, _manifest(result.build.packages), mode=_MANIFEST_MODE)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import errors
-from . import balancers, execution, images, options, tables
+from ..host import tables
+from . import balancers, execution, images, options
 
 if TYPE_CHECKING:
     from .. import cloud as clouds
-    from .. import images as glance_images
-    from .. import overview, survey
+    from ..cloud import images as glance_images
+    from ..publishing import survey
+    from ..rollout import overview
 
 # What Octavia takes is shown in any case, and is not to wait long for the rest.
 _PATIENCE_S = 20.0
@@ -45,7 +47,7 @@ def status(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import status as statuses
+    from ..publishing import status as statuses
 
     with contextlib.ExitStack() as held:
         connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
@@ -67,7 +69,7 @@ def _running(
     connection: clouds.Cloud, tag: str, found: survey.Survey
 ) -> tuple[overview.Overview | None, str]:
     """Return what load balancers run, or why that is not known: not every user may ask."""
-    from .. import overview
+    from ..rollout import overview
 
     try:
         return overview.look(connection, tag, found, patience_s=_PATIENCE_S), ""
@@ -76,7 +78,7 @@ def _running(
 
 
 def _as_json(found: survey.Survey) -> dict[str, Any]:
-    from . import results
+    from ..runs import result
 
     def one(image: glance_images.Image | None) -> dict[str, Any] | None:
         return images.as_json(image) if image else None
@@ -88,7 +90,7 @@ def _as_json(found: survey.Survey) -> dict[str, Any]:
         "taken": one(found.taken),
         "current": one(found.lead),
         "former": one(found.former),
-        "rivals": results.rivals(found.rivals),
+        "rivals": result.rivals(found.rivals),
         "failed": many(found.failed),
         "unproven": many(found.unproven),
         "rolled-back": many(found.rolled_back),

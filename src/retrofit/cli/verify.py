@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import errors
-from . import execution, options, reporting, tables
+from ..host import tables
+from ..model import architectures
+from . import execution, options, reporting
 
 if TYPE_CHECKING:
-    from .. import findings
-    from ..sources import glance
+    from ..base_images import glance
+    from ..model import findings
 
 
 @click.command()
@@ -63,15 +65,17 @@ def verify(
     """
     execution.start_logging(debug=debug)
     from .. import cloud as clouds
-    from .. import findings, keys, naming, verification
+    from ..definitions import keys
+    from ..model import findings
     from ..proof import subject
+    from ..runs import verify as verification
 
     request = verification.VerifyRequest(
         source=_source(image, source_projects),
         recipe=recipe,
         depth=findings.Depth(depth),
         expected=subject.Expected(
-            architecture=naming.debian_architecture(architecture or ""),
+            architecture=architectures.debian_architecture(architecture or ""),
             flavor_disk=keys.size(flavor_disk),
         ),
         cloud=clouds.Options(name=cloud, region=region, interface=interface),
@@ -100,8 +104,8 @@ def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Want
     Raises:
         errors.UsageError: No image is named.
     """
-    from .. import definitions
-    from ..sources import glance
+    from ..base_images import glance
+    from ..definitions import request as definitions
 
     prefix = definitions.GLANCE_PREFIX
     if not image.startswith(prefix):
@@ -113,7 +117,7 @@ def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Want
 
 def _table(proof: findings.Proof) -> str:
     """Return a line for each check, and one that sums them up."""
-    from .. import findings
+    from ..model import findings
 
     lines = tables.lines([_row(finding) for finding in proof.findings])
     spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)

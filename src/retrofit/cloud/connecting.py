@@ -59,7 +59,7 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
     import openstack.config
     import openstack.connection
 
-    from .. import cloud_transport
+    from . import transport
 
     # Prefixed with the service, as the unprefixed region must be one that clouds.yaml lists.
     wanted: dict[str, Any] = {
@@ -75,7 +75,7 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
         connection = openstack.connection.Connection(config=configuration)
         # Without a limit a dead service would be waited for until somebody looks.
         connection.session.timeout = connection.session.timeout or service.TIMEOUT_S
-        connection.session.session.mount("https://", cloud_transport.Adapter())
+        connection.session.session.mount("https://", transport.Adapter())
         return connection
 
     connection = service.mapped(what, configure)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .. import errors, model
-from .. import images as glance_images
+from . import images as records
 from . import service
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Cloud:
             )
         return None
 
-    def images(self, filters: Iterable[tuple[str, str]]) -> Iterator[glance_images.Image]:
+    def images(self, filters: Iterable[tuple[str, str]]) -> Iterator[records.Image]:
         """Yield the images that match all filters, newest first.
 
         Args:
@@ -74,20 +74,20 @@ class Cloud:
         """
         query = [("sort", "created_at:desc"), ("limit", str(_PAGE)), *filters]
         page = self._images.send("GET", "/images", "list images", params=query).json()
-        yield from map(glance_images.parse, page["images"])
+        yield from map(records.parse, page["images"])
         while "next" in page:
             # Glance links relative to its root, the connection to its version.
             _, _, marker = page["next"].partition("?")
             page = self._images.send("GET", f"/images?{marker}", "list images").json()
-            yield from map(glance_images.parse, page["images"])
+            yield from map(records.parse, page["images"])
 
-    def image(self, image_id: str) -> glance_images.Image:
+    def image(self, image_id: str) -> records.Image:
         """Return one image.
 
         Raises:
             errors.InputMissing: There is none with that identifier, or not for this project.
         """
-        return glance_images.parse(
+        return records.parse(
             self._images.send("GET", f"/images/{image_id}", f"show image {image_id}").json()
         )
 
@@ -99,7 +99,7 @@ class Cloud:
         disk_format: str,
         properties: Iterable[tuple[str, str]],
         further: Mapping[str, object] = types.MappingProxyType({}),
-    ) -> glance_images.Image:
+    ) -> records.Image:
         """Register an image without data, which nobody else sees.
 
         Args:
@@ -118,7 +118,7 @@ class Cloud:
             **dict(properties),
             **further,
         }
-        return glance_images.parse(
+        return records.parse(
             self._images.send("POST", "/images", f"create image {name}", json=body).json()
         )
 
@@ -131,7 +131,7 @@ class Cloud:
         what = f"download image {image_id}"
         yield from self._images.download(f"/images/{image_id}/file", what, _CHUNK)
 
-    def patch(self, image_id: str, changes: Sequence[Mapping[str, object]]) -> glance_images.Image:
+    def patch(self, image_id: str, changes: Sequence[Mapping[str, object]]) -> records.Image:
         """Change an image, all at once: operations of a JSON patch (RFC 6902)."""
         answer = self._images.send(
             "PATCH",
@@ -140,7 +140,7 @@ class Cloud:
             json=list(changes),
             headers={"Content-Type": _PATCH_TYPE},
         )
-        return glance_images.parse(answer.json())
+        return records.parse(answer.json())
 
     # While Glance notices that an upload was cut, it also fails in other ways than being away.
     @service.retrying_after(errors.Unavailable)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import tenacity
 
-from .. import cloud_errors, errors
+from .. import errors
+from ..host import http_errors
+from . import refusals
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +43,7 @@ def retrying_after(
 
 
 # Decorates what may safely be repeated when a service does not answer.
-retrying = retrying_after(cloud_errors.Transient)
+retrying = retrying_after(http_errors.Transient)
 
 
 class Service:
@@ -66,7 +68,7 @@ class Service:
 
         Raises:
             errors.RetrofitError: The service does not answer, or refuses
-                (:func:`retrofit.cloud_errors.refusal`).
+                (:func:`retrofit.cloud.refusals.refusal`).
         """
         return self.once(method, path, what, **options)
 
@@ -82,7 +84,7 @@ class Service:
 
         response = mapped(what, send)
         if response.status_code >= 400:
-            raise cloud_errors.refusal(what, response.status_code, response.text)
+            raise refusals.refusal(what, response.status_code, response.text)
         return response
 
     def download(self, path: str, what: str, chunk: int) -> Iterator[bytes]:
@@ -107,15 +109,15 @@ def mapped(what: str, action: Callable[[], _R]) -> _R:
     try:
         return action()
     except (exceptions.SSLError, requests.exceptions.SSLError) as error:
-        raise cloud_errors.tls(what, str(error)) from error
+        raise http_errors.tls(what, str(error)) from error
     except exceptions.DiscoveryFailure as error:
-        if cloud_errors.is_tls(str(error)):
-            raise cloud_errors.tls(what, str(error)) from error
-        raise cloud_errors.unreachable(what, str(error)) from error
+        if http_errors.is_tls(str(error)):
+            raise http_errors.tls(what, str(error)) from error
+        raise http_errors.unreachable(what, str(error)) from error
     except exceptions.HttpError as error:
-        raise cloud_errors.refusal(what, error.http_status, str(error)) from error
+        raise refusals.refusal(what, error.http_status, str(error)) from error
     except (exceptions.ConnectionError, requests.RequestException) as error:
-        raise cloud_errors.unreachable(what, str(error)) from error
+        raise http_errors.unreachable(what, str(error)) from error
     except (exceptions.AuthPluginException, openstack.exceptions.ConfigException) as error:
         raise errors.ConfigError(
             f"cannot {what}: {str(error).rstrip('.')}",

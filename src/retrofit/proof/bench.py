@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator
 
-from .. import findings, progress
+from ..host import progress
+from ..model import findings
 
 
 @dataclasses.dataclass(frozen=True)

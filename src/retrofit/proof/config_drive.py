@@ -8,7 +8,7 @@ import pathlib
 import uuid
 from typing import Any
 
-from .. import process
+from ..host import process
 
 _TIMEOUT_S = 60.0
 

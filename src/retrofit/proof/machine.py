@@ -15,7 +15,8 @@ from typing import TypeVar
 from qemu import qmp
 from qemu.qmp import legacy
 
-from .. import accelerator, errors, model, process
+from .. import errors, model
+from ..host import accelerator, process
 from . import bench, console
 
 _T = TypeVar("_T")

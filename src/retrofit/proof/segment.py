@@ -10,7 +10,7 @@ import dataclasses
 import ipaddress
 import json
 
-from .. import process
+from ..host import process
 
 _TIMEOUT_S = 10.0
 # Without an address of its own a bridge takes its lowest port's, another one with the next port:

@@ -6,8 +6,9 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from .. import findings, model
-from ..disk import layout
+from .. import model
+from ..building.disk import layout
+from ..model import findings
 
 
 @dataclasses.dataclass(frozen=True)

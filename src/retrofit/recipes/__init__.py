@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .. import errors
-from . import amphora
-from .recipe import Checks, Recipe
+from .amphora import recipe as amphora
+from .recipe import Recipe
 
-__all__ = ["Checks", "Recipe", "get", "names"]
+__all__ = ["Recipe", "get", "names"]
 
 _RECIPES = {recipe.name: recipe for recipe in (amphora.RECIPE,)}
 

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from .. import errors, model
-
-if TYPE_CHECKING:
-    from ..proof import bench, subject
-
-
-@dataclasses.dataclass(frozen=True)
-class Checks:
-    """What images of a recipe are proved by.
-
-    Attributes:
-        rest: Checks of images at rest, in order.
-        trial: How images are booted and what is asked of them; ``None`` if nobody knows.
-    """
-
-    rest: tuple[subject.Check, ...] = ()
-    trial: bench.Trial | None = None
+from ..building.elements import collect
+from ..proof import checks as proof_checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +23,8 @@ class Recipe:
         supports: Tells whether it can be applied to a release.
         checks: Returns what its images are proved by: late, as that brings along much which a
             plan does without.
-        needs_octavia: Whether elements of Octavia's release are among them.
+        own_elements: Directory of the elements that come with the recipe.
+        element_sources: Elements of other projects.
     """
 
     name: str
@@ -45,8 +32,9 @@ class Recipe:
     environment: Mapping[str, str]
     root_size: int
     supports: Callable[[model.Release], bool]
-    checks: Callable[[], Checks] = Checks
-    needs_octavia: bool = False
+    checks: Callable[[], proof_checks.Checks] = proof_checks.Checks
+    own_elements: pathlib.Path | None = None
+    element_sources: tuple[collect.Source, ...] = ()
 
     def check(self, release: model.Release) -> None:
         """Refuse a release that the recipe cannot be applied to.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pathlib
 import re
 
-from ... import findings, rootfs
-from ...disk import layout, partitions
+from ...building.disk import layout, partitions
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import grub_config, machine_code, mount_table, programs, reading
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
-from ... import errors, findings, rootfs
+from ... import errors
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import reading
 

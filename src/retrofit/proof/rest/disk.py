@@ -7,8 +7,10 @@ import pathlib
 import struct
 import zlib
 
-from ... import findings, model, process
-from ...disk import ext4, partitions
+from ... import model
+from ...building.disk import ext4, partitions
+from ...host import process
+from ...model import findings
 from .. import subject
 
 _CHECK_TIMEOUT_S = 300.0

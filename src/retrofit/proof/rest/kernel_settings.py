@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ... import findings, rootfs
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import reading
 

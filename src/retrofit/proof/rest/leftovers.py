@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ... import findings, rootfs
-from ...sandbox import network
+from ...host import rootfs
+from ...host.sandbox import network
+from ...model import findings
 from .. import subject
 from . import reading
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ... import findings, rootfs
-from ...disk import layout
+from ...building.disk import layout, volume
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import reading
 
@@ -109,7 +110,7 @@ def _device_fault(found: layout.Layout, entry: Entry) -> str:
     for one in found.table.partitions:
         if one.filesystem is None:
             continue
-        if is_volume(layout.Volume(entry.mount_point, one, one.filesystem), entry.device):
+        if is_volume(volume.Volume(entry.mount_point, one, one.filesystem), entry.device):
             return _kind_fault(entry, one.filesystem.kind)
         # What else is on its logical volumes is not known.
         if one.filesystem.kind == "LVM2_member":
@@ -117,7 +118,7 @@ def _device_fault(found: layout.Layout, entry: Entry) -> str:
     return f"a boot waits for {entry.device} at {entry.mount_point}, which is not on the image"
 
 
-def is_volume(volume: layout.Volume, spec: str) -> bool:
+def is_volume(volume: volume.Volume, spec: str) -> bool:
     """Tell whether a device of fstab(5) or of the kernel's ``root=`` is a file system."""
     if volume.device:
         group, _, name = volume.device.removeprefix("/dev/").partition("/")

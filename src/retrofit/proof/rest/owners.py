@@ -6,7 +6,7 @@ import dataclasses
 import os
 import stat
 
-from ... import findings
+from ...model import findings
 from .. import subject
 from . import reading
 

@@ -6,7 +6,8 @@ import dataclasses
 
 from debian import deb822, debian_support
 
-from ... import findings, rootfs
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import reading, services
 

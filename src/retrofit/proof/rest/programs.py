@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from ... import errors, findings, naming, process
-from ...sandbox import cell
+from ... import errors
+from ...host import process
+from ...host.sandbox import cell
+from ...model import architectures, findings
 from .. import subject
 from . import machine_code, reading
 
@@ -36,7 +38,7 @@ def run(image: subject.Subject, *argv: str, timeout_s: float = _TIMEOUT_S) -> pr
 def foreign(image: subject.Subject) -> str:
     """Say that the image's programs do not run on this machine; nothing if they do."""
     architecture = image.layout.release.architecture
-    if naming.debian_architecture(os.uname().machine) == architecture:
+    if architectures.debian_architecture(os.uname().machine) == architecture:
         return ""
     return f"programs for {architecture} do not run on this machine"
 

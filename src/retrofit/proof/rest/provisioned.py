@@ -7,7 +7,8 @@ import re
 import stat
 from collections.abc import Iterator
 
-from ... import findings, rootfs
+from ...host import rootfs
+from ...model import findings
 from .. import subject
 from . import reading, services, units
 

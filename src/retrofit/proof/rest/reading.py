@@ -7,7 +7,8 @@ import pathlib
 import stat
 from collections.abc import Container, Iterator
 
-from ... import errors, model, rootfs
+from ... import errors, model
+from ...host import rootfs
 
 # Larger than any configuration of a system, dpkg's list of packages included.
 _MAX_TEXT = 64 * model.MIB

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from ... import findings
+from ...model import findings
 from .. import subject
 from . import reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from ... import findings
+from ...model import findings
 from .. import subject
 from . import reading, units
 

@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from ... import rootfs
+from ...host import rootfs
 from . import reading
 
 # By precedence; /run is empty in an image.

@@ -1,0 +1,96 @@
+"""The action retrofit-image: starts a build and reports how it goes."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+
+import ops
+
+from options import config, request
+from retrofit import model
+from workload import engine, results
+from workload import unit as workload
+
+_POLL_S = 2.0
+
+
+class BuildAction(ops.Object):
+    """Observes the action.
+
+    Args:
+        charm: The charm.
+        unit: The unit's builds.
+        problem: Returns what keeps builds from running, if anything does.
+    """
+
+    def __init__(
+        self,
+        charm: ops.CharmBase,
+        unit: workload.Workload,
+        problem: Callable[[], ops.StatusBase | None],
+    ) -> None:
+        super().__init__(charm, "build-action")
+        self._workload = unit
+        self._problem = problem
+        self.framework.observe(charm.on.retrofit_image_action, self._on_retrofit_image)
+
+    def _on_retrofit_image(self, event: ops.ActionEvent) -> None:
+        """Start a build and, unless told otherwise, wait for it."""
+        parameters = event.load_params(config.RetrofitImage)
+        problem = self._problem()
+        if problem is not None:
+            event.fail(problem.message)
+            return
+        if self._workload.building():
+            event.fail(results.BUSY)
+            return
+        if parameters.source_image and not self._fits_one(parameters.definition):
+            event.fail("source-image is for one image: name it as definition")
+            return
+        run_id = str(uuid.uuid4())
+        self._workload.ask(
+            request.once(
+                run_id=run_id,
+                trigger=model.Trigger.ACTION,
+                source_image=parameters.source_image,
+                force=parameters.force,
+                images=[parameters.definition] if parameters.definition else [],
+            )
+        )
+        self._workload.start()
+        if not parameters.wait:
+            event.log("the build has begun; the unit's status tells how it goes")
+            event.set_results({"run-id": run_id})
+            return
+        self._follow(event, run_id)
+
+    def _fits_one(self, name: str) -> bool:
+        """Tell whether a name, which may be empty, stands for one image that is defined."""
+        images = config.load(self.model.config).images()
+        return len([each for each in images if name in ("", each.name, each.definition)]) == 1
+
+    def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
+        """Report a run until it ends, then how it ended."""
+        deadline = time.monotonic() + engine.TIMEOUT_S
+        reported = 0
+        building = True
+        while building:
+            time.sleep(_POLL_S)
+            # Asked first: what the result holds after the end is final.
+            building = self._workload.building()
+            result = self._workload.result()
+            if result is not None and result.run_id == run_id:
+                for step in result.steps[reported:]:
+                    event.log(f"{step.name}: {step.wall_s:.0f} s")
+                reported = len(result.steps)
+            if building and time.monotonic() > deadline:
+                event.fail("the build goes on for too long to wait for; the status tells more")
+                return
+        if result is None or result.run_id != run_id:
+            event.fail(f"the build ended without a result; {results.JOURNAL}")
+            return
+        event.set_results(results.summary(result))
+        if not result.made:
+            event.fail(result.problem() or result.message)

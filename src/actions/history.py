@@ -1,0 +1,42 @@
+"""The action show-history: the last runs on this unit."""
+
+from __future__ import annotations
+
+import json
+
+import ops
+
+from retrofit.runs import history, history_table
+from workload import unit as workload
+
+# Results reach Juju on a command line, of which Linux takes 128 KiB a word.
+_LONGEST = 90_000
+
+
+class HistoryAction(ops.Object):
+    """Observes the action, which a unit that cannot build answers as well.
+
+    Args:
+        charm: The charm.
+        unit: The unit's builds.
+    """
+
+    def __init__(self, charm: ops.CharmBase, unit: workload.Workload) -> None:
+        super().__init__(charm, "history-action")
+        self._workload = unit
+        self.framework.observe(charm.on.show_history_action, self._on_show_history)
+
+    def _on_show_history(self, event: ops.ActionEvent) -> None:
+        """Show the runs, newest first, as a table and as JSON."""
+        runs = self._workload.history()[::-1]
+        if not runs:
+            event.set_results({"runs": "none yet"})
+            return
+        while len(as_json := _as_json(runs)) > _LONGEST:
+            runs = runs[:-1]
+        event.set_results({"runs": "\n".join(history_table.table(runs)), "json": as_json})
+
+
+def _as_json(runs: tuple[history.Entry, ...]) -> str:
+    shown = [run.model_dump(mode="json", by_alias=True) for run in runs]
+    return json.dumps(shown, separators=(",", ":"))

@@ -1,0 +1,313 @@
+"""Configuration options and action parameters, checked before anything acts on them."""
+
+from __future__ import annotations
+
+import enum
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+import pydantic_core
+
+from options import window
+from retrofit import errors
+from retrofit.host import calendars
+from retrofit.model import findings, releases
+from retrofit.provenance import marks
+
+if TYPE_CHECKING:
+    from retrofit.definitions import expansion
+
+# What the engine takes: a release, and a series with kind before it or a kind behind it.
+_POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
+_PROJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
+# What Glance takes as a tag.
+_TAG_LENGTH = 255
+_DISTRIBUTIONS = ("ubuntu", "debian")
+_DEFINITIONS = "image-definitions"
+
+
+class WrongOption(Exception):
+    """An option has a value that cannot be used; the text names it and what it may be."""
+
+
+class ImageFormat(enum.StrEnum):
+    """Disk formats that a published image can have."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+class Compression(enum.StrEnum):
+    """How a published qcow2 image can be compressed."""
+
+    ZSTD = "zstd"
+    ZLIB = "zlib"
+
+
+class Reason(enum.StrEnum):
+    """What makes a scheduled run build another image."""
+
+    BASE = "base"
+    RECIPE = "recipe"
+    SECURITY = "security"
+    PACKAGES = "packages"
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    """Return the words of an option; Juju has no lists, so commas or spaces stand between them."""
+    return tuple(dict.fromkeys(value.replace(",", " ").split()))
+
+
+_LISTED = pydantic.BeforeValidator(_listed)
+
+
+class Options(pydantic.BaseModel):
+    """The options of config.yaml; those without effect are left out."""
+
+    model_config = pydantic.ConfigDict(
+        frozen=True, alias_generator=lambda name: name.replace("_", "-"), extra="ignore"
+    )
+
+    ubuntu_mirror: str = ""
+    uca_mirror: str = ""
+    retrofit_series: str = ""
+    retrofit_uca_pocket: str = ""
+    image_format: ImageFormat = ImageFormat.QCOW2
+    image_compression: Compression = Compression.ZSTD
+    amp_image_tag: str = ""
+    image_definitions: str = ""
+    auto_retrofit: bool = False
+    frequency: str = "daily"
+    maintenance_window: str = ""
+    rebuild_on: Annotated[tuple[Reason, ...], _LISTED] = (
+        Reason.BASE,
+        Reason.RECIPE,
+        Reason.SECURITY,
+    )
+    source_projects: Annotated[tuple[str, ...], _LISTED] = ()
+    proof_depth: findings.Depth = findings.Depth.BOOT
+    keep_images: int = 3
+    region: str = "RegionOne"
+    debug: bool = False
+    use_internal_endpoints: bool = False
+
+    def definitions(self) -> dict[str, Any]:
+        """Return what is defined: by the option for that, or by the plain ones."""
+        if self.image_definitions:
+            found: dict[str, Any] = _parse(self.image_definitions)
+            return found
+        series = self.retrofit_series
+        debian = releases.is_supported("debian", series)
+        plain = {
+            "name": "amphora",
+            "distribution": "debian" if debian else "ubuntu",
+            "releases": [series] if series else [],
+            "pocket": self.retrofit_uca_pocket,
+            "formats": [str(self.image_format)],
+            "tags": [self.amp_image_tag or marks.OWN_TAG],
+        }
+        return {"images": [plain]}
+
+    def images(self) -> tuple[expansion.Image, ...]:
+        """Return the images that are defined, without what is known of the cloud."""
+        from retrofit.definitions import expansion
+
+        defined = self.definitions()
+        usual = {"keep": self.keep_images} | defined.get("defaults", {})
+        text = json.dumps(defined | {"defaults": usual}, ensure_ascii=False)
+        return expansion.parse(text, pathlib.Path(_DEFINITIONS))
+
+    def schedules(self) -> tuple[str, ...]:
+        """Return when to look whether images have to be made: each schedule once."""
+        defined = self.definitions()
+        usual = defined.get("defaults", {}).get("schedule") or self.frequency
+        return tuple(sorted({image.get("schedule") or usual for image in defined["images"]}))
+
+    @pydantic.field_validator("ubuntu_mirror")
+    @classmethod
+    def _check_mirror(cls, value: str) -> str:
+        # Juju's command line cannot pass a newline, so the former charm's users write it as \n.
+        lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
+        lines = [line for line in lines if line]
+        for line in lines:
+            if not line.startswith(("deb ", "deb-src ", "http://", "https://")):
+                raise ValueError("a URL or lines that begin with deb")
+        if len(lines) > 1 and not all(line.startswith("deb") for line in lines):
+            raise ValueError("one URL, or only lines that begin with deb")
+        return "\n".join(lines)
+
+    @pydantic.field_validator("uca_mirror")
+    @classmethod
+    def _check_uca_mirror(cls, value: str) -> str:
+        source = value.split("|")[0].strip()
+        if source and not source.startswith(("deb ", "http://", "https://")):
+            raise ValueError("a URL or a line that begins with deb")
+        return source
+
+    @pydantic.field_validator("retrofit_series")
+    @classmethod
+    def _check_series(cls, value: str) -> str:
+        if value and not any(releases.is_supported(name, value) for name in _DISTRIBUTIONS):
+            raise ValueError("a series of Ubuntu or Debian, such as " + releases.newest_lts())
+        return value
+
+    @pydantic.field_validator("retrofit_uca_pocket")
+    @classmethod
+    def _check_pocket(cls, value: str) -> str:
+        if value and not _POCKET.fullmatch(value):
+            raise ValueError("a release of OpenStack, such as caracal or caracal/proposed")
+        return value
+
+    @pydantic.field_validator("amp_image_tag")
+    @classmethod
+    def _check_tag(cls, value: str) -> str:
+        if len(value) > _TAG_LENGTH or re.search(r"[\s,]", value) or not value.isprintable():
+            raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma or space")
+        return value
+
+    @pydantic.field_validator("image_definitions")
+    @classmethod
+    def _check_definitions(cls, value: str) -> str:
+        if value.strip():
+            _parse(value)
+        return value.strip()
+
+    @pydantic.field_validator("frequency")
+    @classmethod
+    def _check_frequency(cls, value: str) -> str:
+        calendars.check(value)
+        return value
+
+    @pydantic.field_validator("maintenance_window")
+    @classmethod
+    def _check_window(cls, value: str) -> str:
+        window.parse(value)
+        return " ".join(value.split())
+
+    @pydantic.field_validator("rebuild_on")
+    @classmethod
+    def _check_reasons(cls, value: tuple[Reason, ...]) -> tuple[Reason, ...]:
+        if not value:
+            raise ValueError("at least one of base, recipe, security and packages")
+        return value
+
+    @pydantic.field_validator("source_projects")
+    @classmethod
+    def _check_projects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_PROJECT.fullmatch(each) for each in value):
+            raise ValueError("IDs of projects with commas between them")
+        return value
+
+    @pydantic.field_validator("keep_images")
+    @classmethod
+    def _check_number(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("how many images are kept, or 0 for all")
+        return value
+
+    @pydantic.field_validator("region")
+    @classmethod
+    def _check_region(cls, value: str) -> str:
+        if not value or any(character.isspace() for character in value):
+            raise ValueError("the name of a region")
+        return value
+
+
+def load(values: Mapping[str, str | int | float | bool]) -> Options:
+    """Return the options of the model's configuration.
+
+    Args:
+        values: Options by name as Juju gives them; unset ones are missing.
+
+    Raises:
+        WrongOption: One of them cannot be used.
+    """
+    try:
+        return Options.model_validate(dict(values))
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0])
+        if name == _DEFINITIONS:
+            # It says itself what is wrong, and where.
+            raise WrongOption(f"wrong option {_allowed(first)}") from error
+        raise WrongOption(
+            f"wrong option {name}={first['input']!r}: it must be {_allowed(first)}"
+        ) from error
+
+
+def _parse(text: str) -> Any:
+    """Return what the option image-definitions says.
+
+    Raises:
+        ValueError: It cannot be used; the message begins with its name and the line.
+    """
+    # Most models have none, and no hook of theirs has to load what this takes.
+    from retrofit.definitions import expansion
+    from retrofit.host import yaml_lines
+
+    place = pathlib.Path(_DEFINITIONS)
+    try:
+        expansion.parse(text, place)
+    except errors.RetrofitError as error:
+        raise ValueError(str(error)) from error
+    return yaml_lines.parse(text.encode(), place, yaml_lines.Words).value
+
+
+def _allowed(error: pydantic_core.ErrorDetails) -> str:
+    """Return what a refused option may be."""
+    context = error.get("ctx", {})
+    return str(context.get("expected") or context.get("error") or error["msg"])
+
+
+class OfOne(pydantic.BaseModel):
+    """Parameters of actions that are about one of the images that are defined."""
+
+    definition: str = ""
+
+
+class RetrofitImage(pydantic.BaseModel):
+    """Parameters of the action retrofit-image."""
+
+    definition: str = ""
+    source_image: str = ""
+    force: bool = False
+    wait: bool = True
+
+
+class ShowImage(OfOne):
+    """Parameters of the action show-image."""
+
+    image: str = ""
+
+
+class DiffImages(OfOne):
+    """Parameters of the action diff-images."""
+
+    former: str = pydantic.Field("", alias="from")
+    present: str = pydantic.Field("", alias="to")
+
+
+class PruneImages(OfOne):
+    """Parameters of the action prune-images."""
+
+    dry_run: bool = True
+
+
+class RolloutImage(OfOne):
+    """Parameters of the action rollout-image."""
+
+    dry_run: bool = True
+    max_parallel: int = 1
+    pause: int = 0
+    timeout: int = 1800
+
+
+class VerifyImage(OfOne):
+    """Parameters of the action verify-image."""
+
+    image: str = ""
+    depth: findings.Depth | None = None

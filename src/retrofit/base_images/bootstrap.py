@@ -1,0 +1,192 @@
+"""Base images that are made afresh from a package mirror, told by what the mirror has."""
+
+from __future__ import annotations
+
+import dataclasses
+import email.utils
+import hashlib
+import json
+import pathlib
+from typing import TYPE_CHECKING
+
+from .. import errors, model
+from ..host import progress, urls, web
+from ..host.sandbox import workshop
+from ..model import architectures
+from . import systems
+
+if TYPE_CHECKING:
+    # Loaded late: plans of images that come from elsewhere load this module, too.
+    from .scratch import system
+
+# Ubuntu's images have a separate /boot since noble.
+_BOOT_ON_ROOT = ("focal", "jammy")
+_LIMIT = 4 * model.MIB
+# Part of every identity: changes when the meaning of the other parts does.
+_SCHEME = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which base image is wanted.
+
+    Attributes:
+        series: Series of Ubuntu or Debian; empty takes Ubuntu's newest LTS.
+        architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+    """
+
+    series: str = ""
+    architecture: str = ""
+    mirror: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How to make a base image.
+
+    Attributes:
+        distribution: Such as ``debian``.
+        version: Such as ``12``.
+        release: Series, such as ``bookworm``.
+        architecture: Debian's name.
+        layout: One of :data:`bootdisk.LAYOUTS`.
+        mirror: As in :class:`Wanted`.
+    """
+
+    distribution: str
+    version: str
+    release: str
+    architecture: str
+    layout: str
+    mirror: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Suite:
+    """What a suite of a mirror has.
+
+    Attributes:
+        name: Its name.
+        lists: Hashes of its lists of packages, by their names.
+        day: When its index was made, as ``20260801``; empty if it does not say.
+    """
+
+    name: str
+    lists: dict[str, str]
+    day: str
+
+    @classmethod
+    def read(cls, archive: system.Archive, architecture: str, access: web.Access) -> _Suite:
+        """Read a suite's index; whether it is rightly signed is checked when packages come."""
+        from debian import deb822
+
+        url = f"{archive.url}/dists/{archive.suite}/InRelease"
+        index = deb822.Release(web.read(url, access, limit=_LIMIT))
+        wanted = [
+            f"{component}/binary-{architecture}/Packages"
+            for component in archive.components.split()
+        ]
+        lists = {
+            file["name"]: file["sha256"]
+            for file in index.get("SHA256", ())
+            if file["name"] in wanted
+        }
+        if not lists:
+            raise errors.InputMissing(
+                f"{urls.shown(url)} has no list of packages for {architecture}",
+                hint="check the mirror, the series and the architecture",
+            )
+        date = index.get("Date", "")
+        day = f"{email.utils.parsedate_to_datetime(date):%Y%m%d}" if date else ""
+        return cls(archive.suite, lists, day)
+
+
+def recipe(wanted: Wanted) -> Recipe:
+    """Return how to make what is wanted.
+
+    Raises:
+        errors.ConfigError: There is no such series.
+    """
+    best = systems.candidates(wanted.series, wanted.architecture)[0]
+    return Recipe(
+        distribution=best.distribution,
+        version=best.version,
+        release=best.series,
+        architecture=architectures.debian_architecture(best.architecture),
+        layout="jammy" if best.series in _BOOT_ON_ROOT else "noble",
+        mirror=wanted.mirror,
+    )
+
+
+def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
+    """Describe the image that would be made now, told by a digest of lists of packages.
+
+    Where the mirror is does not count, nor that its lists are signed anew. The version is the
+    day when that was done last.
+
+    Raises:
+        errors.ConfigError: No mirror is known.
+        errors.InputMissing: The mirror does not have the series, or not for the architecture.
+        errors.Unavailable: It does not answer.
+    """
+    from .scratch import system
+
+    archives = system.archives(recipe.distribution, recipe.release, recipe.mirror)
+    suites = [_Suite.read(archive, recipe.architecture, access) for archive in archives]
+    inputs = {
+        "scheme": _SCHEME,
+        "distribution": recipe.distribution,
+        "architecture": recipe.architecture,
+        "layout": recipe.layout,
+        "suites": sorted((suite.name, suite.lists) for suite in suites),
+    }
+    canonical = json.dumps(inputs, sort_keys=True).encode("ascii")
+    return model.BaseImage(
+        name=f"bootstrap-{recipe.distribution}-{recipe.release}-{recipe.architecture}",
+        content_hash=f"bootstrap:{hashlib.sha256(canonical).hexdigest()}",
+        version_name=max(suite.day for suite in suites),
+        os_distro=recipe.distribution,
+        os_version=recipe.version,
+        architecture=architectures.kernel_architecture(recipe.architecture),
+    )
+
+
+def make(
+    recipe: Recipe,
+    output: pathlib.Path,
+    access: web.Access,
+    work: pathlib.Path,
+    reporter: progress.Reporter,
+) -> None:
+    """Make the image, raw, in a workshop.
+
+    Args:
+        recipe: How to make it.
+        output: File to write.
+        access: How mirrors are reached.
+        work: The work directory.
+        reporter: Told of the steps.
+
+    Raises:
+        errors.UsageError: No image of that architecture can be made.
+        errors.Unavailable: The mirror does not give what is asked for.
+    """
+    from .scratch import system
+
+    def make_inside(_: progress.Reporter) -> None:
+        system.bootstrap(
+            output,
+            distribution=recipe.distribution,
+            release=recipe.release,
+            architecture=recipe.architecture,
+            layout_name=recipe.layout,
+            mirror=recipe.mirror,
+            access=access,
+            size=None,
+            image_format=model.ImageFormat.RAW,
+            work=work,
+        )
+
+    with progress.step(reporter, "bootstrap"):
+        workshop.run(work, make_inside, reporter)

@@ -1,0 +1,136 @@
+"""What people write for a base image: a path, a URL, or a word that ends in a colon."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+
+from .. import errors
+from . import bootstrap, download, finding, glance, simplestreams
+
+GLANCE = "glance:"
+_SIMPLESTREAMS = "simplestreams:"
+_BOOTSTRAP = "bootstrap:"
+_WEB = ("http://", "https://")
+_KNOWN = (GLANCE, _SIMPLESTREAMS, _BOOTSTRAP, *_WEB)
+_WORD = re.compile(r"[a-z][a-z0-9+.-]+:")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What people may say beside the word; what is empty was not said.
+
+    Attributes:
+        series: Series of Ubuntu or Debian, such as ``noble``.
+        architecture: As Glance spells it, such as ``x86_64``.
+        projects: Further projects whose images in Glance may be used.
+        checksum: Of an image at a URL, or URL of a file of checksums.
+        keyring: Public keys of those who may sign a simplestreams index.
+        stream: Stream of simplestreams, ``daily`` or ``released``.
+        version: Version of simplestreams, such as ``20260801``.
+        mirror: Archive of the distribution.
+    """
+
+    series: str = ""
+    architecture: str = ""
+    projects: tuple[str, ...] = ()
+    checksum: str = ""
+    keyring: pathlib.Path | None = None
+    stream: str = ""
+    version: str = ""
+    mirror: str = ""
+
+
+def parse(source: str, options: Options) -> finding.Source:
+    """Return what is meant.
+
+    Args:
+        source: A path, ``glance:``, ``glance:ID``, ``simplestreams:``, ``simplestreams:URL``,
+            ``bootstrap:`` or the URL of an image.
+        options: What was said beside.
+
+    Raises:
+        errors.ConfigError: The word is none of those known, or an option has nothing to say of it.
+    """
+    _check_options(source, options)
+    if source.startswith(GLANCE):
+        return glance.Wanted(
+            image_id=source.removeprefix(GLANCE),
+            series=options.series,
+            architecture=options.architecture,
+            projects=options.projects,
+        )
+    if source.startswith(_SIMPLESTREAMS):
+        url = source.removeprefix(_SIMPLESTREAMS)
+        if url and not url.startswith(_WEB):
+            raise errors.ConfigError(
+                f"{shown(url)!r} in the source {shown(source)!r} is no URL",
+                hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
+            )
+        return simplestreams.Wanted(
+            url=url,
+            keyring=options.keyring or simplestreams.KEYRING,
+            series=options.series,
+            architecture=options.architecture,
+            stream=options.stream,
+            version=options.version,
+        )
+    if source.startswith(_WEB):
+        return download.Wanted(source, options.checksum)
+    if source.startswith(_BOOTSTRAP):
+        return _fresh(source, options)
+    path = pathlib.Path(source)
+    word = _WORD.match(source)
+    if word is not None and not path.exists():
+        raise errors.ConfigError(
+            f"unknown word {word[0]!r} in the source {shown(source)!r}",
+            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown(source)}",
+        )
+    return path
+
+
+def names_one(source: str) -> bool:
+    """Tell whether a source is one certain image, whatever release or architecture is wanted."""
+    return source != GLANCE and not source.startswith((_SIMPLESTREAMS, _BOOTSTRAP))
+
+
+def below(directory: pathlib.Path, source: str) -> str:
+    """Return a source, its path taken as one from a directory if it is a path."""
+    return source if source.startswith(_KNOWN) else str(directory / source)
+
+
+def shown(source: str) -> str:
+    """Return a source without the password that may be in its URL."""
+    return re.sub(r"//[^/]*@", "//", source)
+
+
+def _fresh(source: str, options: Options) -> bootstrap.Wanted:
+    """Return what is meant by a base image that is made."""
+    if source != _BOOTSTRAP:
+        raise errors.ConfigError(
+            f"nothing may follow bootstrap: in the source {source!r}",
+            hint="say of which series and from which mirror by these options",
+        )
+    if options.mirror and not options.mirror.startswith(_WEB):
+        raise errors.ConfigError(
+            "with the source bootstrap: the mirror has to be a base URL, not lines of sources",
+            hint="give the URL of the distribution's archive",
+        )
+    return bootstrap.Wanted(
+        series=options.series, architecture=options.architecture, mirror=options.mirror
+    )
+
+
+def _check_options(source: str, options: Options) -> None:
+    """Refuse what would be taken for a check or a choice, and is none."""
+    for key, value, words in (
+        ("checksum", options.checksum, _WEB),
+        ("stream", options.stream, (_SIMPLESTREAMS,)),
+        ("source-version", options.version, (_SIMPLESTREAMS,)),
+    ):
+        if value and not source.startswith(words):
+            raise errors.ConfigError(
+                f"{key} means nothing for the source {shown(source)!r}",
+                hint=f"it is for {' and '.join(words)}; leave it out",
+            )

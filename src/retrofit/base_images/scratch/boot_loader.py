@@ -1,0 +1,116 @@
+"""Puts grub on an image by the image's own tools: BIOS boot code, an EFI program, modules."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import struct
+
+from ... import errors
+from ...building.disk import grub, layout
+from ...host.sandbox import cell
+
+_TOOL_TIMEOUT_S = 120.0
+_SECTOR = 512
+_DISK_MODULES = ("part_gpt", "part_msdos", "ext2", "xfs", "fat", "search_fs_uuid")
+# The EFI program is on its own until it has found the root file system's modules.
+_EFI_MODULES = (*_DISK_MODULES, "normal", "configfile", "linux", "all_video", "gzio", "echo")
+
+# Offsets in grub's boot.img (grub's include/grub/i386/pc/boot.h): the code that fits before the
+# partition table, the place of the next stage's first sector, and an instruction that floppies
+# need and that is two no-operations for any other disk.
+_BOOT_CODE_SIZE = 440
+_NEXT_SECTOR_AT = 0x5C
+_DRIVE_CHECK_AT = 0x66
+_NO_OPERATIONS = b"\x90\x90"
+# The last entry of the block list at the end of the core image's first sector: where the rest of
+# the image is (first sector, number of sectors, load segment).
+_BLOCK_LIST = struct.Struct("<QHH")
+_LOAD_SEGMENT = 0x820
+
+
+def install(
+    tree: pathlib.Path,
+    system: pathlib.Path,
+    raw: pathlib.Path,
+    found: layout.Layout,
+    work: pathlib.Path,
+) -> None:
+    """Install grub for BIOS and, where the tree has its modules, for EFI.
+
+    Args:
+        tree: The files of the image, with ``/boot`` in its place.
+        system: Directory that becomes the EFI system partition.
+        raw: The image, partitioned; gets the BIOS boot code.
+        found: What is where on it.
+        work: Directory for temporary files.
+
+    Raises:
+        errors.CommandError: grub's tools in the tree failed.
+        errors.OutputError: The boot code does not fit in its partition.
+    """
+    place = work / "bootcode"
+    place.mkdir()
+    prefix = "/boot/grub" if found.boot is None else "/grub"
+    boot = found.boot or found.root
+    (place / "early.cfg").write_text(
+        f"search.fs_uuid {boot.filesystem.uuid} root\nset prefix=($root){prefix}\n",
+        encoding="ascii",
+    )
+    shown = (cell.Bind(place, "/mnt", writable=True),)
+    room = cell.Cell(root=tree, work=work, binds=shown)
+
+    core = _image(room, place, "i386-pc", prefix, ("biosdisk", *_DISK_MODULES))
+    _copy_modules(tree, "i386-pc")
+    boot_image = (tree / "usr/lib/grub/i386-pc/boot.img").read_bytes()
+    _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
+
+    if (tree / "usr/lib/grub/x86_64-efi").exists():
+        program = _image(room, place, "x86_64-efi", prefix, _EFI_MODULES)
+        _copy_modules(tree, "x86_64-efi")
+        removable = system / "EFI/BOOT/BOOTX64.EFI"
+        removable.parent.mkdir(parents=True)
+        shutil.copyfile(program, removable)
+    grub.update(tree, found, work)
+
+
+def _image(
+    room: cell.Cell, place: pathlib.Path, platform: str, prefix: str, modules: tuple[str, ...]
+) -> pathlib.Path:
+    """Link grub's core with the modules that find the rest."""
+    room.run(
+        ["grub-mkimage", "-O", platform, "-c", "/mnt/early.cfg", "-p", prefix]
+        + ["-o", f"/mnt/{platform}", *modules],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    return place / platform
+
+
+def _copy_modules(tree: pathlib.Path, platform: str) -> None:
+    """Put a platform's modules where the installed grub looks for them."""
+    target = tree / "boot/grub" / platform
+    target.mkdir(parents=True)
+    for pattern in ("*.mod", "*.lst"):
+        for module in (tree / "usr/lib/grub" / platform).glob(pattern):
+            shutil.copyfile(module, target / module.name)
+
+
+def _write_bios_code(
+    raw: pathlib.Path, found: layout.Layout, boot_image: bytes, core: bytearray
+) -> None:
+    """Write grub's first stage into the boot sector and its core into the BIOS boot partition."""
+    partition = next(one for one in found.table.partitions if one.number == 14)
+    if len(core) > partition.size:
+        raise errors.OutputError(
+            f"grub's core of {len(core)} bytes does not fit in partition {partition.number}"
+        )
+    first = partition.start // _SECTOR
+    code = bytearray(boot_image[:_BOOT_CODE_SIZE])
+    struct.pack_into("<Q", code, _NEXT_SECTOR_AT, first)
+    code[_DRIVE_CHECK_AT : _DRIVE_CHECK_AT + len(_NO_OPERATIONS)] = _NO_OPERATIONS
+    sectors = -(-len(core) // _SECTOR)
+    _BLOCK_LIST.pack_into(core, _SECTOR - _BLOCK_LIST.size, first + 1, sectors - 1, _LOAD_SEGMENT)
+    with raw.open("r+b") as stream:
+        stream.write(code)
+        stream.seek(partition.start)
+        stream.write(core)

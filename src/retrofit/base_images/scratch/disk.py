@@ -1,0 +1,253 @@
+"""Makes a bootable disk image of a directory, with neither kernel, loop device nor mount."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import shutil
+import uuid
+from concurrent import futures
+
+from ... import model
+from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, volume
+from ...host import process
+from . import boot_loader
+
+_TOOL_TIMEOUT_S = 300.0
+# Of Ubuntu's images; a label of XFS has 12 characters at most.
+_ROOT_LABELS = {"ext4": "cloudimg-rootfs", "xfs": "cloudimgroot"}
+# Types of the UEFI specification and of the Discoverable Partitions Specification
+# (https://uapi-group.org/specifications/specs/discoverable_partitions_specification/).
+_LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+_BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
+_ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+_EXTENDED_BOOT = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
+# What a file system needs beside the files, and the little that a cloud image has free.
+_ROOT_SLACK = 1.25
+_XFS_MINIMUM = 320 * model.MIB
+
+
+@dataclasses.dataclass(frozen=True)
+class _Slot:
+    """A partition to be made: number, size in bytes (0 for the rest) and what goes on it."""
+
+    number: int
+    size: int
+    type_code: str
+    mount_point: str = ""
+    kind: str = ""
+    label: str = ""
+
+
+_BIOS_SLOT = _Slot(14, 4 * model.MIB, _BIOS_BOOT)
+_ESP_SLOT = _Slot(15, 106 * model.MIB, _ESP, "/boot/efi", "vfat", "UEFI")
+_BOOT_SLOT = _Slot(16, 913 * model.MIB, _EXTENDED_BOOT, "/boot", "ext4", "BOOT")
+# Slots in physical order; the root file system comes last, so that it can grow.
+_SLOTS = {
+    "noble": (_BIOS_SLOT, _ESP_SLOT, _BOOT_SLOT),
+    "jammy": (_BIOS_SLOT, _ESP_SLOT),
+}
+LAYOUTS = tuple(_SLOTS)
+_FSTAB_OPTIONS = {
+    "/": "discard,errors=remount-ro\t0\t1",
+    "/boot": "defaults\t0\t2",
+    "/boot/efi": "umask=0077\t0\t1",
+}
+
+
+def make(
+    tree: pathlib.Path,
+    raw: pathlib.Path,
+    *,
+    layout_name: str,
+    root_filesystem: str,
+    size: int | None,
+    release: model.Release,
+    work: pathlib.Path,
+) -> None:
+    """Make a raw image that holds a tree and boots if there is a kernel and grub in it.
+
+    Args:
+        tree: The files; its ``/etc/fstab`` is written and its ``/boot`` changed.
+        raw: The image to make.
+        layout_name: One of :data:`LAYOUTS`.
+        root_filesystem: ``ext4`` or ``xfs``.
+        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        release: What the tree holds.
+        work: Directory for temporary files.
+
+    Raises:
+        errors.NoSpace: The files do not fit in ``size``.
+    """
+    root = _Slot(1, 0, _LINUX, "/", root_filesystem, _ROOT_LABELS[root_filesystem])
+    slots = (*_SLOTS[layout_name], root)
+    (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
+    found = _partition(raw, slots, size or _fitting_size(tree, slots), release)
+
+    system = work / "esp"
+    system.mkdir()
+    boot = work / "boot"
+    if found.boot is not None:
+        shutil.move(tree / "boot", boot)
+    (tree / "boot").mkdir(exist_ok=True)
+
+    # grub's tools tell a file system's own paths by its mount, so each is one as when it boots.
+    merged = work / "merged"
+    with contextlib.ExitStack() as stack:
+        files = stack.enter_context(mounts.overlay([tree], work / "root-changes", merged))
+        if found.boot is not None:
+            stack.enter_context(mounts.overlay([boot], work / "boot-changes", merged / "boot"))
+        (merged / "boot/efi").mkdir(exist_ok=True)
+        if (merged / "usr/lib/grub/i386-pc").exists():
+            boot_loader.install(merged, system, raw, found, work)
+        stack.enter_context(mounts.frozen(files, work / "alone"))
+        _write_filesystems(work / "alone", merged / "boot", raw, found, work)
+    _write_esp(found, system, raw)
+
+
+def _fstab(slots: tuple[_Slot, ...]) -> str:
+    """Write fstab(5) as Ubuntu's images have it, by label."""
+    lines = [
+        f"LABEL={slot.label}\t{slot.mount_point}\t{slot.kind}\t{_FSTAB_OPTIONS[slot.mount_point]}\n"
+        for slot in sorted(slots, key=lambda slot: slot.mount_point)
+        if slot.mount_point
+    ]
+    return "".join(lines)
+
+
+def _fitting_size(tree: pathlib.Path, slots: tuple[_Slot, ...]) -> int:
+    """Choose a size that leaves the root file system nearly full."""
+    files = sum(
+        os.lstat(os.path.join(directory, name)).st_blocks * 512
+        for directory, subdirectories, names in os.walk(tree)
+        for name in (*subdirectories, *names)
+    )
+    root = max(int(files * _ROOT_SLACK) + 64 * model.MIB, _XFS_MINIMUM)
+    total = sum(slot.size for slot in slots) + root + 2 * model.MIB
+    return -(-total // model.MIB) * model.MIB
+
+
+def _partition(
+    raw: pathlib.Path, slots: tuple[_Slot, ...], size: int, release: model.Release
+) -> layout.Layout:
+    """Make the image file and its partition table, and choose the file systems' identifiers."""
+    with raw.open("xb") as stream:
+        stream.truncate(size)
+    lines = ["label: gpt"]
+    for slot in slots:
+        extent = f"size={slot.size // 512}, " if slot.size else ""
+        lines.append(f"{slot.number}: {extent}type={slot.type_code}")
+    process.run(
+        ["sfdisk", "--quiet", raw], timeout_s=_TOOL_TIMEOUT_S, text_input="\n".join(lines) + "\n"
+    )
+    table = partitions.read(raw)
+    by_number = {one.number: one for one in table.partitions}
+    volumes = {
+        slot.mount_point: volume.Volume(
+            slot.mount_point,
+            by_number[slot.number],
+            partitions.Filesystem(slot.kind, _identifier(slot.kind), slot.label),
+        )
+        for slot in slots
+        if slot.mount_point
+    }
+    return layout.Layout(
+        table=table,
+        root=volumes["/"],
+        boot=volumes.get("/boot"),
+        esp=volumes["/boot/efi"],
+        release=release,
+    )
+
+
+def _identifier(kind: str) -> str:
+    """Choose an identifier for a file system, in the form that blkid prints it."""
+    unique = str(uuid.uuid4())
+    return f"{unique[:4]}-{unique[4:8]}".upper() if kind == "vfat" else unique
+
+
+def _write_filesystems(
+    tree: pathlib.Path,
+    boot: pathlib.Path,
+    raw: pathlib.Path,
+    found: layout.Layout,
+    work: pathlib.Path,
+) -> None:
+    """Make the root and boot file systems with their files."""
+    writers = {"ext4": _write_ext4, "xfs": _write_xfs}
+    with futures.ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)]
+        if found.boot is not None:
+            waiting.append(pool.submit(_write_ext4, found.boot, boot, raw, work))
+        for done in waiting:
+            done.result()
+
+
+def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) -> None:
+    """Make the EFI system partition with its files."""
+    assert found.esp is not None
+    about, partition = found.esp.filesystem, found.esp.partition
+    process.run(
+        ["mkfs.vfat", "-F", "32", "-s", "1", "-i", about.uuid.replace("-", ""), "-n", about.label]
+        + [f"--offset={partition.start // 512}", raw, str(partition.size // 1024)],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    esp.write(raw, partition.start, system)
+
+
+def _write_ext4(
+    volume: volume.Volume, tree: pathlib.Path, raw: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Make an ext4 file system with this system's defaults."""
+    pattern = work / f"pattern-{volume.partition.number}"
+    with pattern.open("xb") as stream:
+        stream.truncate(volume.partition.size)
+    process.run(
+        ["mke2fs", "-q", "-t", "ext4", "-U", volume.filesystem.uuid]
+        + ["-L", volume.filesystem.label, pattern],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    like = ext4.parameters(pattern, 0)
+    pattern.unlink()
+    ext4.write(raw, volume.partition, tree, like)
+
+
+def _write_xfs(
+    volume: volume.Volume, tree: pathlib.Path, raw: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Make an XFS file system by a prototype file, which holds no extended attributes."""
+    prototype = work / "prototype"
+    prototype.write_text("\n".join(["/", "0 0", *_prototype(tree)]) + "\n", encoding="utf-8")
+    alone = work / "xfs"
+    with alone.open("xb") as stream:
+        stream.truncate(volume.partition.size)
+    process.run(
+        ["mkfs.xfs", "-q", "-m", f"uuid={volume.filesystem.uuid}"]
+        + ["-L", volume.filesystem.label, "-p", prototype, alone],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    sparse.copy_into(alone, raw, volume.partition.start)
+    alone.unlink()
+
+
+def _prototype(directory: pathlib.Path) -> list[str]:
+    """Describe a directory as mkfs.xfs(8) wants it, from ``d--755 0 0`` to ``$``."""
+    status = directory.lstat()
+    lines = [f"d--{status.st_mode & 0o777:03o} {status.st_uid} {status.st_gid}"]
+    for entry in sorted(directory.iterdir()):
+        if entry.is_symlink():
+            lines.append(f"{entry.name} l--777 0 0 {os.readlink(entry)}")
+            continue
+        status = entry.stat()
+        if entry.is_dir():
+            first, *rest = _prototype(entry)
+            lines += [f"{entry.name} {first}", *rest]
+        elif entry.is_file():
+            special = ("u" if status.st_mode & 0o4000 else "-") + (
+                "g" if status.st_mode & 0o2000 else "-"
+            )
+            mode = f"-{special}{status.st_mode & 0o777:03o}"
+            lines.append(f"{entry.name} {mode} {status.st_uid} {status.st_gid} {entry}")
+    return [*lines, "$"]

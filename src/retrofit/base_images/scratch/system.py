@@ -1,0 +1,305 @@
+"""Makes base images from a package mirror: a stock cloud image's layout and habits."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import platform
+import shutil
+
+from ... import errors, model
+from ...building.disk import conversion
+from ...host import process, web
+from . import disk
+
+_APT_TIMEOUT_S = 60.0
+_BOOTSTRAP_TIMEOUT_S = 3600.0
+_AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+_POCKETS = ("-updates", "-security", "")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Distribution:
+    """What differs between distributions.
+
+    Attributes:
+        components: Components of the archive.
+        pockets: Suffixes of suites that one mirror serves.
+        kernel: Package of the kernel for virtual machines.
+        keyring: Keys of the archive.
+        packages: What else its cloud images hold.
+    """
+
+    components: str
+    pockets: tuple[str, ...]
+    kernel: str
+    keyring: str
+    packages: tuple[str, ...]
+
+
+# What Debian's genericcloud image and Ubuntu's server image have in common.
+_PACKAGES = (
+    "adduser apparmor apt-utils bash-completion bind9-host ca-certificates cloud-guest-utils"
+    " cloud-init cpio cron curl dbus dbus-user-session dmidecode dosfstools e2fsprogs ethtool"
+    " fdisk file gdisk gnupg grub-efi-amd64-bin grub-pc init initramfs-tools iproute2"
+    " iputils-ping kmod less libpam-systemd locales logrotate lsof man-db manpages mount nano"
+    " netbase netcat-openbsd netplan.io nftables openssh-server passwd pciutils perl polkitd"
+    " procps psmisc python3 python3-apt readline-common rsync sensible-utils socat sudo"
+    " systemd-resolved systemd-sysv systemd-timesyncd tcpdump tmux traceroute tzdata udev"
+    " unattended-upgrades uuid-runtime vim-tiny wget whiptail xz-utils zstd"
+).split()
+_DISTRIBUTIONS = {
+    "debian": _Distribution(
+        components="main",
+        pockets=("", "-updates"),
+        kernel="linux-image-cloud-amd64",
+        keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
+        packages=(),
+    ),
+    "ubuntu": _Distribution(
+        components="main universe",
+        pockets=("", "-updates", "-security"),
+        kernel="linux-image-virtual",
+        keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+        packages=("ubuntu-minimal",),
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A suite of a mirror: base URL, the suite's name and components, separated by blanks."""
+
+    url: str
+    suite: str
+    components: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reaching:
+    """How apt reaches mirrors: by variables of its environment and options of mmdebstrap."""
+
+    environment: dict[str, str]
+    options: tuple[str, ...]
+
+
+def bootstrap(
+    output: pathlib.Path,
+    *,
+    distribution: str,
+    release: str,
+    architecture: str,
+    layout_name: str,
+    mirror: str,
+    access: web.Access,
+    size: int | None,
+    image_format: model.ImageFormat,
+    work: pathlib.Path,
+    root_filesystem: str = "ext4",
+) -> None:
+    """Make a bootable cloud image; call it in a workshop.
+
+    Args:
+        output: The image to make.
+        distribution: ``debian`` or ``ubuntu``.
+        release: Series, such as ``bookworm``.
+        architecture: Debian architecture; only ``amd64``.
+        layout_name: One of :data:`bootdisk.LAYOUTS`.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        access: How it is reached.
+        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        image_format: Format of the image.
+        work: Directory for temporary files, which stay in it.
+        root_filesystem: ``ext4`` or ``xfs``.
+
+    Raises:
+        errors.UsageError: A name is none of those known.
+        errors.ConfigError: No mirror of the distribution is known.
+        errors.Unavailable: The mirror does not give what is asked for.
+    """
+    about = _DISTRIBUTIONS.get(distribution)
+    if about is None or layout_name not in disk.LAYOUTS or architecture != "amd64":
+        raise errors.UsageError(
+            f"no base image of {distribution} in layout {layout_name} for {architecture} can be"
+            " made",
+            hint=f"known are {', '.join(_DISTRIBUTIONS)}, {', '.join(disk.LAYOUTS)}, amd64",
+        )
+    if not os.path.exists(about.keyring):
+        raise errors.ToolMissing(
+            f"the archive keys {about.keyring} are missing",
+            hint=f"install {distribution}'s archive keyring package",
+        )
+    found = archives(distribution, release, mirror)
+    place = work / "bootstrap"
+    place.mkdir()
+    tree = place / "tree"
+    _install(tree, about, release, architecture, found, _reaching(access, place))
+    _configure(tree, distribution, about, found, deb822=layout_name == "noble")
+
+    raw = place / "disk.raw"
+    disk.make(
+        tree,
+        raw,
+        layout_name=layout_name,
+        root_filesystem=root_filesystem,
+        size=size,
+        release=model.Release(distribution, "", release, architecture),
+        work=place,
+    )
+    conversion.from_raw(raw, output, image_format)
+
+
+def archives(distribution: str, release: str, mirror: str) -> list[Archive]:
+    """Return the suites that a base image is made of.
+
+    Args:
+        distribution: ``debian`` or ``ubuntu``.
+        release: Series, such as ``bookworm``.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+
+    Raises:
+        errors.ConfigError: No mirror of the distribution is known.
+    """
+    about = _DISTRIBUTIONS[distribution]
+    if not mirror:
+        return _host_archives(distribution, release, about.components)
+    return [
+        Archive(mirror.rstrip("/"), release + pocket, about.components) for pocket in about.pockets
+    ]
+
+
+def _reaching(access: web.Access, place: pathlib.Path) -> _Reaching:
+    """Write down how mirrors are reached, in apt's words."""
+    environment = access.proxies.environment()
+    if not access.ca_certificate:
+        return _Reaching(environment, ())
+    bundle = place / "authorities.pem"
+    bundle.write_text(_AUTHORITIES.read_text() + access.ca_certificate)
+    # An apt that gave up root's rights could not read the bundle where it is.
+    options = (f'Acquire::https::CAInfo "{bundle}"', 'APT::Sandbox::User "root"')
+    return _Reaching(environment, tuple(f"--aptopt={option}" for option in options))
+
+
+def _host_archives(distribution: str, release: str, components: str) -> list[Archive]:
+    """Find mirrors of a distribution among the sources of this system's apt.
+
+    Raises:
+        errors.ConfigError: There are none.
+    """
+    completed = process.run(
+        ["apt-get", "indextargets", "--format"]
+        + ["$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"],
+        timeout_s=_APT_TIMEOUT_S,
+    )
+    series = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+    found: list[Archive] = []
+    for line in completed.stdout.splitlines():
+        origin, url, suite, component = line.split("|")
+        pocket = suite.removeprefix(series)
+        # Origin is empty as long as apt has fetched no index.
+        ours = origin.lower() in ("", distribution) and f"/{distribution}" in url
+        archive = Archive(url.rstrip("/"), release + pocket, components)
+        if ours and pocket in _POCKETS and component == "main" and archive not in found:
+            found.append(archive)
+    if not found:
+        raise errors.ConfigError(
+            f"this system's apt sources name no mirror of {distribution}",
+            hint="name one with --mirror",
+        )
+    return found
+
+
+def _install(
+    tree: pathlib.Path,
+    about: _Distribution,
+    release: str,
+    architecture: str,
+    archives: list[Archive],
+    reaching: _Reaching,
+) -> None:
+    """Install the packages into a new directory."""
+    sources = [
+        f"deb [signed-by={about.keyring}] {archive.url} {archive.suite} {archive.components}"
+        for archive in archives
+    ]
+    packages = ",".join((*_PACKAGES, *about.packages, about.kernel))
+    try:
+        process.run(
+            ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
+            + [
+                f"--architectures={architecture}",
+                f"--include={packages}",
+                *reaching.options,
+                release,
+                tree,
+                *sources,
+            ],
+            timeout_s=_BOOTSTRAP_TIMEOUT_S,
+            extra_environment=reaching.environment,
+        )
+    except errors.CommandError as failure:
+        raise errors.Unavailable(
+            f"no base system of {release} can be installed from {archives[0].url}",
+            hint="check the mirror and the release",
+            details=failure.details,
+        ) from failure
+
+
+def _configure(
+    tree: pathlib.Path,
+    distribution: str,
+    about: _Distribution,
+    archives: list[Archive],
+    *,
+    deb822: bool,
+) -> None:
+    """Write the files that make a cloud image of a system."""
+    sources_list = tree / "etc/apt/sources.list"
+    parts = tree / "etc/apt/sources.list.d"
+    shutil.rmtree(parts)
+    parts.mkdir()
+    keyring = about.keyring
+    if deb822:
+        _write(sources_list, f"# See {distribution}.sources in sources.list.d.\n")
+        stanzas = [
+            f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\n"
+            f"Components: {archive.components}\nSigned-By: {keyring}\n"
+            for archive in archives
+        ]
+        _write(parts / f"{distribution}.sources", "\n".join(stanzas))
+    else:
+        lines = [f"deb {one.url} {one.suite} {one.components}\n" for one in archives]
+        _write(sources_list, "".join(lines))
+
+    _write(tree / "etc/hostname", f"{distribution}\n")
+    _write(tree / "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n")
+    _write(tree / "etc/default/locale", "LANG=C.UTF-8\n")
+    _write(tree / "etc/default/grub.d/50-cloudimg-settings.cfg", _GRUB_SETTINGS)
+    _write(tree / "etc/cloud/cloud.cfg.d/90-base.cfg", _CLOUD_SETTINGS)
+    resolver = tree / "etc/resolv.conf"
+    resolver.unlink(missing_ok=True)
+    resolver.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    _write(tree / "etc/machine-id", "")
+    for leftover in [*(tree / "etc/ssh").glob("ssh_host_*"), tree / "var/lib/dbus/machine-id"]:
+        leftover.unlink(missing_ok=True)
+
+
+_GRUB_SETTINGS = """\
+GRUB_TIMEOUT=0
+GRUB_RECORDFAIL_TIMEOUT=0
+GRUB_CMDLINE_LINUX_DEFAULT="console=tty1 console=ttyS0"
+GRUB_TERMINAL=console
+"""
+_CLOUD_SETTINGS = """\
+# The image's own archive mirror and locale stay as they are.
+apt:
+  preserve_sources_list: true
+locale: C.UTF-8
+"""
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    """Write a file of the image, its directory too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Makes an image of a base image, by a recipe."""

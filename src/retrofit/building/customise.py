@@ -1,0 +1,114 @@
+"""Applies a recipe to the tree of an image."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+from .. import model
+from ..host import rootfs
+from ..host.sandbox import cell as cells
+from . import archives, workbench
+from .archives import upgrading
+from .elements import collect, runner
+
+# Programs and lists that elements leave for later phases, which nobody needs after the last.
+_LEFTOVERS = (
+    "/etc/apt/apt.conf.d/95disable-recommends",
+    "/etc/dib-manifests",
+    "/usr/local/bin/dib-init-system",
+    "/usr/local/bin/dib-python",
+    "/usr/share/pkg-map",
+    "/usr/share/svc-map",
+)
+
+
+def apply(
+    tree: pathlib.Path,
+    *,
+    recipe: collect.Recipe,
+    request: model.BuildRequest,
+    release: model.Release,
+    elements_root: pathlib.Path,
+    work: pathlib.Path,
+    cell: cells.Cell,
+    recall: runner.Recall,
+    on_line: Callable[[str], None] | None,
+) -> tuple[str, ...]:
+    """Turn the base image in ``tree`` into what the recipe makes.
+
+    Args:
+        tree: The system, writable, with all its file systems in place.
+        recipe: What to apply.
+        request: The user's elements, variables, archives, proxies and certificates.
+        release: What runs in the tree.
+        elements_root: Directory that :func:`retrofit.building.elements.collect.collect` filled.
+        work: Directory for files of the build.
+        cell: Where untrusted programs run; its root is ``tree``.
+        recall: See :class:`retrofit.building.elements.runner.Runner`.
+        on_line: Called with each line that scripts print.
+
+    Returns:
+        The names of all elements that were applied, sorted.
+
+    Raises:
+        errors.RecipeError: A script of an element failed.
+        errors.ConfigError: A pocket or mirror does not have what is wanted; elements that do not
+            go together.
+        errors.Unavailable: An archive does not answer.
+    """
+    recipe.check(release)
+    elements = runner.prepare(
+        [*recipe.elements[release.distribution], *request.elements],
+        elements_root=elements_root,
+        work=work,
+        cell=workbench.furnish(cell, request, work),
+        environment=_environment(recipe, request, release),
+        upgrade=lambda inside: upgrading.upgrade(inside, request.archives, on_line),
+        recall=recall,
+        on_line=on_line,
+    )
+    archives.write(tree, request.archives, release)
+    with workbench.prepared(tree, request):
+        archives.refresh(elements.cell, request, release, on_line)
+        elements.run()
+    for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.hooks.programs())):
+        rootfs.remove(tree, path)
+    _install_resolver(tree)
+    return elements.names
+
+
+def _environment(
+    recipe: collect.Recipe, request: model.BuildRequest, release: model.Release
+) -> dict[str, str]:
+    """Variables of diskimage-builder, then the recipe's, then the user's."""
+    return {
+        "ARCH": release.architecture,
+        "DIB_DEBUG_TRACE": "0",
+        "DIB_DEFAULT_INSTALLTYPE": "source",
+        "DIB_INIT_SYSTEM": "systemd",
+        "DIB_OFFLINE": "",
+        "DIB_PYTHON": "python3",
+        "DIB_PYTHON_EXEC": "python3",
+        "DIB_PYTHON_VERSION": "3",
+        "DIB_RELEASE": release.series,
+        "DISTRO_NAME": release.distribution,
+        "IMAGE_NAME": recipe.name,
+        "NO_SOURCE_REPOSITORIES": "1",
+        **recipe.environment,
+        **dict(request.environment),
+    }
+
+
+def _install_resolver(tree: pathlib.Path) -> None:
+    """Put the resolver configuration in place that elements left for the finished image.
+
+    diskimage-builder keeps the build's own in ``resolv.conf`` and puts ``resolv.conf.ORIG`` in
+    its place at the end; no-resolvconf counts on that.
+    """
+    wanted = rootfs.read(tree, "/etc/resolv.conf.ORIG")
+    if wanted is None:
+        return
+    for name in ("/etc/resolv.conf.ORIG", "/etc/resolv.conf"):
+        rootfs.remove(tree, name)
+    rootfs.write(tree, "/etc/resolv.conf", wanted)

@@ -1,0 +1,312 @@
+"""ext4 without a kernel: read by debugfs, written by ``mke2fs -d``.
+
+All of these tools take ``FILE?offset=BYTES`` for a file system inside a larger file, or an offset
+option, so no loop device is needed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+
+from ... import errors, model
+from ...host import process
+from ...host.sandbox import cell
+from . import inodes, partitions, sparse
+
+KINDS = frozenset({"ext2", "ext3", "ext4"})
+
+# What mke2fs can make again. A file system with another feature (encryption, quotas, inline data,
+# multiple-mount protection …) is left to a kernel.
+_FEATURES = frozenset(
+    {
+        "64bit",
+        "dir_index",
+        "dir_nlink",
+        "ext_attr",
+        "extent",
+        "extra_isize",
+        "filetype",
+        "flex_bg",
+        "has_journal",
+        "huge_file",
+        "large_file",
+        "metadata_csum",
+        "metadata_csum_seed",
+        "orphan_file",
+        "resize_inode",
+        "sparse_super",
+        "uninit_bg",
+    }
+)
+# States, not features: they say that a journal or a list of orphans is to be looked at.
+_STATES = frozenset({"needs_recovery", "orphan_present"})
+# Inodes 1 to 10 are the file system's own; among them is the root directory.
+_RESERVED_INODES = 10
+_REPAIRED = 1
+# What dumpe2fs calls the answers to an error, and what mke2fs does.
+_ON_ERROR = {"Continue": "continue", "Remount read-only": "remount-ro", "Panic": "panic"}
+# What libext2fs says when blocks or inodes run out.
+_FULL = ("Could not allocate", "No free space", "ENOSPC", "No space left")
+_TOOL_TIMEOUT_S = 60.0
+_CHECK_TIMEOUT_S = 900.0
+_WRITE_TIMEOUT_S = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """What a file system was made with, as far as a new one has to be like it.
+
+    Attributes:
+        values: The fields of ``dumpe2fs -h``.
+        features: Its features without mere states.
+    """
+
+    values: dict[str, str]
+    features: frozenset[str]
+
+    def number(self, field: str) -> int:
+        """Return a field that is a number."""
+        return int(self.values[field])
+
+    @property
+    def supported(self) -> bool:
+        """Whether :func:`write` can make another file system like it."""
+        return self.features <= _FEATURES
+
+
+def parameters(raw: pathlib.Path, offset: int) -> Parameters:
+    """Read what the file system at a byte offset was made with."""
+    completed = process.run(["dumpe2fs", "-h", _at(raw, offset)], timeout_s=_TOOL_TIMEOUT_S)
+    values: dict[str, str] = {}
+    for line in completed.stdout.splitlines():
+        field, separator, value = line.partition(":")
+        if separator:
+            values[field] = value.strip()
+    features = frozenset(values["Filesystem features"].split())
+    return Parameters(values=values, features=features - _STATES)
+
+
+def read_file(
+    raw: pathlib.Path, partition: partitions.Partition, path: str, work: pathlib.Path
+) -> bytes | None:
+    """Return the content of a file of an unmounted file system; ``None`` if it has none such."""
+    copy = work / "debugfs.out"
+    copy.unlink(missing_ok=True)
+    process.run(
+        ["debugfs", "-R", f'dump "{path}" "{copy}"', _at(raw, partition.start)],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    # debugfs ends with status 0 whatever happened; only the file tells.
+    if not copy.exists():
+        return None
+    content = copy.read_bytes()
+    copy.unlink()
+    return content
+
+
+def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Path) -> None:
+    """Make a file system right that was not unmounted cleanly.
+
+    Args:
+        raw: The image, changed in place.
+        partition: Where the file system is.
+        work: Directory for temporary files.
+
+    Raises:
+        errors.ImageError: It is damaged beyond what may be repaired without asking.
+    """
+    values = parameters(raw, partition.start).values
+    if "needs_recovery" in values["Filesystem features"].split():
+        # e2fsprogs forget the offset when they have replayed a journal, so it is done beside.
+        alone = work / "journal.img"
+        sparse.copy_out(raw, alone, partition.start, partition.end)
+        _repair(partition.number, os.fspath(alone))
+        sparse.copy_into(alone, raw, partition.start)
+        alone.unlink()
+    elif _is_right(_at(raw, partition.start)):
+        # Not even written to: a proof is of the image as it is.
+        return
+    _repair(partition.number, _at(raw, partition.start))
+
+
+def _is_right(where: str) -> bool:
+    """Tell whether e2fsck has nothing to repair, however clean the file system says it is."""
+    command = ["e2fsck", "-f", "-n", where]
+    completed = process.run(command, timeout_s=_CHECK_TIMEOUT_S, check=False)
+    return completed.returncode == 0
+
+
+def _repair(number: int, where: str) -> None:
+    """Let e2fsck repair what it may repair without asking."""
+    # The whole of it, however clean it says it is: what is read next has to be in order.
+    completed = process.run(["e2fsck", "-f", "-p", where], timeout_s=_CHECK_TIMEOUT_S, check=False)
+    if completed.returncode not in (0, _REPAIRED):
+        raise errors.ImageError(
+            f"the file system of partition {number} is damaged",
+            hint="fetch the image again, or repair it with e2fsck",
+            details=completed.tail,
+        )
+
+
+def extract(
+    raw: pathlib.Path, partition: partitions.Partition, into: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Copy all files of an unmounted, repaired file system into a new directory.
+
+    Device nodes stay behind: a workshop cannot make them, and a booted system has its own.
+
+    Args:
+        raw: The image.
+        partition: Where the file system is.
+        into: The directory to make.
+        work: Directory for temporary files.
+
+    Raises:
+        errors.ImageError: A file cannot be read.
+        errors.NoSpace: The disk of ``into`` is full.
+    """
+    into.mkdir(parents=True)
+    # Names in it are the image's, and debugfs follows whatever they lead to.
+    dump = ["debugfs", "-R", f'rdump / "{into}"', _at(raw, partition.start)]
+    completed = process.run(cell.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
+    special = inodes.special(raw, partition.start, work)
+    for inode in special:
+        inode.restore(into)
+    found = _count_inodes(into) + sum(inode.is_device for inode in special)
+    expected = _used_inodes(parameters(raw, partition.start))
+    # debugfs ends with status 0 whatever happened; only the files tell.
+    if found != expected:
+        raise errors.ImageError(
+            f"of partition {partition.number} {found} files and directories can be read,"
+            f" it has {expected}",
+            hint="fetch the image again, or repair it with e2fsck",
+            details=completed.tail,
+        )
+
+
+def write(
+    raw: pathlib.Path,
+    partition: partitions.Partition,
+    tree: pathlib.Path,
+    like: Parameters,
+) -> None:
+    """Make a file system that fills a partition and holds a tree, and check it.
+
+    Args:
+        raw: The image; the partition's bytes in it are a hole.
+        partition: Where the file system goes.
+        tree: What goes in; other file systems mounted below it would go in too.
+        like: Identity and parameters that the new file system gets.
+
+    Raises:
+        errors.NoSpace: The tree does not fit.
+        errors.ImageError: What was written is not what should have been.
+    """
+    completed = process.run(
+        _mke2fs(raw, partition, tree, like), timeout_s=_WRITE_TIMEOUT_S, check=False
+    )
+    if completed.returncode != 0:
+        raise _failure(completed, partition, tree)
+    # mke2fs makes a lost+found where there is none.
+    expected = _count_inodes(tree) + (not (tree / "lost+found").exists())
+    _check(raw, partition, like, expected)
+
+    defaults = like.values["Default mount options"]
+    if defaults != parameters(raw, partition.start).values["Default mount options"]:
+        wanted = "" if defaults == "(none)" else defaults.replace(" ", ",")
+        options = f"^acl,^user_xattr{',' if wanted else ''}{wanted}"
+        process.run(
+            ["tune2fs", "-o", options, _at(raw, partition.start)], timeout_s=_TOOL_TIMEOUT_S
+        )
+
+
+def _mke2fs(
+    raw: pathlib.Path,
+    partition: partitions.Partition,
+    tree: pathlib.Path,
+    like: Parameters,
+) -> list[str | pathlib.Path]:
+    """The command that makes a file system like another one."""
+    block = like.number("Block size")
+    blocks = like.number("Block count")
+    label = like.values["Filesystem volume name"]
+    words: list[str | pathlib.Path] = ["mke2fs", "-q", "-F"]
+    words += ["-O", ",".join(["none", *sorted(like.features)])]
+    words += ["-U", like.values["Filesystem UUID"], "-L", "" if label == "<none>" else label]
+    words += ["-b", str(block), "-I", like.values["Inode size"]]
+    words += ["-i", str(max(block, blocks * block // like.number("Inode count")))]
+    words += ["-m", f"{100 * like.number('Reserved block count') / blocks:.2f}"]
+    words += ["-e", _ON_ERROR[like.values["Errors behavior"]]]
+    if "has_journal" in like.features:
+        journal = like.number("Total journal blocks") * block
+        words += ["-J", f"size={max(1, journal // model.MIB)}"]
+    words += ["-E", f"offset={partition.start},assume_storage_prezeroed=1", "-d", tree]
+    return [*words, raw, str(partition.size // block)]
+
+
+def _failure(
+    completed: process.Completed, partition: partitions.Partition, tree: pathlib.Path
+) -> errors.RetrofitError:
+    """Say why mke2fs failed."""
+    said = " ".join(completed.tail)
+    if any(reason in said for reason in _FULL):
+        return errors.NoSpace(
+            f"the files for partition {partition.number} do not fit in its"
+            f" {partition.size // model.MIB} MiB",
+            hint="ask for a larger root file system",
+            details=completed.tail,
+        )
+    return errors.OutputError(
+        f"the file system of partition {partition.number} cannot be written from {tree}",
+        details=completed.tail,
+    )
+
+
+def _check(
+    raw: pathlib.Path, partition: partitions.Partition, like: Parameters, expected: int
+) -> None:
+    """Compare what was written with what should have been: an exit status is not enough.
+
+    Raises:
+        errors.OutputError: The file system is damaged or holds another number of files.
+    """
+    process.run(["e2fsck", "-f", "-n", _at(raw, partition.start)], timeout_s=_CHECK_TIMEOUT_S)
+    made = parameters(raw, partition.start)
+    count = _used_inodes(made)
+    same = made.features == like.features
+    if count != expected or not same:
+        raise errors.OutputError(
+            f"partition {partition.number} was written with {count} files and directories in place"
+            f" of {expected}, features {'the same' if same else 'changed'}"
+        )
+
+
+def _used_inodes(found: Parameters) -> int:
+    """Return how many inodes are in use by files and directories other than the root."""
+    own = _RESERVED_INODES + ("orphan_file" in found.features)
+    return found.number("Inode count") - found.number("Free inodes") - own
+
+
+def _count_inodes(tree: pathlib.Path) -> int:
+    """Count the inodes of the files and directories below a directory."""
+    seen: set[tuple[int, int]] = set()
+    count = 0
+    pending = [os.fspath(tree)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif status.st_nlink > 1:
+                    seen.add((status.st_dev, status.st_ino))
+                    continue
+                count += 1
+    return count + len(seen)
+
+
+def _at(raw: pathlib.Path, offset: int) -> str:
+    """Name a file system inside a file as e2fsprogs does."""
+    return f"{raw}?offset={offset}"

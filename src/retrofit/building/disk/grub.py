@@ -1,0 +1,171 @@
+"""Answers for the image's own update-grub, which cannot find them out on an overlay.
+
+``grub-mkconfig`` asks ``grub-probe`` about the devices below ``/`` and ``/boot``. In a build these
+are overlays, so a stand-in answers what the real program will say on the booted image.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+
+from ... import errors
+from ...host import rootfs
+from ...host.sandbox import cell
+from . import layout, partitions, volume
+
+_UPDATE_TIMEOUT_S = 300.0
+# Stands for a partition, whose name depends on the machine; grub.cfg has identifiers instead.
+_PARTITION = "/dev/retrofit"
+_PROBE = "/usr/sbin/grub-probe"
+# grub names its own module for what blkid says.
+_GRUB_FILESYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2"}
+
+
+def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None:
+    """Run the image's update-grub, if it has one, and check what it wrote.
+
+    Args:
+        tree: The merged tree, with ``/boot`` in its place.
+        found: What is where on the image.
+        work: Directory for the answers.
+
+    Raises:
+        errors.OutputError: The configuration does not boot the image's root file system.
+    """
+    if not rootfs.resolve(tree, "/usr/sbin/update-grub").exists():
+        return
+    probe = cell.Cell(root=tree, work=work, binds=binds(found, work))
+    probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
+
+    configuration = rootfs.read(tree, "/boot/grub/grub.cfg") or ""
+    lines = [words for words in map(str.split, configuration.splitlines()) if words]
+    kernels = [words for words in lines if words[0] in ("linux", "linuxefi")]
+    files = [words[1] for words in lines if words[0] in ("linux", "initrd") and len(words) > 1]
+    root = found.root
+    wanted = {
+        f"root=UUID={root.filesystem.uuid}",
+        f"root=PARTUUID={root.partition.uuid}",
+        f"root=LABEL={root.filesystem.label}",
+        f"root={_device(root)}",
+    }
+    prefix = "" if found.boot is None else "/boot"
+    if (
+        not kernels
+        or not all(wanted.intersection(words) for words in kernels)
+        or not all(rootfs.resolve(tree, f"{prefix}/{name}").is_file() for name in files)
+    ):
+        raise errors.OutputError(
+            "update-grub wrote a configuration that does not boot the image's root file system",
+            details=tuple(" ".join(words) for words in kernels),
+        )
+
+
+def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
+    """Return what a cell must show for update-grub to be right.
+
+    They are for a run of update-grub only: dpkg cannot replace a program that is a mount.
+    """
+    place = work / "grub"
+    place.mkdir(exist_ok=True)
+    probe = place / "grub-probe"
+    probe.write_text(stand_in(found), encoding="utf-8")
+    probe.chmod(0o755)
+    # grub-mkconfig names the root file system by UUID only if udev knows it.
+    disk = place / "disk"
+    for kind, names in _device_names(found).items():
+        directory = disk / kind
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (directory / name).touch()
+    return (cell.Bind(probe, _PROBE), cell.Bind(disk, "/dev/disk"))
+
+
+def stand_in(found: layout.Layout) -> str:
+    """Return a shell script that answers grub-probe's questions from a layout."""
+    boot = found.boot or found.root
+    root_device, boot_device = _device(found.root), _device(boot)
+    answers = "\n".join(
+        f"  {device}:{target}) printf '%s\\n' {shlex.quote(answer)} ;;"
+        for device, volume in ((root_device, found.root), (boot_device, boot))
+        for target, answer in _answers(found.table, volume).items()
+    )
+    return f"""#!/bin/sh
+target=fs device= path=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --target=*) target=${{1#*=}} ;;
+    -t | --target) target=$2; shift ;;
+    -d | --device) device=yes ;;
+    -*) ;;
+    *) path=$1 ;;
+  esac
+  shift
+done
+if [ -z "$device" ]; then
+  case $path in
+    /boot | /boot/*) path={boot_device} ;;
+    *) path={root_device} ;;
+  esac
+fi
+case $target in
+  device) echo "$path"; exit ;;
+esac
+case $path:$target in
+{answers}
+  *) exit 1 ;;
+esac
+"""
+
+
+def _answers(table: partitions.Table, volume: volume.Volume) -> dict[str, str]:
+    """Answer grub-probe's questions about a file system, by ``--target``."""
+    kind = volume.filesystem.kind
+    part = "gpt" if table.kind == "gpt" else "msdos"
+    grub_device = f"hd0,{part}{volume.partition.number}"
+    hint = " ".join(f"--hint-{firmware}={grub_device}" for firmware in ("bios", "efi"))
+    logical = volume.device != ""
+    if logical:
+        grub_device = "lvm/" + _mapped(volume.device)
+    return {
+        "fs": _GRUB_FILESYSTEMS.get(kind, kind),
+        "fs_uuid": volume.filesystem.uuid,
+        "fs_label": volume.filesystem.label,
+        "partuuid": "" if logical else volume.partition.uuid,
+        "drive": f"({grub_device})",
+        "abstraction": "lvm" if logical else "",
+        "partmap": part,
+        "hints_string": "" if logical else hint,
+        "compatibility_hint": grub_device,
+    }
+
+
+def _device(volume: volume.Volume) -> str:
+    """Name the device of a file system as the booted image does, if that can be known."""
+    if volume.device:
+        return "/dev/mapper/" + _mapped(volume.device)
+    return f"{_PARTITION}{volume.partition.number}"
+
+
+def _mapped(logical_volume: str) -> str:
+    """Turn ``/dev/group/volume`` into the device mapper's name for it, which doubles hyphens."""
+    _, _, group, name = logical_volume.split("/")
+    return "-".join(part.replace("-", "--") for part in (group, name))
+
+
+def _device_names(found: layout.Layout) -> dict[str, list[str]]:
+    """Name what is below /dev/disk on the booted image, by directory."""
+    volumes = [one for one in (found.root, found.boot, found.esp) if one is not None]
+    return {
+        "by-uuid": [one.filesystem.uuid for one in volumes],
+        "by-partuuid": [one.partition.uuid for one in volumes],
+        "by-label": [_link(one.filesystem.label) for one in volumes if one.filesystem.label],
+    }
+
+
+def _link(label: str) -> str:
+    """Name a label as udev does below /dev/disk: no slash in it leads to another directory."""
+    return re.sub(
+        r"[^A-Za-z0-9#+.:=@_\u0080-\U0010ffff-]", lambda match: f"\\x{ord(match[0]):02x}", label
+    )

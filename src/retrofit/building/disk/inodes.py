@@ -1,0 +1,181 @@
+"""The inodes of an ext4 that ``debugfs rdump`` does not give out whole.
+
+It copies content, owners, permissions and times, as fast as the disk is. What it leaves out is
+found here, in the inode tables (https://docs.kernel.org/filesystems/ext4/inodes.html): the bits
+setuid, setgid and sticky, extended attributes, access control lists among them, further names of a
+file, owners and times of links, pipes and sockets.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import stat
+import struct
+from collections.abc import Iterator, Sequence
+
+from ...host import process, rootfs
+
+_TOOL_TIMEOUT_S = 120.0
+_INODE_TABLE = re.compile(r"Inode table at (\d+)-")
+_FIELD = re.compile(r"^(Block size|Inode size|Inodes per group):\s+(\d+)$", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^  (\S+) \(\d+\)", re.MULTILINE)
+# How many inodes are named in one request, whose length has a limit.
+_AT_ONCE = 10_000
+
+# struct ext4_inode: mode, user, time of change, group, number of names, where the block of
+# extended attributes is named, upper halves of the ids; then how long the fixed part is, which
+# attributes may follow.
+_INODE = struct.Struct("<HH12xi4xHH76xI10xHHH4x")
+_EXTRA_SIZE = struct.Struct("<H")
+_MAGIC = struct.Struct("<I")
+_IN_INODE_MAGIC = 0xEA020000
+_SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+
+
+@dataclasses.dataclass(frozen=True)
+class Inode:
+    """An inode with more to it than content, owner, permissions and time.
+
+    Attributes:
+        mode: Kind and permissions, as in ``st_mode``.
+        owner: User and group.
+        modified: Seconds since 1970.
+        paths: All its names, relative to the root of its file system.
+        attributes: Its extended attributes, access control lists as the kernel takes them.
+    """
+
+    mode: int
+    owner: tuple[int, int]
+    modified: int
+    paths: tuple[str, ...]
+    attributes: tuple[tuple[str, bytes], ...]
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it is a device node, which nobody can make in a workshop."""
+        return stat.S_ISCHR(self.mode) or stat.S_ISBLK(self.mode)
+
+    def restore(self, tree: pathlib.Path) -> None:
+        """Give the copy of its file in a tree what the copy lacks; a device node stays away."""
+        if self.is_device:
+            return
+        # The image gives the paths, and whether there are links on their way.
+        first, *others = (rootfs.resolve(tree, path, follow_last=False) for path in self.paths)
+        if stat.S_ISFIFO(self.mode) or stat.S_ISSOCK(self.mode):
+            os.mknod(first, self.mode)
+        for other in others:
+            other.unlink(missing_ok=True)
+            os.link(first, other, follow_symlinks=False)
+        if not (stat.S_ISREG(self.mode) or stat.S_ISDIR(self.mode)):
+            os.chown(first, *self.owner, follow_symlinks=False)
+            os.utime(first, (self.modified, self.modified), follow_symlinks=False)
+        if not stat.S_ISLNK(self.mode):
+            # After the owner: who changes that takes setuid and setgid away.
+            first.chmod(stat.S_IMODE(self.mode))
+        for name, value in self.attributes:
+            os.setxattr(first, name, value, follow_symlinks=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    number: int
+    mode: int
+    owner: tuple[int, int]
+    modified: int
+    has_attributes: bool
+
+
+def special(raw: pathlib.Path, offset: int, work: pathlib.Path) -> tuple[Inode, ...]:
+    """Return the inodes of an unmounted file system that are not copied whole.
+
+    Args:
+        raw: The image.
+        offset: Byte at which the file system begins.
+        work: Directory for temporary files.
+    """
+    where = f"{raw}?offset={offset}"
+    found = list(_special(raw, offset, where))
+    paths = _paths(where, [one.number for one in found])
+    # One without a name is none: a table that was never used may hold anything.
+    named = [one for one in found if one.number in paths]
+    bearing = [one.number for one in named if one.has_attributes]
+    attributes = _attributes(where, bearing, work)
+    return tuple(
+        Inode(
+            mode=one.mode,
+            owner=one.owner,
+            modified=one.modified,
+            paths=paths[one.number],
+            attributes=attributes.get(one.number, ()),
+        )
+        for one in named
+    )
+
+
+def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
+    """Look through all inode tables."""
+    described = process.run(["dumpe2fs", where], timeout_s=_TOOL_TIMEOUT_S).stdout
+    fields = {name: int(number) for name, number in _FIELD.findall(described)}
+    size, per_group = fields["Inode size"], fields["Inodes per group"]
+    with raw.open("rb") as stream:
+        for group, block in enumerate(map(int, _INODE_TABLE.findall(described))):
+            stream.seek(offset + block * fields["Block size"])
+            table = stream.read(per_group * size)
+            inodes = struct.Struct(f"{_INODE.size}s{size - _INODE.size}s").iter_unpack(table)
+            for index, (fixed, rest) in enumerate(inodes):
+                mode, user, modified, group_id, links, low, high, *upper = _INODE.unpack(fixed)
+                if not mode or not links:
+                    continue
+                attributes = bool(low or high) or _holds_attributes(rest)
+                linked = links > 1 and not stat.S_ISDIR(mode)
+                plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+                if attributes or linked or not plain or mode & _SPECIAL_BITS:
+                    owner = (user | upper[0] << 16, group_id | upper[1] << 16)
+                    number = group * per_group + index + 1
+                    yield _Found(number, mode, owner, modified, attributes)
+
+
+def _holds_attributes(rest: bytes) -> bool:
+    """Tell whether extended attributes stand in an inode, behind its first 128 bytes."""
+    if len(rest) < _EXTRA_SIZE.size:
+        return False
+    (extra,) = _EXTRA_SIZE.unpack_from(rest)
+    if extra + _MAGIC.size > len(rest):
+        return False
+    return bool(_MAGIC.unpack_from(rest, extra)[0] == _IN_INODE_MAGIC)
+
+
+def _paths(where: str, numbers: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Find all names of inodes."""
+    paths: dict[int, tuple[str, ...]] = {}
+    for begin in range(0, len(numbers), _AT_ONCE):
+        wanted = " ".join(map(str, numbers[begin : begin + _AT_ONCE]))
+        listed = _debugfs(where, f"ncheck {wanted}").stdout
+        for line in listed.splitlines():
+            number, _, path = line.partition("\t")
+            if number.isdigit():
+                paths[int(number)] = (*paths.get(int(number), ()), path.lstrip("/"))
+    return paths
+
+
+def _attributes(
+    where: str, numbers: Sequence[int], work: pathlib.Path
+) -> dict[int, tuple[tuple[str, bytes], ...]]:
+    """Read the extended attributes of inodes."""
+    value = work / "attribute"
+    attributes: dict[int, tuple[tuple[str, bytes], ...]] = {}
+    for number in numbers:
+        names = _ATTRIBUTE.findall(_debugfs(where, f"ea_list <{number}>").stdout)
+        for name in names:
+            _debugfs(where, f"ea_get -f {value} <{number}> {name}")
+            attributes[number] = (*attributes.get(number, ()), (name, value.read_bytes()))
+            value.unlink()
+    return attributes
+
+
+def _debugfs(where: str, request: str) -> process.Completed:
+    """Run one request of debugfs."""
+    return process.run(["debugfs", "-R", request, where], timeout_s=_TOOL_TIMEOUT_S)

@@ -1,0 +1,147 @@
+"""Partition tables and file system signatures, as sfdisk and blkid report them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import shlex
+
+from ... import errors
+from ...host import process
+
+_TOOL_TIMEOUT_S = 60.0
+# What libblkid says of a partition that it knows nothing about.
+_BLKID_NOTHING = 2
+# MBR type of the one partition that covers a disk with a GPT.
+_PROTECTIVE = "ee"
+
+
+@dataclasses.dataclass(frozen=True)
+class Filesystem:
+    """A file system, or whatever else carries a signature.
+
+    Attributes:
+        kind: Type as blkid names it, such as ``ext4``, ``vfat``, ``xfs`` or ``LVM2_member``.
+        uuid: Its UUID.
+        label: Its label; empty if it has none.
+    """
+
+    kind: str
+    uuid: str
+    label: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Partition:
+    """A partition of an image.
+
+    Attributes:
+        number: Number in the table, from 1.
+        start: First byte.
+        size: Length in bytes.
+        type_code: GPT type GUID in capitals, or hexadecimal MBR type.
+        uuid: Unique identifier of the partition in small letters, as ``PARTUUID=`` has it.
+        filesystem: What is on it; ``None`` for no known signature.
+    """
+
+    number: int
+    start: int
+    size: int
+    type_code: str
+    uuid: str
+    filesystem: Filesystem | None
+
+    @property
+    def end(self) -> int:
+        """First byte after it."""
+        return self.start + self.size
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A partition table.
+
+    Attributes:
+        kind: ``gpt`` or ``dos``.
+        sector_size: Bytes per sector.
+        partitions: The partitions in the order of the table.
+    """
+
+    kind: str
+    sector_size: int
+    partitions: tuple[Partition, ...]
+
+
+def read(raw: pathlib.Path) -> Table:
+    """Read the partition table of a raw image.
+
+    Raises:
+        errors.ImageError: There is none, or partitions reach past the end of the image.
+    """
+    completed = process.run(["sfdisk", "--json", raw], timeout_s=_TOOL_TIMEOUT_S, check=False)
+    if completed.returncode != 0:
+        raise errors.ImageError(
+            "the image has no partition table",
+            hint="give a cloud image in qcow2 or raw format",
+            details=completed.tail,
+        )
+    table = json.loads(completed.stdout)["partitiontable"]
+    sector = int(table.get("sectorsize", 512))
+    # Where the GPT cannot be used, sfdisk shows the placeholder that protects it from old tools.
+    if any(entry["type"] == _PROTECTIVE for entry in table.get("partitions", ())):
+        raise errors.ImageError(
+            "the image's partition table contradicts its size",
+            hint="the image is truncated; fetch it again",
+        )
+    partitions = tuple(
+        _partition(raw, entry, sector, str(table["label"]))
+        for entry in table.get("partitions", ())
+    )
+    length = raw.stat().st_size
+    for one in partitions:
+        if one.end > length:
+            raise errors.ImageError(
+                f"partition {one.number} ends at byte {one.end}, the image has only {length}",
+                hint="the image is truncated; fetch it again",
+            )
+    return Table(kind=str(table["label"]), sector_size=sector, partitions=partitions)
+
+
+def _partition(
+    raw: pathlib.Path, entry: dict[str, str | int], sector: int, table_kind: str
+) -> Partition:
+    """Describe one entry of sfdisk's list."""
+    node = str(entry["node"])
+    number = int(node.removeprefix(str(raw)).lstrip("p"))
+    start, size = int(entry["start"]) * sector, int(entry["size"]) * sector
+    uuid = str(entry.get("uuid", "")).lower()
+    return Partition(
+        number=number,
+        start=start,
+        size=size,
+        type_code=str(entry["type"]).upper() if table_kind == "gpt" else str(entry["type"]),
+        uuid=uuid,
+        filesystem=probe(raw, start, size),
+    )
+
+
+def probe(raw: pathlib.Path, start: int, size: int) -> Filesystem | None:
+    """Tell what is on a range of bytes of a raw image."""
+    completed = process.run(
+        ["blkid", "-p", "-O", str(start), "-S", str(size), "-o", "export", raw],
+        timeout_s=_TOOL_TIMEOUT_S,
+        check=False,
+    )
+    if completed.returncode == _BLKID_NOTHING:
+        return None
+    if completed.returncode != 0:
+        raise errors.ImageError(
+            f"the partition at byte {start} cannot be read", details=completed.tail
+        )
+    values = dict(
+        word.split("=", 1) for line in completed.stdout.splitlines() for word in shlex.split(line)
+    )
+    if "TYPE" not in values:
+        return None
+    return Filesystem(values["TYPE"], values.get("UUID", ""), values.get("LABEL", ""))

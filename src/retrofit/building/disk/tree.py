@@ -1,0 +1,233 @@
+"""The file tree of an image, opened for changes and written back.
+
+The image's own file systems are copied out, and the copies are read-only lower directories of
+overlays; what a build changes goes to upper directories. An ext4 is copied by debugfs and made
+anew by mke2fs; any other root takes the guestfs path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import pathlib
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent import futures
+
+from ...host import rootfs
+from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, volume
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """One file system of the image, copied out.
+
+    Attributes:
+        volume: What it is.
+        place: Directory for its files and their changes.
+        like: What a new ext4 has to be like; ``None`` if it takes the guestfs path.
+    """
+
+    volume: volume.Volume
+    place: pathlib.Path
+    like: ext4.Parameters | None
+
+    @property
+    def name(self) -> str:
+        """Name of its directory."""
+        return self.place.name
+
+    @property
+    def base(self) -> pathlib.Path:
+        """Its files as the image has them."""
+        return self.place / "base"
+
+    @property
+    def changes(self) -> pathlib.Path:
+        """Where the overlay keeps what changes."""
+        return self.place / "changes"
+
+
+class OpenTree:
+    """The files of an image, while :func:`open_tree` holds them open.
+
+    What changed so far can be kept as a layer, on which the trees of other builds of the same
+    image go on.
+
+    Attributes:
+        path: The merged tree, writable, with ``/boot`` and ``/boot/efi`` in their places.
+        place: Directory that holds all its files, and stays when the tree is closed.
+    """
+
+    def __init__(
+        self,
+        raw: pathlib.Path,
+        found: layout.Layout,
+        place: pathlib.Path,
+        parts: Sequence[_Part],
+        system: esp.Directory | None,
+    ) -> None:
+        self.path = place / "merged"
+        self.place = place
+        self._raw = raw
+        self._layout = found
+        self._parts = tuple(parts)
+        self._esp = system
+        self._mounted = contextlib.ExitStack()
+        self._overlays: list[mounts.Overlay] = []
+        self._layer: pathlib.Path | None = None
+
+    @property
+    def takes_layers(self) -> bool:
+        """Whether :meth:`keep` or :meth:`resume` works: once, and not on the guestfs path."""
+        return self._layer is None and all(part.like is not None for part in self._parts)
+
+    def mount(self) -> None:
+        """Show the tree, as the image or its layer has it."""
+        self._overlays.clear()
+        for part in self._parts:
+            # The image says what /boot is: a link there must not have a mount land on the host's
+            # files, whose programs run in the workshop.
+            at = rootfs.resolve(self.path, part.volume.mount_point)
+            layers = [part.base]
+            if self._layer is not None:
+                layers.insert(0, self._layer / part.name)
+            overlay = mounts.overlay(layers, part.changes, at)
+            self._overlays.append(self._mounted.enter_context(overlay))
+        if self._esp is not None and self._layout.esp is not None:
+            at = rootfs.resolve(self.path, self._layout.esp.mount_point)
+            self._mounted.enter_context(mounts.bind(self._esp.path, at))
+
+    def unmount(self) -> None:
+        """Hide the tree; what changed stays."""
+        self._mounted.close()
+
+    def digest(self, ignored: Sequence[str]) -> str:
+        """Return the SHA-256 of all that changed since the tree was opened.
+
+        Args:
+            ignored: Paths of the root file system that do not count, relative to it.
+        """
+        directories = [overlay.upper for overlay in self._overlays]
+        if self._esp is not None:
+            directories.append(self._esp.path)
+        found = [changes.digest(directory, ignored) for directory in directories]
+        return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+    def keep(self, layer: pathlib.Path) -> None:
+        """Move all that changed to a new directory, the layer, and go on from there.
+
+        Args:
+            layer: The directory, on the disk of the work directory; it is complete or not there.
+        """
+        new = layer.with_suffix(".new")
+        new.mkdir()
+        self.unmount()
+        for part, overlay in zip(self._parts, self._overlays, strict=True):
+            overlay.upper.rename(new / part.name)
+            shutil.rmtree(part.changes)
+        if self._esp is not None:
+            shutil.copytree(self._esp.path, new / "esp")
+        self._layer = new.rename(layer)
+        self.mount()
+
+    def resume(self, layer: pathlib.Path) -> None:
+        """Drop all that changed, and go on from a layer that a tree of the same image kept."""
+        self.unmount()
+        for part in self._parts:
+            shutil.rmtree(part.changes)
+        if self._esp is not None:
+            shutil.rmtree(self._esp.path)
+            shutil.copytree(layer / "esp", self._esp.path)
+        self._layer = layer
+        self.mount()
+
+    def update_grub(self) -> None:
+        """Have the image's own tools write its ``grub.cfg`` for the kernels it has now.
+
+        Raises:
+            errors.OutputError: The result would not boot the image.
+        """
+        grub.update(self.path, self._layout, self.place)
+
+    def make_room(self) -> None:
+        """Give the disk back what :meth:`write_back` makes anew; without that, nothing is left."""
+        self._without_anew().replace(self._raw)
+
+    def write_back(self) -> None:
+        """Make the image hold what the tree holds, under the same identifiers.
+
+        Raises:
+            errors.NoSpace: It does not fit; the image is as it was.
+            errors.OutputError: What was written is not what should have been.
+        """
+        new = self._without_anew()
+        with futures.ThreadPoolExecutor() as pool:
+            for done in [
+                pool.submit(self._write, part, overlay, new)
+                for part, overlay in zip(self._parts, self._overlays, strict=True)
+            ]:
+                done.result()
+        if self._esp is not None:
+            self._esp.write_back(new)
+        new.replace(self._raw)
+
+    def _without_anew(self) -> pathlib.Path:
+        """Copy the image, with holes for the file systems that are made anew."""
+        new = self._raw.with_name(self._raw.name + ".new")
+        anew = [part.volume.partition for part in self._parts if part.like is not None]
+        sparse.copy(self._raw, new, [(one.start, one.end) for one in anew])
+        return new
+
+    def _write(self, part: _Part, files: mounts.Overlay, new: pathlib.Path) -> None:
+        """Write one file system into the new image."""
+        alone = part.place / "alone"
+        with mounts.frozen(files, alone):
+            if part.like is None:
+                guestfs_path.apply(new, part.volume, alone, files, part.place)
+            else:
+                ext4.write(new, part.volume.partition, alone, part.like)
+
+
+@contextlib.contextmanager
+def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> Iterator[OpenTree]:
+    """Open the files of an image for as long as the context lasts.
+
+    Args:
+        raw: The image; only :meth:`OpenTree.write_back` changes what is in its files.
+        found: What is where on it.
+        work: Directory for its files and what changes, on a disk with extended attributes.
+
+    Raises:
+        errors.ImageError: A file system of it is damaged.
+    """
+    place = work / "tree"
+    place.mkdir()
+    volumes = [found.root] if found.boot is None else [found.root, found.boot]
+    parts = [_read(raw, volume, place) for volume in volumes]
+    system = None
+    if found.esp is not None:
+        system = esp.read(raw, found.esp.partition, place / "esp")
+    opened = OpenTree(raw, found, place, parts, system)
+    try:
+        opened.mount()
+        yield opened
+    finally:
+        opened.unmount()
+
+
+def _read(raw: pathlib.Path, volume: volume.Volume, work: pathlib.Path) -> _Part:
+    """Copy the files of one file system of the image."""
+    place = work / f"partition-{volume.partition.number}"
+    place.mkdir()
+    if volume.filesystem.kind in ext4.KINDS:
+        ext4.repair(raw, volume.partition, place)
+        like = ext4.parameters(raw, volume.partition.start)
+        if like.supported:
+            part = _Part(volume, place, like)
+            ext4.extract(raw, volume.partition, part.base, place)
+            return part
+    part = _Part(volume, place, None)
+    guestfs_path.extract(raw, volume, part.base, place)
+    return part

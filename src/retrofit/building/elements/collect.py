@@ -1,0 +1,201 @@
+"""Gathers the element directories of a build, so that the workshop needs nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import importlib.resources
+import os
+import pathlib
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import diskimage_builder
+import yaml
+
+from ... import errors, model
+from . import dependencies
+
+_BUILDER = pathlib.Path(diskimage_builder.__file__).parent
+# What Python leaves beside what it runs.
+_PASSED_OVER = ("__pycache__",)
+OWN = pathlib.Path(__file__).parent / "own"
+# Python that diskimage-builder's own scripts import, and that an image need not have.
+SUPPORT = "support"
+ELEMENTS = "elements"
+LIBRARY = "lib"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Elements of another project, of one release.
+
+    Attributes:
+        name: The project's name.
+        version: Its release.
+        find: Returns the directory of the elements, given the proxies to fetch them through.
+    """
+
+    name: str
+    version: str
+    find: Callable[[model.Proxies], pathlib.Path]
+
+
+class Recipe(Protocol):
+    """What is to be known of a recipe to build by it."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables for its elements."""
+
+    @property
+    def root_size(self) -> int:
+        """Bytes that the root file system gets at least."""
+
+    def check(self, release: model.Release) -> None:
+        """Refuse a release that the recipe cannot be applied to."""
+
+    @property
+    def elements(self) -> Mapping[str, tuple[str, ...]]:
+        """Elements it applies, by distribution."""
+
+    @property
+    def own_elements(self) -> pathlib.Path | None:
+        """Directory of the elements that come with the recipe."""
+
+    @property
+    def element_sources(self) -> tuple[Source, ...]:
+        """Elements of other projects, those looked up first in front."""
+
+
+def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> None:
+    """Copy all element directories of a build into a directory, those looked up first in front.
+
+    The order is the operator's, the recipe's, the project's, those of the recipe's other sources,
+    diskimage-builder's; an element of an operator thus replaces one of the others.
+
+    Args:
+        recipe: Whose elements are applied.
+        request: Names further elements and the directories they are in.
+        into: Directory to fill; made here.
+
+    Raises:
+        errors.InputMissing: A directory or an element that was named does not exist.
+        errors.Unavailable: Elements of another project are not packed and cannot be fetched.
+    """
+    sources = _sources(recipe, request)
+    elements = into / ELEMENTS
+    elements.mkdir(parents=True)
+    for number, source in enumerate(sources):
+        _copy_elements(source, elements / f"{number:02}")
+    shutil.copytree(_BUILDER / "lib", into / LIBRARY)
+    _copy_support(into / SUPPORT)
+    _open_to_all(into)
+
+
+def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
+    """Return the SHA-256 of each element that a build applies, by its name.
+
+    Which of them apply may depend on the distribution in the base image, of which nothing may be
+    known yet: those for all distributions are returned.
+
+    Raises:
+        errors.RetrofitError: As :func:`collect`; or elements do not go together.
+    """
+    sources = _sources(recipe, request)
+    found = {
+        element.name: element.path
+        for names in recipe.elements.values()
+        for element in dependencies.expand([*names, *request.elements], sources)
+    }
+    return {name: digest(path) for name, path in sorted(found.items())}
+
+
+def releases(recipe: Recipe) -> dict[str, str]:
+    """Return the version of each project whose elements a recipe applies, by its name."""
+    builder = {"diskimage-builder": importlib.metadata.version("diskimage-builder")}
+    return builder | {source.name: source.version for source in recipe.element_sources}
+
+
+def digest(element: pathlib.Path) -> str:
+    """Return the SHA-256 of an element: names, modes and content of what :func:`collect` takes."""
+    total = hashlib.sha256()
+    for path in sorted(element.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if any(part in _PASSED_OVER for part in path.relative_to(element).parts):
+            continue
+        if path.is_symlink():
+            kind, content = "link", os.fsencode(os.readlink(path))
+        else:
+            kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
+            content = path.read_bytes()
+        name = path.relative_to(element)
+        total.update(f"{kind}\0{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _sources(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Path]:
+    """Return the directories of elements, the one looked up first in front."""
+    sources = [*map(_operators, request.elements_paths)]
+    if recipe.own_elements is not None:
+        sources.append(recipe.own_elements)
+    sources.append(OWN)
+    sources += [source.find(request.proxies) for source in recipe.element_sources]
+    sources.append(_BUILDER / "elements")
+    for name in request.elements:
+        if not any((source / name).is_dir() for source in sources):
+            raise errors.InputMissing(
+                f"there is no element {name!r}",
+                hint="correct its name, or name the directory it is in with --elements-path",
+            )
+    return sources
+
+
+def _operators(path: pathlib.Path) -> pathlib.Path:
+    """Check a directory of an operator's elements."""
+    if not path.is_dir():
+        raise errors.InputMissing(
+            f"the directory of elements {path} does not exist",
+            hint="give one whose entries are elements to --elements-path",
+        )
+    return path
+
+
+def _copy_elements(source: pathlib.Path, into: pathlib.Path) -> None:
+    """Copy the elements in a directory; links inside an element are part of its content."""
+    into.mkdir()
+    for element in sorted(source.iterdir()):
+        if element.is_dir() and element.name not in (*_PASSED_OVER, ".git"):
+            ignored = shutil.ignore_patterns(*_PASSED_OVER)
+            shutil.copytree(element, into / element.name, symlinks=True, ignore=ignored)
+
+
+def _copy_support(into: pathlib.Path) -> None:
+    """Copy the pure Python that diskimage-builder's extra-data scripts import."""
+    package = into / "diskimage_builder"
+    package.mkdir(parents=True)
+    for name in ("__init__.py", "logging_config.py"):
+        shutil.copy2(_BUILDER / name, package / name)
+    (into / "yaml").mkdir()
+    for entry in importlib.resources.files(yaml).iterdir():
+        if entry.name.endswith(".py"):
+            (into / "yaml" / entry.name).write_bytes(entry.read_bytes())
+
+
+def _open_to_all(root: pathlib.Path) -> None:
+    """Let the workshop read everything: there the files belong to somebody else."""
+    for directory, names, files in os.walk(root):
+        for path in (pathlib.Path(directory, name) for name in [*names, *files]):
+            if path.is_symlink():
+                continue
+            mode = stat.S_IMODE(path.stat().st_mode)
+            path.chmod(mode | (0o055 if path.is_dir() else 0o044 | (mode & 0o100 and 0o011)))
+    root.chmod(0o755)

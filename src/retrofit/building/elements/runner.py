@@ -1,0 +1,268 @@
+"""Runs the phases of elements on the tree of an image.
+
+Each script runs in a cell whose root is the tree, so it uses the image's own programs and sees no
+file of the host but the elements. That holds for ``extra-data.d``, too, which diskimage-builder
+runs outside of the image: here ``TMP_MOUNT_PATH`` is the cell's root.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import yaml
+
+from ... import errors
+from ...host.sandbox import cell as cells
+from . import collect, dependencies, hooks, standins
+
+_LOG = logging.getLogger(__name__)
+
+EXTRA_DATA = "extra-data.d"
+PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.d")
+# Where diskimage-builder puts the hooks for scripts inside the image.
+_HOOKS = "/tmp/in_target.d"
+_LIBRARY = "/tmp/retrofit"
+_SCRIPT_TIMEOUT_S = 3600.0
+_SOURCING = "retrofit: sourcing "
+_SOURCE = f"""
+set -eu -o pipefail
+exec 3>&1 >&2
+for _file in "$@"; do echo '{_SOURCING}'"${{_file##*/}}"; source "$_file"; done
+env --null >&3
+"""
+# What a shell sets for itself.
+_OF_THE_SHELL = ("_", "PWD", "OLDPWD", "SHLVL")
+
+
+# The script of diskimage-builder that installs the packages of all elements, and the list of them
+# that another script left in /tmp.
+_INSTALLS_PACKAGES = "install.d/01-package-installs"
+_PACKAGE_LIST = "package-installs.json"
+_NOT_OF_PACKAGES = frozenset(
+    {
+        "BASH_FUNC_get_image_element_array%%",
+        "ELEMENTS_PATH",
+        "IMAGE_ELEMENT",
+        "IMAGE_ELEMENT_YAML",
+    }
+)
+
+_Script = hooks.Script
+Upgrade = Callable[[cells.Cell], None]
+Recall = Callable[[str, Callable[[], None]], None]
+
+
+def always(_inputs: str, install: Callable[[], None]) -> None:
+    """Install packages anew: a :data:`Recall` that remembers nothing."""
+    install()
+
+
+@dataclasses.dataclass(frozen=True)
+class Runner:
+    """Elements laid out to run on a tree.
+
+    Attributes:
+        names: Their names, sorted.
+        hooks: Their merged hooks.
+        cell: Where the scripts run; its root is the tree.
+        scratch: What the cell shows as ``/tmp``.
+        upgrade: Called with the cell to upgrade the packages that are there, before those of
+            elements are installed.
+        recall: Called with all that decides on the packages, and with what upgrades and installs
+            them; the tree holds them afterwards.
+        on_line: Called with each line the scripts print.
+    """
+
+    names: tuple[str, ...]
+    hooks: hooks.Hooks
+    cell: cells.Cell
+    scratch: pathlib.Path
+    upgrade: Upgrade
+    recall: Recall
+    on_line: Callable[[str], None] | None = None
+
+    def run(self) -> None:
+        """Run all phases.
+
+        Raises:
+            errors.RecipeError: A script failed, or did not end in time.
+        """
+        for phase in PHASES:
+            self.run_phase(phase)
+        standins.catch_up(self.cell, self.on_line)
+
+    def run_phase(self, phase: str) -> None:
+        """Run the scripts of one phase; see :meth:`run`."""
+        scripts = self.hooks.scripts(phase)
+        if not scripts:
+            return
+        # Only these scripts change the hooks: install-types links scripts into install.d.
+        bind = cells.Bind(self.hooks.path, _HOOKS, writable=phase == EXTRA_DATA)
+        cell = dataclasses.replace(self.cell, binds=(*self.cell.binds, bind))
+        cell = dataclasses.replace(cell, environment=self._environment(cell))
+        for script in scripts:
+            run = functools.partial(self._run_script, script, cell)
+            if f"{phase}/{script.name}" == _INSTALLS_PACKAGES:
+                self.recall(self._package_inputs(script, cell), run)
+            else:
+                run()
+
+    def _run_script(self, script: _Script, cell: cells.Cell) -> None:
+        """Run one script; with the one that installs packages goes all else that is about them."""
+        installs = f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES
+        if installs:
+            self.upgrade(self.cell)
+        started = time.monotonic()
+        try:
+            cell.run(
+                [f"{_HOOKS}/{script.phase}/{script.name}"],
+                timeout_s=_SCRIPT_TIMEOUT_S,
+                on_line=self.on_line,
+            )
+        except errors.CommandError as error:
+            raise _failure(script, error) from error
+        _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
+        if installs:
+            standins.catch_up(self.cell, self.on_line)
+            # Nobody wants them again, and a layer would hold them.
+            self.cell.run(["/usr/bin/apt-get", "clean"], timeout_s=_SCRIPT_TIMEOUT_S)
+
+    def _package_inputs(self, script: _Script, cell: cells.Cell) -> str:
+        """Return what decides which packages a script installs, other than the tree itself.
+
+        Proxies are only ways to the same packages, and elements that bring none do not count.
+        """
+        directory = self.hooks.path / script.phase
+        lists = [*directory.glob("package-installs*"), self.scratch / _PACKAGE_LIST]
+        content = [(file.name, file.read_bytes()) for file in sorted(lists) if file.is_file()]
+        variables = {
+            name: value
+            for name, value in cell.environment.items()
+            if name not in _NOT_OF_PACKAGES and not name.lower().endswith("_proxy")
+        }
+        command = (directory / script.name).read_bytes()
+        return repr((standins.digest(), command, content, sorted(variables.items())))
+
+    def _environment(self, cell: cells.Cell) -> Mapping[str, str]:
+        """Source what stands in environment.d, as it is at this time, and return the outcome."""
+        files = {script.name: script for script in self.hooks.environment()}
+        last = ""
+
+        def watch(line: str) -> None:
+            nonlocal last
+            if line.startswith(_SOURCING):
+                last = line.removeprefix(_SOURCING)
+
+        paths = [f"{_HOOKS}/{hooks.ENVIRONMENT}/{name}" for name in files]
+        try:
+            completed = cell.run(
+                ["/bin/bash", "-c", _SOURCE, "environment", *paths],
+                timeout_s=_SCRIPT_TIMEOUT_S,
+                on_line=watch,
+                # A proxy's password is among the variables.
+                confidential=True,
+            )
+        except errors.CommandError as error:
+            if last not in files:
+                raise
+            raise _failure(files[last], error) from error
+        pairs = (entry.partition("=") for entry in completed.stdout.split("\0") if entry)
+        return {name: value for name, _, value in pairs if name not in _OF_THE_SHELL}
+
+
+def prepare(
+    names: Sequence[str],
+    *,
+    elements_root: pathlib.Path,
+    work: pathlib.Path,
+    cell: cells.Cell,
+    environment: Mapping[str, str],
+    upgrade: Upgrade,
+    recall: Recall,
+    on_line: Callable[[str], None] | None,
+) -> Runner:
+    """Expand elements and lay out what their scripts need.
+
+    Args:
+        names: The elements to apply.
+        elements_root: Directory that :func:`.collect.collect` filled.
+        work: Directory for what is made here.
+        cell: Where scripts are to run; gets binds and environment.
+        environment: Variables of the scripts.
+        upgrade: See :class:`Runner`.
+        recall: See :class:`Runner`.
+        on_line: Called with each line the scripts print.
+
+    Raises:
+        errors.InputMissing: An element is missing.
+        errors.ConfigError: The elements do not go together.
+    """
+    paths = dependencies.search_paths(elements_root / collect.ELEMENTS)
+    elements = dependencies.expand(names, paths)
+    _LOG.info("elements: %s", " ".join(element.name for element in elements))
+    programs = work / "programs"
+    standins.write(programs)
+    scratch = work / "scratch"
+    scratch.mkdir()
+    scratch.chmod(0o1777)
+    binds = (
+        # First, for the others may stand below it.
+        cells.Bind(scratch, "/tmp", writable=True),
+        *cell.binds,
+        cells.Bind(elements_root, _LIBRARY),
+        cells.Bind(programs, standins.DIRECTORY),
+    )
+    described = _description(elements, paths, elements_root)
+    variables = {**cell.environment, **described, **environment}
+    return Runner(
+        tuple(element.name for element in elements),
+        hooks.merge(elements, work / "hooks"),
+        dataclasses.replace(cell, binds=binds, environment=variables),
+        scratch,
+        upgrade,
+        recall,
+        on_line,
+    )
+
+
+def _description(
+    elements: Sequence[dependencies.Element],
+    paths: Sequence[pathlib.Path],
+    elements_root: pathlib.Path,
+) -> dict[str, str]:
+    """Variables by which diskimage-builder tells scripts of the elements and their places."""
+
+    def inside(path: pathlib.Path) -> str:
+        return os.path.join(_LIBRARY, path.relative_to(elements_root))
+
+    places = {element.name: inside(element.path) for element in elements}
+    pairs = " ".join(f"[{name}]={place}" for name, place in places.items())
+    return {
+        "PATH": f"{standins.DIRECTORY}:{cells.PATH}",
+        "PYTHONPATH": f"{_LIBRARY}/{collect.SUPPORT}",
+        "_LIB": f"{_LIBRARY}/{collect.LIBRARY}",
+        "ELEMENTS_PATH": ":".join(map(inside, paths)),
+        "IMAGE_ELEMENT": " ".join(places),
+        "IMAGE_ELEMENT_YAML": yaml.safe_dump(places),
+        "BASH_FUNC_get_image_element_array%%": f'() {{ echo "{pairs}"; }}',
+        "TMP_HOOKS_PATH": _HOOKS,
+        "TMP_MOUNT_PATH": "/",
+        "TARGET_ROOT": "/",
+    }
+
+
+def _failure(script: hooks.Script, error: errors.CommandError) -> errors.RecipeError:
+    """Say which script failed, and what it said last."""
+    how = f"ended with status {error.returncode}" if error.returncode else "did not end in time"
+    last = f": {error.details[-1]}" if error.details else ""
+    return errors.RecipeError(
+        f"the element {script.element} failed in {script.phase}: {script.name} {how}{last}",
+        hint="run again with --debug to see all it prints",
+        details=error.details,
+    )

@@ -1,0 +1,38 @@
+"""The packages that are installed in an image."""
+
+from __future__ import annotations
+
+import pathlib
+
+from debian import deb822
+
+from .. import errors, model
+from ..host import rootfs
+
+_STATUS = "/var/lib/dpkg/status"
+
+
+def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
+    """Return the packages installed in the system in ``tree``, sorted by name and architecture.
+
+    Raises:
+        errors.ImageError: There is no dpkg database in it, or it holds no package.
+    """
+    status = rootfs.resolve(tree, _STATUS)
+    if not status.is_file():
+        raise errors.ImageError(f"the image has no dpkg database ({_STATUS})")
+    with status.open(encoding="utf-8", errors="replace") as file:
+        packages = sorted(
+            (
+                model.Package(
+                    paragraph["Package"], paragraph["Version"], paragraph["Architecture"]
+                )
+                for paragraph in deb822.Packages.iter_paragraphs(file, use_apt_pkg=False)
+                # "hold ok installed" is installed, too; "install ok half-configured" is not.
+                if paragraph.get("Status", "").endswith(" installed")
+            ),
+            key=lambda package: (package.name, package.architecture),
+        )
+    if not packages:
+        raise errors.ImageError(f"no package is installed in the image ({_STATUS})")
+    return tuple(packages)

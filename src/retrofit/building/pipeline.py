@@ -1,0 +1,156 @@
+"""The steps that turn a base image into a service image, in order.
+
+They run in a workshop (:mod:`retrofit.host.sandbox.workshop`), whose parent has put the base
+image and the elements within reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import logging
+import pathlib
+import shutil
+from concurrent import futures
+
+from .. import errors, model
+from ..host import progress
+from ..host.sandbox import cell, workshop
+from . import customise, layers, manifest, seal
+from .archives import recording, security
+from .disk import conversion, growth, layout, tree
+from .elements import collect, runner
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One build, as it is handed to the workshop.
+
+    Attributes:
+        source: The base image, readable by the workshop.
+        work: The work directory; the image made stays in it.
+        elements: Directory below ``work`` that
+            :func:`retrofit.building.elements.collect.collect` filled.
+        recipe: By which to make it.
+        request: What to make.
+        base_hash: Hash of the base image.
+        layers: Directory of layers that builds share, if they are to.
+    """
+
+    source: pathlib.Path
+    work: pathlib.Path
+    elements: pathlib.Path
+    recipe: collect.Recipe
+    request: model.BuildRequest
+    base_hash: str
+    layers: pathlib.Path | None = None
+
+
+def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
+    """Make an image in a workshop.
+
+    Raises:
+        errors.RetrofitError: A step failed; nothing but files in the work directory is left of it.
+    """
+    return workshop.run(job.work, functools.partial(_run, job), reporter)
+
+
+def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
+    """Run all steps inside the workshop."""
+    request = job.request
+    recipe = job.recipe
+    raw = job.work / "disk.raw"
+    output = job.work / f"output.{request.image_format}"
+    step = functools.partial(progress.step, reporter)
+    with contextlib.ExitStack() as resources:
+        with step("unpack"):
+            conversion.to_raw(job.source, raw)
+        with step("inspect"):
+            found = layout.read(raw, job.work)
+            _check_release(found.release, recipe, request)
+        with step("grow"):
+            found = growth.grow(raw, found, request.root_size or recipe.root_size)
+        with step("open"):
+            opened = resources.enter_context(tree.open_tree(raw, found, job.work))
+            opened.make_room()
+            recall = _recall(job, opened, resources)
+        inside = cell.Cell(root=opened.path, work=job.work)
+        with step("customise"):
+            elements = customise.apply(
+                opened.path,
+                recipe=recipe,
+                request=request,
+                release=found.release,
+                elements_root=job.elements,
+                work=job.work,
+                cell=inside,
+                recall=recall,
+                on_line=None,
+            )
+        with step("boot-loader"):
+            opened.update_grub()
+        with step("seal"):
+            # Sealing takes the lists away by which the pockets are told.
+            packages = security.mark(inside, manifest.read(opened.path))
+            apt = recording.read(inside, packages, found.release.architecture)
+            seal.seal(opened.path)
+        with step("write-back"):
+            opened.write_back()
+    with step("convert"), futures.ThreadPoolExecutor() as pool:
+        # There need not be room for these and for the image.
+        removed = pool.submit(shutil.rmtree, opened.place)
+        virtual_size = raw.stat().st_size
+        conversion.from_raw(raw, output, request.image_format, request.compression)
+        raw.unlink()
+        removed.result()
+        sha256, sha512 = _hashes(output)
+    return model.BuildResult(
+        image=output,
+        image_format=request.image_format,
+        virtual_size=virtual_size,
+        size=output.stat().st_size,
+        sha256=sha256,
+        sha512=sha512,
+        release=found.release,
+        packages=packages,
+        elements=elements,
+        apt=apt,
+    )
+
+
+def _recall(job: Job, opened: tree.OpenTree, held: contextlib.ExitStack) -> runner.Recall:
+    """Return what brings packages into the tree, from a layer where there is one."""
+    if job.layers is None:
+        return runner.always
+    if job.layers.stat().st_dev != job.work.stat().st_dev:
+        _LOG.info("no layers are kept: %s is on another disk than %s", job.layers, job.work)
+        return runner.always
+    return functools.partial(layers.Layers(job.layers, job.base_hash, held).recall, opened)
+
+
+def _check_release(
+    release: model.Release, recipe: collect.Recipe, request: model.BuildRequest
+) -> None:
+    """Refuse a base image that is not the one wanted, before anything costly happens to it."""
+    if request.series and release.series != request.series:
+        raise errors.ImageError(
+            f"the base image is {release.distribution} {release.series}, not {request.series}",
+            hint="give an image of that series, or change --series",
+        )
+    recipe.check(release)
+
+
+def _hashes(path: pathlib.Path) -> tuple[str, str]:
+    """Return a file's SHA-256 and SHA-512, hexadecimal, each computed in a thread of its own."""
+
+    def digest(algorithm: str) -> str:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+
+    with futures.ThreadPoolExecutor() as pool:
+        sha256, sha512 = pool.map(digest, ("sha256", "sha512"))
+    return sha256, sha512

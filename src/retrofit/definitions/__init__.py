@@ -1,0 +1,1 @@
+"""What people write of images, checked, and the requests that it stands for."""

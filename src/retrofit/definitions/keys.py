@@ -1,0 +1,205 @@
+"""Keys that people and the charm write, in requests and definitions: their forms and meanings."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from typing import Annotated, Any, Literal
+
+import pydantic
+import pydantic_core
+
+from .. import errors, model
+from ..model import findings
+from ..publishing import target
+
+_SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
+_UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
+# What Glance itself says of an image, and what we say: none of it is for others to say.
+_TAKEN = re.compile(
+    "id|name|status|visibility|tags|owner|size|virtual_size|checksum|schema|self|file|locations|"
+    "direct_url|stores|protected|min_disk|min_ram|disk_format|container_format|created_at|"
+    "updated_at|os_hidden|os_hash_.*|os_glance_.*|architecture|os_distro|os_version|"
+    "source_product_name|source_version_name|retrofit_.*"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Shaped:
+    """Says of a text which shape it has, to pydantic and to those who read the schema.
+
+    Attributes:
+        pattern: Regular expression that all of the text has to match.
+        meaning: The shape in words.
+    """
+
+    pattern: str
+    meaning: str
+
+    def check(self, value: str) -> str:
+        """Return a text that has the shape."""
+        if re.fullmatch(self.pattern, value) is None:
+            raise wrong(f"it must be {self.meaning}")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: pydantic.GetCoreSchemaHandler
+    ) -> pydantic_core.CoreSchema:
+        return pydantic_core.core_schema.no_info_after_validator_function(
+            self.check, handler(source)
+        )
+
+    def __get_pydantic_json_schema__(
+        self, core: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(core), "pattern": f"^({self.pattern})$"}
+
+
+def wrong(problem: str) -> pydantic_core.PydanticCustomError:
+    """Return the error that says of a value what is wrong, in words of ours."""
+    # Braces would stand for values of the error's context.
+    return pydantic_core.PydanticCustomError("wrong", "{problem}", {"problem": problem})
+
+
+def _own_properties(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if _TAKEN.fullmatch(name):
+            raise wrong(f"{name} is not for a definition to say")
+    return value
+
+
+Name = Annotated[
+    str,
+    Shaped(
+        r"[A-Za-z0-9][A-Za-z0-9+._-]*", "a name of letters, digits, hyphens, underscores and dots"
+    ),
+]
+Url = Annotated[
+    str, Shaped(r"(https?://[^\s/]+\S*)?", "a URL that begins with http:// or https://")
+]
+Pocket = Annotated[str, Shaped(r"[a-z0-9/.-]*", "a pocket such as caracal")]
+Size = Annotated[str, Shaped(r"([1-9][0-9]*[MGT]?i?B?)?", "a size such as 8G or 512M")]
+# Glance allows 255 characters; a comma would split the tag in queries.
+Tag = Annotated[
+    str, Shaped(r"[^\s,]{0,255}", "at most 255 characters, no space or comma among them")
+]
+_Variable = Annotated[str, Shaped(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a shell variable")]
+_Ppa = Annotated[str, Shaped(r"ppa:[^\s/:]+/[^\s/:]+", "of the form ppa:owner/name")]
+_Stream = Annotated[str, Shaped("(daily|released)?", "daily or released")]
+_Interface = Annotated[str, Shaped("public|internal|admin", "public, internal or admin")]
+_Property = Annotated[
+    str, Shaped(r"[^\s/]{1,255}", "the name of a property, without space or slash")
+]
+_Properties = Annotated[dict[_Property, str], pydantic.AfterValidator(_own_properties)]
+
+
+class Common(pydantic.BaseModel):
+    """What a request and a definition say in the same words; names are hyphenated in files.
+
+    Attributes:
+        source_projects: Projects whose images in Glance may be base images, beside public ones
+            and those of the credentials' own project.
+        source_version: Version of a simplestreams image; empty takes the newest.
+        stream: Stream of a simplestreams image, ``daily`` or ``released``.
+        checksum: Of a base image at a URL, ``sha256:…`` or ``sha512:…``, or URL of a file of
+            checksums.
+        keyring: Public keys of those who may sign a simplestreams index.
+        compression: Of a qcow2, ``zstd`` or ``zlib``.
+        rebuild_on: Which reasons to build anew count, of ``base``, ``recipe``, ``security`` and
+            ``packages``.
+        recipe: Name of the recipe.
+        mirror: Archive of the distribution: a base URL or one-line sources.
+        uca_mirror: Base URL of the Ubuntu Cloud Archive, or one-line sources.
+        ppas: Personal package archives.
+        elements: Elements to apply after the recipe's own.
+        elements_paths: Where elements are looked up first.
+        environment: Variables for the elements.
+        http_proxy: Proxy of the build for http.
+        https_proxy: Proxy of the build for https.
+        no_proxy: Hosts reached without a proxy, comma separated.
+        ca_certificate: File with certification authorities that the build trusts in addition.
+        root_size: Least size of the root file system, such as ``8G``.
+        visibility: Who sees the published image; without it, it is made ``shared``.
+        properties: Properties that the published image gets in addition.
+        keep: How many images of a tag are kept, the current one counted; 0 keeps all.
+        cloud: Entry of clouds.yaml.
+        region: Region of the image service.
+        interface: Endpoint type, ``public``, ``internal`` or ``admin``.
+        work_dir: Directory in which work directories are made.
+        cache_dir: Directory for what builds share.
+        depth: How far the image is proved before it is tagged or delivered; without it ``boot``
+            for Glance, ``off`` for a file.
+        flavor_disk: Disk that machines of it get, such as ``8G``.
+        evidence: Directory in which the evidence of failed proofs is kept.
+    """
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+    )
+
+    source_projects: tuple[Name, ...] = ()
+    source_version: str = ""
+    stream: _Stream = ""
+    checksum: str = ""
+    keyring: pathlib.Path | None = None
+    compression: model.Compression = model.Compression.ZSTD
+    rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
+        ("base", "recipe", "security")
+    )
+    recipe: Name = "amphora"
+    mirror: str = ""
+    uca_mirror: str = ""
+    ppas: tuple[_Ppa, ...] = ()
+    elements: tuple[Name, ...] = ()
+    elements_paths: tuple[pathlib.Path, ...] = ()
+    environment: dict[_Variable, str] = {}
+    http_proxy: Url = ""
+    https_proxy: Url = ""
+    no_proxy: str = ""
+    ca_certificate: pathlib.Path | None = None
+    root_size: Size | None = None
+    visibility: model.Visibility | None = None
+    properties: _Properties = {}
+    keep: Annotated[int, pydantic.Field(strict=True, ge=0)] = target.KEEP
+    cloud: str | None = None
+    region: str | None = None
+    interface: _Interface | None = None
+    work_dir: pathlib.Path | None = None
+    cache_dir: pathlib.Path | None = None
+    depth: findings.Depth | None = None
+    flavor_disk: Size | None = None
+    evidence: pathlib.Path | None = None
+
+    @pydantic.field_validator(
+        "keyring",
+        "ca_certificate",
+        "visibility",
+        "root_size",
+        "cloud",
+        "region",
+        "interface",
+        "depth",
+        "flavor_disk",
+        "evidence",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        """Take an empty text, an option's default in Juju, for a key that was left out."""
+        return None if value == "" else value
+
+
+def size(text: str) -> int:
+    """Return the bytes that a size such as ``8G``, ``512M`` or ``3221225472`` stands for.
+
+    Raises:
+        errors.ConfigError: It is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise errors.ConfigError(f"{text!r} is no size", hint="write it as 8G or 512M")
+    return int(match["number"]) * _UNITS[match["unit"]]

@@ -1,0 +1,218 @@
+"""From options and request files to requests: where everything a person wrote is checked.
+
+The command line and the charm's request file have the same words (:class:`RunDefinition`), so
+what is said of an option in one place holds in the other.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import pathlib
+from typing import Annotated, Self
+
+import pydantic
+
+from .. import cloud, errors, model
+from ..base_images import finding, notation
+from ..host import authorities
+from ..model import findings, releases
+from ..planning import plan
+from ..planning import request as requested
+from ..proof import request
+from ..publishing import target as publishing_target
+from . import keys
+
+GLANCE_PREFIX = notation.GLANCE
+
+_Series = Annotated[
+    str, keys.Shaped("[a-z]*", "a series' first name in lower case, such as noble")
+]
+_Architecture = Annotated[str, keys.Shaped("[a-z0-9_]*", "an architecture such as x86_64")]
+
+
+class RunDefinition(keys.Common):
+    """A run as a person or the charm writes it down.
+
+    Attributes:
+        source: Path or URL of the base image, ``glance:ID``, or ``glance:``, ``simplestreams:``
+            or ``simplestreams:URL`` for the newest that suits, ``bootstrap:`` to make one.
+        target: Path of the image to write, or ``glance:`` to publish it.
+        force: Replace the file, or publish although the same image is published already.
+        image_format: ``qcow2`` or ``raw``.
+        series: Series the base image must be of; empty leaves it open.
+        architecture: Architecture of base images to consider, as Glance names it.
+        uca_pocket: Pocket of the Ubuntu Cloud Archive.
+        amp_image_tag: Tag by which Octavia finds the image; empty gives it none.
+        labels: Further tags.
+        variant: End of the image's name, where others are made that would be called the same.
+        run_id: Name the caller gave the run, repeated in its result.
+        trigger: What began the run, repeated in its result and in the history.
+    """
+
+    source: Annotated[str, pydantic.Field(min_length=1)]
+    target: Annotated[str, pydantic.Field(min_length=1)]
+    force: bool = False
+    image_format: model.ImageFormat = model.ImageFormat.QCOW2
+    series: _Series = ""
+    architecture: _Architecture = ""
+    uca_pocket: keys.Pocket = ""
+    amp_image_tag: keys.Tag = "octavia-amphora"
+    labels: tuple[keys.Tag, ...] = ()
+    variant: str = ""
+    run_id: str = ""
+    trigger: model.Trigger = model.Trigger.SCHEDULE
+
+    @classmethod
+    def parse(cls, **values: object) -> Self:
+        """Check values from the command line; ``None`` stands for an option that was not given.
+
+        Raises:
+            errors.ConfigError: A value is wrong; the message names it.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        try:
+            return cls.model_validate(given)
+        except pydantic.ValidationError as error:
+            raise _as_config_error(error) from error
+
+    @classmethod
+    def read(cls, path: pathlib.Path, *, once: pathlib.Path | None = None) -> Self:
+        """Read a request file.
+
+        Args:
+            path: The request.
+            once: What is different this time, in the same form; need not exist.
+
+        Raises:
+            errors.InputMissing: It cannot be read.
+            errors.ConfigError: It is no request; the message names the wrong key.
+        """
+        values = read_object(path)
+        if once is not None and once.exists():
+            values |= read_object(once)
+        try:
+            # As JSON: there a list stands for a tuple, and a number is not taken for a text.
+            return cls.model_validate_json(json.dumps(values))
+        except pydantic.ValidationError as error:
+            raise _as_config_error(error, place=f" in {path}") from error
+
+    def to_request(self) -> requested.RunRequest:
+        """Return the request that the engine takes.
+
+        Raises:
+            errors.ConfigError: The series or a certificate is wrong.
+            errors.InputMissing: A file that is named cannot be read.
+        """
+        if self.series and not releases.is_known("debian", self.series):
+            releases.check("ubuntu", self.series)
+        return requested.RunRequest(
+            source=self._source(),
+            target=(
+                self._in_glance() if self.target == GLANCE_PREFIX else pathlib.Path(self.target)
+            ),
+            build=self._build(),
+            force=self.force,
+            rebuild_on=frozenset(map(plan.Kind, self.rebuild_on)),
+            proof=self._proof(),
+            cloud=cloud.Options(name=self.cloud, region=self.region, interface=self.interface),
+            work_base=self.work_dir,
+            cache=self.cache_dir,
+        )
+
+    def _in_glance(self) -> publishing_target.GlanceTarget:
+        """Return how the image is to be published."""
+        return publishing_target.GlanceTarget(
+            amp_image_tag=self.amp_image_tag,
+            labels=self.labels,
+            variant=self.variant,
+            visibility=self.visibility,
+            properties=tuple(sorted(self.properties.items())),
+            keep=self.keep,
+        )
+
+    def _source(self) -> finding.Source:
+        """Return where the base image is to come from."""
+        options = notation.Options(
+            series=self.series,
+            architecture=self.architecture,
+            projects=self.source_projects,
+            checksum=self.checksum,
+            keyring=self.keyring,
+            stream=self.stream,
+            version=self.source_version,
+            mirror=self.mirror,
+        )
+        return notation.parse(self.source, options)
+
+    def _proof(self) -> request.ProofRequest:
+        """Return how the image is to be proved."""
+        usual = findings.Depth.BOOT if self.target == GLANCE_PREFIX else findings.Depth.OFF
+        return request.ProofRequest(
+            depth=self.depth or usual,
+            flavor_disk=keys.size(self.flavor_disk) if self.flavor_disk else request.FLAVOR_DISK,
+            evidence=self.evidence,
+        )
+
+    def _build(self) -> model.BuildRequest:
+        """Return what to make of the base image."""
+        return model.BuildRequest(
+            recipe=self.recipe,
+            image_format=self.image_format,
+            compression=self.compression,
+            elements=self.elements,
+            elements_paths=self.elements_paths,
+            environment=tuple(sorted(self.environment.items())),
+            archives=model.Archives(
+                mirror=self.mirror,
+                uca_mirror=self.uca_mirror,
+                uca_pocket=self.uca_pocket,
+                ppas=self.ppas,
+            ),
+            proxies=model.Proxies(
+                http=self.http_proxy, https=self.https_proxy, no_proxy=self.no_proxy
+            ),
+            ca_certificate=authorities.read(self.ca_certificate) if self.ca_certificate else "",
+            root_size=keys.size(self.root_size) if self.root_size else None,
+            series=self.series,
+        )
+
+
+def read_object(path: pathlib.Path) -> dict[str, object]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        errors.InputMissing: It cannot be read.
+        errors.ConfigError: It holds something else.
+    """
+    try:
+        values = json.loads(path.read_bytes())
+    except OSError as error:
+        raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is not JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise errors.ConfigError(f"{path} holds no JSON object")
+    return values
+
+
+def _as_config_error(error: pydantic.ValidationError, place: str = "") -> errors.ConfigError:
+    """Say what pydantic found wrong first, in one line without its links and types."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]).replace("_", "-") or "the request"
+    if first["type"] == "extra_forbidden":
+        return errors.ConfigError(f"unknown key {where}{place}", hint=_similar(where))
+    if first["type"] == "missing":
+        return errors.ConfigError(f"{where} is missing{place}")
+    problem = first["msg"][:1].lower() + first["msg"][1:]
+    if where in ("http-proxy", "https-proxy"):
+        # A proxy's password may be in it.
+        return errors.ConfigError(f"wrong value of {where}{place}: {problem}")
+    return errors.ConfigError(f"wrong value {first['input']!r} of {where}{place}: {problem}")
+
+
+def _similar(name: str) -> str:
+    """Return a hint at the key that was probably meant."""
+    known = [field.replace("_", "-") for field in RunDefinition.model_fields]
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

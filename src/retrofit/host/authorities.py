@@ -1,0 +1,48 @@
+"""Certification authorities that a build trusts in addition."""
+
+from __future__ import annotations
+
+import datetime
+import pathlib
+
+from .. import errors
+
+
+def read(path: pathlib.Path) -> str:
+    """Return the PEM text of a file of certification authorities, all of them valid now.
+
+    Raises:
+        errors.InputMissing: The file cannot be read.
+        errors.ConfigError: It holds no certificate, or one that expired or is not valid yet.
+    """
+    # Takes longer to load than all else that a request of most people needs.
+    from cryptography import x509
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise errors.InputMissing(
+            f"cannot read the CA certificate {path}: {error.strerror}"
+        ) from error
+    try:
+        found = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise errors.ConfigError(
+            f"{path} holds no CA certificate", hint="give a file in PEM form"
+        ) from error
+    now = datetime.datetime.now(datetime.UTC)
+    for certificate in found:
+        subject = certificate.subject.rfc4514_string()
+        if certificate.not_valid_after_utc < now:
+            raise errors.ConfigError(
+                f"the CA certificate {subject} in {path} expired on "
+                f"{certificate.not_valid_after_utc:%Y-%m-%d}",
+                hint="give a current one",
+            )
+        if certificate.not_valid_before_utc > now:
+            raise errors.ConfigError(
+                f"the CA certificate {subject} in {path} is valid only from "
+                f"{certificate.not_valid_before_utc:%Y-%m-%d}",
+                hint="check this machine's clock",
+            )
+    return content.decode("ascii", errors="ignore")

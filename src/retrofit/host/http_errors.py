@@ -1,0 +1,61 @@
+"""What it means when a server cannot be reached, or is not trusted."""
+
+from __future__ import annotations
+
+from .. import errors
+
+_MAX_REASON = 300
+
+
+class Transient(errors.Unavailable):
+    """A service does not answer now; it may in a moment."""
+
+
+def tls(
+    what: str, problem: str, *, setting: str = "OS_CACERT or cacert in clouds.yaml"
+) -> errors.RetrofitError:
+    """Return the error that stands for a certificate or connection that TLS did not accept.
+
+    Args:
+        what: What was attempted, as an infinitive.
+        problem: What the library says.
+        setting: Where the certificates of authorities are given.
+    """
+    lowered = problem.lower()
+    if "eof occurred" in lowered:
+        return unreachable(what, "the server closed it")
+    hint = "check which authority signed it"
+    if "has expired" in lowered:
+        reason = "the server's certificate, or the authority's that signed it, has expired"
+        hint = f"renew it, and give the current authority's ({setting})"
+    elif "not yet valid" in lowered:
+        reason = "the server's certificate is not valid yet"
+        hint = "check this machine's clock"
+    elif "self-signed" in lowered or "self signed" in lowered or "local issuer" in lowered:
+        reason = "the server's certificate is signed by an authority that is not trusted here"
+        hint = f"give that authority's certificate ({setting})"
+    elif "mismatch" in lowered or "doesn't match" in lowered:
+        reason = "the server's certificate is for another name or address"
+        hint = "use the name that the certificate has, or have it reissued"
+    else:
+        reason = f"TLS failed: {shortened(problem)}"
+    return errors.Denied(f"cannot {what}: {reason}", hint=hint)
+
+
+def is_tls(problem: str) -> bool:
+    """Tell whether an error's text speaks of TLS, where its class does not say so."""
+    return "CERTIFICATE_VERIFY_FAILED" in problem or "SSL" in problem
+
+
+def unreachable(what: str, problem: str) -> Transient:
+    """Return the error that stands for a connection that failed or broke."""
+    return Transient(
+        f"cannot {what}: no connection: {shortened(problem)}",
+        hint="check the address, the network and whether the service runs",
+    )
+
+
+def shortened(text: str) -> str:
+    """Return a text of anybody's as one line of bounded length."""
+    words = " ".join(text.split()).rstrip(".")
+    return words if len(words) <= _MAX_REASON else words[:_MAX_REASON] + "…"

@@ -1,0 +1,71 @@
+"""System calls that make namespaces, and their errors in words."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+import signal
+
+from ... import errors
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+# Flags of unshare(2) and mount(2), and the option of prctl(2), from Linux's uapi headers.
+NEW_MOUNT = 0x00020000
+NEW_UTS = 0x04000000
+NEW_IPC = 0x08000000
+NEW_USER = 0x10000000
+NEW_PID = 0x20000000
+NEW_NETWORK = 0x40000000
+_MS_BIND = 0x1000
+_MS_REC_PRIVATE = 0x4000 | 0x40000
+_MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
+_PR_SET_PDEATHSIG = 1
+
+
+def unshare(flags: int) -> None:
+    """Move the calling process (or, for a PID namespace, its children) into new namespaces.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    if _LIBC.unshare(flags) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise errors.ToolMissing(
+            f"the kernel refuses the namespaces that a build needs: {reason}",
+            hint="see docs/reference/requirements.md, “Namespaces”",
+        )
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def privatise_mounts() -> None:
+    """Keep this mount namespace's mounts to itself, and give it the ``/proc`` of its processes.
+
+    Raises:
+        errors.ToolMissing: The container this runs in does not let containers nest.
+    """
+    _mount(None, pathlib.Path("/"), None, _MS_REC_PRIVATE)
+    _mount(b"proc", pathlib.Path("/proc"), b"proc", _MS_NOSUID_NODEV_NOEXEC)
+
+
+def bind(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Have what is at ``target`` be what is at ``source``, in this mount namespace.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    _mount(os.fsencode(source), target, None, _MS_BIND)
+
+
+def _mount(source: bytes | None, target: pathlib.Path, kind: bytes | None, flags: int) -> None:
+    if _LIBC.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), None) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise errors.ToolMissing(
+            f"mounting {target} in the build's own namespace is refused: {reason}",
+            hint="in an LXD container set security.nesting=true, as Juju's profile does",
+        )

@@ -1,0 +1,330 @@
+"""Fetches from web servers: small documents, and large files that resume where they were cut."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import email.utils
+import logging
+import ssl
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import tenacity
+import urllib3
+
+from .. import __version__, errors, model
+from . import http_errors, urls
+
+_LOG = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT_S = 30.0
+# So long a server may send nothing, or next to nothing.
+_STALL_S = 60.0
+_LEAST_IN_TIME = 64 * 1024
+_MAX_REDIRECTS = 10
+# Attempts in a row that bring next to nothing new.
+_ATTEMPTS = 4
+_PIECE = model.MIB
+_TRANSIENT_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """How web servers are reached.
+
+    Attributes:
+        proxies: Through which proxies; the environment's do not count.
+        ca_certificate: PEM text of certification authorities that are trusted in addition.
+    """
+
+    proxies: model.Proxies = dataclasses.field(default_factory=model.Proxies)
+    ca_certificate: str = ""
+
+
+class Sink(Protocol):
+    """Where a large file goes.
+
+    Attributes:
+        done: Bytes that it has.
+        size: Bytes that it is to have; 0 where that is not known.
+    """
+
+    done: int
+    size: int
+
+    def expect(self, size: int) -> None:
+        """Take note of the size that the server tells, where it was not known."""
+
+    def write(self, piece: bytes) -> None:
+        """Take what arrived."""
+
+    def restart(self) -> None:
+        """Forget what arrived: the file comes again from its beginning."""
+
+
+def read(url: str, access: Access, *, limit: int) -> bytes:
+    """Fetch a document.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+        limit: Bytes that it may have at most.
+
+    Raises:
+        errors.InputMissing: It does not exist.
+        errors.Denied: The server refuses it, or its certificate is not trusted.
+        errors.Unavailable: The server does not answer as it should, or the document is too large.
+    """
+    retrying = _retrying(tenacity.stop_after_attempt(_ATTEMPTS))
+    return retrying(_read, _Servers(access), url, limit)
+
+
+def modified(url: str, access: Access) -> datetime.datetime | None:
+    """Return when a file was changed last, ``None`` if the server does not say.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+
+    Raises:
+        errors.RetrofitError: As :func:`read`.
+    """
+    return _retrying(tenacity.stop_after_attempt(_ATTEMPTS))(_modified, _Servers(access), url)
+
+
+def fetch(url: str, access: Access, sink: Sink) -> None:
+    """Fetch a large file; after a cut, only what is missing of it.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+        sink: Where it goes.
+
+    Raises:
+        errors.InputMissing: It does not exist.
+        errors.Denied: The server refuses it, or its certificate is not trusted.
+        errors.Unavailable: The server does not answer as it should, time and again.
+    """
+    download = _Download(_Servers(access), url, sink)
+    _retrying(lambda _: download.idle >= _ATTEMPTS)(download.go_on)
+
+
+def _retrying(stop: tenacity.stop.StopBaseT) -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(http_errors.Transient),
+        stop=stop,
+        wait=tenacity.wait_exponential(multiplier=0.5, max=8),
+        before_sleep=tenacity.before_sleep_log(_LOG, logging.INFO),
+        reraise=True,
+    )
+
+
+class _Download:
+    """A file on its way.
+
+    Attributes:
+        idle: Attempts in a row that brought next to nothing new.
+    """
+
+    def __init__(self, servers: _Servers, url: str, sink: Sink) -> None:
+        self._servers = servers
+        self._url = url
+        self._sink = sink
+        self._most = 0
+        # By which the server tells whether it still has the same file (RFC 9110, section 13.1.5).
+        self._validator = ""
+        self.idle = 0
+
+    def go_on(self) -> None:
+        """Fetch what is missing."""
+        try:
+            self._fetch()
+        except http_errors.Transient:
+            advanced = self._sink.done >= self._most + _LEAST_IN_TIME
+            self.idle = 1 if advanced else self.idle + 1
+            self._most = max(self._most, self._sink.done)
+            raise
+
+    def _fetch(self) -> None:
+        headers = {}
+        if self._sink.done and self._validator:
+            headers = {"Range": f"bytes={self._sink.done}-", "If-Range": self._validator}
+        with self._servers.opened(self._url, headers) as response:
+            expected = f"bytes {self._sink.done}-"
+            continued = response.status == 206
+            if continued and not response.headers.get("Content-Range", "").startswith(expected):
+                self._sink.restart()
+                raise http_errors.unreachable(self._what, "the server sent another part")
+            if not continued:
+                self._sink.restart()
+                self._sink.expect(response.length_remaining or 0)
+                self._validator = _validator(response.headers)
+            for piece in _pieces(response, self._what):
+                self._sink.write(piece)
+        if self._sink.done < self._sink.size:
+            raise http_errors.unreachable(self._what, "the server ended it early")
+
+    @property
+    def _what(self) -> str:
+        return f"fetch {urls.shown(self._url)}"
+
+
+class _Servers:
+    """Web servers, reached directly or through the right proxy."""
+
+    def __init__(self, access: Access) -> None:
+        context = ssl.create_default_context()
+        if access.ca_certificate:
+            context.load_verify_locations(cadata=access.ca_certificate)
+        timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_STALL_S)
+        self._no_proxy = {"no": access.proxies.no_proxy}
+        self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
+        self._proxies = {
+            scheme: urllib3.ProxyManager(
+                url,
+                ssl_context=context,
+                timeout=timeout,
+                proxy_headers=urllib3.make_headers(proxy_basic_auth=_user(url)),
+            )
+            for scheme, url in (("http", access.proxies.http), ("https", access.proxies.https))
+            if url
+        }
+
+    @contextlib.contextmanager
+    def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send a request, following redirections, and give the answer while it arrives."""
+        what = f"fetch {urls.shown(url)}"
+        with _mapped(what), contextlib.closing(self._follow(what, url, headers)) as response:
+            yield response
+
+    def _follow(self, what: str, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        sent = {"Accept-Encoding": "identity", "User-Agent": f"retrofit/{__version__}", **headers}
+        for _ in range(_MAX_REDIRECTS):
+            response = self._pool(url).request(
+                "GET",
+                url,
+                headers=sent | urllib3.make_headers(basic_auth=_user(url)),
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            location = response.get_redirect_location()
+            if not location:
+                _check(what, response)
+                return response
+            response.close()
+            former, url = url, urllib.parse.urljoin(url, location)
+            if not url.startswith("https://" if former.startswith("https:") else "http"):
+                raise errors.Denied(
+                    f"cannot {what}: the server redirects to {urls.shown(url)}, "
+                    "which nothing protects",
+                    hint="name another server",
+                )
+        raise errors.Unavailable(
+            f"cannot {what}: the server redirects more than {_MAX_REDIRECTS} times, at last to "
+            f"{urls.shown(url)}",
+            hint="check the URL and the server's redirections",
+        )
+
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        parts = urllib.parse.urlsplit(url)
+        proxy = self._proxies.get(parts.scheme)
+        if proxy is None or urllib.request.proxy_bypass(parts.netloc, self._no_proxy):
+            return self._direct
+        return proxy
+
+
+def _user(url: str) -> str | None:
+    """Return user name and password, as ``name:password``, if they are in a URL."""
+    user, separator, _ = urllib.parse.urlsplit(url).netloc.rpartition("@")
+    return urllib.parse.unquote(user) if separator else None
+
+
+def _modified(servers: _Servers, url: str) -> datetime.datetime | None:
+    with servers.opened(url, {}) as response:
+        said = response.headers.get("Last-Modified", "")
+    try:
+        return email.utils.parsedate_to_datetime(said)
+    except ValueError:
+        return None
+
+
+def _read(servers: _Servers, url: str, limit: int) -> bytes:
+    what = f"fetch {urls.shown(url)}"
+    document = bytearray()
+    with servers.opened(url, {}) as response:
+        for piece in _pieces(response, what):
+            document += piece
+            if len(document) > limit:
+                raise errors.Unavailable(
+                    f"cannot {what}: it should not have more than {limit // model.MIB} MiB",
+                    hint="check the URL",
+                )
+    return bytes(document)
+
+
+def _pieces(response: urllib3.BaseHTTPResponse, what: str) -> Iterator[bytes]:
+    """Yield what arrives; a trickle is no better than silence."""
+    began, arrived = time.monotonic(), 0
+    while piece := response.read1(_PIECE, decode_content=False):
+        yield piece
+        arrived += len(piece)
+        now = time.monotonic()
+        if now - began > _STALL_S:
+            if arrived < _LEAST_IN_TIME:
+                raise _stalled(what)
+            began, arrived = now, 0
+
+
+def _validator(headers: Mapping[str, str]) -> str:
+    """Return what identifies the present content, so that it can be resumed; empty for nothing."""
+    tag = headers.get("ETag", "")
+    # A weak tag tells no bytes apart.
+    return tag if tag.startswith('"') else headers.get("Last-Modified", "")
+
+
+def _check(what: str, response: urllib3.BaseHTTPResponse) -> None:
+    """Refuse an answer that holds nothing of what was asked for."""
+    status = response.status
+    if status in (200, 206):
+        return
+    response.close()
+    if status in (404, 410):
+        raise errors.InputMissing(f"cannot {what}: there is no such file", hint="check the URL")
+    if status in (401, 403, 407):
+        raise errors.Denied(
+            f"cannot {what}: the server answers {status} {response.reason}",
+            hint="check the URL, the server's permissions and the proxies",
+        )
+    if status in _TRANSIENT_STATUSES:
+        raise http_errors.Transient(f"cannot {what}: the server answers {status}")
+    raise errors.Unavailable(f"cannot {what}: the server answers {status}", hint="check the URL")
+
+
+@contextlib.contextmanager
+def _mapped(what: str) -> Iterator[None]:
+    """Turn what the library raises into an error of ours."""
+    try:
+        yield
+    except urllib3.exceptions.TimeoutError as error:
+        raise _stalled(what) from error
+    except urllib3.exceptions.SSLError as error:
+        raise http_errors.tls(what, str(error), setting="ca-certificate") from error
+    except urllib3.exceptions.ProxyError as error:
+        raise http_errors.unreachable(what, f"the proxy: {error.original_error}") from error
+    except (urllib3.exceptions.LocationValueError, UnicodeError) as error:
+        raise errors.ConfigError(f"cannot {what}: that is no URL") from error
+    except urllib3.exceptions.HTTPError as error:
+        raise http_errors.unreachable(what, str(error)) from error
+
+
+def _stalled(what: str) -> http_errors.Transient:
+    return http_errors.Transient(
+        f"cannot {what}: nothing, or next to nothing, came for {_STALL_S:.0f} s",
+        hint="check the server and the network",
+    )

@@ -1,0 +1,103 @@
+"""Copies the images of versions to where they stay: makers keep theirs for a short time only."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import urllib.parse
+from collections.abc import Callable, Iterable
+
+from .. import errors
+from ..host import progress, signals, urls, web
+from . import catalog, fetching, stores, upstream
+
+# What names begin with, as OpenStack Image Manager has them.
+_ROOT = "openstack-images"
+
+
+def key(product: catalog.Product, version: catalog.Version) -> str:
+    """Return the name of a version in a mirror: what ``mirror_url`` says after the bucket.
+
+    Raises:
+        errors.ConfigError: ``mirror_url`` leads out of the mirror.
+    """
+    path = urllib.parse.urlsplit(version.mirror_url).path
+    _, root, rest = path.partition(f"/{_ROOT}/")
+    if root:
+        return stores.safe(f"{_ROOT}/{rest}")
+    short = product.shortname or re.sub(r"[^a-z0-9.]+", "-", product.name.lower()).strip("-")
+    return stores.safe(f"{_ROOT}/{short}/{version.name}-{short}.{product.disk_format}")
+
+
+def locator(store: stores.Store) -> Callable[[catalog.Product, catalog.Version], str]:
+    """Return what tells where a version is fetched: from a mirror, if that has it."""
+
+    def locate(product: catalog.Product, version: catalog.Version) -> str:
+        name = key(product, version)
+        return store.url(name) if store.has(name) else version.location
+
+    return locate
+
+
+def mirror(
+    products: Iterable[catalog.Product],
+    store: stores.Store,
+    access: web.Access,
+    work: pathlib.Path | None,
+    *,
+    reporter: progress.Reporter,
+    told: Callable[[str, str], None],
+) -> list[errors.RetrofitError]:
+    """Copy what a mirror does not have, unpacked and compared with its checksum.
+
+    Args:
+        products: What files ask for.
+        store: The mirror.
+        access: How web servers are reached.
+        work: Directory for what is fetched; ``None`` copies nothing, but says what it would.
+        reporter: Told of the steps.
+        told: Told name and origin of each file that is copied, before it is.
+
+    Returns:
+        What failed; the rest was copied.
+    """
+    failures: list[errors.RetrofitError] = []
+    for product in products:
+        try:
+            versions = upstream.resolved(product, (), access).versions
+        except errors.RetrofitError as error:
+            failures.append(error)
+            continue
+        for version in versions:
+            signals.check()
+            try:
+                _copy(product, version, store, access, work, reporter, told)
+            except errors.RetrofitError as error:
+                failures.append(error)
+    return failures
+
+
+def _copy(
+    product: catalog.Product,
+    version: catalog.Version,
+    store: stores.Store,
+    access: web.Access,
+    work: pathlib.Path | None,
+    reporter: progress.Reporter,
+    told: Callable[[str, str], None],
+) -> None:
+    """Copy a version, if the mirror does not have it."""
+    name = key(product, version)
+    if store.has(name):
+        return
+    told(name, urls.shown(version.url))
+    if work is None:
+        return
+    with progress.step(reporter, f"mirror {name}"):
+        checksum = upstream.checksum(version, access)
+        file = fetching.fetch(version.url, checksum, access, work, advanced=reporter.advanced)
+        try:
+            store.put(name, file)
+        finally:
+            if file.is_relative_to(work):
+                file.unlink()

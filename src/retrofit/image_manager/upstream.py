@@ -1,0 +1,176 @@
+"""What the makers of images say of them: the newest version, and checksums."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import urllib.parse
+from collections.abc import Sequence
+
+from .. import errors, model
+from ..base_images import download
+from ..cloud import images
+from ..host import urls, web
+from . import catalog, places
+
+_LIMIT = 4 * model.MIB
+_DIGITS = {"sha512": 128, "sha256": 64, "sha1": 40, "md5": 32}
+
+
+def checksum(version: catalog.Version, access: web.Access) -> str:
+    """Return the checksum of what is fetched of a version; empty if there is none.
+
+    Args:
+        version: The version.
+        access: How to reach the server that has it.
+
+    Raises:
+        errors.InputMissing: The file of checksums does not exist, or does not have it.
+        errors.RetrofitError: Its server does not answer as it should.
+    """
+    if version.checksum:
+        return version.checksum
+    if version.checksums_url:
+        text = _text(version.checksums_url, access)
+        return listed(text, version.url, version.checksums_url)
+    if version.checksum_url:
+        return _single(_text(version.checksum_url, access), version.checksum_url)
+    return ""
+
+
+def listed(text: str, url: str, where: str) -> str:
+    """Return the checksum that a list of them has of the file at a URL."""
+    name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
+    return download.listed(text, name, urls.shown(where), _DIGITS)
+
+
+def newest(product: catalog.Product, access: web.Access) -> catalog.Version | None:
+    """Return the newest build of a product, ``None`` if its newest version is that.
+
+    Args:
+        product: A product with versions, whose maker says where the newest is (``latest_url``).
+        access: How to reach the maker's server.
+
+    Raises:
+        errors.RetrofitError: It does not answer as it should, or does not say what it has.
+    """
+    former = product.versions[-1]
+    text = _text(product.latest_checksum_url, access)
+    url = _matching(product.latest_url, text)
+    found = listed(text, url, product.latest_checksum_url)
+    if found == former.checksum:
+        return None
+    changed = web.modified(url, access)
+    if changed is None:
+        raise errors.Unavailable(
+            f"{product.place}: {urls.shown(url)} does not say when it was changed, which would be "
+            "its version",
+            hint="write its version, url, checksum and build_date by hand",
+        )
+    name = f"{changed:%Y%m%d}"
+    if name == former.name:
+        name = f"{changed:%Y%m%d%H%M%S}"
+    if former.mirror_url and former.name not in former.mirror_url:
+        raise errors.ConfigError(
+            f"{product.place}: mirror_url does not contain the version {former.name}, so that of "
+            "the next is not known",
+            hint="write the next version by hand",
+        )
+    return dataclasses.replace(
+        former,
+        name=name,
+        url=url,
+        mirror_url=former.mirror_url.replace(former.name, name),
+        checksum=found,
+        build_date=changed.date(),
+    )
+
+
+def resolved(
+    product: catalog.Product, own: Sequence[images.Image], access: web.Access
+) -> catalog.Product:
+    """Return a product with the present version in the place of ``latest``.
+
+    Args:
+        product: The product.
+        own: Its images: a version that is there already keeps its name.
+        access: How to reach who knows.
+
+    Raises:
+        errors.RetrofitError: As :func:`checksum`.
+    """
+    versions = [
+        _resolved(product, version, own, access) if version.name == catalog.LATEST else version
+        for version in product.versions
+    ]
+    versions.sort(key=lambda version: catalog.natural(version.name))
+    return dataclasses.replace(product, versions=tuple(versions))
+
+
+def _resolved(
+    product: catalog.Product,
+    version: catalog.Version,
+    own: Sequence[images.Image],
+    access: web.Access,
+) -> catalog.Version:
+    found = checksum(version, access)
+    digest = found.partition(":")[2]
+    for image in own:
+        if image.properties.get("upstream_checksum") == digest:
+            return _named(product, version, places.version_of(product, image), found)
+    changed = web.modified(version.url, access) or datetime.datetime.now(datetime.UTC)
+    name = f"{changed:%Y%m%d}"
+    if name in {places.version_of(product, image) for image in own}:
+        # Two builds of one day.
+        name = f"{changed:%Y%m%d%H%M%S}"
+    return _named(product, version, name, found)
+
+
+def _named(
+    product: catalog.Product, version: catalog.Version, name: str, found: str
+) -> catalog.Version:
+    """Return the version that ``latest`` stands for at present."""
+    properties = dict(version.properties)
+    properties |= {"internal_version": name, "upstream_checksum": found.partition(":")[2]}
+    if not product.multi:
+        properties["os_version"] = name
+    return dataclasses.replace(
+        version, name=name, checksum=found, properties=tuple(sorted(properties.items()))
+    )
+
+
+def _matching(url: str, text: str) -> str:
+    """Return the URL of the newest file whose name fits.
+
+    ``HEREBE`` and ``DRAGONS`` in a name enclose a regular expression.
+    """
+    place, _, name = url.rpartition("/")
+    before, is_pattern, rest = name.partition("HEREBE")
+    if not is_pattern:
+        return url
+    inside, _, after = rest.partition("DRAGONS")
+    try:
+        pattern = re.compile(re.escape(before) + inside + re.escape(after))
+    except re.error as error:
+        raise errors.ConfigError(f"{name} has no regular expression: {error}") from error
+    names = [shown for shown, _ in download.entries(text) if pattern.fullmatch(shown)]
+    if not names:
+        raise errors.InputMissing(f"no file fits {name}", hint="check latest_url")
+    return f"{place}/{max(names, key=catalog.natural)}"
+
+
+def _single(text: str, where: str) -> str:
+    """Return the checksum that a file holds and nothing else."""
+    digest = text.strip().lower()
+    for algorithm, digits in _DIGITS.items():
+        if re.fullmatch(f"[0-9a-f]{{{digits}}}", digest):
+            return f"{algorithm}:{digest}"
+    raise errors.InputMissing(
+        f"{urls.shown(where)} is no checksum",
+        hint="give a list of checksums as checksums_url",
+    )
+
+
+def _text(url: str, access: web.Access) -> str:
+    return web.read(url, access, limit=_LIMIT).decode(errors="replace")

@@ -1,0 +1,1 @@
+"""What is to be done about an image, and why; plans in files."""

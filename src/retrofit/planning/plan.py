@@ -1,0 +1,346 @@
+"""What a run would do about an image, and why: a pure decision.
+
+The reasons are data, so the same ones serve a terminal, ``--json``, an action and a unit's status.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from .. import model
+from ..cloud import images
+from ..model import findings
+from ..provenance import marks
+from ..provenance import text as property_text
+from ..publishing import current as standing
+from ..publishing import naming
+from . import fingerprint
+
+
+class Kind(enum.StrEnum):
+    """Kinds of reasons, in the order in which they are told."""
+
+    FORCED = "forced"
+    FIRST = "first"
+    TAG = "tag"
+    APPEARANCE = "appearance"
+    PROOF = "proof"
+    BASE = "base"
+    RECIPE = "recipe"
+    SECURITY = "security"
+    PACKAGES = "packages"
+
+
+# Those that an operator chooses from; the others always count.
+CHOICES = (Kind.BASE, Kind.RECIPE, Kind.SECURITY, Kind.PACKAGES)
+REBUILD_ON = frozenset({Kind.BASE, Kind.RECIPE, Kind.SECURITY})
+
+# What of a hash and of a list of packages goes into one line.
+_HASH_LENGTH = len("sha512:") + 12
+_LISTED = 5
+
+
+class Action(enum.StrEnum):
+    """What is to be done about an image."""
+
+    NONE = "none"
+    BUILD = "build"
+    RETAG = "retag"
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Something that is not what it was.
+
+    Attributes:
+        name: What it is: ``base``, an option, an element, a package.
+        before: What it was; empty if there was none.
+        after: What it is; empty if there is none.
+    """
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Reason:
+    """Why something is to be done.
+
+    Attributes:
+        kind: What kind of reason it is.
+        text: The reason in one line.
+        changes: What has changed.
+        counts: Whether it is one of those that the operator chose.
+    """
+
+    kind: Kind
+    text: str
+    changes: tuple[Change, ...] = ()
+    counts: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """The image that there should be.
+
+    Attributes:
+        base: What it is to be made of, with the hash of its content.
+        inputs: All that decides on its content (:func:`retrofit.planning.fingerprint.inputs`).
+        tag: By which Octavia finds it; empty for none.
+        depth: How far it has to be proved.
+        rebuild_on: The reasons that count, of :data:`CHOICES`.
+        force: Whether it is to be made in any case.
+        apart_from: Tags of other images that are wanted: what has one is none of this one.
+        appearance: What is said of it.
+    """
+
+    base: model.BaseImage
+    inputs: Mapping[str, str]
+    tag: str
+    depth: findings.Depth
+    rebuild_on: frozenset[Kind] = REBUILD_ON
+    force: bool = False
+    apart_from: frozenset[str] = frozenset()
+    appearance: naming.Appearance = naming.Appearance()  # noqa: RUF009 -- frozen
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the inputs."""
+        return fingerprint.compute(self.inputs)
+
+    @property
+    def own_tag(self) -> str:
+        """Tag that the image certainly has."""
+        return self.tag or marks.OWN_TAG
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be done about one image.
+
+    Attributes:
+        action: What.
+        wanted: The image that there should be.
+        reasons: Why, those first that count; without any that counts, nothing is done.
+        image: The image that there is: up to date, outdated, taken back or to be tagged.
+        akin: Identifiers of the images that were made of the same before.
+        remark: What there is to say of it where nothing is to be done.
+    """
+
+    action: Action
+    wanted: Wanted
+    reasons: tuple[Reason, ...]
+    image: images.Image | None
+    akin: frozenset[str] = frozenset()
+    remark: str = ""
+
+    def summary(self) -> str:
+        """Return in one line what is to be done, and why."""
+        if self.action is Action.NONE:
+            return self.remark
+        why = "; ".join(reason.text for reason in self.reasons if reason.counts)
+        if self.action is Action.RETAG:
+            return f"{'tag' if self.reasons[0].kind is Kind.TAG else 'set'}: {why}"
+        return f"build: {why}"
+
+
+def decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Image]) -> Plan:
+    """Decide from images alone, without asking whether there are newer packages.
+
+    Args:
+        wanted: The image that there should be.
+        own: Images of this project that were made for the tag, newest first.
+        akin: Images of this project with the same fingerprint, newest first, whatever their tag.
+    """
+    planned = _decide(wanted, own, akin)
+    return dataclasses.replace(planned, akin=frozenset(image.id for image in akin))
+
+
+def _decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Image]) -> Plan:
+    """Decide; see :func:`decide`."""
+    mark, tag = wanted.fingerprint, wanted.own_tag
+    present = standing.lead(own, tag)
+    current = standing.current(own, tag, mark, wanted.depth)
+    if wanted.force:
+        forced = Reason(Kind.FORCED, "it was asked for in any case")
+        return Plan(Action.BUILD, wanted, (forced,), current or present)
+    if current is not None and (changes := tuple(_not_said(wanted.appearance, current))):
+        text = f"{current.name} ({current.id}): {'; '.join(map(_told, changes))}"
+        return Plan(Action.RETAG, wanted, (Reason(Kind.APPEARANCE, text, changes),), current)
+    if current is not None:
+        remark = f"the image is up to date: {current.name} ({current.id})"
+        return Plan(Action.NONE, wanted, (), current, remark=remark)
+    taken_back = standing.rolled_back(own, mark)
+    if taken_back is not None:
+        remark = (
+            f"{taken_back.name} ({taken_back.id}) was rolled back, and what it is made of has not "
+            "changed since"
+        )
+        return Plan(Action.NONE, wanted, (), taken_back, remark=remark)
+    fitting = _to_be_tagged(wanted, present, akin)
+    if fitting is not None:
+        text = f"{fitting.name} ({fitting.id}) is made of the same and has not the tag {tag}"
+        change = Change("tag", " ".join(sorted(fitting.tags)), tag)
+        return Plan(Action.RETAG, wanted, (Reason(Kind.TAG, text, (change,)),), fitting)
+    return _planned(wanted, present, [*_after_failure(akin), *_since(wanted, present)])
+
+
+def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[Change]) -> Plan:
+    """Add what the archives have that is newer than what is in the image.
+
+    Args:
+        planned: A plan to do nothing.
+        updates: Packages that are newer there.
+        security: Those of a security pocket.
+    """
+    found = [
+        Reason(kind, f"{word}: {_listed(changes)}", changes)
+        for kind, word, changes in (
+            (Kind.SECURITY, "security updates", tuple(security)),
+            (Kind.PACKAGES, "newer packages", tuple(updates)),
+        )
+        if changes
+    ]
+    reasons = [*planned.reasons, *found]
+    changed = _planned(planned.wanted, planned.image, reasons, planned.remark)
+    return dataclasses.replace(changed, akin=planned.akin)
+
+
+def _planned(
+    wanted: Wanted, image: images.Image | None, reasons: Iterable[Reason], remark: str = ""
+) -> Plan:
+    """Return a plan to build if one of the reasons counts."""
+    weighed = [
+        dataclasses.replace(
+            reason, counts=reason.kind not in CHOICES or reason.kind in wanted.rebuild_on
+        )
+        for reason in reasons
+    ]
+    weighed.sort(key=lambda reason: (not reason.counts, list(Kind).index(reason.kind)))
+    counts = any(reason.counts for reason in weighed)
+    if not counts and image is not None and not remark:
+        passed_over = "; ".join(reason.text for reason in weighed)
+        remark = (
+            f"{image.name} ({image.id}) stays, as these are no reasons to build: {passed_over}"
+        )
+    action = Action.BUILD if counts else Action.NONE
+    return Plan(action, wanted, tuple(weighed), image, remark=remark)
+
+
+def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Change]:
+    """Yield what is to be said of an image and is not."""
+    for label in sorted(set(appearance.labels) - image.tags):
+        yield Change("tag", "", label)
+    visibility = appearance.visibility
+    if visibility is not None and visibility != image.visibility:
+        yield Change("visibility", image.visibility, visibility.value)
+    for name, value in appearance.properties:
+        if image.properties.get(name) != value:
+            yield Change(name, image.properties.get(name, ""), value)
+
+
+def _to_be_tagged(
+    wanted: Wanted, present: images.Image | None, akin: Iterable[images.Image]
+) -> images.Image | None:
+    """Return an image that only lacks the tag, and that Octavia would take if it had it."""
+    free = (image for image in akin if not image.tags & wanted.apart_from)
+    image = standing.published(free, wanted.depth)
+    if image is None or (present is not None and present.created_at > image.created_at):
+        return None
+    return image
+
+
+def _after_failure(akin: Iterable[images.Image]) -> Iterator[Reason]:
+    """Yield that the last image made of the same did not pass its proof."""
+    last = next(iter(akin), None)
+    if last is not None and standing.state(last) == marks.FAILED:
+        summary = last.properties.get(marks.PROOF_SUMMARY, "")
+        yield Reason(Kind.PROOF, f"the last one, {last.id}, did not pass its proof: {summary}")
+
+
+def _since(wanted: Wanted, present: images.Image | None) -> Iterator[Reason]:
+    """Yield what is other than when the present image was made."""
+    if present is None:
+        yield Reason(Kind.FIRST, f"no image of this project has the tag {wanted.own_tag}")
+        return
+    if present.properties.get(marks.FINGERPRINT) == wanted.fingerprint:
+        depth = standing.depth(present)
+        proved = f"proved to depth {depth}" if depth is not findings.Depth.OFF else "not proved"
+        change = Change("depth", depth.value, wanted.depth.value)
+        yield Reason(
+            Kind.PROOF, f"{present.name} is {proved}, {wanted.depth} is wanted", (change,)
+        )
+        return
+    told = read_inputs(present)
+    if told is None:
+        yield Reason(Kind.RECIPE, f"{present.name} does not say what it was made of")
+        return
+    differences = fingerprint.differences(told, fingerprint.tell(wanted.inputs))
+    for difference in differences:
+        if difference.name == fingerprint.BASE:
+            yield _other_base(wanted, present)
+    changes = tuple(
+        Change(difference.name, difference.before or "", difference.after or "")
+        for difference in differences
+        if difference.name != fingerprint.BASE
+    )
+    if changes:
+        yield Reason(Kind.RECIPE, "; ".join(map(_told, changes)), changes)
+    elif not differences:
+        # All that an image does not tell.
+        yield Reason(Kind.RECIPE, "the user of an archive, or the value of a variable, is another")
+
+
+def _other_base(wanted: Wanted, present: images.Image) -> Reason:
+    """Return that there is another base image than the one that was used."""
+    before = present.properties.get("source_version_name", "")
+    after = wanted.base.version_name or wanted.base.name
+    if before in ("", marks.CUSTOM) or before == after:
+        # Two images of one version or name: their hashes tell them apart.
+        before = present.properties.get("retrofit_source_hash", "")[:_HASH_LENGTH]
+        after = wanted.base.content_hash[:_HASH_LENGTH]
+    word = "newer" if wanted.base.version_name and before < after else "other"
+    change = Change("base", before, after)
+    return Reason(Kind.BASE, f"{word} base {before} → {after}", (change,))
+
+
+def write_inputs(inputs: Mapping[str, str]) -> str:
+    """Return inputs as an image is to tell them; nothing if Glance would not take so much."""
+    told = json.dumps(fingerprint.tell(inputs), separators=(",", ":"))
+    return told if len(told) <= property_text.MAX_LENGTH else ""
+
+
+def read_inputs(image: images.Image) -> dict[str, str] | None:
+    """Return the inputs that an image tells, ``None`` if it tells none that can be read."""
+    try:
+        told = json.loads(image.properties.get(marks.INPUTS, ""))
+    except ValueError:
+        return None
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        return None
+    return told
+
+
+def _told(change: Change) -> str:
+    """Return in a few words what has changed."""
+    kind, _, name = change.name.rpartition(" ")
+    if not kind:
+        before, after = change.before or "nothing", change.after or "nothing"
+        return f"{change.name} {before} → {after}"
+    if not change.before or not change.after:
+        return f"{kind} {name} {'came' if change.after else 'went'}"
+    # A digest says nothing to a person.
+    if kind in (fingerprint.ELEMENT.strip(), fingerprint.VARIABLE.strip()):
+        return f"{kind} {name} changed"
+    return f"{name} {change.before} → {change.after}"
+
+
+def _listed(changes: Sequence[Change]) -> str:
+    """Return the first few packages, and how many more there are."""
+    words = [f"{change.name} {change.before} → {change.after}" for change in changes[:_LISTED]]
+    more = len(changes) - _LISTED
+    return ", ".join([*words, f"{more} more"] if more > 0 else words)

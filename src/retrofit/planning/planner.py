@@ -1,0 +1,217 @@
+"""Gathers what a plan rests on, from the cloud and the archives, and plans."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .. import cloud, errors, model, recipes
+from ..base_images import finding, origins, selection
+from ..building.elements import collect
+from ..cloud import images
+from ..host import web
+from ..provenance import marks, record
+from ..publishing import naming, promotion, target
+from . import fingerprint, plan, plan_file, upgrades
+from . import request as requested
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """What a run is to do.
+
+    Attributes:
+        plan: What, and why.
+        foreign: What would have been the base image, but for its owner.
+    """
+
+    plan: plan.Plan
+    foreign: tuple[selection.Foreign, ...]
+
+
+class Session:
+    """Plans images for one command, which asks nobody twice for the same.
+
+    Args:
+        held: Holds connections until the command ends.
+    """
+
+    def __init__(self, held: contextlib.ExitStack) -> None:
+        self._held = held
+        self._inquiry = upgrades.Inquiry()
+        self._answers: dict[object, Any] = {}
+
+    def connect(self, options: cloud.Options) -> cloud.Cloud:
+        """Return the connection to a cloud.
+
+        Raises:
+            errors.RetrofitError: There is none to be had, or there was none before.
+        """
+        connection: cloud.Cloud = self._once(options, cloud.connector(options, self._held))
+        return connection
+
+    def plan(
+        self,
+        request: requested.RunRequest,
+        own: Sequence[images.Image] | None = None,
+        pin: plan_file.Image | None = None,
+    ) -> Planned:
+        """Plan a run that publishes in Glance; changes nothing.
+
+        Args:
+            request: What is wanted.
+            own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+            pin: What was planned before: its base image is taken.
+
+        Raises:
+            errors.ConfigError: The request writes a file: there is nothing to plan.
+            errors.RetrofitError: Something stood in the way of knowing.
+        """
+        if isinstance(request.target, pathlib.Path):
+            raise nothing_to_plan(request.target)
+        connect = functools.partial(self.connect, request.cloud)
+        wanted = (request.source, request.cloud, _access(request), pin and pin.base_image)
+        origin: origins.Origin = self._once(wanted, lambda: find(request, connect, pin))
+        planned = plan_image(request, origin, connect(), request.target, self._inquiry, own)
+        return Planned(planned, origin.foreign)
+
+    def _once(self, question: object, ask: Callable[[], Any]) -> Any:
+        """Return an answer that was given before, or ask; no answer is one, too."""
+        if question not in self._answers:
+            try:
+                self._answers[question] = ask()
+            except errors.RetrofitError as error:
+                self._answers[question] = error
+        answer = self._answers[question]
+        if isinstance(answer, errors.RetrofitError):
+            raise answer
+        return answer
+
+
+def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
+    """Return the error that says that plans are for Glance, and not for a file."""
+    return errors.ConfigError(
+        f"there is nothing to plan: the target is the file {target}",
+        hint="give a request whose target is glance:",
+    )
+
+
+def find(
+    request: requested.RunRequest,
+    connect: Callable[[], cloud.Cloud],
+    pin: plan_file.Image | None = None,
+) -> origins.Origin:
+    """Find the base image that is wanted, or the one that was planned.
+
+    Raises:
+        errors.RetrofitError: There is none, or it cannot be known.
+    """
+    access = _access(request)
+    if pin is None:
+        return finding.find(request.source, connect, access)
+    return finding.find_again(request.source, pin.base_image, connect, access)
+
+
+def _access(request: requested.RunRequest) -> web.Access:
+    return web.Access(request.build.proxies, request.build.ca_certificate)
+
+
+def plan_image(
+    request: requested.RunRequest,
+    origin: origins.Origin,
+    connection: cloud.Cloud,
+    target: target.GlanceTarget,
+    inquiry: upgrades.Inquiry,
+    own: Sequence[images.Image] | None = None,
+) -> plan.Plan:
+    """Plan an image whose base image is known; changes nothing.
+
+    Args:
+        request: What is wanted.
+        origin: The base image.
+        connection: The cloud the image is to be published in.
+        target: How it is to be published.
+        inquiry: Asks archives for newer packages.
+        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+
+    Raises:
+        errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
+        errors.Unavailable: Glance or an archive does not answer.
+        errors.RetrofitError: Elements are missing, or do not go together.
+    """
+    naming.tags(target.amp_image_tag)
+    wanted = _wanted(request, origin, target)
+    return plan_wanted(connection, wanted, request.build, inquiry, cache=request.cache, own=own)
+
+
+def plan_wanted(
+    connection: cloud.Cloud,
+    wanted: plan.Wanted,
+    build: model.BuildRequest,
+    inquiry: upgrades.Inquiry,
+    *,
+    cache: pathlib.Path | None,
+    own: Sequence[images.Image] | None = None,
+) -> plan.Plan:
+    """Plan an image of which all is known; see :func:`plan_image`."""
+    if own is None:
+        own = promotion.own(connection, wanted.own_tag)
+    planned = plan.decide(wanted, own, _akin(connection, wanted))
+    asked = wanted.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
+    if planned.action is not plan.Action.NONE or planned.image is None or not asked:
+        return planned
+    try:
+        found = inquiry.find(record.read(planned.image), build, cache)
+    except errors.ImageError as error:
+        # It was too long for a property, or somebody changed it: not known is not outdated.
+        _LOG.warning("whether there are newer packages is not known: %s", error)
+        return planned
+    return _with_packages(planned, found)
+
+
+def _wanted(
+    request: requested.RunRequest, origin: origins.Origin, target: target.GlanceTarget
+) -> plan.Wanted:
+    """Return the image that there should be."""
+    build = request.build
+    recipe = recipes.get(build.recipe)
+    known = origin.base or model.BaseImage(name=origin.name)
+    base = dataclasses.replace(known, content_hash=origin.content_hash())
+    inputs = fingerprint.inputs(
+        base=base.content_hash,
+        elements=collect.digests(recipe, build),
+        releases=collect.releases(recipe),
+        request=build,
+    )
+    return plan.Wanted(
+        base,
+        inputs,
+        target.amp_image_tag,
+        request.proof.depth,
+        request.rebuild_on,
+        force=request.force,
+        apart_from=target.apart_from,
+        appearance=target.appearance,
+    )
+
+
+def _akin(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image]:
+    """Return all images of this project that were made of the same, newest first."""
+    query = [("owner", connection.project_id), (marks.FINGERPRINT, wanted.fingerprint)]
+    return list(connection.images(query))
+
+
+def _with_packages(planned: plan.Plan, found: Iterable[upgrades.Upgrade]) -> plan.Plan:
+    """Add what the archives have that is newer than what is in the image."""
+    changes: dict[bool, list[plan.Change]] = {True: [], False: []}
+    for package in found:
+        change = plan.Change(package.name, package.installed, package.candidate)
+        changes[package.security].append(change)
+    return plan.with_packages(planned, updates=changes[False], security=changes[True])

@@ -1,0 +1,41 @@
+"""What is asked of a run: from where, to where, what, how it is proved, when it is worth it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from .. import cloud, model
+from ..base_images import finding
+from ..proof import request as proof_request
+from ..publishing import target as publishing_target
+from . import plan
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRequest:
+    """A run: from where, to where, what, and when it is worth it.
+
+    Attributes:
+        source: Where the base image is to come from.
+        target: A file, or Glance.
+        build: What to make.
+        force: Replace the file, or publish although the same image is published already.
+        rebuild_on: The reasons to build anew that count.
+        proof: How it is to be proved before it is delivered or tagged.
+        cloud: Which cloud, where one is involved.
+        work_base: Directory in which the work directory is made; ``None`` for the default.
+        cache: Directory for what builds share; ``None`` for the default.
+    """
+
+    source: finding.Source
+    target: pathlib.Path | publishing_target.GlanceTarget
+    build: model.BuildRequest
+    force: bool = False
+    rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON
+    proof: proof_request.ProofRequest = dataclasses.field(
+        default_factory=proof_request.ProofRequest
+    )
+    cloud: cloud.Options = dataclasses.field(default_factory=cloud.Options)
+    work_base: pathlib.Path | None = None
+    cache: pathlib.Path | None = None

@@ -1,0 +1,27 @@
+"""How an image is to be proved."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from .. import model
+from ..model import findings
+
+# charm-octavia's flavor.
+FLAVOR_DISK = 8 * model.GIB
+
+
+@dataclasses.dataclass(frozen=True)
+class ProofRequest:
+    """How an image is to be proved.
+
+    Attributes:
+        depth: How far to go.
+        flavor_disk: Bytes of the disk that machines of it get.
+        evidence: Directory in which that of failed proofs is kept; ``None`` keeps none.
+    """
+
+    depth: findings.Depth = findings.Depth.OFF
+    flavor_disk: int = FLAVOR_DISK
+    evidence: pathlib.Path | None = None

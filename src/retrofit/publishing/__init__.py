@@ -1,0 +1,1 @@
+"""Brings images into Glance, makes one the current one, retires the others."""

@@ -1,0 +1,304 @@
+"""Puts an image into Glance: uploaded, compared, proved, and only then tagged."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import logging
+import pathlib
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from .. import cloud, errors
+from ..cloud import images
+from ..host import progress
+from ..model import findings
+from ..provenance import marks
+from . import current, naming, promotion, prune, staging, survey, transition
+
+_LOG = logging.getLogger(__name__)
+_PLAIN = naming.Appearance()
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """An image of ours in Glance.
+
+    Attributes:
+        id: Its identifier.
+        name: Its name.
+        size: Bytes.
+        content_hash: Algorithm and hexadecimal digest.
+        tags: Its tags, sorted.
+        created_at: When it was registered.
+    """
+
+    id: str
+    name: str
+    size: int
+    content_hash: str
+    tags: tuple[str, ...]
+    created_at: datetime.datetime
+
+
+class Gate(Protocol):
+    """What stands between an image and its tags."""
+
+    def prove(self) -> findings.Proof | None:
+        """Prove the image; ``None`` where no proof is wanted."""
+
+    def keep(self, proof: findings.Proof, name: str) -> pathlib.Path | None:
+        """Keep the evidence of a failed proof under a name; return where, if it is kept."""
+
+
+def tidy(connection: cloud.Cloud, tag: str) -> None:
+    """Finish and remove what runs left that were killed.
+
+    Args:
+        connection: Where.
+        tag: By which Octavia finds the images; empty for none.
+    """
+    prune.tidy(connection)
+    if tag:
+        settle(connection, tag)
+
+
+def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
+    """Finish promotions and rollbacks that were begun, if that can be done now.
+
+    Returns:
+        The images of this project that were made for the tag, newest first.
+
+    Raises:
+        errors.RetrofitError: Glance does not answer.
+    """
+    try:
+        return promotion.settle(connection, tag)
+    except errors.RetrofitError as error:
+        _LOG.warning("the next run goes on with what could not be done: %s", error)
+        return promotion.own(connection, tag)
+
+
+def up_to_date(
+    connection: cloud.Cloud,
+    image: images.Image,
+    *,
+    tag: str,
+    remark: str,
+    retired: prune.Pruning | None = None,
+    own: Sequence[images.Image] | None = None,
+) -> errors.UpToDate:
+    """Return the error that says that there is nothing to do.
+
+    Args:
+        connection: Where the image is.
+        image: The image.
+        tag: By which Octavia finds it; empty for none.
+        remark: Why there is nothing to do.
+        retired: What became of images that it has replaced, if that was seen to.
+        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+    """
+    return errors.UpToDate(
+        remark,
+        hint="force a build to have it made again",
+        image_id=image.id,
+        image_name=image.name,
+        created_at=image.created_at,
+        rivals=rivals(connection, tag, own),
+        retired=retired,
+    )
+
+
+def retag(
+    connection: cloud.Cloud,
+    image: images.Image,
+    tag: str,
+    appearance: naming.Appearance = _PLAIN,
+) -> Published:
+    """Give a published image a tag, by which Octavia then finds it, and what is said of it.
+
+    Args:
+        connection: Where it is.
+        image: The image.
+        tag: The tag, which it may have already; empty for none.
+        appearance: What is said of it.
+
+    Raises:
+        errors.RetrofitError: Glance does not answer, or refuses; nothing was changed.
+    """
+    tags = image.tags | {*naming.tags(tag), *appearance.labels}
+    change = transition.Change(image, tags, "")
+    tagged = promotion.apply(connection, change, tag, appearance)
+    if tag:
+        _attempt(lambda: promotion.settle(connection, tag))
+    return _published(tagged)
+
+
+def rivals(
+    connection: cloud.Cloud, tag: str, own: Sequence[images.Image] | None = None
+) -> tuple[survey.Rival, ...]:
+    """Return what Octavia takes in place of our newest image, as far as this project sees it.
+
+    Args:
+        connection: Where.
+        tag: By which Octavia finds the images; empty for none.
+        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+    """
+    if not tag:
+        return ()
+    try:
+        found = promotion.own(connection, tag) if own is None else own
+        leading = current.lead(found, tag)
+        visible = promotion.visible(connection, tag)
+        return survey.rivals(visible, leading, connection.project_id)
+    except errors.RetrofitError as error:
+        # What is published is published, whether this is known or not.
+        _LOG.warning("rivals are not known: %s", error)
+        return ()
+
+
+def publish(
+    connection: cloud.Cloud,
+    file: pathlib.Path,
+    description: naming.Description,
+    *,
+    hashes: Mapping[str, str],
+    akin: Collection[str],
+    gate: Gate,
+    reporter: progress.Reporter,
+    turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> tuple[Published, findings.Proof | None]:
+    """Publish an image; after an error or an interruption nothing is left of it.
+
+    An older image of ours for the same tag loses it. One with the same name gets the time it was
+    made added to its name.
+
+    Args:
+        connection: Where to.
+        file: The image.
+        description: How it is to appear.
+        hashes: Its hashes as far as they are known, hexadecimal, by algorithm.
+        akin: Identifiers of the images that were made of the same when this one was planned.
+        gate: What it has to pass.
+        reporter: Told of the steps, and how many bytes of how many were sent.
+        turn: Entered wherever something is changed, so that runs beside this one wait.
+
+    Returns:
+        The image in Glance, and how it was proved.
+
+    Raises:
+        errors.UpToDate: Another run, of another machine, published the same image meanwhile.
+        errors.ProofFailed: It did not pass; it is in Glance for inspection, without tags.
+        errors.NoSpace: A quota or the store is full.
+        errors.Denied: The user may not make images.
+        errors.ConfigError: Glance does not take that format.
+        errors.Unavailable: Glance does not answer, or stored something else.
+    """
+    image_id = str(uuid.uuid4())
+    try:
+        with turn(), progress.step(reporter, "upload"):
+            staged = staging.stage(
+                connection,
+                image_id,
+                file,
+                description,
+                hashes=hashes,
+                advanced=reporter.advanced,
+            )
+        proof = gate.prove()
+        with turn(), progress.step(reporter, "promote"):
+            if proof is None or proof.passed:
+                depth = findings.Depth.OFF if proof is None else proof.depth
+                _yield_to_another(connection, description, depth, akin)
+                _free_name(connection, description.name, image_id)
+                finished = promotion.promote(connection, staged, description, proof)
+            else:
+                finished = promotion.reject(connection, staged, description, proof)
+    except BaseException:
+        staging.withdraw(connection, image_id)
+        raise
+    if proof is not None and not proof.passed:
+        with turn():
+            _attempt(lambda: prune.tidy(connection))
+        raise findings.refusal(
+            proof,
+            description.name,
+            kept=gate.keep(proof, image_id),
+            image_id=image_id,
+            image_name=finished.name,
+        )
+    with turn():
+        # It is published all the same, and Octavia takes the newest.
+        if tag := description.amp_image_tag:
+            _attempt(lambda: promotion.settle(connection, tag))
+        # Another machine may have published under that name meanwhile.
+        _attempt(lambda: _free_name(connection, finished.name, image_id))
+    return _published(finished), proof
+
+
+def _yield_to_another(
+    connection: cloud.Cloud,
+    description: naming.Description,
+    depth: findings.Depth,
+    akin: Collection[str],
+) -> None:
+    """Refuse to publish what another run has published since this one was planned."""
+    tag = description.amp_image_tag
+    query = [
+        ("owner", connection.project_id),
+        (marks.FINGERPRINT, description.fingerprint),
+        ("tag", tag or marks.OWN_TAG),
+    ]
+    found = [image for image in connection.images(query) if image.id not in akin]
+    other = current.published(found, depth)
+    if other is not None:
+        raise up_to_date(
+            connection,
+            other,
+            tag=tag,
+            remark=f"another run published the same image meanwhile: {other.name} ({other.id})",
+        )
+
+
+def _attempt(action: Callable[[], object]) -> None:
+    """Do what a later run does as well, if it cannot be done now."""
+    try:
+        action()
+    except errors.RetrofitError as error:
+        _LOG.warning("the next run goes on with what could not be done: %s", error)
+
+
+def _free_name(connection: cloud.Cloud, name: str, image_id: str) -> None:
+    """Keep names unique: other images of ours of that name get their time added."""
+    for image in _called(connection, name):
+        if image.id == image_id:
+            continue
+        longer = naming.superseded(name, image.created_at)
+        if _called(connection, longer):
+            # Glance tells seconds, and two were made in one.
+            longer = naming.told_apart(longer, image.id)
+        connection.patch(image.id, [{"op": "replace", "path": "/name", "value": longer}])
+
+
+def _called(connection: cloud.Cloud, name: str) -> list[images.Image]:
+    """Return the images of ours that have a name, hidden ones, too."""
+    query = [("owner", connection.project_id), ("name", name)]
+    return [
+        image
+        for hidden in ("false", "true")
+        for image in connection.images([*query, ("os_hidden", hidden)])
+        if marks.OWN_TAG in image.tags or marks.FINGERPRINT in image.properties
+    ]
+
+
+def _published(image: images.Image) -> Published:
+    return Published(
+        id=image.id,
+        name=image.name,
+        size=image.size,
+        content_hash=image.content_hash,
+        tags=tuple(sorted(image.tags)),
+        created_at=image.created_at,
+    )

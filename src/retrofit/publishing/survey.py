@@ -1,0 +1,120 @@
+"""What Octavia takes for a tag, and what else there is: seen with one project's eyes.
+
+Octavia may see more than that: as an administrator, also what other projects keep to themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+from collections.abc import Iterable, Sequence
+
+from ..cloud import images
+from ..provenance import marks
+from . import current
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """An image that Octavia takes in place of ours.
+
+    Attributes:
+        id: Its identifier.
+        name: Its name.
+        owner: Identifier of its project.
+        visibility: Why it is seen: ``public``, ``shared``, …
+        created_at: When it was registered.
+        amp_image_owner_id: What Octavia's option of that name has to be so that ours is taken;
+            empty where that does not help, as the rival is in the same project.
+    """
+
+    id: str
+    name: str
+    owner: str
+    visibility: str
+    created_at: datetime.datetime
+    amp_image_owner_id: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """All images that matter to a tag.
+
+    Attributes:
+        taken: What Octavia takes now.
+        lead: What it should take: the newest of ours with the tag.
+        former: What a rollback makes current.
+        rivals: What it takes in place of ``lead``, newest first.
+        failed: Images of ours whose proof failed.
+        unproven: Images of ours that are being uploaded or proved, or were when that was killed;
+            and such as Glance was killed at.
+        rolled_back: Images of ours that were taken back.
+    """
+
+    taken: images.Image | None
+    lead: images.Image | None
+    former: images.Image | None
+    rivals: tuple[Rival, ...]
+    failed: tuple[images.Image, ...]
+    unproven: tuple[images.Image, ...]
+    rolled_back: tuple[images.Image, ...]
+
+
+def rivals(
+    visible: Iterable[images.Image], leading: images.Image | None, project_id: str
+) -> tuple[Rival, ...]:
+    """Return what Octavia takes in place of an image.
+
+    Args:
+        visible: Active images with the tag, whoever's they are.
+        leading: What it should take; without one, all others are rivals.
+        project_id: The project of our images.
+    """
+    before = itertools.takewhile(lambda image: leading is None or image.id != leading.id, visible)
+    return tuple(
+        Rival(
+            id=image.id,
+            name=image.name,
+            owner=image.owner,
+            visibility=image.visibility,
+            created_at=image.created_at,
+            amp_image_owner_id="" if image.owner == project_id else project_id,
+        )
+        for image in before
+    )
+
+
+def take(
+    own: Sequence[images.Image],
+    visible: Sequence[images.Image],
+    tag: str,
+    project_id: str,
+    *,
+    hidden: Sequence[images.Image] = (),
+) -> Survey:
+    """Sort all images that matter to a tag.
+
+    Args:
+        own: Images of this project that were made for the tag.
+        visible: Active images with the tag, whoever's they are.
+        tag: By which Octavia finds images.
+        project_id: The project of our images.
+        hidden: Hidden images of this project that were made for the tag, newest first.
+    """
+
+    def having(*states: str) -> tuple[images.Image, ...]:
+        return tuple(image for image in own if current.state(image) in states)
+
+    # Glance saves properties before tags.
+    torn = tuple(image for image in own if not image.tags and not current.state(image))
+    leading = current.lead(own, tag)
+    return Survey(
+        taken=next(iter(visible), None),
+        lead=leading,
+        former=current.former(own, leading, hidden=hidden) if leading else None,
+        rivals=rivals(visible, leading, project_id),
+        failed=having(marks.FAILED),
+        unproven=having(marks.UPLOADING, marks.UNPROVEN) + torn,
+        rolled_back=having(marks.ROLLED_BACK),
+    )

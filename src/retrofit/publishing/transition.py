@@ -1,0 +1,75 @@
+"""What has to change so that Octavia takes another image, step by step.
+
+A step is one change of one image, and whoever makes them may be killed after any. What was begun
+can be told from the images alone, so the next one to come goes on from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from ..cloud import images
+from ..provenance import marks
+from . import current
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What an image is to become.
+
+    Attributes:
+        image: The image as it is.
+        tags: The tags it gets.
+        state: The state it gets; empty for none.
+    """
+
+    image: images.Image
+    tags: frozenset[str]
+    state: str
+
+
+def withdrawal(present: images.Image) -> Change:
+    """Return what begins a rollback: :func:`settling` does the rest, whoever comes to it."""
+    return Change(present, present.tags, marks.ROLLED_BACK)
+
+
+def settling(own: Sequence[images.Image], tag: str) -> list[Change]:
+    """Return what is left to do of promotions and rollbacks, in an order that is safe.
+
+    After each change the newest image with the tag is one that was published; where an image had
+    the tag, one has it.
+
+    Args:
+        own: Images of this project that were made for the tag.
+        tag: By which Octavia finds images.
+    """
+    if tag == marks.OWN_TAG:
+        # It is on all our images and never moves.
+        return []
+    architectures = dict.fromkeys(current.architecture(image) for image in own)
+    return [
+        change
+        for architecture in architectures
+        for change in _settling(
+            [image for image in own if current.architecture(image) == architecture], tag
+        )
+    ]
+
+
+def _settling(own: Sequence[images.Image], tag: str) -> Iterator[Change]:
+    """Yield what is left to do with the images of one architecture."""
+    tagged = [image for image in own if tag in image.tags]
+    leading = current.lead(own, tag)
+    if leading is None:
+        withdrawn = next(
+            (image for image in tagged if current.state(image) == marks.ROLLED_BACK), None
+        )
+        leading = current.former(own, withdrawn) if withdrawn else None
+        if leading is None:
+            return
+        yield Change(leading, leading.tags | {tag, marks.OWN_TAG}, "")
+    older = own[own.index(leading) + 1 :]
+    for image in tagged:
+        if image != leading and (image in older or current.state(image) == marks.ROLLED_BACK):
+            yield Change(image, image.tags - {tag}, current.state(image) or marks.FORMER)

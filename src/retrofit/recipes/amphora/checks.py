@@ -1,0 +1,113 @@
+"""What is checked of an amphora's image at rest."""
+
+from __future__ import annotations
+
+from ...proof import subject
+from ...proof.rest import (
+    architecture,
+    boot_chain,
+    cloud_init,
+    disk,
+    identity,
+    kernel_settings,
+    leftovers,
+    mount_table,
+    namespace,
+    owners,
+    packages,
+    programs,
+    provisioned,
+    secrets,
+    services,
+)
+
+# Where Octavia's elements put an agent that comes from its sources, and what they link to it.
+_ENVIRONMENT = "/opt/amphora-agent-venv"
+_PROGRAM = "/usr/bin/amphora-agent"
+# Oldest versions that Octavia's agent works with: those of Ubuntu 20.04, the first series.
+_PACKAGES = (
+    packages.Need(("amphora-agent", "octavia-agent"), at_least="6.0", program=_PROGRAM),
+    packages.Need(("haproxy",), at_least="2.0"),
+    packages.Need(("keepalived",), at_least="1:2.0"),
+    packages.Need(("cloud-init",), at_least="20.1"),
+    packages.Need(("cryptsetup-bin",)),
+    packages.Need(("ipvsadm",)),
+    packages.Need(("iproute2",)),
+    packages.Need(("nftables",)),
+    packages.Need(("rsyslog",)),
+)
+# Octavia's controller writes these files, by the names that its own configuration has for them.
+_AGENT = provisioned.Provisioned(
+    unit="amphora-agent.service",
+    file="/etc/octavia/amphora-agent.conf",
+    settings=frozenset(
+        {
+            ("amphora_agent", "agent_server_ca"),
+            ("amphora_agent", "agent_server_cert"),
+            ("amphora_agent", "amphora_id"),
+            ("haproxy_amphora", "base_cert_dir"),
+            ("haproxy_amphora", "base_path"),
+            ("health_manager", "controller_ip_port_list"),
+            ("health_manager", "heartbeat_key"),
+        }
+    ),
+    directories=("/etc/octavia/certs",),
+)
+_NAMESPACE_UNIT = "octavia/amphorae/backends/agent/api_server/templates/amphora-netns.systemd.j2"
+_OWNERS = (
+    *owners.SYSTEM,
+    # The agent's key and the heartbeats' are written there.
+    owners.Rule("/etc/octavia", denied=0o027, owner=None),
+    owners.Rule("/etc/octavia/certs"),
+    owners.Rule("/usr/sbin/haproxy", mode=0o755),
+    owners.Rule("/usr/sbin/keepalived", mode=0o755),
+    owners.Rule("/var/lib/octavia", owner=None),
+)
+# What elements and the builder of disk images have for the time of a build.
+_LEFTOVERS = (
+    "/etc/apt/apt.conf.d/00retrofit-build",
+    "/etc/apt/apt.conf.d/95disable-recommends",
+    "/etc/dib-manifests",
+    "/etc/dpkg/dpkg.cfg.d/retrofit-build",
+    "/etc/resolv.conf.ORIG",
+    "/root/.cache",
+    "/usr/local/bin/dib-init-system",
+    "/usr/local/bin/dib-python",
+    "/usr/share/pkg-map",
+    "/usr/share/svc-map",
+)
+
+CHECKS: tuple[subject.Check, ...] = (
+    disk.partition_table(),
+    disk.file_systems(),
+    disk.size(),
+    disk.free_space(mebibytes=128, inodes=4096),
+    mount_table.mount_table(),
+    boot_chain.boot_loader(),
+    boot_chain.kernel(),
+    architecture.architecture("/sbin/init", "/bin/sh", "/usr/sbin/haproxy"),
+    packages.required(*_PACKAGES),
+    packages.settled(),
+    programs.usable("/usr/sbin/haproxy", "-vv", features=("+OPENSSL",)),
+    programs.usable("/usr/sbin/keepalived", "--version"),
+    services.enabled(
+        "amphora-agent.service",
+        "certs-ramfs.service",
+        "prometheus-proxy.service",
+        "cloud-init-local.service",
+        "cloud-init.service|cloud-init-network.service",
+        "cloud-config.service",
+        "cloud-final.service",
+    ),
+    services.off_by_default("haproxy.service", "keepalived.service"),
+    provisioned.configuration(_AGENT),
+    namespace.namespace(_NAMESPACE_UNIT, environment=_ENVIRONMENT),
+    cloud_init.data_sources("ConfigDrive"),
+    kernel_settings.kernel_settings(),
+    owners.owners(*_OWNERS),
+    identity.machine_id(),
+    identity.host_keys(),
+    identity.first_boot(),
+    secrets.secrets(),
+    leftovers.leftovers(_LEFTOVERS),
+)

@@ -1,0 +1,258 @@
+"""Checks of an amphora that has just booted."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import pydantic
+
+from .... import errors, model
+from ....host import files
+from ....model import findings
+from ....proof import bench, certificates, machine, report
+from . import agent
+from . import machine as amphora
+
+# Boot loader partitions and a file system's own tables: of 8 GiB, about 1.2 are not for files.
+_FIRMWARE = 1280 * model.MIB
+_TABLES = 0.05
+# The kernel keeps some of a machine's memory for itself, and before it a crash kernel may.
+_KERNEL = 0.25
+_CLOCK_TOLERANCE_S = 60
+# Ubuntu's own that ask archives, stores and seeds of entropy, which a machine here cannot reach,
+# and an amphora mostly not either. Timers start some when they like; no load balancer needs them.
+_REACHING_OUT = frozenset(
+    {
+        "apport-autoreport.service",
+        "apt-daily.service",
+        "apt-daily-upgrade.service",
+        "apt-news.service",
+        "esm-cache.service",
+        "fwupd-refresh.service",
+        "motd-news.service",
+        "pollinate.service",
+        "snapd.seeded.service",
+        "snapd.snap-repair.service",
+        "ua-auto-attach.service",
+        "ua-timer.service",
+        "ubuntu-advantage.service",
+        "update-notifier-download.service",
+    }
+)
+# An address for documentation (RFC 5737): none of an amphora's.
+_NOBODY = "192.0.2.1"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Booted:
+    """What the checks look at.
+
+    Attributes:
+        amphora: The amphora, whose agent answers.
+        place: Where it runs.
+        said: What its system reported at the end of the boot.
+        reported: When that was, in seconds since 1970 by the host's clock.
+    """
+
+    amphora: amphora.Amphora
+    place: bench.Bench
+    said: report.Report
+    reported: float
+
+
+class _Info(pydantic.BaseModel):
+    """What the agent says of what it runs on."""
+
+    hostname: str
+    haproxy_version: str
+
+
+class _Memory(pydantic.BaseModel):
+    """Memory, in KiB."""
+
+    total: int
+
+
+class _Disk(pydantic.BaseModel):
+    """The root file system, in bytes."""
+
+    used: int
+    available: int
+
+
+class _Details(pydantic.BaseModel):
+    """What the agent says of its machine; older releases do not count processors."""
+
+    cpu_count: int | None = None
+    memory: _Memory
+    disk: _Disk
+
+
+def checks(first: amphora.Amphora, place: bench.Bench) -> Iterator[findings.Finding]:
+    """Wait until an amphora is up and check it; a check may take as long as an agent's answer."""
+    try:
+        answered = first.await_agent(place.boot_timeout_s)
+    except machine.MachineFailed as fault:
+        yield _finding("agent answers", findings.failed(fault.message))
+        return
+    how = "under KVM" if place.accelerated else "emulated"
+    yield _finding("agent answers", findings.passed(f"{answered:.0f} s after the start, {how}"))
+    try:
+        said = first.await_report(place.boot_timeout_s)
+    except machine.MachineFailed as fault:
+        yield _finding("boot ends", findings.failed(fault.message))
+        return
+    took = time.monotonic() - first.started
+    yield _finding("boot ends", findings.passed(f"{took:.0f} s after the start"))
+    booted = _Booted(first, place, said, first.machine.report.stat().st_mtime)
+    for name, look in _CHECKS:
+        try:
+            verdict = look(booted)
+        except errors.ToolMissing:
+            raise
+        except errors.RetrofitError as error:
+            verdict = findings.failed(error.message)
+        except pydantic.ValidationError as error:
+            first_one = error.errors()[0]
+            where = ".".join(str(word) for word in first_one["loc"])
+            verdict = findings.failed(f"the agent's answer has in {where}: {first_one['msg']}")
+        yield _finding(name, verdict)
+
+
+def _finding(check: str, verdict: findings.Verdict) -> findings.Finding:
+    return findings.Finding(check, findings.Depth.BOOT, verdict)
+
+
+def _units(booted: _Booted) -> findings.Verdict:
+    failed = dict(booted.said.failed)
+    texts = [f"{unit} failed: {last}" for unit, last in failed.items()]
+    if failed.keys() - _REACHING_OUT:
+        return findings.failed("; ".join(texts))
+    # systemd calls a system so that has any failed unit.
+    if booted.said.state != ("degraded" if failed else "running"):
+        return findings.failed(f"the system is {booted.said.state}")
+    text = f"{booted.said.units} units are active"
+    if failed:
+        text += f"; without Internet here {', '.join(failed)} failed"
+    return findings.passed(text)
+
+
+def _cloud_init(booted: _Booted) -> findings.Verdict:
+    said = booted.said.cloud_init
+    if not said.startswith("status: done"):
+        return findings.failed(said or "cloud-init says nothing")
+    _, _, source = said.partition("detail: ")
+    return findings.passed(source or said)
+
+
+def _clock(booted: _Booted) -> findings.Verdict:
+    off = round(booted.said.clock - booted.reported)
+    if abs(off) > _CLOCK_TOLERANCE_S:
+        return findings.failed(f"the clock is {off:+} s off")
+    return findings.passed(f"{abs(off)} s off")
+
+
+def _root(booted: _Booted) -> findings.Verdict:
+    disk, root = booted.place.flavor_disk, booted.said.root
+    text = f"{root / model.GIB:.1f} GiB on a disk of {disk / model.GIB:.1f} GiB"
+    if root < disk * (1 - _TABLES) - _FIRMWARE:
+        return findings.failed(f"the root file system has not grown: {text}")
+    return findings.passed(text)
+
+
+def _version(booted: _Booted) -> findings.Verdict:
+    version = booted.amphora.agent.version().get("api_version")
+    return _same("API version", version, "1.0")
+
+
+def _info(booted: _Booted) -> findings.Verdict:
+    info = _Info.model_validate(booted.amphora.agent.info())
+    haproxy = info.haproxy_version.strip()
+    if not haproxy[:1].isdigit():
+        return findings.failed(f"haproxy's version is {haproxy!r}")
+    name = _same("host name", info.hostname, booted.amphora.name)
+    if name.outcome is not findings.Outcome.PASS:
+        return name
+    return findings.passed(f"{name.evidence}, haproxy {haproxy}")
+
+
+def _details(booted: _Booted) -> findings.Verdict:
+    details = _Details.model_validate(booted.amphora.agent.details())
+    memory, disk = details.memory.total * 1024, details.disk.used + details.disk.available
+    text = f"{memory // model.MIB} MiB of memory, {disk / model.GIB:.1f} GiB of disk"
+    if details.cpu_count is not None:
+        text = f"{details.cpu_count} processors, {text}"
+    if details.cpu_count not in (None, machine.PROCESSORS):
+        return findings.failed(f"{text}, of a machine with {machine.PROCESSORS} processors")
+    if not machine.MEMORY * (1 - _KERNEL) < memory <= machine.MEMORY:
+        return findings.failed(f"{text}, of a machine with {machine.MEMORY // model.MIB} MiB")
+    if disk > booted.place.flavor_disk:
+        return findings.failed(f"{text}, more than the machine has")
+    return findings.passed(text)
+
+
+def _interfaces(booted: _Booted) -> findings.Verdict:
+    """Have the agent look into the namespace of the VIP: nothing is plugged in yet."""
+    try:
+        name = booted.amphora.agent.interface(_NOBODY)
+    except agent.AgentError as error:
+        if error.status == 404:
+            return findings.passed("the namespace of the VIP is there, without addresses")
+        return findings.failed(error.message)
+    return findings.failed(f"{name} has the address {_NOBODY}")
+
+
+def _listeners(booted: _Booted) -> findings.Verdict:
+    listeners = booted.amphora.agent.listeners()
+    if listeners:
+        return findings.failed(f"there are listeners already: {listeners}")
+    return findings.passed("none")
+
+
+def _no_client(booted: _Booted) -> findings.Verdict:
+    return _refuses(booted, None)
+
+
+def _foreign_client(booted: _Booted) -> findings.Verdict:
+    return _refuses(booted, certificates.Authority("Strangers").issue("controller"))
+
+
+def _expired_client(booted: _Booted) -> findings.Verdict:
+    return _refuses(booted, booted.amphora.owner.controllers.issue("controller", expired=True))
+
+
+def _refuses(booted: _Booted, shown: certificates.Pair | None) -> findings.Verdict:
+    """Check that the agent refuses a client that shows a certificate, or none."""
+    client = None
+    if shown is not None:
+        client = booted.place.work / "refused-client.pem"
+        files.write(client, shown.both, mode=0o600)
+    try:
+        dataclasses.replace(booted.amphora.agent, client=client).version()
+    except agent.Refused as refusal:
+        return findings.passed(refusal.message)
+    return findings.failed("the agent answers it")
+
+
+def _same(what: str, found: object, wanted: str) -> findings.Verdict:
+    if found != wanted:
+        return findings.failed(f"{what} {found!r} in place of {wanted!r}")
+    return findings.passed(f"{what} {wanted}")
+
+
+_CHECKS: tuple[tuple[str, Callable[[_Booted], findings.Verdict]], ...] = (
+    ("no failed unit", _units),
+    ("cloud-init done", _cloud_init),
+    ("clock", _clock),
+    ("root file system grown", _root),
+    ("agent version", _version),
+    ("agent info", _info),
+    ("agent details", _details),
+    ("agent interfaces", _interfaces),
+    ("agent listeners", _listeners),
+    ("no client certificate refused", _no_client),
+    ("foreign client certificate refused", _foreign_client),
+    ("expired client certificate refused", _expired_client),
+)

@@ -1,0 +1,163 @@
+"""Clients of a load balancer: single requests, and a stream of them while something changes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.client
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+TIMEOUT_S = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An HTTP answer.
+
+    Attributes:
+        status: Its status.
+        location: Where it sends the client; empty if nowhere.
+        told: What a backend told, see :mod:`retrofit.recipes.amphora.trial.backends`; empty if
+            none did.
+        tls: Version of TLS and cipher; empty if the connection was plain.
+    """
+
+    status: int
+    location: str
+    told: dict[str, Any]
+    tls: str
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that answered; empty if none did."""
+        return str(self.told.get("backend", ""))
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where requests go.
+
+    Attributes:
+        address: IP address, and the name that a certificate has to be for.
+        port: TCP port.
+        trusted: Certificate, as PEM, of the authority that vouches for the server; ``None`` for
+            plain HTTP.
+    """
+
+    address: str
+    port: int
+    trusted: str | None = None
+
+    def get(self, path: str = "/", *, timeout_s: float = TIMEOUT_S) -> Answer:
+        """Make one request over a connection of its own; redirections are not followed.
+
+        Raises:
+            OSError: The connection was refused, cut or not trusted, or the answer took too long.
+            http.client.HTTPException: The answer is not HTTP, or ended early.
+        """
+        with contextlib.closing(self._connection(timeout_s)) as connection:
+            connection.request("GET", path)
+            tls = ""
+            if isinstance(connection.sock, ssl.SSLSocket):
+                cipher = connection.sock.cipher()
+                tls = f"{connection.sock.version()} {cipher[0] if cipher else ''}".strip()
+            response = connection.getresponse()
+            body = response.read()
+            location = response.getheader("Location", "")
+            return Answer(response.status, location, _told(body), tls)
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        if self.trusted is None:
+            return http.client.HTTPConnection(self.address, self.port, timeout=timeout_s)
+        context = ssl.create_default_context(cadata=self.trusted)
+        return http.client.HTTPSConnection(
+            self.address, self.port, timeout=timeout_s, context=context
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Try:
+    """A request of a stream.
+
+    Attributes:
+        began: When it was sent, by the monotonic clock.
+        ended: When its answer was there, or it was given up.
+        backend: Who answered; empty if the request was lost.
+        fault: Why it was lost; empty if it was not.
+    """
+
+    began: float
+    ended: float
+    backend: str
+    fault: str
+
+
+class Stream:
+    """Requests, one after the other, each over a connection of its own.
+
+    Attributes:
+        tries: What became of them, in order.
+    """
+
+    def __init__(self, target: Target, *, pause_s: float, timeout_s: float) -> None:
+        self.tries: list[Try] = []
+        self._target = target
+        self._pause_s = pause_s
+        self._timeout_s = timeout_s
+        self._end = threading.Event()
+
+    @property
+    def lost(self) -> list[Try]:
+        """The requests that nobody answered."""
+        return [one for one in self.tries if one.fault]
+
+    def answered_since(self, moment: float) -> Try | None:
+        """Return the first request that was sent after a moment and answered, if any."""
+        good = (one for one in list(self.tries) if not one.fault and one.began > moment)
+        return next(good, None)
+
+    def _flow(self) -> None:
+        while not self._end.wait(self._pause_s):
+            began = time.monotonic()
+            backend, fault = "", ""
+            try:
+                answer = self._target.get(timeout_s=self._timeout_s)
+            except (OSError, http.client.HTTPException) as error:
+                fault = str(error) or type(error).__name__
+            else:
+                backend = answer.backend
+                fault = "" if backend else f"status {answer.status}"
+            self.tries.append(Try(began, time.monotonic(), backend, fault))
+
+
+@contextlib.contextmanager
+def stream(target: Target, *, pause_s: float = 0.1, timeout_s: float = 10.0) -> Iterator[Stream]:
+    """Make requests for as long as the context lasts; the last has ended when it has.
+
+    Args:
+        target: Where they go.
+        pause_s: Seconds from an answer to the next request.
+        timeout_s: Seconds after which a request is given up.
+    """
+    flowing = Stream(target, pause_s=pause_s, timeout_s=timeout_s)
+    thread = threading.Thread(target=flowing._flow, daemon=True)
+    thread.start()
+    try:
+        yield flowing
+    finally:
+        flowing._end.set()
+        thread.join()
+
+
+def _told(body: bytes) -> dict[str, Any]:
+    """Return what a backend told; the load balancer's own pages are no JSON."""
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,1 @@
+"""Brings machines to the current image."""

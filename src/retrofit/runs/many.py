@@ -1,0 +1,151 @@
+"""Runs for many images: all planned first, then those that need it made side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import errors
+from ..definitions import expansion
+from ..host import locks, parallel, progress
+from ..host.sandbox import workshop
+from ..planning import plan, planner
+from ..planning import plan_file as pinning
+from ..publishing import prune, publish
+from ..publishing import target as publishing_target
+from . import one, record, summary
+
+_RESULT = "result.json"
+
+
+def run(
+    images: Sequence[expansion.Image],
+    state: summary.Summary,
+    *,
+    plan_file: pathlib.Path | None,
+    at_once: int,
+    reporter: Callable[[str], progress.Reporter],
+) -> None:
+    """Plan all images, and do what is to be done about each; one that fails leaves the others.
+
+    Other runs in the same work directories are kept out meanwhile.
+
+    Args:
+        images: The images that are wanted.
+        state: Keeps how it goes.
+        plan_file: A plan that holds all of them, if nothing else is to be done.
+        at_once: How many are made at a time.
+        reporter: Returns what is told of the steps of an image, by its name.
+
+    Raises:
+        errors.UpToDate: Nothing was to be done.
+        errors.Several: Something went wrong with some images.
+        errors.Busy: Another run publishes.
+        errors.Interrupted: A signal arrived; nothing half-done is left.
+    """
+    pins = {image.name: pinning.read(plan_file, image.name) for image in images if plan_file}
+    with contextlib.ExitStack() as held:
+        for base in sorted({workshop.work_base(image.request.work_base) for image in images}):
+            held.enter_context(locks.publishing(base))
+        place = held.enter_context(workshop.work_directory(images[0].request.work_base))
+        planning = _Planning(planner.Session(held), place, reporter)
+        due: dict[str, Callable[[], int]] = {}
+        for image in images:
+            pin = planning.plan(image, pins.get(image.name))
+            state.note(image.name, _state(place, image.name))
+            if pin is not None:
+                due[image.name] = functools.partial(_make, image, pin, place, reporter(image.name))
+        for name, code in parallel.run(due, at_once=at_once):
+            state.note(name, _ended(place, name, code))
+    state.finish()
+
+
+class _Planning:
+    """Plans images, each in a directory of its own.
+
+    Args:
+        session: Asks the clouds and archives.
+        place: Directory of those directories.
+        reporter: As for :func:`run`.
+    """
+
+    def __init__(
+        self,
+        session: planner.Session,
+        place: pathlib.Path,
+        reporter: Callable[[str], progress.Reporter],
+    ) -> None:
+        self._reporter = reporter
+        self._session = session
+        self._place = place
+        self._tidied: set[object] = set()
+
+    def plan(self, image: expansion.Image, pin: pinning.Image | None) -> pinning.Image | None:
+        """Plan an image; return what is to be done, ``None`` if it has come to its end."""
+        state = record.Record(_result(self._place, image.name), self._reporter(image.name))
+        try:
+            with state.until_it_ends():
+                return self._planned(image, pin, state)
+        except errors.RetrofitError:
+            return None
+
+    def _planned(
+        self, image: expansion.Image, pin: pinning.Image | None, state: record.Record
+    ) -> pinning.Image:
+        request = image.request
+        target = request.target
+        assert isinstance(target, publishing_target.GlanceTarget)
+        connection = self._session.connect(request.cloud)
+        if request.cloud not in self._tidied:
+            self._tidied.add(request.cloud)
+            prune.tidy(connection)
+        tag = target.amp_image_tag
+        own = publish.settle(connection, tag) if tag else None
+        planned = self._session.plan(request, own, pin)
+        state.planned(planned)
+        if pin is not None:
+            pinning.check(pin, planned.plan, connection.project_id)
+        if planned.plan.action is plan.Action.NONE:
+            raise one.nothing_to_do(connection, planned.plan, target, own)
+        return pinning.pin(image.name, planned.plan, connection.project_id, planned.foreign)
+
+
+def _make(
+    image: expansion.Image, pin: pinning.Image, place: pathlib.Path, reporter: progress.Reporter
+) -> int:
+    """Do in a process of its own what is planned for an image; return the exit code."""
+    state = record.Record(_result(place, image.name), reporter)
+    try:
+        with state.until_it_ends():
+            result = one.run(
+                image.request, state, pin=pin, on_plan=state.planned, turns=place / "turns"
+            )
+            state.succeed(result)
+    except (errors.RetrofitError, errors.Interrupted) as error:
+        return error.exit_code
+    return 0
+
+
+def _result(place: pathlib.Path, name: str) -> pathlib.Path:
+    """Return the result file of an image."""
+    directory = place / name
+    directory.mkdir(exist_ok=True)
+    return directory / _RESULT
+
+
+def _state(place: pathlib.Path, name: str) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(_result(place, name).read_bytes())
+    return state
+
+
+def _ended(place: pathlib.Path, name: str, code: int) -> dict[str, Any]:
+    """Return the state of an image whose process has ended."""
+    state = _state(place, name)
+    if state["outcome"] != "running":
+        return state
+    message = f"its process ended with {code}, and without a result"
+    return state | {"outcome": "failed", "exit-code": 70, "message": message, "hint": ""}

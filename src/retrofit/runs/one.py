@@ -1,0 +1,285 @@
+"""One run from a source to a target: find the base image, build, deliver or publish.
+
+This is what ``retrofit image`` and the charm's service call. All that talks to a cloud or touches
+the caller's files happens here, outside the workshop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+
+from .. import cloud, errors, model, recipes
+from ..base_images import origins, selection
+from ..building import layers, output, pipeline
+from ..building.elements import collect
+from ..cloud import images
+from ..host import locks, progress
+from ..host.sandbox import workshop
+from ..model import findings
+from ..planning import fingerprint, plan, plan_file, planner, upgrades
+from ..planning import request as requested
+from ..proof import gate, prover
+from ..provenance import marks, record
+from ..publishing import naming, prune, publish, survey, target
+
+_NOTHING_RETIRED = prune.Pruning()
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run made.
+
+    Attributes:
+        build: The image; its path is the target's, or gone where it was published.
+        base: What the base image's publisher says of it; ``None`` for a file.
+        foreign: What would have been the base image, but for its owner.
+        published: The image in Glance, where it went there.
+        proof: How the image was proved, if it was.
+        rivals: What Octavia takes in its place.
+        retired: What became of images that it, or one before it, has replaced.
+        steps: What each step cost, in order.
+    """
+
+    build: model.BuildResult | None
+    base: model.BaseImage | None
+    foreign: tuple[selection.Foreign, ...]
+    published: publish.Published | None
+    proof: findings.Proof | None
+    rivals: tuple[survey.Rival, ...]
+    retired: prune.Pruning
+    steps: tuple[model.StepRecord, ...]
+
+
+def run(
+    request: requested.RunRequest,
+    reporter: progress.Reporter,
+    *,
+    pin: plan_file.Image | None = None,
+    on_plan: Callable[[planner.Planned], None] | None = None,
+    turns: pathlib.Path | None = None,
+) -> RunResult:
+    """Do a run.
+
+    Args:
+        request: What is wanted.
+        reporter: Told of the steps.
+        pin: What was planned, if nothing else is to be done.
+        on_plan: Told of what is planned for Glance.
+        turns: File by which runs that one command does side by side take turns at changing what
+            is in Glance; that command keeps others out. ``None`` for a run that is alone.
+
+    Raises:
+        errors.UpToDate: There is nothing to do; the message says why.
+        errors.PlanOutdated: What was planned cannot be done any more.
+        errors.ConfigError: Something was planned, and the target is a file.
+        errors.ProofFailed: The image was made, and is not what it has to be.
+        errors.Busy: Another run writes the same file.
+        errors.RetrofitError: Something else stood in the way; nothing half-done is left.
+    """
+    if pin is not None and isinstance(request.target, pathlib.Path):
+        raise planner.nothing_to_plan(request.target)
+    recipe = recipes.get(request.build.recipe)
+    prover.check(recipe.name, recipe.checks, request.proof.depth)
+    with contextlib.ExitStack() as held:
+        if turns is None:
+            held.enter_context(_locked(request))
+        connect = cloud.connector(request.cloud, held)
+        origin = planner.find(request, connect, pin)
+        current = _Run(request, recipe, origin, held, progress.Recorder(reporter), turns)
+        if isinstance(request.target, pathlib.Path):
+            return current.to_file(request.target)
+        return current.to_glance(connect(), request.target, pin, on_plan)
+
+
+def nothing_to_do(
+    connection: cloud.Cloud,
+    planned: plan.Plan,
+    target: target.GlanceTarget,
+    own: Sequence[images.Image] | None = None,
+) -> errors.UpToDate:
+    """Do what there is to do nevertheless; return the error that says that nothing else is.
+
+    Args:
+        connection: Where the image is.
+        planned: The plan to do nothing.
+        target: How the image is to be published.
+        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+    """
+    assert planned.image is not None
+    return publish.up_to_date(
+        connection,
+        planned.image,
+        tag=target.amp_image_tag,
+        remark=planned.summary(),
+        # Something may have come out of use.
+        retired=prune.retire(connection, target.amp_image_tag, target.keep, own),
+        own=own,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """A run whose base image is known.
+
+    Attributes:
+        request: What is wanted.
+        recipe: By which it is made.
+        origin: The base image.
+        held: Holds what is in use until the run ends.
+        recorder: Told of the steps.
+        turns: As for :func:`run`.
+    """
+
+    request: requested.RunRequest
+    recipe: recipes.Recipe
+    origin: origins.Origin
+    held: contextlib.ExitStack
+    recorder: progress.Recorder
+    turns: pathlib.Path | None
+
+    def to_file(self, target: pathlib.Path) -> RunResult:
+        """Make the image, prove it and put it where it was asked for."""
+        work = self._work()
+        built = self._build(work)
+        checks = self._gate(built, work)
+        proof = checks.prove()
+        if proof is not None and not proof.passed:
+            raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
+        output.deliver(built.image, target)
+        made = dataclasses.replace(built, image=target)
+        return self._result(made, proof=proof)
+
+    def to_glance(
+        self,
+        connection: cloud.Cloud,
+        target: target.GlanceTarget,
+        pin: plan_file.Image | None,
+        on_plan: Callable[[planner.Planned], None] | None,
+    ) -> RunResult:
+        """Plan, and do what is planned."""
+        tag = target.amp_image_tag
+        with locks.turn(self.turns):
+            publish.tidy(connection, tag)
+        planned = planner.plan_image(
+            self.request, self.origin, connection, target, upgrades.Inquiry()
+        )
+        if pin is not None:
+            plan_file.check(pin, planned, connection.project_id)
+        if on_plan is not None:
+            on_plan(planner.Planned(planned, self.origin.foreign))
+        published, built, proof = None, None, None
+        if planned.action is plan.Action.BUILD:
+            built, published, proof = self._publish(connection, planned, target)
+        elif planned.image is not None and planned.action is plan.Action.RETAG:
+            with locks.turn(self.turns):
+                published = publish.retag(connection, planned.image, tag, target.appearance)
+        elif planned.image is not None:
+            with locks.turn(self.turns):
+                raise nothing_to_do(connection, planned, target)
+        with locks.turn(self.turns):
+            retired = prune.retire(connection, tag, target.keep)
+        return self._result(
+            built,
+            published=published,
+            proof=proof,
+            rivals=publish.rivals(connection, tag),
+            retired=retired,
+        )
+
+    def _publish(
+        self, connection: cloud.Cloud, planned: plan.Plan, target: target.GlanceTarget
+    ) -> tuple[model.BuildResult, publish.Published, findings.Proof | None]:
+        """Make the image that is planned, and publish it."""
+        wanted = planned.wanted
+        work = self._work()
+        built = self._build(work)
+        made_of = record.describe(
+            built,
+            base=wanted.base,
+            request=self.request.build,
+            elements_digest=fingerprint.elements(wanted.inputs),
+            releases=collect.releases(self.recipe),
+            now=datetime.datetime.now(datetime.UTC),
+        )
+        description = naming.describe(
+            built,
+            self.origin.base,
+            recipe=self.recipe.name,
+            fingerprint=wanted.fingerprint,
+            tag=wanted.tag,
+            variant=target.variant,
+            appearance=target.appearance,
+            further=(
+                *record.properties(made_of, built.packages),
+                (marks.INPUTS, plan.write_inputs(wanted.inputs)),
+            ),
+        )
+        published, proof = publish.publish(
+            connection,
+            built.image,
+            description,
+            hashes={"sha256": built.sha256, "sha512": built.sha512},
+            akin=planned.akin,
+            gate=self._gate(built, work),
+            reporter=self.recorder,
+            turn=functools.partial(locks.turn, self.turns),
+        )
+        return built, published, proof
+
+    def _work(self) -> pathlib.Path:
+        """Make the work directory of the build."""
+        return self.held.enter_context(workshop.work_directory(self.request.work_base))
+
+    def _build(self, work: pathlib.Path) -> model.BuildResult:
+        elements = work / "elements"
+        collect.collect(self.recipe, self.request.build, elements)
+        source = self.origin.bring(work, self.recorder)
+        # A layer belongs to the bits of its base image.
+        kept = layers.directory(self.request.cache) if self.origin.repeatable else None
+        job = pipeline.Job(
+            source=source,
+            work=work,
+            elements=elements,
+            recipe=self.recipe,
+            request=self.request.build,
+            base_hash=self.origin.content_hash(),
+            layers=kept,
+        )
+        return pipeline.build(job, self.recorder)
+
+    def _gate(self, built: model.BuildResult, work: pathlib.Path) -> gate.Gate:
+        return gate.Gate(
+            self.request.proof,
+            built,
+            checks=self.recipe.checks(),
+            work=work,
+            reporter=self.recorder,
+        )
+
+    def _result(
+        self,
+        built: model.BuildResult | None,
+        *,
+        proof: findings.Proof | None,
+        published: publish.Published | None = None,
+        rivals: tuple[survey.Rival, ...] = (),
+        retired: prune.Pruning = _NOTHING_RETIRED,
+    ) -> RunResult:
+        steps = tuple(self.recorder.records)
+        origin = self.origin
+        return RunResult(
+            built, origin.base, origin.foreign, published, proof, rivals, retired, steps
+        )
+
+
+def _locked(request: requested.RunRequest) -> contextlib.AbstractContextManager[None]:
+    """Keep other runs from making the same file, or from publishing beside this one."""
+    if isinstance(request.target, pathlib.Path):
+        output.check(request.target, force=request.force)
+        return locks.hold(output.beside(request.target, "lock"), f"writes {request.target}")
+    return locks.publishing(request.work_base)

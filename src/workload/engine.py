@@ -1,0 +1,115 @@
+"""Runs commands of the engine for actions, beside the hook and within the limits of a build."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+from retrofit.host import process
+
+NAME = "octavia-diskimage-retrofit"
+STATE = pathlib.Path("/var/lib") / NAME
+# A build on a slow disk takes hours, and so does a proof whose machines are emulated on a busy
+# one (25 minutes until the first answer, two machines for traffic); what takes longer hangs.
+TIMEOUT_S = 6 * 60 * 60
+# Of systemd.exec(5), systemd.service(5) and systemd.resource-control(5).
+LIMITS: Mapping[str, str] = {
+    "WorkingDirectory": "/",
+    "UMask": "0077",
+    "Nice": "10",
+    "MemoryMax": "80%",
+    "TasksMax": "8192",
+    "KillMode": "mixed",
+    "TimeoutStartSec": str(TIMEOUT_S),
+    "TimeoutStopSec": "180",
+}
+_UNIT = f"{NAME}-action.service"
+_SERVICE = f"{NAME}.service"
+_STOP_TIMEOUT_S = 200
+_ERROR = "retrofit: error: "
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code; docs/reference/exit-codes.md lists them.
+        output: What it printed.
+        problem: Why it failed and what to do, in one line; empty if it did not.
+    """
+
+    code: int
+    output: str
+    problem: str
+
+
+class Engine:
+    """The engine of one unit's charm.
+
+    Args:
+        charm: Directory of the charm.
+    """
+
+    def __init__(self, charm: pathlib.Path) -> None:
+        self._charm = charm
+
+    def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> Answer:
+        """Run a command to its end, in a unit of its own that systemd ends in any case.
+
+        Args:
+            words: The command line after ``retrofit``.
+            report: Called with each line of progress.
+        """
+        # An action that was cancelled leaves its command behind, and nobody waits for that.
+        self.stop()
+        problems: list[str] = []
+
+        def line(text: str) -> None:
+            if text.startswith(_ERROR):
+                problems.append(text.removeprefix(_ERROR))
+            else:
+                report(text)
+
+        variables = environment(self._charm, STATE)
+        completed = process.run(
+            [
+                "systemd-run",
+                *("--quiet", "--wait", "--pipe", "--collect"),
+                f"--unit={_UNIT}",
+                # Its start takes until its end, so that a build the timer starts waits for it.
+                "--service-type=oneshot",
+                f"--property=Before={_SERVICE}",
+                *(f"--property={name}={value}" for name, value in LIMITS.items()),
+                *(f"--setenv={name}={value}" for name, value in variables.items()),
+                *("--", *command(self._charm), *words),
+            ],
+            timeout_s=TIMEOUT_S + _STOP_TIMEOUT_S,
+            on_line=line,
+            # What it prints for programs is none of the action's messages.
+            confidential=True,
+            check=False,
+        )
+        problem = problems[-1] if problems else ""
+        if completed.returncode != 0 and not problem:
+            problem = f"it ended with status {completed.returncode}; see journalctl --unit {_UNIT}"
+        return Answer(completed.returncode, completed.stdout, problem)
+
+    def stop(self) -> None:
+        """End a command that is under way; does nothing if none is."""
+        process.run(["systemctl", "stop", _UNIT], timeout_s=_STOP_TIMEOUT_S, check=False)
+
+
+def command(charm: pathlib.Path) -> list[str]:
+    """Return how a command line of the engine begins."""
+    return [f"{charm}/venv/bin/python", "-m", "retrofit"]
+
+
+def environment(charm: pathlib.Path, state: pathlib.Path) -> dict[str, str]:
+    """Return the variables of the engine, for a charm and its directory of credentials."""
+    return {
+        "PYTHONPATH": f"{charm}/src",
+        "OS_CLIENT_CONFIG_FILE": f"{state}/clouds.yaml",
+        "LIBGUESTFS_BACKEND": "direct",
+    }

@@ -1,0 +1,271 @@
+"""What the charm keeps on the machine: service, timer, credentials, request, results."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
+
+from charmlibs import systemd
+
+from options import request, window
+from retrofit import errors, model
+from retrofit.host import files, process
+from retrofit.runs import history
+from workload import debian, due, engine, packages, results, schedule, turnstile
+
+NAME = engine.NAME
+STATE = engine.STATE
+# What is kept of proofs that failed: a directory for each image, named by its ID.
+EVIDENCE = STATE / "evidence"
+_KEPT_EVIDENCE = 3
+_UNITS = pathlib.Path("/etc/systemd/system")
+_SERVICE = f"{NAME}.service"
+_TIMER = f"{NAME}.timer"
+
+_QUERY_TIMEOUT_S = 60
+# Units of many clouds share mirrors. These words leave the time to us and are the same everywhere;
+# who names a time has chosen one, and means it.
+_DELAY_S = {"daily": 3600, "weekly": 3600}
+_SHORT_DELAY_S = 300
+# The schedule of the former charm, which would go on beside ours.
+_FORMER_SCHEDULES = tuple(
+    pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit")
+    for frequency in ("hourly", "daily", "weekly")
+)
+
+
+class Workload:
+    """The builds of one unit.
+
+    Args:
+        charm: Directory of the charm.
+        unit: Name of the unit.
+    """
+
+    def __init__(self, charm: pathlib.Path, unit: str) -> None:
+        self._charm = charm
+        self._unit = unit
+
+    def missing_packages(self) -> list[str]:
+        """Return the packages that builds need and that are not installed."""
+        return packages.missing()
+
+    def install_packages(self, proxies: model.Proxies) -> None:
+        """Install the packages that are missing; see :func:`packages.install`."""
+        packages.install(proxies)
+
+    def configure(
+        self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
+    ) -> bool:
+        """Write what a run needs: request, credentials, the cloud's authority.
+
+        Args:
+            wanted: The request.
+            cloud: The cloud it goes to.
+            authority: PEM text of the authority that signs the cloud's certificates, or empty.
+
+        Returns:
+            Whether a request was there already that makes another image.
+        """
+        STATE.mkdir(mode=0o700, exist_ok=True)
+        former = self._former_request()
+        self._render("clouds.yaml", STATE / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
+        _write(STATE / "ca.pem", authority, 0o600)
+        _write(STATE / "request.json", _as_text(wanted), 0o600)
+        return former is not None and not request.same_image(former, wanted)
+
+    def forget_credentials(self) -> None:
+        """Remove the credentials of runs, which keystone gives no more."""
+        (STATE / "clouds.yaml").unlink(missing_ok=True)
+
+    def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
+        """Put the service in place, and the timer where this unit is to have one.
+
+        Args:
+            debug: Whether runs write all that they do to the journal.
+            opening: The maintenance window, as :func:`window.parse` takes it.
+            schedules: When the timer starts the service; without any there is no timer.
+        """
+        for link in _FORMER_SCHEDULES:
+            link.unlink(missing_ok=True)
+        changed = self._render(
+            _SERVICE,
+            _UNITS / _SERVICE,
+            0o644,
+            charm=self._charm,
+            state=STATE,
+            python=engine.command(self._charm)[0],
+            command=" ".join(engine.command(self._charm)),
+            environment=engine.environment(self._charm, STATE),
+            limits=engine.LIMITS,
+            debug=debug,
+            opening=opening,
+            juju_exec=_juju_exec(),
+            not_now=turnstile.NOT_NOW,
+        )
+        if changed:
+            systemd.daemon_reload()
+        if not schedules:
+            self.remove_timer()
+            schedule.Schedule(STATE, None).forget()
+            return
+        changed = self._render(
+            _TIMER,
+            _UNITS / _TIMER,
+            0o644,
+            schedules=schedules,
+            delay_s=min(_DELAY_S.get(each, _SHORT_DELAY_S) for each in schedules),
+        )
+        if changed:
+            systemd.daemon_reload()
+            systemd.service_enable(_TIMER)
+            systemd.service_restart(_TIMER)
+
+    def ask(self, overrides: Mapping[str, object]) -> None:
+        """Leave what is different in the next run; see :func:`request.once`."""
+        schedule.Schedule(STATE, None).ask(overrides)
+
+    def asked(self) -> model.Trigger | None:
+        """Return what asks for a run that has not begun, if anything does."""
+        return schedule.Schedule(STATE, None).asked()
+
+    def start(self) -> None:
+        """Start a run and return at once; does nothing while one is under way."""
+        schedule.Schedule(STATE, None).disarm()
+        systemd.service_start("--no-block", _SERVICE)
+
+    def arrange(self, opening: window.Window | None, *, scheduled: bool) -> None:
+        """Have the run that is asked for begin when it is due, and one that failed again.
+
+        Args:
+            opening: When runs may begin by themselves; ``None`` for always.
+            scheduled: Whether this unit has any that begin by themselves.
+        """
+        if self.building():
+            # Its end sees to what follows.
+            return
+        plan = schedule.Schedule(STATE, opening)
+        if scheduled:
+            plan.ended()
+        else:
+            plan.arrange()
+
+    def next_run(self, opening: window.Window | None) -> datetime.datetime | None:
+        """Return when the run that is asked for is to begin, if one is."""
+        return schedule.Schedule(STATE, opening).due(schedule.now())
+
+    def building(self) -> bool:
+        """Tell whether a run is under way or about to be."""
+        shown = _shown("ActiveState", "Job")
+        idle = shown.get("ActiveState") in ("inactive", "failed")
+        return not idle or shown.get("Job", "0") not in ("", "0")
+
+    def stuck(self) -> bool:
+        """Tell whether the service failed last time before a run could begin."""
+        shown = _shown("ActiveState", "ExecMainStartTimestampMonotonic")
+        return shown == {"ActiveState": "failed", "ExecMainStartTimestampMonotonic": "0"}
+
+    def result(self) -> results.Result | None:
+        """Return how the last run went or the present one goes, if there was any."""
+        return results.read(STATE / "result.json")
+
+    def history(self) -> tuple[history.Entry, ...]:
+        """Return the last runs, oldest first."""
+        return schedule.Schedule(STATE, None).runs()
+
+    def note(self, result: results.Result) -> None:
+        """Keep what came about without a run, in place of the last run's result."""
+        _write(STATE / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644)
+
+    def forget_evidence(self, *, of: str = "") -> None:
+        """Remove what was kept of proofs of one image, and of others but for the last few."""
+        if of:
+            shutil.rmtree(EVIDENCE / of, ignore_errors=True)
+        kept = sorted(EVIDENCE.glob("*"), key=lambda path: path.stat().st_mtime)
+        for directory in kept[:-_KEPT_EVIDENCE]:
+            shutil.rmtree(directory)
+
+    def remove(self) -> None:
+        """End a run that is under way, and remove what this charm wrote; packages stay."""
+        if (_UNITS / _SERVICE).exists():
+            systemd.service_stop(_SERVICE)
+        self.remove_timer()
+        (_UNITS / _SERVICE).unlink(missing_ok=True)
+        systemd.daemon_reload()
+        requests = ("request.json", "once.json", "once-taken.json")
+        for name in (
+            *requests,
+            due.LOOKED,
+            "result.json",
+            "history.jsonl",
+            "clouds.yaml",
+            "ca.pem",
+        ):
+            (STATE / name).unlink(missing_ok=True)
+        shutil.rmtree(EVIDENCE, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            # Whatever else somebody put there is theirs.
+            STATE.rmdir()
+
+    def remove_timer(self) -> None:
+        """Let nothing begin by itself; what was asked for is kept."""
+        schedule.Schedule(STATE, None).disarm()
+        if not (_UNITS / _TIMER).exists():
+            return
+        systemd.service_stop(_TIMER)
+        systemd.service_disable(_TIMER)
+        (_UNITS / _TIMER).unlink()
+        systemd.daemon_reload()
+
+    def _former_request(self) -> dict[str, object] | None:
+        try:
+            former = json.loads((STATE / "request.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return former if isinstance(former, dict) else None
+
+    def _render(self, template: str, target: pathlib.Path, mode: int, **context: object) -> bool:
+        """Fill in a template; return whether that changed the file."""
+        text = debian.templating.render(
+            template,
+            None,
+            context | {"unit": self._unit},
+            templates_dir=str(self._charm / "templates"),
+        )
+        return _write(target, text + "\n", mode)
+
+
+def _shown(*properties: str) -> dict[str, str]:
+    """Return properties of the service, as systemd writes them."""
+    shown = process.run(
+        ["systemctl", "show", f"--property={','.join(properties)}", _SERVICE],
+        timeout_s=_QUERY_TIMEOUT_S,
+    )
+    return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+
+
+def _as_text(wanted: Mapping[str, object]) -> str:
+    """Return a request as JSON that is YAML, too, which knows no halves of characters."""
+    return json.dumps(dict(wanted), indent=2, ensure_ascii=False) + "\n"
+
+
+def _juju_exec() -> str:
+    """Return the program that runs commands as a unit: Juju 3's, or 2.9's."""
+    try:
+        return process.find("juju-exec")
+    except errors.ToolMissing:
+        return "/usr/bin/juju-run"
+
+
+def _write(path: pathlib.Path, text: str, mode: int) -> bool:
+    """Write a file unless it holds that already; return whether it was written."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == mode:
+            return False
+    files.write(path, text, mode=mode)
+    return True
