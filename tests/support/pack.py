@@ -35,11 +35,12 @@ _INPUTS = (
     "src",
     "templates",
 )
-# The last one before runs asked whether they may begin: its units and schedule are other ones.
-FORMER = "f9041b723e219f4f9c458c97565e6f86385c771c"
+# The last one before modules got rooms: its service starts by other modules' names.
+FORMER = "3e53f45fa3d0586e7bc2810929f1f5931f53763c"
 _FROM_HISTORY = ("actions.yaml", "config.yaml", "lib", "src", "templates")
-# Made while packing.
+# Made while packing, and where that revision looks for it.
 _KEPT_OF_PRESENT = "src/retrofit/recipes/amphora/packed/"
+_KEPT_IN_FORMER = "src/retrofit/elements/packed/"
 _IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
 _PACK_TIMEOUT_S = 900
 _KEPT = 3
@@ -86,15 +87,18 @@ def former() -> pathlib.Path:
         zipfile.ZipFile(half_done, "w") as target,
     ):
         for entry in source.infolist():
-            name = entry.filename
-            if name.partition("/")[0] not in _FROM_HISTORY or name.startswith(_KEPT_OF_PRESENT):
-                target.writestr(entry, source.read(entry))
+            content = source.read(entry)
+            if entry.filename.startswith(_KEPT_OF_PRESENT):
+                entry.filename = entry.filename.replace(_KEPT_OF_PRESENT, _KEPT_IN_FORMER, 1)
+            elif entry.filename.partition("/")[0] in _FROM_HISTORY:
+                continue
+            target.writestr(entry, content)
         for member in tree.getmembers():
-            content = tree.extractfile(member)
-            if content is not None:
+            file = tree.extractfile(member)
+            if file is not None:
                 entry = zipfile.ZipInfo(member.name)
                 entry.external_attr = (stat.S_IFREG | member.mode) << 16
-                target.writestr(entry, content.read())
+                target.writestr(entry, file.read())
     os.replace(half_done, packed)
     return packed
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from retrofit import errors, model, recipes
-from retrofit.building.elements import collect, dependencies
+from retrofit.building.elements import collect, dependencies, sources
 from retrofit.recipes.amphora import octavia_elements
 
 # The builder's own elements, and those of each recipe.
@@ -26,7 +26,7 @@ class Recipe:
     environment: Mapping[str, str] = {}
     root_size = 0
     own_elements = None
-    element_sources: tuple[collect.Source, ...] = ()
+    element_sources: tuple[sources.Source, ...] = ()
 
     def check(self, release: model.Release) -> None:
         pass

@@ -12,7 +12,7 @@ import yaml
 from tests.unit import host_cell
 
 from retrofit import errors, model, recipes
-from retrofit.building.elements import collect, runner
+from retrofit.building.elements import collect, runner, sources
 
 VARIABLES = {
     "ARCH": "amd64",
@@ -35,7 +35,7 @@ class Bare:
     environment: Mapping[str, str] = {}
     root_size = 0
     own_elements = recipes.get("amphora").own_elements
-    element_sources: tuple[collect.Source, ...] = ()
+    element_sources: tuple[sources.Source, ...] = ()
 
     def check(self, release: model.Release) -> None:
         pass

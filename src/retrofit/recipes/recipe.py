@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 
 from .. import errors, model
-from ..building.elements import collect
+from ..building.elements import sources
 from ..proof import checks as proof_checks
 
 
@@ -34,7 +34,7 @@ class Recipe:
     supports: Callable[[model.Release], bool]
     checks: Callable[[], proof_checks.Checks] = proof_checks.Checks
     own_elements: pathlib.Path | None = None
-    element_sources: tuple[collect.Source, ...] = ()
+    element_sources: tuple[sources.Source, ...] = ()
 
     def check(self, release: model.Release) -> None:
         """Refuse a release that the recipe cannot be applied to.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.metadata
 import importlib.resources
@@ -10,14 +9,14 @@ import os
 import pathlib
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 import diskimage_builder
 import yaml
 
 from ... import errors, model
-from . import dependencies
+from . import dependencies, sources
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
 # What Python leaves beside what it runs.
@@ -27,21 +26,6 @@ OWN = pathlib.Path(__file__).parent / "own"
 SUPPORT = "support"
 ELEMENTS = "elements"
 LIBRARY = "lib"
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """Elements of another project, of one release.
-
-    Attributes:
-        name: The project's name.
-        version: Its release.
-        find: Returns the directory of the elements, given the proxies to fetch them through.
-    """
-
-    name: str
-    version: str
-    find: Callable[[model.Proxies], pathlib.Path]
 
 
 class Recipe(Protocol):
@@ -71,7 +55,7 @@ class Recipe(Protocol):
         """Directory of the elements that come with the recipe."""
 
     @property
-    def element_sources(self) -> tuple[Source, ...]:
+    def element_sources(self) -> tuple[sources.Source, ...]:
         """Elements of other projects, those looked up first in front."""
 
 
@@ -90,10 +74,10 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
         errors.InputMissing: A directory or an element that was named does not exist.
         errors.Unavailable: Elements of another project are not packed and cannot be fetched.
     """
-    sources = _sources(recipe, request)
+    directories = _directories(recipe, request)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
-    for number, source in enumerate(sources):
+    for number, source in enumerate(directories):
         _copy_elements(source, elements / f"{number:02}")
     shutil.copytree(_BUILDER / "lib", into / LIBRARY)
     _copy_support(into / SUPPORT)
@@ -109,11 +93,11 @@ def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
     Raises:
         errors.RetrofitError: As :func:`collect`; or elements do not go together.
     """
-    sources = _sources(recipe, request)
+    directories = _directories(recipe, request)
     found = {
         element.name: element.path
         for names in recipe.elements.values()
-        for element in dependencies.expand([*names, *request.elements], sources)
+        for element in dependencies.expand([*names, *request.elements], directories)
     }
     return {name: digest(path) for name, path in sorted(found.items())}
 
@@ -142,21 +126,21 @@ def digest(element: pathlib.Path) -> str:
     return total.hexdigest()
 
 
-def _sources(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Path]:
+def _directories(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Path]:
     """Return the directories of elements, the one looked up first in front."""
-    sources = [*map(_operators, request.elements_paths)]
+    directories = [*map(_operators, request.elements_paths)]
     if recipe.own_elements is not None:
-        sources.append(recipe.own_elements)
-    sources.append(OWN)
-    sources += [source.find(request.proxies) for source in recipe.element_sources]
-    sources.append(_BUILDER / "elements")
+        directories.append(recipe.own_elements)
+    directories.append(OWN)
+    directories += [source.find(request.proxies) for source in recipe.element_sources]
+    directories.append(_BUILDER / "elements")
     for name in request.elements:
-        if not any((source / name).is_dir() for source in sources):
+        if not any((source / name).is_dir() for source in directories):
             raise errors.InputMissing(
                 f"there is no element {name!r}",
                 hint="correct its name, or name the directory it is in with --elements-path",
             )
-    return sources
+    return directories
 
 
 def _operators(path: pathlib.Path) -> pathlib.Path:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pathlib
 
 from ... import model
-from ...building.elements import collect
-from ...model import releases
+from ...building.elements import sources
 from ...proof import checks
 from .. import recipe
 from . import octavia_elements
@@ -32,6 +31,9 @@ _COMMON = (
 
 
 def _supports(release: model.Release) -> bool:
+    # Late: packing the charm runs octavia_elements where only the standard library is.
+    from ...model import releases
+
     return releases.is_supported(release.distribution, release.series)
 
 
@@ -61,5 +63,5 @@ RECIPE = recipe.Recipe(
     supports=_supports,
     checks=_checks,
     own_elements=pathlib.Path(__file__).parent / "elements",
-    element_sources=(collect.Source("octavia", octavia_elements.VERSION, octavia_elements.find),),
+    element_sources=(sources.Source("octavia", octavia_elements.VERSION, octavia_elements.find),),
 )
