@@ -62,7 +62,8 @@ def test_a_qcow2_with_its_data_elsewhere(tmp_path: pathlib.Path) -> None:
 def test_an_encrypted_qcow2(tmp_path: pathlib.Path) -> None:
     image = tmp_path / "image.qcow2"
     key = ["--object", "secret,id=key,data=abc"]
-    options = ["-o", "encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10"]
+    # LUKS would measure the processor first, which fails where its times are coarse.
+    options = ["-o", "encrypt.format=aes,encrypt.key-secret=key"]
     subprocess.run([*_QCOW2, *key, *options, image, "4M"], check=True)
     with pytest.raises(errors.ImageError, match="encrypted"):
         conversion.to_raw(image, tmp_path / "out.raw")

@@ -95,3 +95,17 @@ def test_whoever_asks_for_no_more_leaves_none_behind():
         pass
 
     assert _children() == before
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_child_that_was_just_forked_loses_no_signal():
+    """It inherits its parent's handler, which would forget what arrived for the child."""
+    for _ in range(200):
+        running = parallel.run(
+            {"a": lambda: 0, "b": lambda: time.sleep(60) or 0, "c": lambda: time.sleep(60) or 0},
+            at_once=3,
+        )
+        assert next(running) == ("a", 0)
+        began = time.monotonic()
+        running.close()
+        assert time.monotonic() - began < 20

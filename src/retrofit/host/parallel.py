@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import NoReturn
 
+from .. import errors
 from . import signals
 from .sandbox import namespaces
 
@@ -64,7 +65,7 @@ def _fork(function: Callable[[], int]) -> int:
     # What is not written yet would be written by both.
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
+    child = signals.fork()
     if child == 0:
         _be_child(function)
     return child
@@ -78,6 +79,8 @@ def _be_child(function: Callable[[], int]) -> NoReturn:
         signals.watch()
         namespaces.die_with_parent()
         code = function()
+    except errors.Interrupted as error:
+        code = error.exit_code
     except BaseException:
         traceback.print_exc()
     finally:

@@ -7,6 +7,7 @@ be ended, such as a process, :func:`deferred` holds it back until that is provid
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import types
 from collections.abc import Iterator
@@ -36,11 +37,33 @@ _state = _State()
 def watch() -> None:
     """Turn the first signal into an error; later ones do not disturb the tidying up.
 
-    A process that was forked has to call it, too: what arrived before is not its own.
+    A process that was forked has to call it, too: what its parent got is not its own. What was
+    sent to itself since :func:`fork` arrives here.
+
+    Raises:
+        errors.Interrupted: A signal was sent to a process that was just forked.
     """
     _state.arrived, _state.depth, _state.told = None, 0, False
     for number in _SIGNALS:
         signal.signal(number, _arrive)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def fork() -> int:
+    """Fork a child to which no signal gets lost.
+
+    Until it says what a signal means to it, its parent's handler would take what is sent to it,
+    and forget it. So the child has the signals blocked, until it calls :func:`watch` or unblocks
+    them itself.
+
+    Returns:
+        The child's process in the parent, 0 in the child.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    child = os.fork()
+    if child:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return child
 
 
 @contextlib.contextmanager
