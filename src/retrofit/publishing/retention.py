@@ -166,7 +166,9 @@ def _rotation(
         else:
             yield _retirement(image, keep, now)
     for image in older:
-        if _is_ours(image) and current.state(image) == marks.FAILED:
+        # Glance's times have whole seconds: one of the same second may be the newer one.
+        surely_older = image.created_at < leading.created_at
+        if surely_older and _is_ours(image) and current.state(image) == marks.FAILED:
             yield _deletion(image, "it failed its proof, and a newer one is current")
 
 
