@@ -209,7 +209,8 @@ KILLED_HALFWAY = textwrap.dedent(
     """
     import os, pathlib, signal, sys
     from tests.support import publishing
-    from retrofit import cloud, publish
+    from retrofit import cloud
+    from retrofit.publishing import publish
 
     class Deadly(publishing.Silent):
         def advanced(self, done, total):

@@ -237,8 +237,8 @@ def test_nothing_outlives_a_killed_engine(open_directory: pathlib.Path) -> None:
         textwrap.dedent(
             f"""
             import pathlib
-            from retrofit import process
-            from retrofit.sandbox import workshop
+            from retrofit.host import process
+            from retrofit.host.sandbox import workshop
             from tests.functional.test_sandbox import _Quiet, _cell
 
             def function(_):
