@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support import base_images, tiny_images
 
-from retrofit import model
+from retrofit import model, recipes
 from retrofit.building.disk import conversion, layout
 from retrofit.host.sandbox import workshop
 from retrofit.model import findings
@@ -54,7 +54,7 @@ def test_repairs_are_not_proved(
     job = prover.Job(
         image=image,
         work=place,
-        recipe="amphora",
+        checks=recipes.get("amphora").checks(),
         depth=findings.Depth.REST,
         expected=subject.Expected(architecture="amd64", flavor_disk=8 * model.GIB),
     )
