@@ -109,3 +109,23 @@ def test_a_child_that_was_just_forked_loses_no_signal():
         began = time.monotonic()
         running.close()
         assert time.monotonic() - began < 20
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_child_that_missed_a_signal_is_told_again():
+    """A signal that arrives just before a wait begins is noted, but does not end that wait."""
+
+    def misses_the_first() -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        for _ in range(2):
+            signal.sigtimedwait({signal.SIGTERM}, 60)
+        return 0
+
+    before = _children()
+    running = parallel.run({"a": lambda: 0, "b": misses_the_first}, at_once=2)
+    assert next(running) == ("a", 0)
+    began = time.monotonic()
+    running.close()
+
+    assert time.monotonic() - began < 20
+    assert _children() == before

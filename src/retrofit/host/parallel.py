@@ -20,6 +20,7 @@ from .sandbox import namespaces
 # A build that is told to end removes its work directory and its image in Glance; systemd gives
 # the service a little longer than this.
 _END_TIMEOUT_S = 150.0
+_FIRST_PAUSE_S = 1.0
 # Of os.EX_SOFTWARE: what ended so was nobody's purpose.
 _UNFORESEEN = 70
 
@@ -49,7 +50,7 @@ def run(functions: Mapping[str, Callable[[], int]], *, at_once: int) -> Iterator
                 with signals.deferred():
                     child = _fork(function)
                     running[os.pidfd_open(child)] = name, child
-            ended, _, _ = select.select(list(running), [], [])
+            ended, _, _ = select.select(list(running), [], [], signals.LONGEST_WAIT_S)
             for handle in ended:
                 with signals.deferred():
                     name, child = running.pop(handle)
@@ -92,15 +93,36 @@ def _be_child(function: Callable[[], int]) -> NoReturn:
 
 
 def _end(running: Mapping[int, tuple[str, int]]) -> None:
-    """Tell children to end, and wait until they have; kill those that do not."""
-    for _, child in running.values():
-        os.kill(child, signal.SIGTERM)
+    """Tell children to end, and wait until they have; kill those that do not.
+
+    They are told again and again: a signal that arrives just before a child begins to wait for
+    something is noted, but interrupts nothing (one in some 600). It is the next one that wakes
+    the child up.
+    """
+    left = dict(running)
     deadline = time.monotonic() + _END_TIMEOUT_S
-    for handle, (_, child) in running.items():
-        ready, _, _ = select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+    pause_s = _FIRST_PAUSE_S
+    while left:
+        late = time.monotonic() >= deadline
+        for _, child in left.values():
+            os.kill(child, signal.SIGKILL if late else signal.SIGTERM)
+        ended = _ended(left, None if late else min(time.monotonic() + pause_s, deadline))
+        for handle in ended:
+            _reap(handle, left.pop(handle)[1])
+        pause_s *= 2
+
+
+def _ended(running: Mapping[int, tuple[str, int]], until: float | None) -> list[int]:
+    """Wait for children's ends; return the handles of those that ended by a time, or of all."""
+    waited_for, ended = list(running), []
+    while waited_for:
+        wait_s = None if until is None else max(0.0, until - time.monotonic())
+        ready, _, _ = select.select(waited_for, [], [], wait_s)
         if not ready:
-            os.kill(child, signal.SIGKILL)
-        _reap(handle, child)
+            break
+        ended += ready
+        waited_for = [handle for handle in waited_for if handle not in ready]
+    return ended
 
 
 def _reap(handle: int, child: int) -> int:

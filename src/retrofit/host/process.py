@@ -212,7 +212,7 @@ def _collect(
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise TimeoutError(tuple(tail))
-            for key, _ in selector.select(remaining):
+            for key, _ in selector.select(min(remaining, signals.LONGEST_WAIT_S)):
                 if key.fileobj is child.stdin:
                     pending = _feed(child, pending)
                     if not pending:

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from .. import errors
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Seconds after which whoever waits has to look up: a signal that arrives just before the wait
+# begins does not end it.
+LONGEST_WAIT_S = 1.0
 
 
 class _State:
