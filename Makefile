@@ -37,7 +37,7 @@ test: lint ## Run all tests that need no Juju controller
 
 .PHONY: demo
 demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)
-	$(BIN)/python -m tests.support.demo $(if $(IMAGE),--image "$(IMAGE)")
+	$(BIN)/python -m tests.support.charm.demo $(if $(IMAGE),--image "$(IMAGE)")
 
 .PHONY: bench
 bench: venv ## Measure builds against other ways, and write benchmarks/results
@@ -45,7 +45,7 @@ bench: venv ## Measure builds against other ways, and write benchmarks/results
 
 .PHONY: charm
 charm: venv ## Pack the charm for this machine's distribution
-	$(BIN)/python -m tests.support.pack
+	$(BIN)/python -m tests.support.charm.pack
 
 .PHONY: clean
 clean: ## Remove everything that the targets made in this directory

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from tests.support import base_images
+from tests.support.base_images import base_images
 
 from retrofit import errors
 from retrofit.host import signals

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 
 from debian import deb822
-from tests.support import contents
+from tests.support.building import contents
 
 from retrofit.building.disk import conversion
 

@@ -21,7 +21,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tests.support import cloud, interceptor, publishing, records
+from tests.support.cloud import cloud, interceptor
+from tests.support.provenance import records
+from tests.support.publishing import publishing
 
 from retrofit import cloud as engine_cloud
 from retrofit import model

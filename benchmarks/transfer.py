@@ -17,8 +17,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 
-from tests.support import cloud as running_cloud
-from tests.support import publishing
+from tests.support.cloud import cloud as running_cloud
+from tests.support.publishing import publishing
 
 from retrofit import cloud, model
 from retrofit.base_images import glance

@@ -1,6 +1,6 @@
 """What the charm does in a model, told once and run by two drivers.
 
-:mod:`tests.support.deployment` drives the packed charm through our unit agent, and
+:mod:`tests.support.charm.deployment` drives the packed charm through our unit agent, and
 ``tests/integration`` drives it through Juju, so the two cannot drift apart. The scenarios build on
 each other in the order of :data:`ALL`.
 """

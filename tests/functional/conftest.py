@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import yaml
-from tests.support import cloud as support
-from tests.support import interceptor, octavia_api, scratch, web_server
+from tests.support import scratch
+from tests.support.cloud import cloud as support
+from tests.support.cloud import interceptor, octavia_api
+from tests.support.host import web_server
 
 from retrofit import cloud
 
@@ -87,7 +89,7 @@ def run(
     content["clouds"][support.RETROFIT]["image_endpoint_override"] = proxy.url
     settings.write_text(yaml.safe_dump(content))
     with subprocess.Popen(
-        (sys.executable, "-m", "tests.support.publishing", str(image_file)),
+        (sys.executable, "-m", "tests.support.publishing.publishing", str(image_file)),
         env={**os.environ, "OS_CLIENT_CONFIG_FILE": str(settings)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -13,7 +13,7 @@ import openstack
 import pytest
 from pytest_operator import plugin
 from tests import scenarios
-from tests.support import pack
+from tests.support.charm import pack
 
 _APP = "octavia-diskimage-retrofit"
 _PRINCIPAL = "machine"

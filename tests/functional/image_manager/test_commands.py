@@ -1,0 +1,267 @@
+"""``retrofit manage`` from outside: dry runs, files brought up to date, sharing, ages, errors."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+import click.testing
+import pytest
+from tests.support.cloud import cloud
+from tests.support.host import web_server
+from tests.support.image_manager import image_files
+
+from retrofit import errors
+from retrofit.cli import main
+from retrofit.cloud import usage
+
+Retrofit = Callable[..., tuple[list[str], BaseException | None]]
+
+
+@pytest.fixture(scope="module")
+def running_cloud() -> Iterator[cloud.Cloud]:
+    """A cloud that takes uploads directly."""
+    with cloud.running(options=cloud.Options(import_methods="web-download")) as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "images.yml"
+
+
+@pytest.fixture
+def manage(
+    running_cloud: cloud.Cloud,
+    path: pathlib.Path,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Retrofit:
+    """Return what manages the images of the file; it gives the lines, and the error at the end."""
+    settings = running_cloud.clouds_yaml(tmp_path / "clouds.yaml")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(settings))
+
+    def run(*words: str | os.PathLike[str]) -> tuple[list[str], BaseException | None]:
+        usual = ("--images", path, "--os-cloud", cloud.RETROFIT, "--tag", image_files.TAG)
+        more = (*usual, "--work-dir", tmp_path, "--prefetch", "always")
+        runner = click.testing.CliRunner()
+        done = runner.invoke(main.retrofit, ["manage", *map(os.fspath, (*more, *words))])
+        return done.stdout.splitlines(), done.exception
+
+    return run
+
+
+def test_a_dry_run_says_what_a_run_does(
+    running_cloud: cloud.Cloud,
+    server: web_server.Server,
+    path: pathlib.Path,
+    manage: Retrofit,
+) -> None:
+    checksum = image_files.content(server.directory / "1.raw", "dry")
+    for name, older in (("1", None), ("2", "Dry")):
+        version = image_files.version(name, url=f"{server.url}1.raw", checksum=checksum)
+        # Its data is of a GiB, rounded up.
+        image = image_files.image("Dry", version, min_disk=1)
+        image_files.write(path, image, image_files.image("Other", version))
+        before = image_files.shown(running_cloud, "Dry")
+
+        told, error = manage("--dry-run", "--filter", "^Dr", "--hide")
+        assert error is None
+        assert image_files.shown(running_cloud, "Dry") == before
+        assert manage("--filter", "^Dr", "--hide") == (told, None)
+        assert manage("--filter", "^Dr", "--hide") == ([], None)
+        assert told[0] == f"import      Dry ({name})  {server.url}1.raw"
+        assert (f"change      {older}  name: Dry (1), visibility: community" in told) is bool(
+            older
+        )
+    assert image_files.shown(running_cloud, "Other") == []
+    assert [row[2] for row in image_files.shown(running_cloud, "Dry")] == ["community", "public"]
+
+
+def test_deletion_wants_two_words_and_no_user(
+    running_cloud: cloud.Cloud,
+    path: pathlib.Path,
+    manage: Retrofit,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "1.raw"
+    checksum = image_files.content(file, "delete")
+    meta = {"uuid_validity": "none"}
+    for name in ("1", "2"):
+        version = image_files.version(name, url=f"file://{file}", checksum=checksum)
+        image_files.write(path, image_files.image("Deleted", version, meta=meta))
+        assert manage()[1] is None
+    old = running_cloud.images(visibility="community", name="Deleted (1)")[0]
+
+    assert manage("--delete") == ([], None)
+    assert manage("--deactivate") == (["deactivate  Deleted (1)"], None)
+    really = ("--delete", "--yes-i-really-know-what-i-do")
+    for known, reason in (
+        (usage.Usage({old["id"]: "server 4f0c"}), "server 4f0c uses it"),
+        (usage.Usage({}, "who uses images is not known"), "who uses images is not known"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(usage, "ask", lambda *_, known=known: known)
+            assert manage(*really) == ([f"keep        Deleted (1)  {reason}"], None)
+    # What the backend refuses, here a protected image, stays for the next time.
+    protect = [{"op": "replace", "path": "/protected", "value": True}]
+    patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+    with running_cloud.admin() as admin:
+        admin.image.patch(f"/images/{old['id']}", json=protect, headers=patch)
+        lines, error = manage(*really)
+        assert error is None
+        assert lines[0] == f"delete      Deleted (1)  {old['id']}"
+        assert lines[1].startswith("keep        Deleted (1)  it could not be deleted: ")
+        protect[0]["value"] = False
+        admin.image.patch(f"/images/{old['id']}", json=protect, headers=patch)
+    assert manage(*really)[0] == [lines[0]]
+    assert [row[0] for row in image_files.shown(running_cloud, "Deleted")] == ["2"]
+
+
+def test_images_of_others_and_without_the_tag_stay(
+    running_cloud: cloud.Cloud, path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
+) -> None:
+    file = tmp_path / "1.raw"
+    checksum = image_files.content(file, "stranger")
+    said = {"image_name": "Stranger", "internal_version": "1", "uuid_validity": "none"}
+    ids = [
+        running_cloud.upload_base(file, name="Stranger", disk_format="raw", who=who, **said)
+        for who in (cloud.RETROFIT, cloud.ADMIN)
+    ]
+    with running_cloud.admin() as admin:
+        admin.image.put(f"/images/{ids[1]}/tags/{image_files.TAG}")
+    before = [running_cloud.image(each) for each in ids]
+    version = image_files.version("2", url=f"file://{file}", checksum=checksum)
+    image_files.write(path, image_files.image("Stranger", version))
+
+    _, error = manage("--delete", "--yes-i-really-know-what-i-do", "--deactivate", "--hide")
+
+    assert error is None
+    assert [running_cloud.image(each) for each in ids] == before
+
+
+def test_sharing(running_cloud: cloud.Cloud, manage: Retrofit, tmp_path: pathlib.Path) -> None:
+    image_files.content(tmp_path / "1.raw", "shared")
+    image_id = running_cloud.upload_base(
+        tmp_path / "1.raw",
+        name="Shared",
+        disk_format="raw",
+        visibility="shared",
+        who=cloud.RETROFIT,
+    )
+    share = ("--share-image", "Shared", "--share-target", "tenant")
+    share = (*share, "--share-domain", cloud.SERVICE_DOMAIN)
+
+    def seen() -> list[str]:
+        return [image["id"] for image in running_cloud.images(cloud.TENANT, name="Shared")]
+
+    (line,), error = manage(*share, "--dry-run")
+    assert error is None
+    assert line.startswith("share       tenant  ")
+    assert seen() == []
+    assert manage(*share) == ([line], None)
+    assert seen() == [image_id]
+    assert manage(*share) == ([], None)
+    lines, error = manage(*share, "--share-action", "del")
+    assert (lines, error) == ([f"un{line}".replace("       ", "     ", 1)], None)
+    assert seen() == []
+
+    domain = ("--share-type", "domain", "--share-target", cloud.SERVICE_DOMAIN)
+    lines, error = manage("--share-image", image_id, *domain)
+    assert error is None
+    assert {row.split()[1] for row in lines} >= {"tenant", cloud.SERVICE_PROJECT}
+    assert seen() == [image_id]
+    for words, kind in (
+        (("--share-image", "Absent", *share[2:]), errors.InputMissing),
+        ((*share[:2], "--share-target", "absent"), errors.InputMissing),
+        (share[:2], SystemExit),
+    ):
+        assert isinstance(manage(*words)[1], kind)
+
+
+def test_ages(path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path) -> None:
+    checksum = image_files.content(tmp_path / "1.raw", "age")
+    version = image_files.version("1", url=f"file://{tmp_path / '1.raw'}", checksum=checksum)
+    image_files.write(path, image_files.image("Aged", version))
+    assert manage("--check-age")[0][-1].startswith("change ")
+
+    newer = version | {"version": "2", "build_date": version["build_date"].replace(year=2027)}
+    newer["url"] = "file:///absent"
+    image_files.write(path, image_files.image("Aged", version, newer))
+    lines, error = manage("--check-age", "--max-age", "364")
+    assert isinstance(error, errors.InputMissing)
+    assert lines[-1] == "old         Aged  365 days older than the newest build"
+    assert "old" not in "".join(manage("--check-age", "--max-age", "365")[0])
+
+
+def test_files_are_brought_up_to_date(
+    server: web_server.Server, path: pathlib.Path, manage: Retrofit
+) -> None:
+    digest = image_files.content(server.directory / "newest.raw", "newest")
+    other = image_files.content(server.directory / "build-9.raw", "nine")
+    newest = image_files.content(server.directory / "build-10.raw", "ten")
+    (server.directory / "SUMS").write_text(
+        f"{digest.partition(':')[2]}  newest.raw\n"
+        f"SHA256 (build-9.raw) = {other.partition(':')[2]}\n"
+        f"SHA256 (build-10.raw) = {newest.partition(':')[2]}\n"
+    )
+    for name in ("newest.raw", "build-10.raw"):
+        os.utime(server.directory / name, (1_785_700_000, 1_785_700_000))
+    sums = f"latest_checksum_url: {server.url}SUMS"
+    text = f"""\
+# What we offer.
+images:
+  - name: Fresh
+    {{}}  # as usual
+    latest_url: {server.url}newest.raw
+    {sums}
+    versions:
+      - version: '20260101'
+        build_date: 2026-01-01   # a Thursday
+        url:
+          https://example.org/20260101/it's.raw
+        mirror_url: https://s3.example.org/openstack-images/fresh/20260101-fresh.raw
+  - name: By pattern
+    {{}}
+    latest_url: {server.url}build-HEREBE[0-9]+DRAGONS.raw
+    {sums}
+    versions:
+      - {{version: '20260101', build_date: 2026-01-01, url: "https://example.org/1",
+         checksum: {digest}}}
+"""
+    common = image_files.image("any")
+    usual = "\n    ".join(
+        f"{key}: {value}"
+        for key, value in common.items()
+        if key not in ("name", "versions", "meta")
+    )
+    meta = ", ".join(f"{key}: {value}" for key, value in common["meta"].items())
+    text = text.replace("{}", f"{usual}\n    meta: {{{meta}}}")
+    path.write_text(text)
+
+    lines, error = manage("--update-only", "--dry-run")
+    assert error is None
+    assert lines == [
+        "update      Fresh  to version 20260802",
+        "update      By pattern  to version 20260802",
+    ]
+    assert path.read_text() == text
+    assert manage("--update-only") == (lines, None)
+    assert path.read_text() == (
+        text.replace(
+            "version: '20260101'\n", f"version: '20260802'\n        checksum: '{digest}'\n"
+        )
+        .replace("version: '20260101'", "version: '20260802'")
+        .replace("2026-01-01", "2026-08-02")
+        .replace("https://example.org/20260101/it's.raw", f"'{server.url}newest.raw'")
+        .replace('"https://example.org/1"', f"'{server.url}build-10.raw'")
+        .replace(f"checksum: {digest}", f"checksum: '{newest}'")
+        .replace(
+            "https://s3.example.org/openstack-images/fresh/20260101-fresh.raw",
+            "'https://s3.example.org/openstack-images/fresh/20260802-fresh.raw'",
+        )
+    )
+    assert manage("--update-only") == ([], None)
+    assert manage("--check-only") == ([], None)

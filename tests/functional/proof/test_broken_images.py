@@ -1,0 +1,290 @@
+"""What a proof at rest says of a good image, of one for each fault, and of what is no amphora."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from tests.support import scratch
+from tests.support.base_images import base_images
+from tests.support.building import tiny_images
+from tests.support.cli import command
+from tests.support.proof import broken_images, images
+
+from retrofit.host import progress
+from retrofit.host.sandbox import workshop
+
+pytestmark = pytest.mark.slow
+
+_VERIFY = ("verify", "--depth", "rest", "--json", "--work-dir")
+_FAILED = 4
+_HALF = "install ok half-configured"
+_CHECKS = [
+    "image",
+    "partition table",
+    "file systems",
+    "size",
+    "free space",
+    "mount table",
+    "boot loader",
+    "kernel and initrd",
+    "architecture",
+    "required packages",
+    "package database",
+    "haproxy usable",
+    "keepalived usable",
+    "services enabled",
+    "services off by default",
+    "agent configuration",
+    "network namespace",
+    "cloud-init data sources",
+    "kernel settings",
+    "owners and modes",
+    "machine id",
+    "host keys",
+    "first boot",
+    "secrets",
+    "leftovers",
+]
+
+# Of each fault that can be seen at rest: the checks that fail, with words of what they say.
+_SEEN = {
+    "kernel without initrd": {"kernel and initrd": " starts with /boot/initrd.img-"},
+    "agent unit disabled": {"services enabled": "amphora-agent.service is not enabled"},
+    "wrong certificate path": {
+        "agent configuration": "/etc/octavia/local.conf, which amphora-agent.service reads after"
+        " /etc/octavia/amphora-agent.conf, sets agent_server_cert to /etc/octavia/certs/agent.pem"
+    },
+    "haproxy missing": {"haproxy usable": "/usr/sbin/haproxy is missing"},
+    "full root filesystem": {"free space": "inodes are free on the root file system: less than"},
+    "wrong architecture": {
+        "architecture": "/sbin/init is for arm64, not amd64",
+        "haproxy usable": "/usr/sbin/haproxy is for arm64, not amd64",
+    },
+    "broken fstab": {
+        "mount table": "/etc/fstab, line 4: a boot waits for"
+        " UUID=6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11 at /var/log, which is not on the image"
+    },
+    "missing netns helper": {"network namespace": "amphora-interface, which the namespace is"},
+    "stale machine-id": {"machine id": "/etc/machine-id holds '0123456789abcdef"},
+    "host keys inside": {"host keys": "/etc/ssh/ssh_host_ed25519_key"},
+}
+# Nothing at rest tells that they do not boot.
+_UNSEEN = ("failed unit", "kernel panic", "silent agent", "sysctl that breaks boot")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Verified:
+    """What ``retrofit verify`` said."""
+
+    code: int
+    error: str
+    outcomes: dict[str, str]
+    evidence: dict[str, str]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Evidence of the checks that failed."""
+        return {
+            name: self.evidence[name]
+            for name, outcome in self.outcomes.items()
+            if outcome == "fail"
+        }
+
+
+def _verify(image: pathlib.Path, *options: str) -> _Verified:
+    """Prove an image at rest, which changes nothing in it and leaves nothing beside it."""
+    before = _state(image)
+    with scratch.directory("verify") as directory:
+        work, files = directory / "work", directory / "files"
+        for one in (work, files):
+            one.mkdir()
+        arguments = [*_VERIFY, work, image, *options]
+        with command.started(arguments, cwd=files, work=work) as running:
+            outcome = running.end()
+    assert outcome.left == ()
+    assert _state(image) == before
+    checks = json.loads(outcome.stdout)["checks"] if outcome.stdout else []
+    return _Verified(
+        outcome.code,
+        outcome.line if outcome.code else "",
+        {one["check"]: one["outcome"] for one in checks},
+        {one["check"]: one["evidence"] for one in checks},
+    )
+
+
+def _state(image: pathlib.Path) -> tuple[int, ...]:
+    """Return what changes when somebody writes to a file; to hash the raw ones takes minutes."""
+    status = image.stat()
+    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def _digest(image: pathlib.Path) -> str:
+    with image.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def _good() -> pathlib.Path:
+    return images.amphora().path
+
+
+def test_every_check_of_a_good_image_passes() -> None:
+    before = _digest(_good())
+
+    verified = _verify(_good(), "--architecture", "x86_64")
+
+    assert _digest(_good()) == before
+    assert verified.code == 0
+    assert verified.outcomes == dict.fromkeys(_CHECKS, "pass")
+
+
+@pytest.mark.parametrize("fault", _SEEN)
+def test_a_fault_is_seen_by_the_checks_meant_for_it(fault: str) -> None:
+    with broken_images.broken(_good(), fault) as image:
+        verified = _verify(image)
+
+    wanted = _SEEN[fault]
+    assert verified.code == _FAILED
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.failed.keys() == wanted.keys()
+    assert [name for name, words in wanted.items() if words not in verified.failed[name]] == []
+    first, words = next(iter(wanted.items()))
+    assert f"“{first}”" in verified.error
+    assert words in verified.error
+
+
+def test_no_fault_is_left_out() -> None:
+    assert {*_SEEN, *_UNSEEN} == broken_images.FAULTS.keys()
+
+
+# Of the checks that none of the faults is for: what they say of the image below.
+_SAID = {
+    "file systems": "partition 1 (ext4): its state is 'not clean', not clean",
+    "boot loader": "the first sector has no boot code; /boot/efi/EFI/BOOT/BOOTX64.EFI is for",
+    "package database": "not installed to the end: keepalived (half-configured)",
+    "required packages": "keepalived is not installed",
+    "keepalived usable": "/usr/sbin/keepalived ends with status 1: no such library",
+    "services off by default": "a boot starts haproxy.service (multi-user.target asks for it)",
+    "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
+    "kernel settings": "/etc/sysctl.d/99-site.conf, line 2: 'vm.swappiness' is no setting",
+    "owners and modes": "/etc/cron.d/site has mode 0666: everybody may change it",
+    "first boot": "left by a machine: /var/lib/systemd/random-seed",
+    "secrets": "/root/.ssh/authorized_keys holds secrets by its name,"
+    " /srv/key holds a private key",
+    "leftovers": "left by the build: /tmp/build.log, /usr/sbin/policy-rc.d",
+}
+
+
+def _neglect(disk: broken_images.Disk) -> None:
+    """Do to an image what each of these checks is for."""
+    with disk.path.open("r+b") as image:
+        image.write(bytes(440))
+    status = disk.read("/var/lib/dpkg/status").decode()
+    name, installed = "Package: keepalived\nStatus: ", "install ok installed"
+    disk.write("/var/lib/dpkg/status", status.replace(name + installed, name + _HALF))
+    program = "#!/bin/sh\necho no such library\nexit 1\n"
+    disk.write("/usr/sbin/keepalived", program, mode=0o755)
+    disk.link(
+        "/etc/systemd/system/multi-user.target.wants/haproxy.service",
+        "/lib/systemd/system/haproxy.service",
+    )
+    disk.write("/etc/cloud/cloud.cfg.d/99-site.cfg", "datasource_list: [Ec2, ConfigDrive]\n")
+    disk.write("/etc/sysctl.d/99-site.conf", "vm.overcommit_memory = 1\nvm.swappiness\n")
+    disk.write("/etc/cron.d/site", "", mode=0o666)
+    disk.write("/var/lib/systemd/random-seed", "seed")
+    disk.write("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA\n", mode=0o600)
+    disk.write("/srv/key", "-----BEGIN RSA PRIVATE KEY-----\n", mode=0o600)
+    disk.write("/tmp/build.log", "built")
+    disk.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode=0o755)
+    disk.run("ssv state 0")
+    loader = disk.path.with_suffix(".efi")
+    loader.write_bytes(b"no program")
+    mcopy = ["mcopy", "-o", "-i", f"{disk.path}@@{disk.esp}", loader, "::/EFI/BOOT/BOOTX64.EFI"]
+    subprocess.run(mcopy, check=True, env=os.environ | {"MTOOLS_SKIP_CHECK": "1"})
+    loader.unlink()
+
+
+def test_every_other_check_can_fail() -> None:
+    with broken_images.changed(_good(), "neglected", _neglect) as image:
+        verified = _verify(image)
+
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.failed.keys() == _SAID.keys()
+    assert [name for name, words in _SAID.items() if words not in verified.failed[name]] == []
+
+
+def test_an_image_for_other_machines_is_refused() -> None:
+    verified = _verify(_good(), "--architecture", "aarch64", "--flavor-disk", "4G")
+
+    assert verified.code == _FAILED
+    assert verified.failed == {
+        "architecture": "the packages are for amd64, not arm64",
+        "size": "a disk of 5.00 GiB for a flavor's 4.00 GiB: no machine starts from it",
+    }
+
+
+def test_an_image_that_is_no_amphora() -> None:
+    verified = _verify(base_images.noble())
+
+    assert verified.code == _FAILED
+    assert "amphora-agent or octavia-agent is not installed" in verified.error
+    assert {"required packages", "services enabled", "haproxy usable"} <= verified.failed.keys()
+    assert verified.outcomes["kernel and initrd"] == "pass"
+
+
+def test_an_image_that_only_a_kernel_can_read() -> None:
+    with _tiny("xfs") as image:
+        verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert list(verified.outcomes) == _CHECKS
+    assert verified.outcomes["free space"] == "not applicable"
+    assert "1 xfs" in verified.evidence["file systems"]
+    assert (
+        verified.failed["required packages"] == "amphora-agent or octavia-agent is not installed"
+    )
+
+
+@contextlib.contextmanager
+def _tiny(root_filesystem: str) -> Iterator[pathlib.Path]:
+    with workshop.work_directory(None) as work:
+
+        def make(_: progress.Reporter) -> None:
+            tiny_images.make(
+                work / "tiny.raw", work, layout_name="noble", root_filesystem=root_filesystem
+            )
+
+        workshop.run(work, make, base_images.Silent())
+        yield work / "tiny.raw"
+
+
+def test_a_file_that_is_no_image(tmp_path: pathlib.Path) -> None:
+    image = tmp_path / "notes.txt"
+    image.write_text("no image\n" * 1000)
+
+    verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert verified.failed == {"image": "the image has no partition table"}
+
+
+def test_a_truncated_image(tmp_path: pathlib.Path) -> None:
+    image = tmp_path / "half.qcow2"
+    content = _good().read_bytes()
+    image.write_bytes(content[: len(content) // 2])
+
+    verified = _verify(image)
+
+    assert verified.code == _FAILED
+    assert verified.failed.keys() == {"image"}
+    # Whether a cut leaves more than a cluster after the last whole one is the image's chance.
+    assert verified.evidence["image"].startswith("the image is truncated")

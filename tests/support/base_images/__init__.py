@@ -1,0 +1,1 @@
+"""Base images, and trees they come from."""

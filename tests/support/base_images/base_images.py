@@ -1,0 +1,58 @@
+"""Base images that tests share: made once from a mirror by the engine's own source of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import pathlib
+
+from retrofit import model
+from retrofit.base_images import bootstrap, origins
+from retrofit.building.disk import conversion
+from retrofit.host import web
+from retrofit.host.sandbox import workshop
+
+from .. import artefacts, paths
+
+# The modules that decide what is in a base image.
+_MAKERS = ("bootcode", "bootdisk", "bootstrap", "fresh")
+
+
+class Silent:
+    """A reporter that says nothing."""
+
+    def step_started(self, name: str) -> None:
+        """Say nothing."""
+
+    def step_ended(self, record: model.StepRecord) -> None:
+        """Say nothing."""
+
+    def advanced(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+
+def noble() -> pathlib.Path:
+    """Return Debian 12 in the layout of Ubuntu's noble: separate ``/boot``, deb822 sources."""
+    return _image("noble")
+
+
+def jammy() -> pathlib.Path:
+    """Return Debian 12 in Ubuntu's jammy layout: no separate ``/boot``, one-line sources."""
+    return _image("jammy")
+
+
+@functools.cache
+def _image(layout_name: str) -> pathlib.Path:
+    sources = paths.REPOSITORY / "src" / "retrofit" / "sources"
+    made_from = artefacts.digest(*(sources / f"{name}.py" for name in _MAKERS))
+    name = f"base-{layout_name}-ext4-{made_from}"
+
+    def build(directory: pathlib.Path) -> None:
+        bookworm = bootstrap.recipe(bootstrap.Wanted(series="bookworm", architecture="x86_64"))
+        recipe = dataclasses.replace(bookworm, layout=layout_name)
+        origin = origins.Bootstrap(recipe, bootstrap.find(recipe, web.Access()), web.Access())
+        with workshop.work_directory(None) as work:
+            raw = origin.bring(work, Silent())
+            conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
+
+    return artefacts.once(name, build) / f"{name}.qcow2"

@@ -1,0 +1,1 @@
+"""Disks, package archives and contents of images."""

@@ -1,0 +1,1 @@
+"""A unit agent for the packed charm, and the machines it runs on."""

@@ -1,0 +1,151 @@
+"""A cloud, and the packed charm deployed beside it in a container."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from tests import scenarios
+
+from ..cloud import cloud
+from . import agent as agent_module
+from . import container, lxd
+from .unit_agent import charm, peers
+
+_LOG = logging.getLogger(__name__)
+_SYS_MODULES = pathlib.Path("/sys/module")
+# Builds must do without it, whatever the machine has on which the tests run.
+_WITHHELD = "/dev/kvm"
+
+
+@dataclasses.dataclass
+class Deployment:
+    """Drives the scenarios through the unit agent; see :class:`tests.scenarios.Driver`.
+
+    Attributes:
+        cloud: The cloud.
+        agent: The unit's agent.
+        present: The charm to upgrade to.
+    """
+
+    cloud: cloud.Cloud
+    agent: agent_module.Agent
+    present: charm.PackedCharm
+
+    @property
+    def units(self) -> list[str]:
+        return [self.agent.unit.name]
+
+    def leader(self) -> str:
+        # The other unit is none that could be seen; the tests run one machine.
+        application = self.agent.unit.application
+        return self.agent.unit.name if self.agent.unit.leader else f"{application}/1"
+
+    def deploy(self) -> None:
+        self.agent.relate("juju-info", peers.Principal())
+        self.agent.deploy()
+
+    def relate(self) -> None:
+        self.agent.relate("certificates", peers.Vault(self.cloud))
+        self.agent.relate("image-service", peers.Glance(self.cloud))
+        self.agent.relate("identity-credentials", peers.Keystone(self.cloud))
+
+    def configure(self, **options: str | bool | None) -> None:
+        self.agent.configure(**options)
+
+    def act(self, action: str, **parameters: str | bool) -> scenarios.Outcome:
+        result = self.agent.run_action(action, scenarios.named(parameters))
+        return scenarios.Outcome(result.status, result.message, dict(result.results))
+
+    def status(self) -> scenarios.Status:
+        status = self.agent.unit.status
+        return scenarios.Status(status.status, status.message)
+
+    def move_leadership(self) -> None:
+        self.agent.set_leader(not self.agent.unit.leader)
+
+    def restart(self, unit: str) -> None:
+        assert unit == self.agent.unit.name
+        self.agent.restart()
+
+    def upgrade(self) -> None:
+        self.agent.upgrade(self.present)
+
+    def shell(self, unit: str, script: str) -> str:
+        assert unit == self.agent.unit.name
+        return self.agent.machine.container.run(["sh", "-c", script]).stdout
+
+    def images(self) -> list[dict[str, Any]]:
+        return self.cloud.images()
+
+    def upload_rival(self, tag: str) -> dict[str, Any]:
+        with self.cloud.admin() as connection:
+            return scenarios.upload_rival(connection, tag)
+
+    def delete_image(self, image_id: str) -> None:
+        with self.cloud.admin() as connection:
+            connection.image.delete_image(image_id)
+
+    def remove(self) -> None:
+        self.agent.remove()
+
+
+@contextlib.contextmanager
+def ready(packed: pathlib.Path, logs: pathlib.Path) -> Iterator[Deployment]:
+    """Start a cloud and a machine for the charm; :meth:`Deployment.deploy` comes next.
+
+    Args:
+        packed: The packed charm.
+        logs: Directory that receives a log of each operation.
+    """
+    the_charm = charm.PackedCharm(packed)
+    with (
+        cloud.running() as running_cloud,
+        lxd.running() as daemon,
+        container.launched(
+            daemon, "unit", charm_profile=_possible_profile(the_charm.lxd_profile)
+        ) as machine,
+    ):
+        machine.join_port(running_cloud.keystone_port)
+        machine.join_port(running_cloud.glance_port)
+        agent = agent_module.Agent(
+            machine, the_charm, logs=logs, principal=f"{peers.Principal.application}/0"
+        )
+        with agent.serving():
+            yield Deployment(running_cloud, agent, the_charm)
+
+
+def upload_base(running_cloud: cloud.Cloud, image: pathlib.Path, **properties: str) -> str:
+    """Upload a base image as glance-simplestreams-sync would, and return its id.
+
+    Args:
+        running_cloud: Where to.
+        image: The image file.
+        properties: In place of those of the Debian 12 that the tests bootstrap.
+    """
+    debian = {
+        "os_distro": "debian",
+        "os_version": "12",
+        "product_name": "org.debian.cloud.daily:server:12:amd64",
+    }
+    return running_cloud.upload_base(image, **(debian | properties))
+
+
+def _possible_profile(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the charm's profile without what the tests withhold or this machine cannot load."""
+    config = dict(wanted["config"])
+    modules = config.pop("linux.kernel_modules", "").split(",")
+    present = ",".join(name for name in modules if (_SYS_MODULES / name).exists())
+    if present:
+        config["linux.kernel_modules"] = present
+    devices = {
+        name: device
+        for name, device in wanted["devices"].items()
+        if device.get("path") != _WITHHELD
+    }
+    _LOG.info("profile: %s and %s, of %s", config, devices, wanted)
+    return {"config": config, "devices": devices}

@@ -1,0 +1,175 @@
+"""Runs the real command line from outside, and tells what it left on the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .. import paths
+
+PROGRAM = (sys.executable, "-m", "retrofit")
+
+_PR_SET_CHILD_SUBREAPER = 36
+_TIMEOUT_S = 1200.0
+_END_TIMEOUT_S = 60.0
+_DEATH_S = 2.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a command ended.
+
+    Attributes:
+        code: Its exit code.
+        stdout: What it printed as its result.
+        stderr: What it printed beside.
+        left: What is on the machine that was not there before: files, mounts, processes.
+    """
+
+    code: int
+    stdout: str
+    stderr: str
+    left: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        """The line about the error, which is the last."""
+        return self.stderr.splitlines()[-1]
+
+
+class Command:
+    """A command that runs; see :func:`started`.
+
+    Attributes:
+        pid: Its process.
+    """
+
+    def __init__(
+        self, child: subprocess.Popen[str], before: _Traces, stderr: pathlib.Path
+    ) -> None:
+        self._child = child
+        self._before = before
+        self._stderr = stderr
+        self.pid = child.pid
+
+    def wait_for(self, happened: Callable[[str], bool], *, timeout_s: float = _TIMEOUT_S) -> None:
+        """Wait until what the command printed on standard error satisfies ``happened``."""
+        deadline = time.monotonic() + timeout_s
+        while not happened(self._stderr.read_text()):
+            assert self._child.poll() is None, self._stderr.read_text()
+            assert time.monotonic() < deadline, self._stderr.read_text()
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._child.send_signal(number)
+
+    def end(self, *, timeout_s: float = _TIMEOUT_S) -> Outcome:
+        """Wait for its end."""
+        stdout, _ = self._child.communicate(timeout=timeout_s)
+        return Outcome(
+            self._child.returncode, stdout, self._stderr.read_text(), self._before.new()
+        )
+
+    def kill(self) -> None:
+        """End it whatever it does, if it still runs."""
+        if self._child.poll() is None:
+            self._child.terminate()
+            try:
+                self._child.communicate(timeout=_END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+        self._child.communicate()
+
+
+@contextlib.contextmanager
+def started(
+    arguments: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: pathlib.Path,
+    work: pathlib.Path,
+    module: str = "retrofit",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Command]:
+    """Start a command in a directory that is watched for what it leaves.
+
+    Args:
+        arguments: Words of its command line.
+        cwd: Where it runs.
+        work: Where it is told, or left, to put temporary files.
+        module: Python module that is run.
+        environment: Variables added to this process's.
+    """
+    changes = dict(environment or {})
+    before = _Traces([cwd, work])
+    stderr = pathlib.Path(f"{work}.stderr")
+    with stderr.open("w") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=cwd,
+            env=os.environ | {"TMPDIR": str(work), "PYTHONPATH": str(paths.REPOSITORY)} | changes,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    command = Command(child, before, stderr)
+    try:
+        yield command
+    finally:
+        command.kill()
+
+
+class _Traces:
+    """Files, mounts and processes at a moment."""
+
+    def __init__(self, directories: Sequence[pathlib.Path]) -> None:
+        # Whatever process a command forgets becomes a child of this one, and so is found.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._directories = directories
+        self._known = self._now()
+
+    def new(self) -> tuple[str, ...]:
+        """Return what there is now and was not then.
+
+        What the kernel is just ending, as a dead parent's last wish, gets a moment for it.
+        """
+        deadline = time.monotonic() + _DEATH_S
+        while left := self._now() - self._known:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        return tuple(sorted(left))
+
+    def _now(self) -> set[str]:
+        return {*self._files(), *self._mounts(), *_processes()}
+
+    def _files(self) -> Iterator[str]:
+        for directory in self._directories:
+            yield from (f"file {path}" for path in directory.rglob("*"))
+
+    def _mounts(self) -> Iterator[str]:
+        for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+            place = pathlib.Path(line.split()[4])
+            if any(place.is_relative_to(directory) for directory in self._directories):
+                yield f"mount {place}"
+
+
+def _processes() -> Iterator[str]:
+    for task in pathlib.Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            with contextlib.suppress(FileNotFoundError):
+                stat = pathlib.Path("/proc", pid, "stat").read_text()
+                name, _, rest = stat.partition("(")[2].rpartition(") ")
+                state = rest[0]
+                # One that ended only waits for this process, which inherited it, to notice.
+                if state not in "ZX":
+                    yield f"process {pid} {name}"

@@ -1,0 +1,1 @@
+"""A real cloud on loopback, and what asks or disturbs it."""

@@ -1,0 +1,1 @@
+"""The machine that tests run on, and web servers on it."""

@@ -1,0 +1,1 @@
+"""Image files of OpenStack Image Manager, and a mirror for them."""

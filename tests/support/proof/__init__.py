@@ -1,0 +1,1 @@
+"""Amphora images, good and broken, and those that an amphora talks to."""

@@ -1,0 +1,1 @@
+"""Records of images that need no build."""

@@ -1,0 +1,1 @@
+"""Machines that are moved to a new image."""

@@ -1,0 +1,174 @@
+"""Wrong image files, each with file and line."""
+
+import pathlib
+
+import pytest
+import yaml
+from tests.support.image_manager import image_files
+
+from retrofit import errors
+from retrofit.image_manager import reading
+
+_VERSION = image_files.version("1", checksum="sha256:" + "0" * 64)
+
+
+def _text(**changes: object) -> str:
+    version = {**_VERSION, **changes.pop("version", {})}  # type: ignore[dict-item]
+    image = image_files.image("Ubuntu", version, **changes)
+    return yaml.safe_dump({"images": [image]}, sort_keys=False)
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "images.yml"
+
+
+def test_what_is_right(path: pathlib.Path) -> None:
+    path.write_text(_text(tags=["blue"]))
+
+    (product,) = reading.read(path, check=True)
+
+    assert product.place == f"{path}:2"
+    assert product.tags == ("blue", "os:ubuntu")
+    assert product.versioned("1") == "Ubuntu (1)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "problem"),
+    [
+        ({"format": "qcow"}, 4, "wrong value 'qcow' of images.0.format: input should be 'aki',"),
+        ({"colour": "blue"}, 26, "unknown key colour"),
+        ({"login": None}, 2, "login is missing"),
+        (
+            {"multi": "yes"},
+            10,
+            "wrong value 'yes' of images.0.multi: input should be a valid bool",
+        ),
+        ({"min_disk": -1}, 6, "wrong value -1 of images.0.min_disk: input should be greater than"),
+        ({"meta": {"os_distro": "Ubuntu"}}, 15, "wrong value 'Ubuntu' of images.0.meta.os_distro"),
+        ({"meta": {"hw_disk_bus": None}}, 11, "hw_disk_bus is missing"),
+        ({"meta": {"hotfix": 1}}, 20, "unknown key hotfix"),
+        (
+            {"meta": {"uuid_validity": "last-x"}},
+            19,
+            "wrong value 'last-x' of images.0.meta.uuid_validity: it must be none, forever, not",
+        ),
+        (
+            {"meta": {"provided_until": "tomorrow"}},
+            17,
+            "wrong value 'tomorrow' of images.0.meta.provided_until: it must be none or a date",
+        ),
+        ({"version": {"version": 1.10}}, 22, "wrong value 1.1 of images.0.versions.0.version"),
+        ({"version": {"url": "noble.img"}}, 23, "wrong value 'noble.img' of images.0.versions.0"),
+        (
+            {"version": {"checksum": "sha256:12"}},
+            25,
+            "wrong value 'sha256:12' of images.0.version",
+        ),
+        (
+            {"version": {"build_date": "soon"}},
+            24,
+            "wrong value 'soon' of images.0.versions.0.buil",
+        ),
+        (
+            {"version": {"id": "12"}},
+            26,
+            "wrong value '12' of images.0.versions.0.id: it must be a",
+        ),
+        ({"version": {"visibility": "all"}}, 26, "wrong value 'all' of images.0.versions.0.visib"),
+        ({"version": {"checksums": "x"}}, 26, "unknown key checksums"),
+        ({"version": {"version": "latest"}}, 22, "the version latest needs checksums_url or"),
+        (
+            {"version": {"checksum_url": "https://e.org/1", "checksums_url": "https://e.org/2"}},
+            22,
+            "only one of checksum_url and checksums_url can be right",
+        ),
+    ],
+)
+def test_what_is_wrong(
+    path: pathlib.Path, changes: dict[str, object], line: int, problem: str
+) -> None:
+    path.write_text(_text(**changes))
+
+    with pytest.raises(errors.ConfigError) as caught:
+        reading.read(path, check=True)
+
+    message = caught.value.message
+    assert message.startswith(f"{path}:{line}: ")
+    assert problem in message
+    assert "\n" not in message
+
+
+def test_what_is_wrong_between_images(path: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    path.write_text(_text())
+    (tmp_path / "more.yaml").write_text(_text())
+    (tmp_path / "other.txt").write_text("not read")
+
+    with pytest.raises(errors.ConfigError, match=r"more.yaml:2: Ubuntu is already in .*yml:2"):
+        reading.read(tmp_path, check=True)
+
+    versions = image_files.version("1"), image_files.version("1")
+    image_files.write(path, image_files.image("Twice", *versions))
+    (tmp_path / "more.yaml").unlink()
+    with pytest.raises(errors.ConfigError, match=r"yml:25: version 1 of Twice is there twice"):
+        reading.read(tmp_path, check=True)
+
+
+def test_what_is_not_there(tmp_path: pathlib.Path, path: pathlib.Path) -> None:
+    with pytest.raises(errors.InputMissing, match=r"no file that ends in .yml or .yaml"):
+        reading.read(tmp_path, check=True)
+    with pytest.raises(errors.InputMissing, match="cannot read"):
+        reading.read(path, check=True)
+    with pytest.raises(errors.UsageError, match="no regular expression"):
+        reading.read(path, check=True, pattern="[")
+    for text, problem in (
+        ("images: []", r":1: wrong value \[\] of images: list should have at least 1 item"),
+        ("", ":1: wrong value None of the document"),
+        ("image: 1", ":1: images is missing"),
+        ("images: [", ":1: expected the node content"),
+    ):
+        path.write_text(text)
+        with pytest.raises(errors.ConfigError, match=problem):
+            reading.read(path, check=True)
+
+
+def test_without_the_check_only_what_is_needed_counts(path: pathlib.Path) -> None:
+    image = image_files.image(
+        "Odd", {"version": 7, "url": "https://e.org/1"}, colour="blue", min_disk=None, enable=False
+    )
+    image["meta"] = {"os_distro": "plan9", "trait:CUSTOM": "required", "count": 3, "gone": None}
+    image_files.write(path, image)
+
+    assert reading.read(path, check=False) == []
+    (product,) = reading.read(path, check=False, force=True, pattern="O.d$")
+
+    (version,) = product.versions
+    assert version.name == "7"
+    assert dict(version.properties) == {
+        "os_distro": "plan9",
+        "trait:CUSTOM": "required",
+        "count": "3",
+        "image_description": "Odd",
+        "image_name": "Odd",
+        "image_original_user": "ubuntu",
+        "image_source": "https://e.org/1",
+        "internal_version": "7",
+    }
+    with pytest.raises(errors.ConfigError):
+        reading.read(path, check=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("file:///srv/images/a.img", "file:a.img"),
+        ("file:a.img", "file:a.img"),
+        ("https://user:secret@example.org/a.img", "https://example.org/a.img"),
+    ],
+)
+def test_what_all_may_see_of_a_url(path: pathlib.Path, url: str, shown: str) -> None:
+    path.write_text(_text(version={"url": url}))
+
+    (product,) = reading.read(path, check=True)
+
+    assert dict(product.versions[0].properties)["image_source"] == shown

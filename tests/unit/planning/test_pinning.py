@@ -1,0 +1,174 @@
+"""Plans in files, and what becomes of them when something changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.support.provenance import records
+from tests.support.publishing import publishing
+
+import retrofit
+from retrofit import errors, model
+from retrofit.base_images import selection
+from retrofit.model import findings
+from retrofit.planning import fingerprint, plan, plan_file
+from retrofit.planning import request as requested
+from retrofit.provenance import marks
+from retrofit.runs import one
+
+PROJECT = "e1b0"
+OPENSSL = plan.Change("openssl", "1", "2")
+
+
+def _wanted(**request: Any) -> plan.Wanted:
+    inputs = fingerprint.inputs(
+        base=records.BASE.content_hash,
+        elements={"sos": "b2" * 32},
+        releases={},
+        request=model.BuildRequest(**request),
+    )
+    return plan.Wanted(records.BASE, inputs, "octavia-amphora", findings.Depth.OFF)
+
+
+def _up_to_date(wanted: plan.Wanted, **changes: Any) -> plan.Plan:
+    image = records.image({marks.FINGERPRINT: wanted.fingerprint}, **changes)
+    return plan.decide(wanted, [image], [])
+
+
+def _secure(*changes: plan.Change) -> plan.Plan:
+    return plan.with_packages(_up_to_date(_wanted()), updates=(), security=changes)
+
+
+def _written(place: pathlib.Path, planned: plan.Plan) -> pathlib.Path:
+    foreign = selection.Foreign("f0", "noble", "theirs", "shared")
+    image = plan_file.pin("request", planned, PROJECT, [foreign])
+    path = place / "plan.json"
+    path.write_text(json.dumps(plan_file.write([image])))
+    return path
+
+
+def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
+    path = _written(tmp_path, _secure(OPENSSL))
+
+    pinned = plan_file.read(path, "request")
+
+    assert pinned.action is plan.Action.BUILD
+    assert pinned.base_image == dataclasses.replace(
+        model.BaseImage(),
+        id=records.BASE.id,
+        name=records.BASE.name,
+        content_hash=records.BASE.content_hash,
+        version_name=records.BASE.version_name,
+    )
+    assert pinned.packages == {"openssl": "2"}
+    assert [image.owner for image in pinned.foreign] == ["theirs"]
+    plan_file.check(pinned, _secure(OPENSSL), PROJECT)
+    assert json.loads(path.read_text())["images"][0]["reasons"][0] == {
+        "kind": "security",
+        "text": "security updates: openssl 1 → 2",
+        "counts": True,
+        "changes": [{"name": "openssl", "before": "1", "after": "2"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "project", "why"),
+    [
+        (lambda: _secure(OPENSSL), "other", "it is for project e1b0, and this is other"),
+        (
+            lambda: _up_to_date(_wanted(root_size=5)),
+            PROJECT,
+            "changed since: root-size",
+        ),
+        (
+            lambda: _up_to_date(_wanted(), id="another"),
+            PROJECT,
+            f"the present image is another now, not {records.image({}).id}",
+        ),
+        (
+            lambda: _secure(dataclasses.replace(OPENSSL, after="3")),
+            PROJECT,
+            "the archives have other versions now of openssl",
+        ),
+        (
+            lambda: plan.decide(dataclasses.replace(_wanted(), force=True), [], []),
+            PROJECT,
+            "the present image is none now",
+        ),
+    ],
+    ids=["cloud", "option", "image", "archive", "gone"],
+)
+def test_a_plan_that_does_not_hold_any_more(
+    tmp_path: pathlib.Path, now: Callable[[], plan.Plan], project: str, why: str
+) -> None:
+    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
+
+    with pytest.raises(errors.PlanOutdated, match=f"for request does not hold .*{why}") as raised:
+        plan_file.check(pinned, now(), project)
+
+    assert raised.value.exit_code == 5
+    assert "plan again" in raised.value.hint
+
+
+def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
+    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    request = requested.RunRequest(
+        source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest()
+    )
+
+    with pytest.raises(errors.ConfigError, match="the target is the file"):
+        one.run(request, publishing.Silent(), pin=pinned)
+
+
+def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None:
+    pinned = plan_file.read(_written(tmp_path, _up_to_date(_wanted())), "request")
+    forced = plan.decide(
+        dataclasses.replace(_wanted(), force=True), [records.image({marks.FINGERPRINT: "f"})], []
+    )
+    now = dataclasses.replace(forced, image=_up_to_date(_wanted()).image)
+
+    with pytest.raises(errors.PlanOutdated, match="it says none, and now it would be: build"):
+        plan_file.check(pinned, now, PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"version": 2}, errors.PlanOutdated, f"is of version {retrofit.__version__}"),
+        ({"engine": "0"}, errors.PlanOutdated, "is of version 0 of this program, which is"),
+        ({"images": []}, errors.ConfigError, "says nothing of request, only of nothing"),
+        ({"images": [{}]}, errors.ConfigError, r"is no plan: images\.0\.name: field required"),
+    ],
+    ids=["format", "engine", "image", "key"],
+)
+def test_a_file_that_is_no_plan_of_this(
+    tmp_path: pathlib.Path,
+    change: dict[str, Any],
+    error: type[errors.RetrofitError],
+    message: str,
+) -> None:
+    path = _written(tmp_path, _secure(OPENSSL))
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+
+    with pytest.raises(error, match=message):
+        plan_file.read(path, "request")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "no plan"])
+def test_a_file_that_is_no_plan_at_all(tmp_path: pathlib.Path, text: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+
+    with pytest.raises(errors.ConfigError, match=re.escape(f"{path} is no plan")):
+        plan_file.read(path, "request")
+
+
+def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.InputMissing, match="cannot read the plan"):
+        plan_file.read(tmp_path / "plan.json", "request")

@@ -1,0 +1,111 @@
+"""What is said of images in Glance by their properties and their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import pytest
+from tests.support.provenance import records
+
+from retrofit.cloud import images
+from retrofit.model import findings
+from retrofit.provenance import marks
+from retrofit.publishing import current as standing
+from retrofit.publishing import survey
+
+TAG = "octavia-amphora"
+NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
+PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
+
+
+def _image(name: str, *, owner: str = "ours", **said: str) -> images.Image:
+    usual = {marks.FINGERPRINT: "f", "architecture": "x86_64"}
+    return dataclasses.replace(records.image(usual | said), id=name, owner=owner)
+
+
+@pytest.mark.parametrize(
+    ("said", "depth"),
+    [
+        (PROVEN, "boot"),
+        ({marks.PROOF_DEPTH: "off"}, "off"),
+        ({}, "off"),
+        ({marks.PROOF_RESULT: marks.FAILED, marks.PROOF_DEPTH: "traffic"}, "off"),
+        # Of a version to come.
+        ({marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "deeper"}, "off"),
+    ],
+)
+def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
+    assert standing.depth(_image("i", **said)) == findings.Depth(depth)
+
+
+@pytest.mark.parametrize(
+    ("changes", "current"),
+    [
+        ({}, True),
+        ({"status": "deactivated"}, False),
+        ({"tags": frozenset((marks.OWN_TAG,))}, False),
+        ({"tags": frozenset((TAG,))}, False),
+        ({"properties": PROVEN}, False),
+        ({"properties": {**PROVEN, marks.FINGERPRINT: "other"}}, False),
+        (
+            {"properties": {**PROVEN, marks.FINGERPRINT: "f", marks.STATE: marks.FORMER}},
+            False,
+        ),
+    ],
+)
+def test_current_is_what_octavia_may_take_and_was_made_so(
+    changes: dict[str, object], current: bool
+) -> None:
+    image = dataclasses.replace(_image("i", **PROVEN), **changes)  # type: ignore[arg-type]
+
+    found = standing.current([image], TAG, "f", findings.Depth.BOOT)
+
+    assert found == (image if current else None)
+
+
+def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
+    former = {**PROVEN, marks.STATE: marks.FORMER}
+    newer = _image("newer", **former)
+    present = _image("present", **PROVEN)
+    off = _image("off", **{marks.STATE: marks.FORMER, marks.PROOF_DEPTH: "off"})
+    taken_back = _image("back", **PROVEN, **{marks.STATE: marks.ROLLED_BACK})
+    arm = _image("arm", **former, architecture="aarch64")
+    gone = dataclasses.replace(_image("gone", **former), status="deactivated")
+    good, older = _image("good", **former), _image("older", **former)
+    own = [newer, present, off, taken_back, arm, gone, good, older]
+
+    assert standing.former(own, present) == good
+    assert standing.unproven_former(own, present) == off
+    assert standing.former(own, older) is None
+    assert standing.former([present, off, arm, gone], present, hidden=[newer, older]) == newer
+    before = dataclasses.replace(older, created_at=NOW - datetime.timedelta(days=400))
+    after = dataclasses.replace(newer, created_at=NOW)
+    assert standing.former([present, off], present, hidden=[after, before]) == before
+    assert standing.former([present, good], present, hidden=[before]) == good
+
+
+def test_a_survey_sorts_all_there_is() -> None:
+    public = dataclasses.replace(_image("public", owner="theirs"), visibility="public")
+    lead = _image("lead", **PROVEN)
+    former = _image("former", **PROVEN, **{marks.STATE: marks.FORMER})
+    failed = _image("failed", **{marks.STATE: marks.FAILED})
+    unproven = _image("unproven", **{marks.STATE: marks.UNPROVEN})
+    torn = dataclasses.replace(_image("torn", **PROVEN), tags=frozenset())
+    back = _image("back", **{marks.STATE: marks.ROLLED_BACK})
+
+    found = survey.take([unproven, failed, torn, back, lead, former], [public, lead], TAG, "ours")
+
+    assert (found.taken, found.lead, found.former) == (public, lead, former)
+    assert (found.failed, found.rolled_back) == ((failed,), (back,))
+    assert found.unproven == (unproven, torn)
+    (rival,) = found.rivals
+    assert (rival.id, rival.owner, rival.amp_image_owner_id) == ("public", "theirs", "ours")
+
+
+def test_without_one_of_ours_all_others_are_rivals() -> None:
+    theirs, former_charm = _image("theirs", owner="theirs"), _image("former-charm")
+
+    rivals = survey.rivals([theirs, former_charm], None, "ours")
+
+    assert [rival.amp_image_owner_id for rival in rivals] == ["ours", ""]

@@ -1,0 +1,155 @@
+"""The checks of traffic fail where a VIP leads to one of the members, and no amphora is there."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import pathlib
+import socket
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.support.base_images import base_images
+
+from retrofit import errors, model
+from retrofit.model import findings
+from retrofit.proof import bench, certificates, machine, segment
+from retrofit.recipes.amphora.trial import (
+    backends,
+    changes,
+    deployment,
+    haproxy,
+    heartbeats,
+    scene,
+    serving,
+    standby,
+)
+
+_LOOPBACK = "127.0.0.1"
+_OTHER = "127.0.0.2"
+
+
+class _Machine:
+    """Stands for a machine that runs, and nothing comes of it."""
+
+    def wait_for(self, what: str, attempt: Callable[[], Any], timeout_s: float) -> Any:
+        if (result := attempt()) is None:
+            raise machine.MachineFailed(f"no {what} within {timeout_s:.0f} s")
+        return result
+
+
+class _Agent:
+    """Stands for an agent that agrees to everything and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *_, **__: []
+
+
+class _Scene(scene.Scene):
+    """A scene whose VIP, on the loopback, has always been somebody's."""
+
+    def holder(self) -> scene.Node:
+        return self.nodes[0]
+
+
+@pytest.fixture
+def on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[scene.Scene]:
+    monkeypatch.setattr(backends, "_GRACE_S", 0.0)
+    with socket.create_server((_LOOPBACK, 0)) as free:
+        port = free.getsockname()[1]
+    amphora = types.SimpleNamespace(id="amphora", machine=_Machine(), agent=_Agent())
+    place = bench.Bench(
+        image=tmp_path,
+        architecture="amd64",
+        work=tmp_path,
+        evidence=tmp_path,
+        flavor_disk=model.GIB,
+        accelerated=False,
+        boot_timeout_s=1.0,
+        reporter=base_images.Silent(),
+    )
+    plain = haproxy.Listener("plain", port)
+    members = tuple(
+        haproxy.Member(name, address, port)
+        for name, address in {"blue": _LOOPBACK, "green": _OTHER}.items()
+    )
+    pool = haproxy.Pool("pool", members)
+    inbox = heartbeats.Inbox(_LOOPBACK, 0, "key")
+    with (
+        backends.serve("blue", _LOOPBACK, port) as blue,
+        backends.serve("green", _OTHER, port) as green,
+    ):
+        yield _Scene(
+            place=place,
+            segment=segment.Segment("lo", ipaddress.IPv4Network("127.0.0.0/8")),
+            nodes=(scene.Node(amphora, 1, "", _LOOPBACK),),  # type: ignore[arg-type]
+            members={"blue": blue, "green": green},
+            inbox=inbox,
+            authority=certificates.Authority("Customer"),
+            balancer=haproxy.LoadBalancer("balancer", _LOOPBACK, (plain,), pool, pool),
+            plain=plain,
+            secure=haproxy.Listener("secure", port, terminates_tls=True),
+        )
+    inbox.close()
+
+
+def _evidence(on: scene.Scene, name: str) -> str:
+    """Return what a check says that has to fail."""
+    checks = (*deployment.CHECKS, deployment.ANSWERS, *serving.CHECKS, *changes.CHECKS)
+    [check] = [one for one in (*checks, deployment.DELETED) if one.name == name]
+    try:
+        verdict = check.look(on)
+    except (errors.RetrofitError, OSError, http.client.HTTPException) as error:
+        return str(error)
+    assert verdict.outcome is findings.Outcome.FAIL
+    return verdict.evidence
+
+
+@pytest.mark.parametrize(
+    ("check", "evidence"),
+    [
+        ("certificate stored", "its MD5 digest is [] in place of"),
+        ("haproxy configured", "the agent gives back another configuration"),
+        ("listeners started", "the agent knows other listeners: []"),
+        ("requests balanced", "of 20 requests the members answered 20 to blue"),
+        ("TLS terminated", "WRONG_VERSION_NUMBER"),
+        ("L7 policies", "/moved is not redirected: status 200, location ''"),
+        ("statistics", "no requests were answered that could be reported"),
+        ("member taken out and back", "no report that blue is DOWN"),
+        ("member drained by a reload", "of several requests not one went to each member"),
+        ("load balancer deleted", "the VIP still answers, with status 200"),
+    ],
+)
+def test_each_check_can_fail(
+    on: scene.Scene, monkeypatch: pytest.MonkeyPatch, check: str, evidence: str
+) -> None:
+    monkeypatch.setattr(changes, "_HOLD_TIMEOUT_S", 0.5)
+
+    assert evidence in _evidence(on, check)
+
+
+def test_statistics_that_lack_connections(on: scene.Scene) -> None:
+    on.get(on.plain)
+
+    assert "no complete statistics" in _evidence(on, "statistics")
+
+
+def test_a_vip_that_is_nobodys(on: scene.Scene) -> None:
+    for member in on.members.values():
+        member.take_down()
+
+    assert "no answer of a member at the VIP" in _evidence(on, "VIP answers")
+
+
+def test_a_member_that_was_taken_down_comes_back_whatever_happens(on: scene.Scene) -> None:
+    _evidence(on, "member taken out and back")
+
+    assert on.get(on.plain).backend == "blue"
+
+
+def test_a_single_amphora_has_no_standby(on: scene.Scene) -> None:
+    outcomes = {check.look(on).outcome for check in standby.CHECKS}
+
+    assert outcomes == {findings.Outcome.NOT_APPLICABLE}
