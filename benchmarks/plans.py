@@ -31,7 +31,7 @@ from retrofit.building import manifest
 from retrofit.building.archives import recording
 from retrofit.host import files
 from retrofit.model import architectures
-from retrofit.provenance import record as provenance
+from retrofit.provenance import description
 
 from . import goals, record, session, table
 
@@ -217,9 +217,9 @@ def _made_of() -> tuple[tuple[str, str], ...]:
         keys=tuple((str(path), b"") for path in trusted),
     )
     described = records.described(packages).model_copy(
-        update={"system": provenance.System(**dataclasses.asdict(_release())), "apt": settings}
+        update={"system": description.System(**dataclasses.asdict(_release())), "apt": settings}
     )
-    return provenance.properties(described, packages)
+    return description.properties(described, packages)
 
 
 def _release() -> model.Release:

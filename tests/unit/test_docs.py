@@ -9,7 +9,7 @@ import yaml
 
 from retrofit import errors
 from retrofit.cli import main, snap
-from retrofit.definitions import request
+from retrofit.definitions import run_definition
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _REFERENCE = _REPOSITORY / "docs" / "reference"
@@ -54,7 +54,7 @@ def test_every_option_is_described(title: str, command: click.Command):
 
 def test_every_key_of_a_request_is_described():
     page = (_REFERENCE / "cli.md").read_text()
-    keys = [name.replace("_", "-") for name in request.RunDefinition.model_fields]
+    keys = [name.replace("_", "-") for name in run_definition.RunDefinition.model_fields]
 
     assert [key for key in keys if f"`{key}`" not in page] == []
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .. import model
 from ..host import rootfs
-from ..host.sandbox import cell as cells
+from ..host.sandbox import cells
 from . import archives, workbench
 from .archives import upgrading
 from .elements import collect, runner

@@ -17,7 +17,7 @@ from concurrent import futures
 
 from .. import errors, model
 from ..host import progress
-from ..host.sandbox import cell, workshop
+from ..host.sandbox import cells, workshop
 from . import customise, layers, manifest, seal
 from .archives import recording, security
 from .disk import conversion, growth, layout, tree
@@ -78,7 +78,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             opened = resources.enter_context(tree.open_tree(raw, found, job.work))
             opened.make_room()
             recall = _recall(job, opened, resources)
-        inside = cell.Cell(root=opened.path, work=job.work)
+        inside = cells.Cell(root=opened.path, work=job.work)
         with step("customise"):
             elements = customise.apply(
                 opened.path,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from .. import model
 from ..host import rootfs
-from ..host.sandbox import cell as cells
+from ..host.sandbox import cells
 from .elements import standins
 
 _CERTIFICATES = "/tmp/retrofit-certificates.pem"

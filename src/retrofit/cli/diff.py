@@ -12,8 +12,8 @@ from ..host import tables
 from . import execution, options, show
 
 if TYPE_CHECKING:
+    from ..provenance import description
     from ..provenance import difference as comparison
-    from ..provenance import record
 
 
 @click.command()
@@ -46,7 +46,7 @@ def diff(
 
 
 def _as_json(
-    before: record.Record, after: record.Record, found: comparison.Comparison
+    before: description.Record, after: description.Record, found: comparison.Comparison
 ) -> dict[str, Any]:
     return {
         "from": {"id": before.image.id, "name": before.image.name},

@@ -101,12 +101,11 @@ def image(
     OUTPUT is a file, or glance: to publish the image there.
     """
     execution.start_logging(debug=debug)
-    from ..definitions import request as definitions
-    from ..runs import one
-    from ..runs import result as results
+    from ..definitions import run_definition
+    from ..runs import one, results
     from . import images
 
-    definition = definitions.RunDefinition.parse(
+    definition = run_definition.RunDefinition.parse(
         environment=_pairs(variables),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,

@@ -15,7 +15,7 @@ from . import execution, options
 
 if TYPE_CHECKING:
     from ..planning import plan as plans
-    from ..planning import request as requested
+    from ..planning import run_request
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
@@ -39,7 +39,7 @@ def plan(
     Changes nothing.
     """
     execution.start_logging(debug=debug)
-    from ..planning import plan_file, planner
+    from ..planning import plan_files, planner
 
     if bool(requests) == bool(definitions):
         raise errors.UsageError(
@@ -59,35 +59,35 @@ def plan(
                 failures[name] = error
                 continue
             project = session.connect(request.cloud).project_id
-            pinned.append(plan_file.pin(name, one.plan, project, one.foreign))
+            pinned.append(plan_files.pin(name, one.plan, project, one.foreign))
             if not as_json:
                 click.echo("\n".join(_lines(name, one.plan)))
     if as_json:
-        click.echo(json.dumps(plan_file.write(pinned), indent=2))
+        click.echo(json.dumps(plan_files.write(pinned), indent=2))
     if failures:
         raise errors.Several("cannot be planned", failures, len(expansion))
 
 
 def _requested(
     requests: tuple[pathlib.Path, ...], once: pathlib.Path | None
-) -> dict[str, requested.RunRequest]:
+) -> dict[str, run_request.RunRequest]:
     """Return the requests of files, by the files' names."""
-    from ..definitions import request as definitions
+    from ..definitions import run_definition
 
-    found: dict[str, requested.RunRequest] = {}
+    found: dict[str, run_request.RunRequest] = {}
     for path in requests:
         if path.stem in found:
             raise errors.UsageError(
                 f"two requests are called {path.stem}",
                 hint="a plan tells requests apart by their names: rename one of the files",
             )
-        found[path.stem] = definitions.RunDefinition.read(path, once=once).to_request()
+        found[path.stem] = run_definition.RunDefinition.read(path, once=once).to_request()
     return found
 
 
 def _defined(
     definitions: pathlib.Path, once: pathlib.Path | None
-) -> dict[str, requested.RunRequest]:
+) -> dict[str, run_request.RunRequest]:
     """Return the requests of images that are defined, by their names."""
     from ..definitions import expansion
 

@@ -48,7 +48,7 @@ def prune(
     from ..host import locks
     from ..publishing import naming
     from ..publishing import prune as prunes
-    from ..runs import result
+    from ..runs import results
 
     naming.tags(amp_image_tag)
     with contextlib.ExitStack() as held:
@@ -60,7 +60,7 @@ def prune(
         project = connection.project_id
     if as_json:
         heading = {"tag": amp_image_tag, "project-id": project, "keep": keep, "done": yes}
-        click.echo(json.dumps(heading | result.retired(pruning), indent=2))
+        click.echo(json.dumps(heading | results.retired(pruning), indent=2))
     else:
         click.echo("\n".join(_lines(pruning, done=yes)))
     if pruning.problem:

@@ -36,7 +36,7 @@ def rollback(
     from .. import cloud as clouds
     from ..host import locks
     from ..publishing import rollback as rollbacks
-    from ..runs import result
+    from ..runs import results
 
     with contextlib.ExitStack() as held:
         held.enter_context(locks.publishing(work_dir))
@@ -55,6 +55,6 @@ def rollback(
         "project-id": project,
         "current": images.as_json(done.current),
         "rolled-back": images.as_json(done.rolled_back),
-        "rivals": result.rivals(done.rivals),
+        "rivals": results.rivals(done.rivals),
     }
     click.echo(json.dumps(told, indent=2))

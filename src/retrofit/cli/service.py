@@ -11,8 +11,8 @@ from .. import errors
 from . import execution, options, reporting
 
 if TYPE_CHECKING:
-    from ..definitions.request import RunDefinition
-    from ..planning.request import RunRequest
+    from ..definitions.run_definition import RunDefinition
+    from ..planning.run_request import RunRequest
     from ..runs.record import Record
 
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
@@ -77,12 +77,12 @@ def _requested(
     plan_file: pathlib.Path | None,
 ) -> None:
     """Do a run from a request file."""
-    from ..definitions import request as definitions
+    from ..definitions import run_definition
     from ..runs import record
 
     state = record.Record(result_file, reporting.Lines())
     with state.until_it_ends():
-        definition = definitions.RunDefinition.read(request, once=once)
+        definition = run_definition.RunDefinition.read(request, once=once)
         _alone(request.stem, definition, definition.to_request(), state, plan_file)
 
 
@@ -134,9 +134,9 @@ def _alone(
         state: Keeps how it goes.
         plan_file: A plan, if nothing else is to be done.
     """
-    from ..planning import plan_file as pinning
+    from ..planning import plan_files
     from ..runs import one
 
     state.name(definition.run_id, definition.trigger, name)
-    pin = pinning.read(plan_file, name) if plan_file else None
+    pin = plan_files.read(plan_file, name) if plan_file else None
     state.succeed(one.run(request, state, pin=pin, on_plan=state.planned))

@@ -18,7 +18,7 @@ from . import execution, images, options
 if TYPE_CHECKING:
     from .. import cloud as clouds
     from .. import model
-    from ..provenance import record as provenance
+    from ..provenance import description
 
 
 @click.command()
@@ -52,7 +52,7 @@ def show(
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
 
 
-def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[provenance.Record]:
+def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[description.Record]:
     """Return what images in Glance say of themselves.
 
     Raises:
@@ -61,11 +61,11 @@ def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[provenan
         errors.RetrofitError: The cloud cannot be used.
     """
     from .. import cloud as clouds
-    from ..provenance import record as provenance
+    from ..provenance import description
 
     with contextlib.ExitStack() as held:
         connection = clouds.connector(where, held)()
-        return [provenance.read(connection.image(str(image))) for image in images]
+        return [description.read(connection.image(str(image))) for image in images]
 
 
 def package_as_json(package: model.Package) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def package_as_json(package: model.Package) -> dict[str, Any]:
     }
 
 
-def _as_json(record: provenance.Record) -> dict[str, Any]:
+def _as_json(record: description.Record) -> dict[str, Any]:
 
     image = record.image
     known = image.properties
@@ -100,7 +100,7 @@ def _as_json(record: provenance.Record) -> dict[str, Any]:
     }
 
 
-def _table(record: provenance.Record) -> str:
+def _table(record: description.Record) -> str:
     """Return the image for a person, a line for each thing to know."""
     image, origin = record.image, record.provenance
     base, system = origin.base, origin.system
@@ -127,7 +127,7 @@ def _table(record: provenance.Record) -> str:
     return "\n".join(tables.lines([row for row in rows if row[1].strip()]))
 
 
-def _options(given: provenance.Options) -> list[tuple[str, str]]:
+def _options(given: description.Options) -> list[tuple[str, str]]:
     """Return a row for each option that was given."""
     return [
         (name, " ".join(value) if isinstance(value, list) else str(value))

@@ -59,10 +59,10 @@ def retrofit(
     """Make an amphora image OUTPUT out of the Ubuntu cloud image INPUT."""
     execution.start_logging(debug=debug)
     _check_paths(source, target)
-    from ..definitions import request
+    from ..definitions import run_definition
     from ..runs import one
 
-    definition = request.RunDefinition.parse(
+    definition = run_definition.RunDefinition.parse(
         source=str(source),
         target=str(target),
         # The snap overwrote what was there.

@@ -78,7 +78,7 @@ def _running(
 
 
 def _as_json(found: survey.Survey) -> dict[str, Any]:
-    from ..runs import result
+    from ..runs import results
 
     def one(image: glance_images.Image | None) -> dict[str, Any] | None:
         return images.as_json(image) if image else None
@@ -90,7 +90,7 @@ def _as_json(found: survey.Survey) -> dict[str, Any]:
         "taken": one(found.taken),
         "current": one(found.lead),
         "former": one(found.former),
-        "rivals": result.rivals(found.rivals),
+        "rivals": results.rivals(found.rivals),
         "failed": many(found.failed),
         "unproven": many(found.unproven),
         "rolled-back": many(found.rolled_back),

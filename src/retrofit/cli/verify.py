@@ -105,9 +105,9 @@ def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Want
         errors.UsageError: No image is named.
     """
     from ..base_images import glance
-    from ..definitions import request as definitions
+    from ..definitions import run_definition
 
-    prefix = definitions.GLANCE_PREFIX
+    prefix = run_definition.GLANCE_PREFIX
     if not image.startswith(prefix):
         return pathlib.Path(image)
     if image == prefix:

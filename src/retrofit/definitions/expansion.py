@@ -12,11 +12,10 @@ import pydantic
 from .. import errors
 from ..base_images import notation
 from ..host import yaml_lines
-from ..planning import request as requested
+from ..planning import run_request
 from ..provenance import marks
-from ..publishing import target as publishing_target
-from . import keys, schema
-from . import request as definitions
+from ..publishing import glance_target
+from . import keys, run_definition, schema
 
 _SUFFIXES = (".yaml", ".yml")
 _PATHS = ("keyring", "ca_certificate", "work_dir", "cache_dir", "evidence")
@@ -38,8 +37,8 @@ class Image:
 
     name: str
     definition: str
-    run: definitions.RunDefinition
-    request: requested.RunRequest
+    run: run_definition.RunDefinition
+    request: run_request.RunRequest
     schedule: str
     place: str
     tag_place: str
@@ -56,14 +55,14 @@ class Image:
             errors.ConfigError: One of them makes no sense.
         """
         said = {name: getattr(self.run, name) for name in type(self.run).model_fields}
-        run = definitions.RunDefinition.parse(**said | changes)
+        run = run_definition.RunDefinition.parse(**said | changes)
         changed = dataclasses.replace(self, run=run, request=run.to_request())
-        assert isinstance(self.request.target, publishing_target.GlanceTarget)
+        assert isinstance(self.request.target, glance_target.GlanceTarget)
         return changed.apart_from(self.request.target.apart_from)
 
     def apart_from(self, tags: Iterable[str]) -> Image:
         """Return the image as one of several, of which others have these tags."""
-        assert isinstance(self.request.target, publishing_target.GlanceTarget)
+        assert isinstance(self.request.target, glance_target.GlanceTarget)
         others = frozenset(tags) - {self.tag}
         target = dataclasses.replace(self.request.target, apart_from=others)
         return dataclasses.replace(self, request=dataclasses.replace(self.request, target=target))
@@ -91,7 +90,7 @@ def read(path: pathlib.Path, *, once: pathlib.Path | None = None) -> tuple[Image
     if once is None or not once.exists():
         return images
     changes = {
-        name.replace("-", "_"): each for name, each in definitions.read_object(once).items()
+        name.replace("-", "_"): each for name, each in run_definition.read_object(once).items()
     }
     chosen = select(images, changes.pop("images", ()))
     return tuple(image.once(**changes) for image in chosen)
@@ -205,27 +204,27 @@ class _Definition:
         several = len(self.image.formats) > 1
         return "-".join(filter(None, (name, str(image_format) if several else "")))
 
-    def _run(self, **values: object) -> definitions.RunDefinition:
+    def _run(self, **values: object) -> run_definition.RunDefinition:
         """Return the request of one image."""
         image, directory = self.image, self.document.path.parent
         same = {name: getattr(image, name) for name in keys.Common.model_fields}
         paths = {name: directory / same[name] for name in _PATHS if same[name] is not None}
         paths["elements_paths"] = tuple(directory / path for path in image.elements_paths)
         try:
-            return definitions.RunDefinition.parse(
+            return run_definition.RunDefinition.parse(
                 **same
                 | paths
                 | values
                 | {
                     "source": notation.below(directory, image.source),
-                    "target": definitions.GLANCE_PREFIX,
+                    "target": run_definition.GLANCE_PREFIX,
                     "uca_pocket": image.pocket,
                 }
             )
         except errors.ConfigError as error:
             raise self._located(error) from error
 
-    def _request(self, run: definitions.RunDefinition) -> requested.RunRequest:
+    def _request(self, run: run_definition.RunDefinition) -> run_request.RunRequest:
         try:
             return run.to_request()
         except (errors.ConfigError, errors.InputMissing) as error:

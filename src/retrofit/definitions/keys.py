@@ -12,7 +12,7 @@ import pydantic_core
 
 from .. import errors, model
 from ..model import findings
-from ..publishing import target
+from ..publishing import glance_target
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
 _UNITS = {"": 1, "M": model.MIB, "G": model.GIB, "T": 1024 * model.GIB}
@@ -164,7 +164,7 @@ class Common(pydantic.BaseModel):
     root_size: Size | None = None
     visibility: model.Visibility | None = None
     properties: _Properties = {}
-    keep: Annotated[int, pydantic.Field(strict=True, ge=0)] = target.KEEP
+    keep: Annotated[int, pydantic.Field(strict=True, ge=0)] = glance_target.KEEP
     cloud: str | None = None
     region: str | None = None
     interface: _Interface | None = None

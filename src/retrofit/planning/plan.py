@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from .. import model
 from ..cloud import images
 from ..model import findings
-from ..provenance import marks
-from ..provenance import text as property_text
+from ..provenance import marks, property_text
 from ..publishing import current as standing
 from ..publishing import naming
 from . import fingerprint

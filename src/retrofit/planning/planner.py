@@ -15,10 +15,9 @@ from ..base_images import finding, origins, selection
 from ..building.elements import collect
 from ..cloud import images
 from ..host import web
-from ..provenance import marks, record
-from ..publishing import naming, promotion, target
-from . import fingerprint, plan, plan_file, upgrades
-from . import request as requested
+from ..provenance import description, marks
+from ..publishing import glance_target, naming, promotion
+from . import fingerprint, plan, plan_files, run_request, upgrades
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,9 +58,9 @@ class Session:
 
     def plan(
         self,
-        request: requested.RunRequest,
+        request: run_request.RunRequest,
         own: Sequence[images.Image] | None = None,
-        pin: plan_file.Image | None = None,
+        pin: plan_files.Image | None = None,
     ) -> Planned:
         """Plan a run that publishes in Glance; changes nothing.
 
@@ -104,9 +103,9 @@ def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
 
 
 def find(
-    request: requested.RunRequest,
+    request: run_request.RunRequest,
     connect: Callable[[], cloud.Cloud],
-    pin: plan_file.Image | None = None,
+    pin: plan_files.Image | None = None,
 ) -> origins.Origin:
     """Find the base image that is wanted, or the one that was planned.
 
@@ -119,15 +118,15 @@ def find(
     return finding.find_again(request.source, pin.base_image, connect, access)
 
 
-def _access(request: requested.RunRequest) -> web.Access:
+def _access(request: run_request.RunRequest) -> web.Access:
     return web.Access(request.build.proxies, request.build.ca_certificate)
 
 
 def plan_image(
-    request: requested.RunRequest,
+    request: run_request.RunRequest,
     origin: origins.Origin,
     connection: cloud.Cloud,
-    target: target.GlanceTarget,
+    target: glance_target.GlanceTarget,
     inquiry: upgrades.Inquiry,
     own: Sequence[images.Image] | None = None,
 ) -> plan.Plan:
@@ -168,7 +167,7 @@ def plan_wanted(
     if planned.action is not plan.Action.NONE or planned.image is None or not asked:
         return planned
     try:
-        found = inquiry.find(record.read(planned.image), build, cache)
+        found = inquiry.find(description.read(planned.image), build, cache)
     except errors.ImageError as error:
         # It was too long for a property, or somebody changed it: not known is not outdated.
         _LOG.warning("whether there are newer packages is not known: %s", error)
@@ -177,7 +176,7 @@ def plan_wanted(
 
 
 def _wanted(
-    request: requested.RunRequest, origin: origins.Origin, target: target.GlanceTarget
+    request: run_request.RunRequest, origin: origins.Origin, target: glance_target.GlanceTarget
 ) -> plan.Wanted:
     """Return the image that there should be."""
     build = request.build

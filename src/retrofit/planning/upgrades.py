@@ -21,7 +21,7 @@ from .. import errors, model
 from ..building.archives import policy, private, recording
 from ..host import cache as caches
 from ..host import locks
-from ..provenance import record as provenance
+from ..provenance import description
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Inquiry:
 
     def find(
         self,
-        record: provenance.Record,
+        record: description.Record,
         request: model.BuildRequest,
         cache: pathlib.Path | None,
     ) -> tuple[Upgrade, ...]:

@@ -10,7 +10,7 @@ from ..host import progress
 from ..host.sandbox import workshop
 from ..model import findings
 from . import checks as recipe_checks
-from . import evidence, prover, request, subject
+from . import evidence, proof_request, prover, subject
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Gate:
 
     def __init__(
         self,
-        wanted: request.ProofRequest,
+        wanted: proof_request.ProofRequest,
         built: model.BuildResult,
         *,
         checks: recipe_checks.Checks,

@@ -19,7 +19,7 @@ from .. import errors
 from ..building import manifest
 from ..building.disk import conversion, layout, tree
 from ..host import accelerator, progress
-from ..host.sandbox import kvm, network, workshop
+from ..host.sandbox import kvm, networks, workshop
 from ..model import architectures, findings
 from . import bench, subject
 from . import checks as recipe_checks
@@ -88,7 +88,7 @@ def prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
     """
     place = functools.partial(_prove, job)
     kvm.lend(job.work)
-    return workshop.run(job.work, place, reporter, network=network.Network.ALONE)
+    return workshop.run(job.work, place, reporter, network=networks.Network.ALONE)
 
 
 def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:

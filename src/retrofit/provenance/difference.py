@@ -9,7 +9,7 @@ from typing import Any
 from debian import debian_support
 
 from .. import model
-from . import record
+from . import description
 
 # What differs between any two builds, and says nothing of what is in them.
 _INCIDENTAL = frozenset(("built",))
@@ -68,7 +68,7 @@ class Comparison:
     differences: tuple[Difference, ...]
 
 
-def compare(before: record.Record, after: record.Record) -> Comparison:
+def compare(before: description.Record, after: description.Record) -> Comparison:
     """Compare two images; all lists are sorted by name."""
     old, new = _by_identity(before.packages), _by_identity(after.packages)
     changes = [
@@ -99,7 +99,9 @@ def _is_upgrade(change: Change) -> bool:
     return debian_support.version_compare(change.after, change.before) >= 0
 
 
-def _differences(before: record.Provenance, after: record.Provenance) -> tuple[Difference, ...]:
+def _differences(
+    before: description.Provenance, after: description.Provenance
+) -> tuple[Difference, ...]:
     old, new = dict(_flat(before.model_dump())), dict(_flat(after.model_dump()))
     return tuple(
         Difference(what, old.get(what, ""), new.get(what, ""))

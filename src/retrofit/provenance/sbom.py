@@ -16,7 +16,7 @@ from cyclonedx.model import component as components
 from cyclonedx.model import tool as tools
 
 from .. import model
-from . import record as provenance
+from . import description
 
 _PROJECT = "octavia-diskimage-retrofit"
 # Bills get version 5 UUIDs in this space, the URL form of RFC 4122.
@@ -33,7 +33,7 @@ _DIGEST = re.compile("[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}")
 _SECURITY = "retrofit:security"
 
 
-def document(record: provenance.Record) -> str:
+def document(record: description.Record) -> str:
     """Return the bill of an image as JSON text.
 
     The image is what the bill describes, and the base image is its ancestor; packages are named by
@@ -62,7 +62,7 @@ def _engine(version: str) -> components.Component:
     )
 
 
-def _image(record: provenance.Record) -> components.Component:
+def _image(record: description.Record) -> components.Component:
     """Return the component for the image, with its base image in its pedigree."""
     image, base = record.image, record.provenance.base
     ancestor = components.Component(
@@ -86,7 +86,7 @@ def _image(record: provenance.Record) -> components.Component:
     )
 
 
-def _package(package: model.Package, system: provenance.System) -> components.Component:
+def _package(package: model.Package, system: description.System) -> components.Component:
     """Return the component for a package."""
     purl = packageurl.PackageURL(
         type="deb",

@@ -13,10 +13,8 @@ from .. import errors
 from ..definitions import expansion
 from ..host import locks, parallel, progress
 from ..host.sandbox import workshop
-from ..planning import plan, planner
-from ..planning import plan_file as pinning
-from ..publishing import prune, publish
-from ..publishing import target as publishing_target
+from ..planning import plan, plan_files, planner
+from ..publishing import glance_target, prune, publish
 from . import one, record, summary
 
 _RESULT = "result.json"
@@ -47,7 +45,7 @@ def run(
         errors.Busy: Another run publishes.
         errors.Interrupted: A signal arrived; nothing half-done is left.
     """
-    pins = {image.name: pinning.read(plan_file, image.name) for image in images if plan_file}
+    pins = {image.name: plan_files.read(plan_file, image.name) for image in images if plan_file}
     with contextlib.ExitStack() as held:
         for base in sorted({workshop.work_base(image.request.work_base) for image in images}):
             held.enter_context(locks.publishing(base))
@@ -84,7 +82,9 @@ class _Planning:
         self._place = place
         self._tidied: set[object] = set()
 
-    def plan(self, image: expansion.Image, pin: pinning.Image | None) -> pinning.Image | None:
+    def plan(
+        self, image: expansion.Image, pin: plan_files.Image | None
+    ) -> plan_files.Image | None:
         """Plan an image; return what is to be done, ``None`` if it has come to its end."""
         state = record.Record(_result(self._place, image.name), self._reporter(image.name))
         try:
@@ -94,11 +94,11 @@ class _Planning:
             return None
 
     def _planned(
-        self, image: expansion.Image, pin: pinning.Image | None, state: record.Record
-    ) -> pinning.Image:
+        self, image: expansion.Image, pin: plan_files.Image | None, state: record.Record
+    ) -> plan_files.Image:
         request = image.request
         target = request.target
-        assert isinstance(target, publishing_target.GlanceTarget)
+        assert isinstance(target, glance_target.GlanceTarget)
         connection = self._session.connect(request.cloud)
         if request.cloud not in self._tidied:
             self._tidied.add(request.cloud)
@@ -108,14 +108,14 @@ class _Planning:
         planned = self._session.plan(request, own, pin)
         state.planned(planned)
         if pin is not None:
-            pinning.check(pin, planned.plan, connection.project_id)
+            plan_files.check(pin, planned.plan, connection.project_id)
         if planned.plan.action is plan.Action.NONE:
             raise one.nothing_to_do(connection, planned.plan, target, own)
-        return pinning.pin(image.name, planned.plan, connection.project_id, planned.foreign)
+        return plan_files.pin(image.name, planned.plan, connection.project_id, planned.foreign)
 
 
 def _make(
-    image: expansion.Image, pin: pinning.Image, place: pathlib.Path, reporter: progress.Reporter
+    image: expansion.Image, pin: plan_files.Image, place: pathlib.Path, reporter: progress.Reporter
 ) -> int:
     """Do in a process of its own what is planned for an image; return the exit code."""
     state = record.Record(_result(place, image.name), reporter)

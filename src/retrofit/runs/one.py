@@ -21,11 +21,10 @@ from ..cloud import images
 from ..host import locks, progress
 from ..host.sandbox import workshop
 from ..model import findings
-from ..planning import fingerprint, plan, plan_file, planner, upgrades
-from ..planning import request as requested
+from ..planning import fingerprint, plan, plan_files, planner, run_request, upgrades
 from ..proof import gate, prover
-from ..provenance import marks, record
-from ..publishing import naming, prune, publish, survey, target
+from ..provenance import description, marks
+from ..publishing import glance_target, naming, prune, publish, survey
 
 _NOTHING_RETIRED = prune.Pruning()
 
@@ -56,10 +55,10 @@ class RunResult:
 
 
 def run(
-    request: requested.RunRequest,
+    request: run_request.RunRequest,
     reporter: progress.Reporter,
     *,
-    pin: plan_file.Image | None = None,
+    pin: plan_files.Image | None = None,
     on_plan: Callable[[planner.Planned], None] | None = None,
     turns: pathlib.Path | None = None,
 ) -> RunResult:
@@ -99,7 +98,7 @@ def run(
 def nothing_to_do(
     connection: cloud.Cloud,
     planned: plan.Plan,
-    target: target.GlanceTarget,
+    target: glance_target.GlanceTarget,
     own: Sequence[images.Image] | None = None,
 ) -> errors.UpToDate:
     """Do what there is to do nevertheless; return the error that says that nothing else is.
@@ -135,7 +134,7 @@ class _Run:
         turns: As for :func:`run`.
     """
 
-    request: requested.RunRequest
+    request: run_request.RunRequest
     recipe: recipes.Recipe
     origin: origins.Origin
     held: contextlib.ExitStack
@@ -157,8 +156,8 @@ class _Run:
     def to_glance(
         self,
         connection: cloud.Cloud,
-        target: target.GlanceTarget,
-        pin: plan_file.Image | None,
+        target: glance_target.GlanceTarget,
+        pin: plan_files.Image | None,
         on_plan: Callable[[planner.Planned], None] | None,
     ) -> RunResult:
         """Plan, and do what is planned."""
@@ -169,7 +168,7 @@ class _Run:
             self.request, self.origin, connection, target, upgrades.Inquiry()
         )
         if pin is not None:
-            plan_file.check(pin, planned, connection.project_id)
+            plan_files.check(pin, planned, connection.project_id)
         if on_plan is not None:
             on_plan(planner.Planned(planned, self.origin.foreign))
         published, built, proof = None, None, None
@@ -192,13 +191,13 @@ class _Run:
         )
 
     def _publish(
-        self, connection: cloud.Cloud, planned: plan.Plan, target: target.GlanceTarget
+        self, connection: cloud.Cloud, planned: plan.Plan, target: glance_target.GlanceTarget
     ) -> tuple[model.BuildResult, publish.Published, findings.Proof | None]:
         """Make the image that is planned, and publish it."""
         wanted = planned.wanted
         work = self._work()
         built = self._build(work)
-        made_of = record.describe(
+        made_of = description.describe(
             built,
             base=wanted.base,
             request=self.request.build,
@@ -206,7 +205,7 @@ class _Run:
             releases=collect.releases(self.recipe),
             now=datetime.datetime.now(datetime.UTC),
         )
-        description = naming.describe(
+        described = naming.describe(
             built,
             self.origin.base,
             recipe=self.recipe.name,
@@ -215,14 +214,14 @@ class _Run:
             variant=target.variant,
             appearance=target.appearance,
             further=(
-                *record.properties(made_of, built.packages),
+                *description.properties(made_of, built.packages),
                 (marks.INPUTS, plan.write_inputs(wanted.inputs)),
             ),
         )
         published, proof = publish.publish(
             connection,
             built.image,
-            description,
+            described,
             hashes={"sha256": built.sha256, "sha512": built.sha512},
             akin=planned.akin,
             gate=self._gate(built, work),
@@ -277,7 +276,7 @@ class _Run:
         )
 
 
-def _locked(request: requested.RunRequest) -> contextlib.AbstractContextManager[None]:
+def _locked(request: run_request.RunRequest) -> contextlib.AbstractContextManager[None]:
     """Keep other runs from making the same file, or from publishing beside this one."""
     if isinstance(request.target, pathlib.Path):
         output.check(request.target, force=request.force)

@@ -14,8 +14,7 @@ from .. import errors, model
 from ..host import files, progress
 from ..planning import planner
 from ..publishing import prune
-from . import history, one
-from . import result as results
+from . import history, one, results
 
 _LOG = logging.getLogger(__name__)
 _MODE = 0o644

@@ -22,7 +22,7 @@ from retrofit.building import customise, manifest, seal
 from retrofit.building.archives import recording, security
 from retrofit.building.elements import collect, runner
 from retrofit.host import progress
-from retrofit.host.sandbox import cell, workshop
+from retrofit.host.sandbox import cells, workshop
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 RECIPE = recipes.Recipe(
@@ -72,7 +72,7 @@ def _apply(
     tree = work / "tree"
     local_archive.unpack(work, tree)
     (tree / "etc/apt/apt.conf.d/90of-the-image").write_text(apt)
-    inside = cell.Cell(root=tree, work=work)
+    inside = cells.Cell(root=tree, work=work)
     seal.seal(tree)
     before = _files(tree)
     lines: list[str] = []

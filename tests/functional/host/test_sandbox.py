@@ -20,7 +20,7 @@ import pytest
 
 from retrofit import errors, model
 from retrofit.host import process, progress
-from retrofit.host.sandbox import cell, workshop
+from retrofit.host.sandbox import cells, workshop
 
 _TIMEOUT_S = 30.0
 
@@ -47,7 +47,7 @@ def work() -> Iterator[pathlib.Path]:
         yield directory
 
 
-def _cell(work: pathlib.Path) -> cell.Cell:
+def _cell(work: pathlib.Path) -> cells.Cell:
     """A cell with the host's programs, read-only, and a root file system of its own."""
     root = work / "root"
     for name in ("usr", "etc", "var/tmp", "tmp", "run", "dev", "proc", "root"):
@@ -55,7 +55,7 @@ def _cell(work: pathlib.Path) -> cell.Cell:
     for name in ("bin", "sbin", "lib", "lib64"):
         if not (root / name).is_symlink():
             (root / name).symlink_to(f"usr/{name}")
-    return cell.Cell(root=root, work=work, binds=(cell.Bind(pathlib.Path("/usr"), "/usr"),))
+    return cells.Cell(root=root, work=work, binds=(cells.Bind(pathlib.Path("/usr"), "/usr"),))
 
 
 def _in_cell(work: pathlib.Path, script: str) -> str:

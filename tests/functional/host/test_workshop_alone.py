@@ -12,7 +12,7 @@ import pytest
 from tests.support.base_images import base_images
 
 from retrofit.host import progress
-from retrofit.host.sandbox import kvm, network, workshop
+from retrofit.host.sandbox import kvm, networks, workshop
 
 # The device of /dev/null: one that every kernel lets anybody read who may open its node.
 _NULL = os.makedev(1, 3)
@@ -35,7 +35,7 @@ def test_it_has_a_loopback_of_its_own_and_no_other_network(work: pathlib.Path) -
             return interfaces, reached, _connects(port)
 
         interfaces, own_reached, host_reached = workshop.run(
-            work, look, base_images.Silent(), network=network.Network.ALONE
+            work, look, base_images.Silent(), network=networks.Network.ALONE
         )
 
     assert interfaces == ["lo"]
@@ -62,7 +62,7 @@ def test_roots_hypervisor_is_lent_to_it(
         return before, _opens(device)
 
     kvm.lend(work)
-    before, after = workshop.run(work, look, base_images.Silent(), network=network.Network.ALONE)
+    before, after = workshop.run(work, look, base_images.Silent(), network=networks.Network.ALONE)
 
     assert not before
     assert after

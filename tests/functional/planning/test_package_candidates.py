@@ -20,7 +20,7 @@ from tests.support.provenance import records
 from retrofit import errors, model
 from retrofit.building.archives import private
 from retrofit.planning import upgrades
-from retrofit.provenance import record as provenance
+from retrofit.provenance import description
 
 KEY = "/usr/share/keyrings/test-archive.gpg"
 SUITES = ("noble", "noble-updates", "noble-security")
@@ -45,7 +45,7 @@ class Bench:
 
     def record(
         self, packages: tuple[model.Package, ...] = PACKAGES, **changes: object
-    ) -> provenance.Record:
+    ) -> description.Record:
         """Return the record, as it is read back from Glance."""
         source = (
             f"Types: deb deb-src\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
@@ -57,10 +57,10 @@ class Bench:
         described = records.described(packages).model_copy(
             update={"apt": dataclasses.replace(settings, **changes)}  # type: ignore[arg-type]
         )
-        return provenance.read(records.image(dict(provenance.properties(described, packages))))
+        return description.read(records.image(dict(description.properties(described, packages))))
 
     def find(
-        self, record: provenance.Record | None = None, mirror: str = ""
+        self, record: description.Record | None = None, mirror: str = ""
     ) -> tuple[upgrades.Upgrade, ...]:
         """Ask the archive, each time for a command of its own unless ``inquiry`` is set."""
         request = model.BuildRequest(archives=model.Archives(mirror=mirror))

@@ -12,7 +12,7 @@ from tests.support.building import contents
 from tests.support.proof import images
 
 from retrofit import model
-from retrofit.provenance import packages as package_list
+from retrofit.provenance import package_list
 
 pytestmark = pytest.mark.slow
 

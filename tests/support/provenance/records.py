@@ -10,7 +10,7 @@ from typing import Any
 
 from retrofit import model
 from retrofit.cloud import images
-from retrofit.provenance import record as provenance
+from retrofit.provenance import description
 
 MADE = datetime.datetime(2026, 8, 2, 3, 4, 5, tzinfo=datetime.UTC)
 BASE = model.BaseImage(
@@ -33,7 +33,7 @@ def described(
     base: model.BaseImage = BASE,
     elements: tuple[str, ...] = ("amphora-agent", "haproxy-octavia"),
     **request: Any,
-) -> provenance.Provenance:
+) -> description.Provenance:
     """Return what would be kept of a build; ``request`` goes into its request."""
     built = model.BuildResult(
         image=pathlib.Path("unused"),
@@ -46,7 +46,7 @@ def described(
         packages=packages,
         elements=elements,
     )
-    return provenance.describe(
+    return description.describe(
         built,
         base=base,
         request=model.BuildRequest(**request),
@@ -56,10 +56,10 @@ def described(
     )
 
 
-def record(packages: tuple[model.Package, ...] = PACKAGES, **options: Any) -> provenance.Record:
+def record(packages: tuple[model.Package, ...] = PACKAGES, **options: Any) -> description.Record:
     """Return the record of an image, as it is read back from the properties that were set."""
-    said = provenance.properties(described(packages, **options), packages)
-    return provenance.read(image(dict(said)))
+    said = description.properties(described(packages, **options), packages)
+    return description.read(image(dict(said)))
 
 
 def image(properties: dict[str, str], **changes: Any) -> images.Image:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from retrofit.host import process
-from retrofit.host.sandbox import cell
+from retrofit.host.sandbox import cells
 
 
 @dataclasses.dataclass(frozen=True)
-class HostCell(cell.Cell):
+class HostCell(cells.Cell):
     """Runs programs on the host; the cell's root is the value of ``TMP_MOUNT_PATH``."""
 
     def run(

@@ -13,7 +13,7 @@ import pytest
 from retrofit import errors, model
 from retrofit.building.archives import complaints, policy, recording, transplant
 from retrofit.host import process
-from retrofit.host.sandbox import cell
+from retrofit.host.sandbox import cells
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
 KEYRING = "/usr/share/keyrings/ubuntu-archive-keyring.gpg"
@@ -93,7 +93,7 @@ def test_packages_of_all_architectures_are_told_apart() -> None:
     assert upgrades(tables, *packages) == [("p", "2", False), ("p:i386", "3", True)]
 
 
-class Cell(cell.Cell):
+class Cell(cells.Cell):
     """A cell whose apt-cache knows nothing newer."""
 
     def run(self, argv: Sequence[str], **_: Any) -> process.Completed:

@@ -13,7 +13,7 @@ import pytest
 from retrofit import errors, model
 from retrofit.building.disk import esp, grub, inodes, layout, mounts, partitions, tree, volume
 from retrofit.host import process
-from retrofit.host.sandbox import cell
+from retrofit.host.sandbox import cells
 
 _UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
 
@@ -77,7 +77,7 @@ def test_a_bind_lands_where_the_tree_itself_says(
     root: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "usr").symlink_to("/oldroot/usr")
-    bind = cell.Bind(root.parent / "probe", "/usr/probe")
+    bind = cells.Bind(root.parent / "probe", "/usr/probe")
 
     words = _words(root, monkeypatch, bind)
 
@@ -85,7 +85,7 @@ def test_a_bind_lands_where_the_tree_itself_says(
 
 
 def _words(
-    root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *binds: cell.Bind, **variables: str
+    root: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *binds: cells.Bind, **variables: str
 ) -> list[str]:
     """Return the command line of a cell."""
     seen: list[str] = []
@@ -107,7 +107,7 @@ def _words(
         return process.Completed(tuple(argv), 0, "", ())
 
     monkeypatch.setattr(process, "run", run)
-    cell.Cell(root=root, work=root.parent, binds=binds, environment=variables).run(
+    cells.Cell(root=root, work=root.parent, binds=binds, environment=variables).run(
         ["true"], timeout_s=1
     )
     return seen

@@ -21,10 +21,9 @@ from retrofit.base_images import glance, selection
 from retrofit.cli import execution, main, snap
 from retrofit.host import progress
 from retrofit.model import findings
-from retrofit.planning import plan, plan_file, planner
-from retrofit.planning import request as requested
-from retrofit.proof import request
-from retrofit.publishing import prune, publish, retention, survey, target
+from retrofit.planning import plan, plan_files, planner, run_request
+from retrofit.proof import proof_request
+from retrofit.publishing import glance_target, prune, publish, retention, survey
 from retrofit.runs import one
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
@@ -54,8 +53,8 @@ class FakeRun:
     """Stands for the engine: keeps what it was asked for, and ends as it is told."""
 
     def __init__(self) -> None:
-        self.request: requested.RunRequest | None = None
-        self.pin: plan_file.Image | None = None
+        self.request: run_request.RunRequest | None = None
+        self.pin: plan_files.Image | None = None
         self.error: BaseException | None = None
         self.tagged = False
         self.published: publish.Published | None = None
@@ -63,10 +62,10 @@ class FakeRun:
 
     def __call__(
         self,
-        request: requested.RunRequest,
+        request: run_request.RunRequest,
         reporter: progress.Reporter,
         *,
-        pin: plan_file.Image | None = None,
+        pin: plan_files.Image | None = None,
         on_plan: Callable[[planner.Planned], None] | None = None,
     ) -> one.RunResult:
         self.request = request
@@ -164,7 +163,7 @@ class TestImage:
         )
 
         assert code == 0
-        assert engine.request == requested.RunRequest(
+        assert engine.request == run_request.RunRequest(
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
@@ -185,7 +184,7 @@ class TestImage:
             ),
             force=True,
             rebuild_on=frozenset({plan.Kind.BASE, plan.Kind.PACKAGES}),
-            proof=request.ProofRequest(
+            proof=proof_request.ProofRequest(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),
             cloud=cloud.Options("c", "r", "admin"),
@@ -211,7 +210,7 @@ class TestImage:
             capsys.readouterr().out == "i1 amphora-haproxy: debian bookworm amd64, 300 MiB qcow2\n"
         )
         assert engine.request is not None
-        assert engine.request.target == target.GlanceTarget(amp_image_tag="mine")
+        assert engine.request.target == glance_target.GlanceTarget(amp_image_tag="mine")
 
     def test_json_is_alone_on_standard_output(
         self, engine: FakeRun, capsys: pytest.CaptureFixture[str], publication: publish.Published
@@ -384,7 +383,7 @@ class TestService:
     def test_what_was_planned_arrives(self, engine: FakeRun, tmp_path: pathlib.Path):
         path = tmp_path / "plan.json"
         path.write_text(
-            json.dumps(plan_file.write([plan_file.pin("request", _PLANNED.plan, "p1")]))
+            json.dumps(plan_files.write([plan_files.pin("request", _PLANNED.plan, "p1")]))
         )
         request = tmp_path / "request.json"
         request.write_text(json.dumps({"source": "in", "target": "glance:"}))
@@ -503,7 +502,9 @@ class TestService:
     ):
         seen: dict[str, Any] = {}
 
-        def look(_: requested.RunRequest, reporter: progress.Reporter, **_others: object) -> None:
+        def look(
+            _: run_request.RunRequest, reporter: progress.Reporter, **_others: object
+        ) -> None:
             reporter.step_started("unpack")
             reporter.step_ended(_STEP)
             reporter.step_started("grow")
@@ -534,7 +535,7 @@ class TestSnap:
         )
 
         assert code == 0
-        assert engine.request == requested.RunRequest(
+        assert engine.request == run_request.RunRequest(
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
@@ -687,7 +688,7 @@ class TestPlan:
         )
 
 
-def _plan(session: planner.Session, request: requested.RunRequest) -> planner.Planned:
+def _plan(session: planner.Session, request: run_request.RunRequest) -> planner.Planned:
     """Stand for a session's plan: there is any base image but one."""
     if request.source == glance.Wanted(image_id="none"):
         raise errors.InputMissing("there is no such image")

@@ -12,13 +12,12 @@ from tests.support.provenance import records
 
 from retrofit import model
 from retrofit.cli import main, show
-from retrofit.provenance import marks
-from retrofit.provenance import record as provenance
+from retrofit.provenance import description, marks
 
 _FIRST, _SECOND = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 
 
-def printed(monkeypatch: pytest.MonkeyPatch, line: str, *found: provenance.Record) -> list[str]:
+def printed(monkeypatch: pytest.MonkeyPatch, line: str, *found: description.Record) -> list[str]:
     """Return what a command prints about images of which these are the records."""
     monkeypatch.setattr(show, "records", lambda *_: list(found))
     result = testing.CliRunner().invoke(main.retrofit, line.split(), catch_exceptions=False)

@@ -10,40 +10,39 @@ from tests.support.host import certificates
 
 from retrofit import cloud, errors, model
 from retrofit.base_images import bootstrap, download, glance, simplestreams
-from retrofit.definitions import keys
-from retrofit.definitions import request as definitions
+from retrofit.definitions import keys, run_definition
 from retrofit.model import findings
-from retrofit.proof import request as proof_request
-from retrofit.publishing import target
+from retrofit.proof import proof_request
+from retrofit.publishing import glance_target
 
 _FILES = {"source": "in.img", "target": "out.img"}
 
 
-def _read(tmp_path: pathlib.Path, content: object) -> definitions.RunDefinition:
+def _read(tmp_path: pathlib.Path, content: object) -> run_definition.RunDefinition:
     path = tmp_path / "request.json"
     path.write_text(json.dumps(content))
-    return definitions.RunDefinition.read(path)
+    return run_definition.RunDefinition.read(path)
 
 
 class TestSources:
     def test_file(self):
-        request = definitions.RunDefinition.parse(**_FILES).to_request()
+        request = run_definition.RunDefinition.parse(**_FILES).to_request()
 
         assert request.source == pathlib.Path("in.img")
         assert request.target == pathlib.Path("out.img")
 
     def test_newest_in_glance(self):
-        definition = definitions.RunDefinition.parse(
+        definition = run_definition.RunDefinition.parse(
             source="glance:", target="glance:", series="jammy", architecture="aarch64"
         )
 
         request = definition.to_request()
 
         assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
-        assert request.target == target.GlanceTarget(amp_image_tag="octavia-amphora")
+        assert request.target == glance_target.GlanceTarget(amp_image_tag="octavia-amphora")
 
     def test_how_it_is_published(self):
-        definition = definitions.RunDefinition.parse(
+        definition = run_definition.RunDefinition.parse(
             **_FILES | {"target": "glance:"},
             amp_image_tag="amphora-noble",
             labels=["load-balancer"],
@@ -52,7 +51,7 @@ class TestSources:
             keep=0,
         )
 
-        assert definition.to_request().target == target.GlanceTarget(
+        assert definition.to_request().target == glance_target.GlanceTarget(
             amp_image_tag="amphora-noble",
             labels=("load-balancer",),
             visibility=model.Visibility.PUBLIC,
@@ -63,22 +62,24 @@ class TestSources:
     @pytest.mark.parametrize("name", ["status", "retrofit_state", "os_version", "a/b", ""])
     def test_properties_that_are_not_for_people(self, name: str):
         with pytest.raises(errors.ConfigError, match="wrong value .* of properties"):
-            definitions.RunDefinition.parse(**_FILES, properties={name: "x"})
+            run_definition.RunDefinition.parse(**_FILES, properties={name: "x"})
 
     def test_named_in_glance(self):
-        request = definitions.RunDefinition.parse(source="glance:abc", target="out").to_request()
+        request = run_definition.RunDefinition.parse(
+            source="glance:abc", target="out"
+        ).to_request()
 
         assert request.source == glance.Wanted(image_id="abc")
 
     def test_projects_that_are_trusted(self):
-        request = definitions.RunDefinition.parse(
+        request = run_definition.RunDefinition.parse(
             source="glance:", target="out", source_projects=("e1b0", "77aa")
         ).to_request()
 
         assert request.source == glance.Wanted(projects=("e1b0", "77aa"))
 
     def test_newest_of_simplestreams(self, tmp_path: pathlib.Path):
-        request = definitions.RunDefinition.parse(
+        request = run_definition.RunDefinition.parse(
             source="simplestreams:https://mirror/images",
             target="out",
             series="noble",
@@ -98,12 +99,14 @@ class TestSources:
         )
 
     def test_ubuntus_simplestreams(self):
-        request = definitions.RunDefinition.parse(source="simplestreams:", target="o").to_request()
+        request = run_definition.RunDefinition.parse(
+            source="simplestreams:", target="o"
+        ).to_request()
 
         assert request.source == simplestreams.Wanted()
 
     def test_url(self):
-        request = definitions.RunDefinition.parse(
+        request = run_definition.RunDefinition.parse(
             source="https://host/image.img", target="out", checksum="https://host/SHA256SUMS"
         ).to_request()
 
@@ -112,7 +115,7 @@ class TestSources:
         )
 
     def test_made_from_a_mirror(self):
-        request = definitions.RunDefinition.parse(
+        request = run_definition.RunDefinition.parse(
             source="bootstrap:", target="out", series="bookworm", mirror="http://mirror/debian"
         ).to_request()
 
@@ -137,7 +140,7 @@ class TestSources:
         ids=lambda value: value["source"] if isinstance(value, dict) else "",
     )
     def test_what_makes_no_sense(self, values: dict[str, str], message: str):
-        definition = definitions.RunDefinition.parse(target="out", **values)
+        definition = run_definition.RunDefinition.parse(target="out", **values)
 
         with pytest.raises(errors.ConfigError, match=message):
             definition.to_request()
@@ -145,7 +148,7 @@ class TestSources:
 
 class TestBuild:
     def test_defaults_are_the_engine_s(self):
-        request = definitions.RunDefinition.parse(**_FILES).to_request()
+        request = run_definition.RunDefinition.parse(**_FILES).to_request()
 
         assert request.build == model.BuildRequest()
         assert request.cloud == cloud.Options()
@@ -230,13 +233,13 @@ class TestBuild:
 
     @pytest.mark.parametrize("series", ["noble", "jammy", "bookworm"])
     def test_series_of_both_distributions_are_known(self, series: str):
-        request = definitions.RunDefinition.parse(**_FILES, series=series).to_request()
+        request = run_definition.RunDefinition.parse(**_FILES, series=series).to_request()
 
         assert request.build.series == series
 
     def test_mistyped_series_is_named(self):
         with pytest.raises(errors.ConfigError, match="no series 'nobel'"):
-            definitions.RunDefinition.parse(**_FILES, series="nobel").to_request()
+            run_definition.RunDefinition.parse(**_FILES, series="nobel").to_request()
 
 
 class TestProof:
@@ -250,7 +253,7 @@ class TestProof:
         ],
     )
     def test_images_for_octavia_are_proved(self, target: str, given: dict[str, str], depth: str):
-        definition = definitions.RunDefinition.parse(source="in", target=target, **given)
+        definition = run_definition.RunDefinition.parse(source="in", target=target, **given)
 
         assert definition.to_request().proof == proof_request.ProofRequest(findings.Depth(depth))
 
@@ -307,11 +310,11 @@ class TestWrongValues:
         path.write_text(content)
 
         with pytest.raises(errors.ConfigError, match="request.json"):
-            definitions.RunDefinition.read(path)
+            run_definition.RunDefinition.read(path)
 
     def test_missing_file(self, tmp_path: pathlib.Path):
         with pytest.raises(errors.InputMissing, match="cannot read .*/none: No such file"):
-            definitions.RunDefinition.read(tmp_path / "none")
+            run_definition.RunDefinition.read(tmp_path / "none")
 
 
 class TestOnce:
@@ -320,7 +323,7 @@ class TestOnce:
         request.write_text(json.dumps({**_FILES, "force": False, "series": "noble"}))
         once.write_text(json.dumps({"force": True, "run-id": "r2"}))
 
-        definition = definitions.RunDefinition.read(request, once=once)
+        definition = run_definition.RunDefinition.read(request, once=once)
 
         assert (definition.force, definition.run_id, definition.series) == (True, "r2", "noble")
 
@@ -328,7 +331,7 @@ class TestOnce:
         request = tmp_path / "request.json"
         request.write_text(json.dumps(_FILES))
 
-        assert not definitions.RunDefinition.read(request, once=tmp_path / "none").force
+        assert not run_definition.RunDefinition.read(request, once=tmp_path / "none").force
 
 
 class TestSizes:

@@ -12,7 +12,7 @@ from retrofit.definitions import expansion, schema
 from retrofit.host import yaml_lines
 from retrofit.model import findings
 from retrofit.provenance import marks
-from retrofit.publishing import target
+from retrofit.publishing import glance_target
 
 _SCHEMA = (
     pathlib.Path(__file__).resolve().parents[3] / "src/retrofit/image-definitions.schema.json"
@@ -73,7 +73,7 @@ class TestExpansion:
             archives=model.Archives(mirror="https://mirror.example/ubuntu", uca_pocket="caracal"),
             series="jammy",
         )
-        assert image.request.target == target.GlanceTarget(
+        assert image.request.target == glance_target.GlanceTarget(
             "amphora-jammy-aarch64-raw",
             labels=("balancer",),
             variant="raw",
@@ -92,7 +92,7 @@ class TestExpansion:
         assert image.request.source == simplestreams.Wanted()
         assert image.request.proof.depth is findings.Depth.REST
         assert image.tag == "plain"
-        assert isinstance(image.request.target, target.GlanceTarget)
+        assert isinstance(image.request.target, glance_target.GlanceTarget)
         assert image.request.target.variant == "plain"
 
     def test_once(self):
@@ -114,7 +114,7 @@ class TestExpansion:
 
         assert [image.name for image in images] == ["amphora-noble-x86_64-raw", "plain"]
         assert all(image.request.force for image in images)
-        assert isinstance(images[1].request.target, target.GlanceTarget)
+        assert isinstance(images[1].request.target, glance_target.GlanceTarget)
         # Of those that are not wanted this time, too.
         assert len(images[1].request.target.apart_from) == 8
         once.write_text(json.dumps({"images": ["plane"]}))
@@ -124,7 +124,7 @@ class TestExpansion:
     def test_an_image_without_a_tag_of_its_own(self):
         (image,) = _parse(f"images: [{{name: a, tags: [{marks.OWN_TAG}]}}]")
 
-        assert image.request.target == target.GlanceTarget("", variant="a")
+        assert image.request.target == glance_target.GlanceTarget("", variant="a")
 
     def test_json_is_yaml(self):
         value = yaml_lines.parse(_MANY.encode(), pathlib.Path("x"), yaml_lines.Words).value

@@ -8,7 +8,7 @@ import pathlib
 import pytest
 
 from retrofit.host import process
-from retrofit.host.sandbox import cell
+from retrofit.host.sandbox import cells
 
 
 def test_bubblewrap_runs_from_the_work_directory(
@@ -22,7 +22,7 @@ def test_bubblewrap_runs_from_the_work_directory(
 
     monkeypatch.setattr(process, "run", run)
     (tmp_path / "root").mkdir()
-    one = cell.Cell(root=tmp_path / "root", work=tmp_path)
+    one = cells.Cell(root=tmp_path / "root", work=tmp_path)
     one.run(["/bin/true"], timeout_s=1)
     one.run(["/bin/true"], timeout_s=1)
 

@@ -17,8 +17,7 @@ import retrofit
 from retrofit import errors, model
 from retrofit.base_images import selection
 from retrofit.model import findings
-from retrofit.planning import fingerprint, plan, plan_file
-from retrofit.planning import request as requested
+from retrofit.planning import fingerprint, plan, plan_files, run_request
 from retrofit.provenance import marks
 from retrofit.runs import one
 
@@ -47,16 +46,16 @@ def _secure(*changes: plan.Change) -> plan.Plan:
 
 def _written(place: pathlib.Path, planned: plan.Plan) -> pathlib.Path:
     foreign = selection.Foreign("f0", "noble", "theirs", "shared")
-    image = plan_file.pin("request", planned, PROJECT, [foreign])
+    image = plan_files.pin("request", planned, PROJECT, [foreign])
     path = place / "plan.json"
-    path.write_text(json.dumps(plan_file.write([image])))
+    path.write_text(json.dumps(plan_files.write([image])))
     return path
 
 
 def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
     path = _written(tmp_path, _secure(OPENSSL))
 
-    pinned = plan_file.read(path, "request")
+    pinned = plan_files.read(path, "request")
 
     assert pinned.action is plan.Action.BUILD
     assert pinned.base_image == dataclasses.replace(
@@ -68,7 +67,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
     )
     assert pinned.packages == {"openssl": "2"}
     assert [image.owner for image in pinned.foreign] == ["theirs"]
-    plan_file.check(pinned, _secure(OPENSSL), PROJECT)
+    plan_files.check(pinned, _secure(OPENSSL), PROJECT)
     assert json.loads(path.read_text())["images"][0]["reasons"][0] == {
         "kind": "security",
         "text": "security updates: openssl 1 → 2",
@@ -107,18 +106,18 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
 def test_a_plan_that_does_not_hold_any_more(
     tmp_path: pathlib.Path, now: Callable[[], plan.Plan], project: str, why: str
 ) -> None:
-    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
 
     with pytest.raises(errors.PlanOutdated, match=f"for request does not hold .*{why}") as raised:
-        plan_file.check(pinned, now(), project)
+        plan_files.check(pinned, now(), project)
 
     assert raised.value.exit_code == 5
     assert "plan again" in raised.value.hint
 
 
 def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
-    pinned = plan_file.read(_written(tmp_path, _secure(OPENSSL)), "request")
-    request = requested.RunRequest(
+    pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
+    request = run_request.RunRequest(
         source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest()
     )
 
@@ -127,14 +126,14 @@ def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None:
-    pinned = plan_file.read(_written(tmp_path, _up_to_date(_wanted())), "request")
+    pinned = plan_files.read(_written(tmp_path, _up_to_date(_wanted())), "request")
     forced = plan.decide(
         dataclasses.replace(_wanted(), force=True), [records.image({marks.FINGERPRINT: "f"})], []
     )
     now = dataclasses.replace(forced, image=_up_to_date(_wanted()).image)
 
     with pytest.raises(errors.PlanOutdated, match="it says none, and now it would be: build"):
-        plan_file.check(pinned, now, PROJECT)
+        plan_files.check(pinned, now, PROJECT)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +156,7 @@ def test_a_file_that_is_no_plan_of_this(
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
 
     with pytest.raises(error, match=message):
-        plan_file.read(path, "request")
+        plan_files.read(path, "request")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "no plan"])
@@ -166,9 +165,9 @@ def test_a_file_that_is_no_plan_at_all(tmp_path: pathlib.Path, text: str) -> Non
     path.write_text(text)
 
     with pytest.raises(errors.ConfigError, match=re.escape(f"{path} is no plan")):
-        plan_file.read(path, "request")
+        plan_files.read(path, "request")
 
 
 def test_a_file_that_is_not_there(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.InputMissing, match="cannot read the plan"):
-        plan_file.read(tmp_path / "plan.json", "request")
+        plan_files.read(tmp_path / "plan.json", "request")

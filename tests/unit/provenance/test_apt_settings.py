@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import errors, model
-from retrofit.provenance import apt
-from retrofit.provenance import text as property_text
+from retrofit.provenance import apt_settings, property_text
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9.-]{0,20}", fullmatch=True)
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -29,7 +28,7 @@ _SETTINGS = st.builds(
 
 @given(_SETTINGS)
 def test_what_goes_in_comes_out(settings: model.AptSettings) -> None:
-    assert apt.decode(apt.encode(settings)) == settings
+    assert apt_settings.decode(apt_settings.encode(settings)) == settings
 
 
 @pytest.mark.parametrize(
@@ -49,13 +48,13 @@ def test_what_goes_in_comes_out(settings: model.AptSettings) -> None:
 )
 def test_what_no_image_has_is_refused(told: object) -> None:
     with pytest.raises(errors.ImageError, match="the list of archives is damaged"):
-        apt.decode(property_text.pack(json.dumps(told)))
+        apt_settings.decode(property_text.pack(json.dumps(told)))
 
 
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(errors.ImageError, match="the list of archives is damaged"):
-        apt.decode(property_text.pack("{"))
+        apt_settings.decode(property_text.pack("{"))
 
 
 def test_what_newer_versions_add_is_passed_over() -> None:
-    assert apt.decode(property_text.pack('{"new": 1}')) == model.AptSettings()
+    assert apt_settings.decode(property_text.pack('{"new": 1}')) == model.AptSettings()

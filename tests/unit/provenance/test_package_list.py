@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import errors, model
-from retrofit.provenance import packages as package_list
+from retrofit.provenance import package_list
 
 _PACKAGES = st.lists(
     st.builds(

@@ -9,13 +9,13 @@ import pytest
 from tests.support.provenance import records
 
 from retrofit import __version__, errors, model
-from retrofit.provenance import record as provenance
+from retrofit.provenance import description
 
 
 def written(**options: Any) -> dict[str, Any]:
     """Return the JSON of the property."""
-    properties = dict(provenance.properties(records.described(**options), records.PACKAGES))
-    said: dict[str, Any] = json.loads(properties[provenance.PROVENANCE])
+    properties = dict(description.properties(records.described(**options), records.PACKAGES))
+    said: dict[str, Any] = json.loads(properties[description.PROVENANCE])
     return said
 
 
@@ -34,12 +34,12 @@ def test_where_packages_come_from_is_read_back() -> None:
         left=(("linux-image-virtual", "6.8.0-31.31"),),
     )
     described = records.described().model_copy(update={"apt": settings})
-    properties = dict(provenance.properties(described, records.PACKAGES))
+    properties = dict(description.properties(described, records.PACKAGES))
 
-    assert provenance.read(records.image(properties)).provenance.apt == settings
-    assert "mirror.example" not in properties[provenance.PROVENANCE]
-    del properties[provenance.ARCHIVES]
-    assert provenance.read(records.image(properties)).provenance.apt is None
+    assert description.read(records.image(properties)).provenance.apt == settings
+    assert "mirror.example" not in properties[description.PROVENANCE]
+    del properties[description.ARCHIVES]
+    assert description.read(records.image(properties)).provenance.apt is None
 
 
 def test_the_record_has_our_names() -> None:
@@ -88,19 +88,19 @@ def test_no_value_of_a_variable_is_kept() -> None:
 def test_what_is_too_long_for_glance_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     long = tuple(f"element-{number:05}" for number in range(5000))
 
-    told = dict(provenance.properties(records.described(elements=long), records.PACKAGES))
+    told = dict(description.properties(records.described(elements=long), records.PACKAGES))
 
-    assert list(told) == [provenance.PACKAGES]
+    assert list(told) == [description.PACKAGES]
     assert "no property retrofit_provenance" in caplog.text
 
 
-@pytest.mark.parametrize("missing", [provenance.PACKAGES, provenance.PROVENANCE])
+@pytest.mark.parametrize("missing", [description.PACKAGES, description.PROVENANCE])
 def test_an_image_of_others_is_told(missing: str) -> None:
-    properties = dict(provenance.properties(records.described(), records.PACKAGES))
+    properties = dict(description.properties(records.described(), records.PACKAGES))
     del properties[missing]
 
     with pytest.raises(errors.ImageError, match=f"does not say .* no property {missing}"):
-        provenance.read(records.image(properties))
+        description.read(records.image(properties))
 
 
 OPTIONS_OF_APT = json.dumps(
@@ -111,28 +111,28 @@ OPTIONS_OF_APT = json.dumps(
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        (provenance.PACKAGES, "????", "the list of packages is damaged"),
-        (provenance.ARCHIVES, "????", "the list of archives is damaged"),
-        (provenance.PROVENANCE, "{", "Invalid JSON"),
-        (provenance.PROVENANCE, "[" * 60_000, "Invalid JSON"),
-        (provenance.PROVENANCE, "{}", "engine: Field required"),
-        (provenance.PROVENANCE, '"' + "é" * 40_000 + '"', "longer than any"),
-        (provenance.PROVENANCE, '{"engine": 1}', "engine: Input should be a valid string"),
-        (provenance.PROVENANCE, OPTIONS_OF_APT, "system.architecture: String should match"),
+        (description.PACKAGES, "????", "the list of packages is damaged"),
+        (description.ARCHIVES, "????", "the list of archives is damaged"),
+        (description.PROVENANCE, "{", "Invalid JSON"),
+        (description.PROVENANCE, "[" * 60_000, "Invalid JSON"),
+        (description.PROVENANCE, "{}", "engine: Field required"),
+        (description.PROVENANCE, '"' + "é" * 40_000 + '"', "longer than any"),
+        (description.PROVENANCE, '{"engine": 1}', "engine: Input should be a valid string"),
+        (description.PROVENANCE, OPTIONS_OF_APT, "system.architecture: String should match"),
     ],
 )
 def test_a_damaged_record_is_told(name: str, value: str, reason: str) -> None:
-    properties = dict(provenance.properties(records.described(), records.PACKAGES))
+    properties = dict(description.properties(records.described(), records.PACKAGES))
     properties[name] = value
 
     with pytest.raises(errors.ImageError, match=f"damaged record.*{reason}") as raised:
-        provenance.read(records.image(properties))
+        description.read(records.image(properties))
     assert len(str(raised.value)) < 400
 
 
 def test_what_newer_versions_write_in_addition_is_passed_over() -> None:
     said = written() | {"weather": "fine"}
-    properties = dict(provenance.properties(records.described(), records.PACKAGES))
-    properties[provenance.PROVENANCE] = json.dumps(said)
+    properties = dict(description.properties(records.described(), records.PACKAGES))
+    properties[description.PROVENANCE] = json.dumps(said)
 
-    assert provenance.read(records.image(properties)).provenance == records.described()
+    assert description.read(records.image(properties)).provenance == records.described()

@@ -12,11 +12,10 @@ from cyclonedx.validation import json as validation
 from tests.support.provenance import records
 
 from retrofit import model
-from retrofit.provenance import record as provenance
-from retrofit.provenance import sbom
+from retrofit.provenance import description, sbom
 
 
-def parsed(record: provenance.Record) -> dict[str, Any]:
+def parsed(record: description.Record) -> dict[str, Any]:
     """Return the bill after it was held against the schema."""
     text = sbom.document(record)
     validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_6)

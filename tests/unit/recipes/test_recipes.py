@@ -8,7 +8,7 @@ import pytest
 
 from retrofit import errors, model, recipes
 from retrofit.building import workbench
-from retrofit.host.sandbox import cell
+from retrofit.host.sandbox import cells
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
@@ -79,7 +79,7 @@ def test_programs_are_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -
     request = model.BuildRequest(
         proxies=model.Proxies(http="http://p.test:3128"), ca_certificate=CERTIFICATE
     )
-    bare = cell.Cell(root=tmp_path / "tree", work=tmp_path)
+    bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
     furnished = workbench.furnish(bare, request, tmp_path)
     assert furnished.environment["http_proxy"] == "http://p.test:3128"
     assert furnished.environment["HTTP_PROXY"] == "http://p.test:3128"

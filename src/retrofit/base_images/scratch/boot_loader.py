@@ -8,7 +8,7 @@ import struct
 
 from ... import errors
 from ...building.disk import grub, layout
-from ...host.sandbox import cell
+from ...host.sandbox import cells
 
 _TOOL_TIMEOUT_S = 120.0
 _SECTOR = 512
@@ -57,8 +57,8 @@ def install(
         f"search.fs_uuid {boot.filesystem.uuid} root\nset prefix=($root){prefix}\n",
         encoding="ascii",
     )
-    shown = (cell.Bind(place, "/mnt", writable=True),)
-    room = cell.Cell(root=tree, work=work, binds=shown)
+    shown = (cells.Bind(place, "/mnt", writable=True),)
+    room = cells.Cell(root=tree, work=work, binds=shown)
 
     core = _image(room, place, "i386-pc", prefix, ("biosdisk", *_DISK_MODULES))
     _copy_modules(tree, "i386-pc")
@@ -75,7 +75,7 @@ def install(
 
 
 def _image(
-    room: cell.Cell, place: pathlib.Path, platform: str, prefix: str, modules: tuple[str, ...]
+    room: cells.Cell, place: pathlib.Path, platform: str, prefix: str, modules: tuple[str, ...]
 ) -> pathlib.Path:
     """Link grub's core with the modules that find the rest."""
     room.run(

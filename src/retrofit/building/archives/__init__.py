@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ... import errors, model
 from ...host import rootfs
-from ...host.sandbox import cell as cells
+from ...host.sandbox import cells
 from . import complaints, launchpad, pockets, texts
 
 _MAIN_FILE = "/etc/apt/sources.list"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from ... import model
 from ...host import rootfs, urls
-from ...host.sandbox import cell as cells
-from ...provenance import apt
+from ...host.sandbox import cells
+from ...provenance import apt_settings
 from . import policy
 
 _CONFIGURATION = "/etc/apt"
@@ -78,7 +78,11 @@ def _texts(cell: cells.Cell) -> dict[str, str]:
     texts = {path: _read(cell, path) for path in paths}
     mirrors = _MIRROR_LIST.findall("\n".join(texts.values()))
     texts |= {path: _read(cell, path) for path in mirrors}
-    return {path: text for path, text in texts.items() if text and apt.TEXT_PATH.fullmatch(path)}
+    return {
+        path: text
+        for path, text in texts.items()
+        if text and apt_settings.TEXT_PATH.fullmatch(path)
+    }
 
 
 def _read(cell: cells.Cell, path: str) -> str:
@@ -96,7 +100,7 @@ def _keys(cell: cells.Cell, texts: Iterable[str]) -> dict[str, bytes]:
     room = _MAX_KEYS
     for path in (*named, *trusted):
         file = rootfs.resolve(cell.root, path)
-        if path in keys or not file.is_file() or not apt.KEY_PATH.fullmatch(path):
+        if path in keys or not file.is_file() or not apt_settings.KEY_PATH.fullmatch(path):
             continue
         size = file.stat().st_size
         fits = size <= min(_MAX_KEY, room)

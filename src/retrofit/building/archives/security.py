@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ... import model
 from ...host import rootfs
-from ...host.sandbox import cell as cells
+from ...host.sandbox import cells
 
 _APT = "/usr/bin/apt-get"
 _APT_HELPER = "/usr/lib/apt/apt-helper"

@@ -12,7 +12,7 @@ import pathlib
 
 from ... import errors, model
 from ...host import process
-from ...host.sandbox import cell
+from ...host.sandbox import cells
 from . import inodes, partitions, sparse
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
@@ -170,7 +170,7 @@ def extract(
     into.mkdir(parents=True)
     # Names in it are the image's, and debugfs follows whatever they lead to.
     dump = ["debugfs", "-R", f'rdump / "{into}"', _at(raw, partition.start)]
-    completed = process.run(cell.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
+    completed = process.run(cells.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
     special = inodes.special(raw, partition.start, work)
     for inode in special:
         inode.restore(into)

@@ -12,7 +12,7 @@ import shlex
 
 from ... import errors
 from ...host import rootfs
-from ...host.sandbox import cell
+from ...host.sandbox import cells
 from . import layout, partitions, volume
 
 _UPDATE_TIMEOUT_S = 300.0
@@ -36,7 +36,7 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
     """
     if not rootfs.resolve(tree, "/usr/sbin/update-grub").exists():
         return
-    probe = cell.Cell(root=tree, work=work, binds=binds(found, work))
+    probe = cells.Cell(root=tree, work=work, binds=binds(found, work))
     probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
 
     configuration = rootfs.read(tree, "/boot/grub/grub.cfg") or ""
@@ -62,7 +62,7 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
         )
 
 
-def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
+def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cells.Bind, ...]:
     """Return what a cell must show for update-grub to be right.
 
     They are for a run of update-grub only: dpkg cannot replace a program that is a mount.
@@ -79,7 +79,7 @@ def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cell.Bind, ...]:
         directory.mkdir(parents=True, exist_ok=True)
         for name in names:
             (directory / name).touch()
-    return (cell.Bind(probe, _PROBE), cell.Bind(disk, "/dev/disk"))
+    return (cells.Bind(probe, _PROBE), cells.Bind(disk, "/dev/disk"))
 
 
 def stand_in(found: layout.Layout) -> str:

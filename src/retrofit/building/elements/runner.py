@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import yaml
 
 from ... import errors
-from ...host.sandbox import cell as cells
+from ...host.sandbox import cells
 from . import collect, dependencies, hooks, standins
 
 _LOG = logging.getLogger(__name__)

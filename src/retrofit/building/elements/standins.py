@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from ... import errors
-from ...host.sandbox import cell as cells
+from ...host.sandbox import cells
 
 _LOG = logging.getLogger(__name__)
 

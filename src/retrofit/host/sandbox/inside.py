@@ -14,9 +14,7 @@ from typing import Any, NoReturn
 
 from ... import errors, model
 from .. import progress
-from . import namespaces
-from . import network as networks
-from .network import Network
+from . import namespaces, networks
 
 Channel = connection.Connection
 
@@ -67,7 +65,7 @@ class _RemoteReporter:
 
 
 def enter(
-    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: Network
+    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: networks.Network
 ) -> NoReturn:
     """Become the workshop: what the forked child does from its first to its last instruction."""
     try:
@@ -86,7 +84,7 @@ def enter(
             | namespaces.NEW_PID
             | namespaces.NEW_IPC
             | namespaces.NEW_UTS
-            | (0 if network is Network.HOST else namespaces.NEW_NETWORK)
+            | (0 if network is networks.Network.HOST else namespaces.NEW_NETWORK)
         )
         # Changing ids made the kernel forget the wish to die.
         namespaces.die_with_parent()
@@ -106,15 +104,15 @@ def enter(
 
 
 def _work(
-    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: Network
+    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: networks.Network
 ) -> NoReturn:
     """Call the function as first process of the new PID namespace."""
     try:
         namespaces.privatise_mounts()
         match network:
-            case Network.CONNECTED:
+            case networks.Network.CONNECTED:
                 networks.shut_out_metadata()
-            case Network.ALONE:
+            case networks.Network.ALONE:
                 networks.bring_up_loopback()
         logging.getLogger().handlers = [_Forwarder(channel)]
         channel.send((Kind.RESULT, function(_RemoteReporter(channel))))

@@ -25,9 +25,7 @@ from typing import Any, TypeVar
 
 from ... import errors, model
 from .. import progress, signals
-from . import identity, inside
-from . import network as networks
-from .network import Network
+from . import identity, inside, networks
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -148,7 +146,7 @@ def run(
     function: Callable[[progress.Reporter], _T],
     reporter: progress.Reporter,
     *,
-    network: Network = Network.CONNECTED,
+    network: networks.Network = networks.Network.CONNECTED,
 ) -> _T:
     """Call ``function`` in a new workshop and return what it returns.
 
@@ -179,7 +177,7 @@ def run(
         ours.send((inside.Kind.MAPPED, None))
         first: int = inside.expect(ours, inside.Kind.INSIDE)
         helpers.callback(_empty, os.pidfd_open(first))
-        if network is Network.CONNECTED:
+        if network is networks.Network.CONNECTED:
             helpers.enter_context(networks.user_mode(first))
         ours.send((inside.Kind.CONNECTED, None))
         result: _T = _serve(ours, work, reporter)
@@ -244,7 +242,7 @@ def _remove(work: pathlib.Path) -> None:
             else:
                 entry.unlink()
 
-    run(work, clear, _Silent(), network=Network.HOST)
+    run(work, clear, _Silent(), network=networks.Network.HOST)
     work.rmdir()
 
 

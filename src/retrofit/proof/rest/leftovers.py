@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...host import rootfs
-from ...host.sandbox import network
+from ...host.sandbox import networks
 from ...model import findings
 from .. import subject
 from . import reading
@@ -35,7 +35,7 @@ def leftovers(paths: Sequence[str]) -> subject.Check:
         left += [path for at in (*_WITHOUT_FILES, _LOGS) for path in _with_content(image, at)]
         if _REFUSAL in (reading.text(image.tree, _POLICY) or ""):
             left.append(f"{_POLICY}, by which no service is started")
-        if network.DNS_SERVER in (reading.text(image.tree, _RESOLVER) or "").split():
+        if networks.DNS_SERVER in (reading.text(image.tree, _RESOLVER) or "").split():
             left.append(f"{_RESOLVER} of the build")
         left += [
             f"{path}, which names {word}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ... import errors
 from ...host import process
-from ...host.sandbox import cell
+from ...host.sandbox import cells
 from ...model import architectures, findings
 from .. import subject
 from . import machine_code, reading
@@ -28,7 +28,7 @@ def run(image: subject.Subject, *argv: str, timeout_s: float = _TIMEOUT_S) -> pr
     """
     # lsinitramfs, for one, has its temporary files in /var/tmp, which is the image's.
     own = {"TMPDIR": "/tmp"}
-    place = cell.Cell(root=image.tree, work=image.work, environment=own, writable=False)
+    place = cells.Cell(root=image.tree, work=image.work, environment=own, writable=False)
     try:
         return place.run(argv, timeout_s=timeout_s, check=False)
     except errors.CommandError as failure:

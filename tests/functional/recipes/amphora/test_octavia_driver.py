@@ -19,7 +19,7 @@ from tests.support.proof import amphora_client, images
 from retrofit import errors, model
 from retrofit.building.disk import conversion
 from retrofit.host import accelerator
-from retrofit.host.sandbox import kvm, network, workshop
+from retrofit.host.sandbox import kvm, networks, workshop
 from retrofit.proof import bench, certificates, config_drive, console, machine, report, segment
 from retrofit.recipes.amphora.trial import backends, clients
 
@@ -75,7 +75,7 @@ def seen() -> Seen:
 
         kvm.lend(work)
         try:
-            return workshop.run(work, look, base_images.Silent(), network=network.Network.ALONE)
+            return workshop.run(work, look, base_images.Silent(), network=networks.Network.ALONE)
         except errors.RetrofitError as error:
             pytest.fail("\n".join([error.message, *error.details]))
 

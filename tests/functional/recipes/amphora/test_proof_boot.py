@@ -19,7 +19,7 @@ from tests.support.cli import command
 from tests.support.proof import broken_images, images
 
 from retrofit import errors, model
-from retrofit.host.sandbox import network, workshop
+from retrofit.host.sandbox import networks, workshop
 from retrofit.model import findings
 from retrofit.proof import bench
 from retrofit.recipes.amphora.trial import trial
@@ -145,7 +145,7 @@ def _tried(hidden: dict[str, str]) -> list[findings.Finding]:
     with workshop.work_directory(None) as directory:
         raw = directory / "disk.raw"
         raw.touch()
-        return workshop.run(directory, work, base_images.Silent(), network=network.Network.ALONE)
+        return workshop.run(directory, work, base_images.Silent(), network=networks.Network.ALONE)
 
 
 def test_qemu_is_missing() -> None:

@@ -17,7 +17,7 @@ from options import config, request
 from retrofit import model
 from retrofit.definitions import expansion
 from retrofit.host import calendars
-from retrofit.publishing import target
+from retrofit.publishing import glance_target
 from workload import due, engine, results, schedule, turnstile
 
 Context = testing.Context[charm.RetrofitCharm]
@@ -67,7 +67,7 @@ def test_the_engine_takes_them(tmp_path: pathlib.Path) -> None:
     assert {image.request.proof.depth for image in images} == {"rest"}
     assert {image.request.cloud.name for image in images} == {request.CLOUD}
     keep = [getattr(image.request.target, "keep", None) for image in (first, last)]
-    assert keep == [target.KEEP, 7]
+    assert keep == [glance_target.KEEP, 7]
 
 
 def test_a_wrong_one_blocks_the_unit(context: Context, keystone: testing.Relation) -> None:

@@ -1,7 +1,7 @@
 """What an image was made of, as three properties on it in Glance.
 
-``retrofit_packages`` holds the packages (:mod:`retrofit.provenance.packages`),
-``retrofit_archives`` where they come from (:mod:`retrofit.provenance.apt`),
+``retrofit_packages`` holds the packages (:mod:`retrofit.provenance.package_list`),
+``retrofit_archives`` where they come from (:mod:`retrofit.provenance.apt_settings`),
 ``retrofit_provenance`` the rest as JSON, about 1,500 characters. The size of all is checked here:
 a value that Glance's database cannot take would make it refuse the image.
 """
@@ -20,9 +20,7 @@ from .. import __version__, errors, model
 from ..cloud import images
 from ..host import urls
 from ..model import documents
-from . import apt as apt_settings
-from . import packages as package_list
-from . import text as property_text
+from . import apt_settings, package_list, property_text
 
 _LOG = logging.getLogger(__name__)
 

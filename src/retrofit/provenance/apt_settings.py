@@ -12,7 +12,7 @@ from typing import Annotated
 import pydantic
 
 from .. import errors, model
-from . import text as property_text
+from . import property_text
 
 _NAME = "the list of archives"
 # What is read from the property is written below a directory: no path in it leads elsewhere.

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ... import errors, model
 from .. import process, rootfs
-from . import network
+from . import networks
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What dpkg, maintainer scripts and adduser need; nothing for mounts, networks, devices or other
@@ -121,7 +121,7 @@ class Cell:
         # Directories that bubblewrap makes unasked are closed to other users, _apt among them.
         for above in reversed(pathlib.PurePosixPath(resolver).parents[:-1]):
             words += ["--dir", os.fspath(above)]
-        return [*words, "--ro-bind", os.fspath(network.resolver(self.work)), resolver]
+        return [*words, "--ro-bind", os.fspath(networks.resolver(self.work)), resolver]
 
 
 def confined(

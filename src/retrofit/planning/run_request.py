@@ -7,8 +7,8 @@ import pathlib
 
 from .. import cloud, model
 from ..base_images import finding
-from ..proof import request as proof_request
-from ..publishing import target as publishing_target
+from ..proof import proof_request
+from ..publishing import glance_target
 from . import plan
 
 
@@ -29,7 +29,7 @@ class RunRequest:
     """
 
     source: finding.Source
-    target: pathlib.Path | publishing_target.GlanceTarget
+    target: pathlib.Path | glance_target.GlanceTarget
     build: model.BuildRequest
     force: bool = False
     rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON

@@ -17,10 +17,9 @@ from .. import cloud, errors, model
 from ..base_images import finding, notation
 from ..host import authorities
 from ..model import findings, releases
-from ..planning import plan
-from ..planning import request as requested
-from ..proof import request
-from ..publishing import target as publishing_target
+from ..planning import plan, run_request
+from ..proof import proof_request
+from ..publishing import glance_target
 from . import keys
 
 GLANCE_PREFIX = notation.GLANCE
@@ -97,7 +96,7 @@ class RunDefinition(keys.Common):
         except pydantic.ValidationError as error:
             raise _as_config_error(error, place=f" in {path}") from error
 
-    def to_request(self) -> requested.RunRequest:
+    def to_request(self) -> run_request.RunRequest:
         """Return the request that the engine takes.
 
         Raises:
@@ -106,7 +105,7 @@ class RunDefinition(keys.Common):
         """
         if self.series and not releases.is_known("debian", self.series):
             releases.check("ubuntu", self.series)
-        return requested.RunRequest(
+        return run_request.RunRequest(
             source=self._source(),
             target=(
                 self._in_glance() if self.target == GLANCE_PREFIX else pathlib.Path(self.target)
@@ -120,9 +119,9 @@ class RunDefinition(keys.Common):
             cache=self.cache_dir,
         )
 
-    def _in_glance(self) -> publishing_target.GlanceTarget:
+    def _in_glance(self) -> glance_target.GlanceTarget:
         """Return how the image is to be published."""
-        return publishing_target.GlanceTarget(
+        return glance_target.GlanceTarget(
             amp_image_tag=self.amp_image_tag,
             labels=self.labels,
             variant=self.variant,
@@ -145,12 +144,14 @@ class RunDefinition(keys.Common):
         )
         return notation.parse(self.source, options)
 
-    def _proof(self) -> request.ProofRequest:
+    def _proof(self) -> proof_request.ProofRequest:
         """Return how the image is to be proved."""
         usual = findings.Depth.BOOT if self.target == GLANCE_PREFIX else findings.Depth.OFF
-        return request.ProofRequest(
+        return proof_request.ProofRequest(
             depth=self.depth or usual,
-            flavor_disk=keys.size(self.flavor_disk) if self.flavor_disk else request.FLAVOR_DISK,
+            flavor_disk=keys.size(self.flavor_disk)
+            if self.flavor_disk
+            else proof_request.FLAVOR_DISK,
             evidence=self.evidence,
         )
 

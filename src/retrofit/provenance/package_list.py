@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from .. import errors, model
-from . import text as property_text
+from . import property_text
 
 _NAME = "the list of packages"
 _SECURITY = " security"
