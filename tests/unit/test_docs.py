@@ -19,19 +19,7 @@ _PAGES = sorted([*_REPOSITORY.glob("*.md"), *(_REPOSITORY / "docs").rglob("*.md"
 @pytest.mark.parametrize(
     ("title", "command"),
     [
-        ("retrofit image", main.image.image),
-        ("retrofit bootstrap", main.bootstrap.bootstrap),
-        ("retrofit status", main.status.status),
-        ("retrofit rollback", main.rollback.rollback),
-        ("retrofit prune", main.prune.prune),
-        ("retrofit rollout", main.rollout.rollout),
-        ("retrofit show", main.show.show),
-        ("retrofit diff", main.diff.diff),
-        ("retrofit list", main.listing.listing),
-        ("retrofit run", main.service.run),
-        ("retrofit history", main.history.history),
-        ("retrofit manage", main.manage.manage),
-        ("retrofit mirror", main.mirror.mirror),
+        *((f"retrofit {name}", main.retrofit.load(name)) for name in main.retrofit.commands),
         ("octavia-diskimage-retrofit", snap.retrofit),
     ],
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..rollout import fleet, overview
+from ..rollout import fleet, overview
+from ..rollout.fleet import State
 
 
 def answer(seen: overview.Overview) -> str:
@@ -33,8 +33,6 @@ def images(seen: overview.Overview) -> list[tuple[str, str, str, str]]:
 
 def outdated(seen: overview.Overview) -> list[tuple[str, str, str]]:
     """Return a row for each load balancer that is not on a current image: which, and why."""
-    from ..rollout.fleet import State
-
     words = {
         State.OUTDATED: "to replace",
         State.BUSY: "changing now",
@@ -88,8 +86,6 @@ def _amphora(found: fleet.Assessment, amphora: fleet.Amphora) -> dict[str, Any]:
 
 
 def _images(seen: overview.Overview) -> list[dict[str, Any]]:
-    from ..rollout import fleet
-
     names = {image.id: image.name for image in seen.images.values()}
     return [
         {
@@ -105,7 +101,5 @@ def _images(seen: overview.Overview) -> list[dict[str, Any]]:
 
 def _numbers(seen: overview.Overview) -> tuple[int, int]:
     """Return how many load balancers are not on a current image, and how many there are."""
-    from ..rollout.fleet import State
-
     behind = len(seen.having(State.OUTDATED, State.BUSY, State.LEFT))
     return behind, behind + len(seen.having(State.CURRENT))

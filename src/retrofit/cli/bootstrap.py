@@ -4,38 +4,53 @@ from __future__ import annotations
 
 import pathlib
 
-import click
+import rich_click as click
 
-from . import execution, reporting
-
-_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
+from .. import model
+from ..base_images.scratch import system
+from ..building import output as targets
+from ..definitions import keys
+from ..host import progress, web
+from ..host.sandbox import workshop
+from ..model import releases
+from . import execution, options, reporting
 
 
 @click.command()
-@click.argument("output", type=click.Path(dir_okay=False, path_type=pathlib.Path))
-@click.option("--distribution", required=True, help="Such as debian.")
-@click.option("--release", required=True, metavar="SERIES", help="Such as bookworm.")
+@click.argument("output", type=options.FILE)
+@click.option(
+    "--distribution", required=True, metavar="NAME", help="Distribution, such as debian."
+)
+@click.option("--release", required=True, metavar="SERIES", help="Release, such as bookworm.")
 @click.option(
     "--layout",
     "layout_name",
     type=click.Choice(["noble", "jammy"]),
     required=True,
-    help="Partitions as in Ubuntu's image of that series: with a separate /boot, or without.",
+    help="Partitions like those of Ubuntu's image of this series: noble has a separate /boot.",
 )
-@click.option("--mirror", metavar="URL", default="", help="Archive.  [default: the host's own]")
-@click.option("--size", metavar="SIZE", help="Size of the disk.  [default: what the files need]")
+@click.option(
+    "--mirror", metavar="URL", default="", help="Package mirror. [default: that of this machine]"
+)
+@click.option("--size", metavar="SIZE", help="Disk size. [default: as small as possible]")
 @click.option(
     "--format",
     "image_format",
     type=click.Choice(["qcow2", "raw"]),
     default="qcow2",
     show_default=True,
-    help="Format of the image.",
+    help="Format of the image file.",
 )
-@click.option("--architecture", default="amd64", show_default=True, help="Debian's name of it.")
-@click.option("--force", is_flag=True, help="Replace OUTPUT.")
-@click.option("--work-dir", type=_DIRECTORY, help="Work here.  [default: /var/tmp]")
-@click.option("--debug", is_flag=True, help="Print all that is done.")
+@click.option(
+    "--architecture",
+    default="amd64",
+    show_default=True,
+    metavar="NAME",
+    help="Architecture, by Debian's name.",
+)
+@click.option("--force", is_flag=True, help="Overwrite OUTPUT.")
+@options.work_dir
+@options.debug
 def bootstrap(
     *,
     output: pathlib.Path,
@@ -50,16 +65,11 @@ def bootstrap(
     work_dir: pathlib.Path | None,
     debug: bool,
 ) -> None:
-    """Make a bootable cloud image OUTPUT from a mirror, for tests and closed networks."""
-    execution.start_logging(debug=debug)
-    from .. import model
-    from ..base_images.scratch import system
-    from ..building import output as targets
-    from ..definitions import keys
-    from ..host import progress, web
-    from ..host.sandbox import workshop
-    from ..model import releases
+    """Build a cloud image from a package mirror.
 
+    OUTPUT is the image file. Such images are for tests and for closed networks.
+    """
+    execution.start_logging(debug=debug)
     releases.check(distribution, release)
     size_bytes = keys.size(size) if size else None
     targets.check(output, force=force)

@@ -1,19 +1,18 @@
-"""``retrofit diff``: what two images in Glance differ in."""
+"""``retrofit diff``: the differences between two images in Glance."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
+from .. import cloud as clouds
 from ..host import tables
+from ..provenance import description
+from ..provenance import difference as comparison
 from . import execution, options, show
-
-if TYPE_CHECKING:
-    from ..provenance import description
-    from ..provenance import difference as comparison
 
 
 @click.command()
@@ -26,18 +25,13 @@ def diff(
     *,
     before: uuid.UUID,
     after: uuid.UUID,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show what the second of two images in Glance has other than the first."""
+    """Show the differences between two images in Glance."""
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..provenance import difference as comparison
-
-    old, new = show.records([before, after], clouds.Options(cloud, region, interface))
+    old, new = show.records([before, after], where)
     found = comparison.compare(old, new)
     if as_json:
         click.echo(json.dumps(_as_json(old, new, found), indent=2))

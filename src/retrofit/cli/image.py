@@ -2,87 +2,117 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import pathlib
 
-import click
+import rich_click as click
 
 from .. import errors
-from . import execution, options, reporting
+from ..definitions import run_definition
+from ..runs import one, results
+from . import execution, images, options, reporting
 
-_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
-_FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
+# Options of one panel of the help, each.
+_base = functools.partial(click.option, panel="Base image")
+_recipe = functools.partial(click.option, panel="Recipe")
+_archives = functools.partial(click.option, panel="Package archives and proxies")
+_proof = functools.partial(click.option, panel="Proof")
+_publishing = functools.partial(click.option, panel="Publishing")
 
 
 @click.command()
 @click.argument("source", metavar="INPUT")
 @click.argument("target", metavar="OUTPUT")
-@click.option(
-    "--format",
-    "image_format",
-    type=click.Choice(["qcow2", "raw"]),
-    help="Format of the image.  [default: qcow2]",
+@_base("--series", metavar="NAME", help="Series that the base image must have, such as noble.")
+@_base("--architecture", metavar="NAME", help="Architecture of the base image, such as x86_64.")
+@_base(
+    "--stream",
+    type=click.Choice(["daily", "released"]),
+    help="Stream of simplestreams. [default: daily]",
 )
-@click.option(
-    "--compression",
-    type=click.Choice(["zstd", "zlib"]),
-    help="Of a qcow2; QEMU before 5.1 reads zlib only.  [default: zstd]",
+@_base("--source-version", metavar="VERSION", help="Version in simplestreams. [default: newest]")
+@_base(
+    "--keyring",
+    metavar="FILE",
+    type=options.FILE,
+    help="Public keys that verify simplestreams. [default: Ubuntu's]",
 )
-@click.option("--recipe", help="What to make of it.  [default: amphora]")
-@click.option("--element", "elements", metavar="NAME", multiple=True, help="Apply this, too.")
-@click.option(
+@_base("--checksum", metavar="SUM", help="sha256:…, sha512:…, or the URL of a SHA256SUMS file.")
+@options.source_projects
+@_recipe("--recipe", metavar="NAME", help="Recipe of the image. [default: amphora]")
+@_recipe("--element", "elements", metavar="NAME", multiple=True, help="Also apply this element.")
+@_recipe(
     "--elements-path",
     "elements_paths",
     metavar="DIR",
     multiple=True,
-    type=_DIRECTORY,
-    help="Look for elements here first.",
+    type=options.DIRECTORY,
+    help="Search this directory for elements first.",
 )
-@click.option(
-    "--env", "variables", metavar="KEY=VALUE", multiple=True, help="Set a variable for elements."
+@_recipe(
+    "--env",
+    "variables",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set an environment variable for the elements.",
 )
-@click.option("--series", help="Refuse or pass over base images of another series.")
-@click.option("--architecture", help="Architecture of base images in Glance, such as x86_64.")
-@options.source_projects
-@click.option(
-    "--keyring", type=_FILE, help="Keys that may sign simplestreams.  [default: Ubuntu's]"
+@_recipe("--root-size", metavar="SIZE", help="Minimum size of the root file system, such as 8G.")
+@_archives("--mirror", metavar="URL", help="Archive of the distribution, or one-line sources.")
+@_archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
+@_archives("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")
+@_archives(
+    "--ppa",
+    "ppas",
+    metavar="ppa:OWNER/NAME",
+    multiple=True,
+    help="Add this personal package archive.",
 )
-@click.option(
-    "--stream",
-    type=click.Choice(["daily", "released"]),
-    help="Of simplestreams.  [default: daily]",
+@_archives("--http-proxy", metavar="URL", help="Proxy of the build for http.")
+@_archives("--https-proxy", metavar="URL", help="Proxy of the build for https.")
+@_archives("--no-proxy", metavar="HOST,…", help="Hosts that the build reaches without a proxy.")
+@_archives(
+    "--ca-certificate",
+    metavar="FILE",
+    type=options.FILE,
+    help="Also trust the certificate authorities in this file.",
 )
-@click.option("--source-version", metavar="VERSION", help="Of simplestreams.  [default: newest]")
-@click.option(
-    "--checksum", help="Of the image at a URL: sha256:…, sha512:…, or URL of SHA256SUMS."
-)
-@click.option("--mirror", help="The distribution's archive: a URL, or one-line sources.")
-@click.option("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
-@click.option("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")
-@click.option("--ppa", "ppas", metavar="ppa:OWNER/NAME", multiple=True, help="Add this archive.")
-@click.option("--http-proxy", metavar="URL", help="Proxy of the build for http.")
-@click.option("--https-proxy", metavar="URL", help="Proxy of the build for https.")
-@click.option("--no-proxy", metavar="HOST,…", help="What the build reaches without a proxy.")
-@click.option("--ca-certificate", type=_FILE, help="Authorities that the build trusts, too.")
-@click.option("--root-size", metavar="SIZE", help="Least size of the root file system: 8G.")
-@options.work_dir
-@options.cache_dir
-@click.option(
+@_proof(
     "--depth",
     type=click.Choice(["off", "rest", "boot", "traffic"]),
-    help="Prove it before it is tagged or delivered.  [default: boot; off for a file]",
+    help="Depth of the proof, before the image is tagged. [default: boot; off for a file]",
 )
 @options.flavor_disk
 @options.evidence
-@click.option("--force", is_flag=True, help="Replace OUTPUT, or publish the same image again.")
-@click.option(
-    "--rebuild-on",
-    metavar="REASON,…",
-    help="Reasons to publish anew: base, recipe, security, packages.  [default: the first three]",
-)
 @options.amp_image_tag
 @options.keep
-@options.cloud
+@_publishing(
+    "--rebuild-on",
+    metavar="REASON,…",
+    help="Reasons to build again: base, recipe, security, packages."
+    " [default: base,recipe,security]",
+)
+@options.cloud_options
+@click.option(
+    "--format",
+    "image_format",
+    type=click.Choice(["qcow2", "raw"]),
+    help="Format of the image. [default: qcow2]",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "zlib"]),
+    help="Compression of a qcow2. QEMU before 5.1 reads zlib only. [default: zstd]",
+)
+@click.option(
+    "--force", is_flag=True, help="Overwrite OUTPUT, or publish an image that is up to date."
+)
+@options.work_dir
+@click.option(
+    "--cache-dir",
+    metavar="DIR",
+    type=options.DIRECTORY,
+    help="Directory of the cache that builds share. [default: the user's cache directory]",
+)
 @options.as_json("the result")
 @options.debug
 def image(
@@ -93,18 +123,16 @@ def image(
     debug: bool,
     **given: object,
 ) -> None:
-    """Make an amphora image out of the cloud image INPUT.
+    """Build an amphora image from a cloud image.
 
-    INPUT is a file, a URL (with --checksum), or an image in Glance, glance:ID. The newest that
-    suits is taken of glance:, of Ubuntu's simplestreams: and of a mirror, simplestreams:URL;
-    bootstrap: makes one from a package mirror.
-    OUTPUT is a file, or glance: to publish the image there.
+    INPUT is the base image: a file, a URL with --checksum, or glance:ID for an image in Glance.
+    For glance:, simplestreams: or simplestreams:URL, the command selects the newest suitable
+    image in Glance, in Ubuntu's streams or in a mirror of them. For bootstrap:, it builds a base
+    image from a package mirror.
+
+    OUTPUT is a file, or glance: to publish the image in Glance.
     """
     execution.start_logging(debug=debug)
-    from ..definitions import run_definition
-    from ..runs import one, results
-    from . import images
-
     definition = run_definition.RunDefinition.parse(
         environment=_pairs(variables),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],

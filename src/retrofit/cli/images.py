@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
+from ..cloud import images
 from ..provenance import marks
-
-if TYPE_CHECKING:
-    from ..cloud import images
-    from ..publishing import survey
+from ..publishing import current, survey
 
 
 def as_json(image: images.Image) -> dict[str, Any]:
     """Return an image in JSON's types."""
-    from ..publishing import current
-
     return {
         "id": image.id,
         "name": image.name,

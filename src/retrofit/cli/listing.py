@@ -1,4 +1,4 @@
-"""``retrofit list``: which images are wanted, published and proven."""
+"""``retrofit list``: which images are defined, published and proven."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ import datetime
 import json
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
 from .. import model
+from ..cloud import images as glance_images
+from ..definitions import expansion
 from ..host import tables
+from ..planning import planner
+from ..publishing import current, promotion
 from . import execution, images, options
-
-if TYPE_CHECKING:
-    from ..cloud import images as glance_images
-    from ..definitions import expansion
 
 
 @click.command(name="list")
 @options.definitions(required=True)
-@click.option("--offline", is_flag=True, help="Check the definitions alone; ask no cloud.")
+@click.option("--offline", is_flag=True, help="Only read the definitions, and use no cloud.")
 @options.as_json("the list")
 @options.debug
 def listing(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: bool) -> None:
-    """Show the images that are defined, and what is published and proven of them."""
+    """List the defined images and the published image of each."""
     execution.start_logging(debug=debug)
-    from ..definitions import expansion
-
     found = expansion.read(definitions)
     published = None if offline else _published(found)
     if as_json:
@@ -45,9 +43,6 @@ def _published(found: Iterable[expansion.Image]) -> Mapping[str, glance_images.I
     Raises:
         errors.RetrofitError: A cloud does not answer.
     """
-    from ..planning import planner
-    from ..publishing import current, promotion
-
     ours: dict[object, list[glance_images.Image]] = {}
     leading = {}
     with contextlib.ExitStack() as held:

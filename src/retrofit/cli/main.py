@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
-import click
+import rich_click as click
 
 from .. import __version__
-from . import (
-    bootstrap,
-    diff,
-    execution,
-    history,
-    image,
-    listing,
-    manage,
-    mirror,
-    plan,
-    prune,
-    rollback,
-    rollout,
-    service,
-    show,
-    status,
-    verify,
-)
+from . import execution, lazy
+
+# The first sentence of a command's help stands in the command's docstring, too: a test compares.
+_COMMANDS = {
+    "Build": {
+        "image": ("image:image", "Build an amphora image from a cloud image."),
+        "list": ("listing:listing", "List the defined images and the published image of each."),
+        "plan": ("plan:plan", "Show what `retrofit run` would do, and why."),
+        "run": ("service:run", "Build and publish the images that are due."),
+        "history": ("history:history", "Show the last runs of `retrofit run`, newest first."),
+    },
+    "Inspect": {
+        "status": ("status:status", "Show which image Octavia selects and what amphorae run."),
+        "show": ("show:show", "Show what an image in Glance was built from."),
+        "diff": ("diff:diff", "Show the differences between two images in Glance."),
+        "verify": ("verify:verify", "Prove that an image works."),
+    },
+    "Operate": {
+        "rollback": ("rollback:rollback", "Make the previous image the current image again."),
+        "rollout": ("rollout:rollout", "Replace amphorae that do not run the current image."),
+        "prune": ("prune:prune", "Hide and delete images that nothing needs."),
+    },
+    "Other images": {
+        "bootstrap": ("bootstrap:bootstrap", "Build a cloud image from a package mirror."),
+        "manage": ("manage:manage", "Import, rotate and delete the images in image files."),
+        "mirror": ("mirror:mirror", "Copy the images in image files to a mirror."),
+    },
+}
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 99},
+    cls=lazy.LazyGroup,
+    panels=_COMMANDS,
+    # Without a command it says so in one line, as of every other wrong use.
+    no_args_is_help=False,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "rich_help_config": {
+            "theme": "default-slim",
+            "default_string": r"\[default: {}]",
+            "padding_helptext_first_line": (0, 0, 1, 0),
+            "text_paragraph_linebreaks": "\n\n",
+            "max_width": 99,
+        },
+    },
 )
 @click.version_option(__version__, message="%(version)s")
 def retrofit() -> None:
@@ -34,23 +57,6 @@ def retrofit() -> None:
 
     Exit codes are listed in docs/reference/exit-codes.md.
     """
-
-
-retrofit.add_command(image.image)
-retrofit.add_command(service.run)
-retrofit.add_command(listing.listing)
-retrofit.add_command(plan.plan)
-retrofit.add_command(bootstrap.bootstrap)
-retrofit.add_command(verify.verify)
-retrofit.add_command(status.status)
-retrofit.add_command(rollback.rollback)
-retrofit.add_command(rollout.rollout)
-retrofit.add_command(prune.prune)
-retrofit.add_command(show.show)
-retrofit.add_command(diff.diff)
-retrofit.add_command(history.history)
-retrofit.add_command(manage.manage)
-retrofit.add_command(mirror.mirror)
 
 
 def main() -> None:

@@ -5,39 +5,38 @@ from __future__ import annotations
 import contextlib
 import pathlib
 
-import click
+import rich_click as click
 
-from . import execution, manage, options, reporting
+from ..image_manager import mirror as mirrors
+from ..image_manager import stores, workplace
+from . import execution, image_files, options, reporting
 
 
 @click.command()
 @click.argument("target")
-@options.image_files
-@click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
+@image_files.files
+@click.option(
+    "--dry-run", is_flag=True, help="Print what the command would copy, and copy nothing."
+)
 @options.ca_certificate
 @options.work_dir
 @options.debug
 def mirror(
     *,
     target: str,
-    images: pathlib.Path,
-    pattern: str,
-    check: bool,
-    force: bool,
+    files: image_files.Files,
     dry_run: bool,
     ca_certificate: pathlib.Path | None,
     work_dir: pathlib.Path | None,
     debug: bool,
 ) -> None:
-    """Copy the images that files name to TARGET, a directory or s3://BUCKET/PREFIX.
+    """Copy the images in image files to a mirror.
 
-    What is there is not copied again. "retrofit manage --mirror TARGET" takes images from it.
+    TARGET is a directory or s3://BUCKET/PREFIX. An image that the mirror already has is not
+    copied again. `retrofit manage --mirror TARGET` imports images from the mirror.
     """
     execution.start_logging(debug=debug)
-    from ..image_manager import mirror as mirrors
-    from ..image_manager import stores, workplace
-
-    products = manage.read(images, check=check, force=force, pattern=pattern)
+    products = files.read()
     with contextlib.ExitStack() as held:
         work = None if dry_run else held.enter_context(workplace.held(work_dir, "mirror"))
         failures = mirrors.mirror(
@@ -46,6 +45,6 @@ def mirror(
             options.access(ca_certificate),
             work,
             reporter=held.enter_context(reporting.reporter()),
-            told=lambda name, url: click.echo(f"{'copy':<10}  {name}  from {url}"),
+            told=lambda name, url: image_files.show("copy", name, f"from {url}"),
         )
-    manage.fail(failures)
+    image_files.fail(failures)

@@ -2,144 +2,178 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import pathlib
+import urllib.request
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
-if TYPE_CHECKING:
-    from ..host import web
+from .. import cloud as clouds
+from .. import model
+from ..host import authorities, web
 
-_Decorator = Callable[[Any], Any]
-_DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
+Decorator = Callable[[Any], Any]
 
+FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
+DIRECTORY = click.Path(file_okay=False, path_type=pathlib.Path)
 
-def cloud(command: Any) -> Any:
-    """Add the options that say which cloud to use: ``cloud``, ``region`` and ``interface``."""
-    return _all(
-        command,
-        click.option("--os-cloud", "cloud", metavar="NAME", help="Cloud of clouds.yaml."),
-        click.option(
-            "--os-region-name", "region", metavar="NAME", help="Region of the image service."
-        ),
-        click.option(
-            "--os-interface", "interface", help="Endpoint type: public, internal or admin."
-        ),
-    )
+_cloud = functools.partial(click.option, panel="Cloud")
+_image_files = functools.partial(click.option, panel="Image files")
+_proof = functools.partial(click.option, panel="Proof")
+_publishing = functools.partial(click.option, panel="Publishing")
 
 
-def definitions(*, required: bool = False) -> _Decorator:
+def group(*decorators: Decorator) -> Decorator:
+    """Return a decorator that adds options in their order."""
+
+    def decorate(command: Any) -> Any:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def gather(name: str, make: Callable[..., object], *decorators: Decorator) -> Decorator:
+    """Return a decorator that adds options and gives the command one value made of them.
+
+    Args:
+        name: The command's parameter.
+        make: Makes the value; its parameters are the names of the options.
+        *decorators: The options.
+    """
+    words = inspect.signature(make).parameters
+
+    def decorate(command: Any) -> Any:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            value = make(**{word: given.pop(word) for word in words})
+            command(**given, **{name: value})
+
+        return group(*decorators)(run)
+
+    return decorate
+
+
+# Which cloud to use, as three options.
+cloud_options: Decorator = group(
+    _cloud("--os-cloud", "cloud", metavar="NAME", help="Cloud in clouds.yaml."),
+    _cloud("--os-region-name", "region", metavar="NAME", help="Region of the image service."),
+    _cloud(
+        "--os-interface",
+        "interface",
+        metavar="TYPE",
+        help="Endpoint type: public, internal or admin.",
+    ),
+)
+
+
+def _where(cloud: str | None, region: str | None, interface: str | None) -> clouds.Options:
+    return clouds.Options(cloud, region, interface)
+
+
+# The same options as one value, ``where``.
+cloud: Decorator = gather("where", _where, cloud_options)
+
+
+def definitions(*, required: bool = False) -> Decorator:
     """Return the option ``definitions``."""
     return click.option(
         "--definitions",
         metavar="PATH",
         type=click.Path(path_type=pathlib.Path),
         required=required,
-        help="File of definitions, or directory of such.",
+        help="Definitions file, or a directory of definitions files.",
     )
 
 
-def image_files(command: Any) -> Any:
-    """Add the options for image files: ``images``, ``pattern``, ``check`` and ``force``."""
-    return _all(
-        command,
-        click.option(
-            "--images",
-            metavar="DIR",
-            type=click.Path(path_type=pathlib.Path),
-            default="etc/images/",
-            show_default=True,
-            help="Directory of image files, or one of them.",
-        ),
-        click.option(
-            "--filter",
-            "pattern",
-            metavar="REGEX",
-            default="",
-            help="Only images in whose names this is found.",
-        ),
-        click.option(
-            "--check/--no-check",
-            default=True,
-            help="Whether files must be as the schema says.  [default: check]",
-        ),
-        click.option("--force", is_flag=True, help="Images that are not enabled, too."),
-    )
-
-
-amp_image_tag: _Decorator = click.option(
+# Image files: ``images``, ``pattern``, ``check`` and ``force``.
+image_files: Decorator = group(
+    _image_files(
+        "--images",
+        metavar="DIR",
+        type=click.Path(path_type=pathlib.Path),
+        default="etc/images/",
+        show_default=True,
+        help="Image file, or a directory of image files.",
+    ),
+    _image_files(
+        "--filter", "pattern", metavar="REGEX", default="", help="Only images whose name matches."
+    ),
+    _image_files(
+        "--check/--no-check",
+        default=True,
+        help="Check the files against the schema. [default: check]",
+    ),
+    _image_files("--force", is_flag=True, help="Include images that are not enabled."),
+)
+amp_image_tag: Decorator = _publishing(
     "--amp-image-tag",
     metavar="TAG",
     default="octavia-amphora",
     show_default=True,
     help="Tag by which Octavia finds the image.",
 )
-keep: _Decorator = click.option(
+keep: Decorator = _publishing(
     "--keep",
     metavar="N",
     type=click.IntRange(min=0),
     default=3,
     show_default=True,
-    help="Images to keep of a tag and architecture, the current one counted; 0 keeps all.",
+    help="Images to keep per tag and architecture, with the current image; 0 keeps all.",
 )
-evidence: _Decorator = click.option(
-    "--evidence", metavar="DIR", type=_DIRECTORY, help="Keep consoles and checks in here."
+evidence: Decorator = _proof(
+    "--evidence",
+    metavar="DIR",
+    type=DIRECTORY,
+    help="Save consoles and check results of a failed proof here.",
 )
-flavor_disk: _Decorator = click.option(
+flavor_disk: Decorator = _proof(
     "--flavor-disk",
     metavar="SIZE",
     default="8G",
     show_default=True,
-    help="Disk that machines of it get.",
+    help="Disk size of the flavor that machines use.",
 )
-source_projects: _Decorator = click.option(
+source_projects: Decorator = click.option(
     "--source-project",
     "source_projects",
     metavar="ID",
     multiple=True,
-    help="Trust images of this project in Glance, too.",
+    help="Also trust images of this project in Glance.",
+    panel="Base image",
 )
-work_dir: _Decorator = click.option(
+work_dir: Decorator = click.option(
     "--work-dir",
-    type=_DIRECTORY,
-    help="Work here.  [default: /var/tmp]",
+    metavar="DIR",
+    type=DIRECTORY,
+    help="Parent of the work directory. [default: /var/tmp]",
 )
-cache_dir: _Decorator = click.option(
-    "--cache-dir",
-    type=_DIRECTORY,
-    help="Share what was installed with other builds in here.  [default: the user's]",
-)
-once: _Decorator = click.option(
+once: Decorator = click.option(
     "--once",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    help="Keys that are different this time, if it exists.",
+    type=FILE,
+    help="File with keys that override the request this time, if the file exists.",
 )
-yes: _Decorator = click.option(
-    "--yes", is_flag=True, help="Do it, in place of showing what would be done."
+yes: Decorator = click.option(
+    "--yes", is_flag=True, help="Make the changes. Without it, the command only shows them."
 )
-debug: _Decorator = click.option("--debug", is_flag=True, help="Print all that is done.")
-
-
-ca_certificate: _Decorator = click.option(
+debug: Decorator = click.option("--debug", is_flag=True, help="Print the full log.")
+ca_certificate: Decorator = click.option(
     "--ca-certificate",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=pathlib.Path),
-    help="Trust these authorities of web servers, too.",
+    type=FILE,
+    help="Also trust the certificate authorities in this file.",
 )
 
 
 def access(ca_certificate: pathlib.Path | None) -> web.Access:
     """Return how web servers are reached: through the environment's proxies."""
-    import urllib.request
-
-    from .. import model
-    from ..host import authorities
-    from ..host import web as webs
-
     proxies = urllib.request.getproxies_environment()
-    return webs.Access(
+    return web.Access(
         proxies=model.Proxies(
             http=proxies.get("http", ""),
             https=proxies.get("https", ""),
@@ -149,13 +183,6 @@ def access(ca_certificate: pathlib.Path | None) -> web.Access:
     )
 
 
-def as_json(what: str) -> _Decorator:
+def as_json(what: str) -> Decorator:
     """Return the option ``as_json``; its help says that this is printed as JSON."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
-
-
-def _all(command: Any, *decorators: _Decorator) -> Any:
-    """Apply decorators so that the options appear in their order."""
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command

@@ -6,25 +6,21 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-import click
+import rich_click as click
 
 from .. import errors
+from ..definitions import expansion, run_definition
+from ..planning import plan as plans
+from ..planning import plan_files, planner, run_request
 from . import execution, options
-
-if TYPE_CHECKING:
-    from ..planning import plan as plans
-    from ..planning import run_request
-
-_FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
 
 @click.command()
-@click.argument("requests", metavar="[REQUEST.json...]", type=_FILE, nargs=-1)
+@click.argument("requests", metavar="[REQUEST.json...]", type=options.FILE, nargs=-1)
 @options.definitions()
 @options.once
-@options.as_json("the plan, for retrofit run --plan,")
+@options.as_json("the plan, for `retrofit run --plan`,")
 @options.debug
 def plan(
     *,
@@ -34,27 +30,25 @@ def plan(
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show what retrofit run would do, and why, for each REQUEST.json or for definitions.
+    """Show what `retrofit run` would do, and why.
 
-    Changes nothing.
+    Give request files, or definitions. The command changes nothing.
     """
     execution.start_logging(debug=debug)
-    from ..planning import plan_files, planner
-
     if bool(requests) == bool(definitions):
         raise errors.UsageError(
-            "there is nothing to plan, or too much", hint="give requests, or --definitions"
+            "plan needs either request files or --definitions, not both", hint="give one of them"
         )
-    expansion = _defined(definitions, once) if definitions else _requested(requests, once)
+    wanted = _defined(definitions, once) if definitions else _requested(requests, once)
     pinned = []
     failures: dict[str, errors.RetrofitError] = {}
     with contextlib.ExitStack() as held:
         session = planner.Session(held)
-        for name, request in expansion.items():
+        for name, request in wanted.items():
             try:
                 one = session.plan(request)
             except errors.RetrofitError as error:
-                if len(expansion) == 1:
+                if len(wanted) == 1:
                     raise
                 failures[name] = error
                 continue
@@ -65,21 +59,19 @@ def plan(
     if as_json:
         click.echo(json.dumps(plan_files.write(pinned), indent=2))
     if failures:
-        raise errors.Several("cannot be planned", failures, len(expansion))
+        raise errors.Several("cannot be planned", failures, len(wanted))
 
 
 def _requested(
     requests: tuple[pathlib.Path, ...], once: pathlib.Path | None
 ) -> dict[str, run_request.RunRequest]:
     """Return the requests of files, by the files' names."""
-    from ..definitions import run_definition
-
     found: dict[str, run_request.RunRequest] = {}
     for path in requests:
         if path.stem in found:
             raise errors.UsageError(
-                f"two requests are called {path.stem}",
-                hint="a plan tells requests apart by their names: rename one of the files",
+                f"two request files have the name {path.stem}",
+                hint="a plan identifies requests by the names of their files: rename one file",
             )
         found[path.stem] = run_definition.RunDefinition.read(path, once=once).to_request()
     return found
@@ -89,13 +81,11 @@ def _defined(
     definitions: pathlib.Path, once: pathlib.Path | None
 ) -> dict[str, run_request.RunRequest]:
     """Return the requests of images that are defined, by their names."""
-    from ..definitions import expansion
-
     return {image.name: image.request for image in expansion.read(definitions, once=once)}
 
 
 def _lines(name: str, planned: plans.Plan) -> Iterator[str]:
-    """Yield the lines about one image: what is to be done, and every reason with its changes."""
+    """Yield the lines about one image: what is due, and every reason with its changes."""
     yield f"{name}: {planned.summary()}"
     for reason in planned.reasons:
         weight = "" if reason.counts else " (does not count)"

@@ -1,20 +1,21 @@
-"""``retrofit prune``: hide and delete images of ours that nobody needs."""
+"""``retrofit prune``: hide and delete images of ours that nothing needs."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import pathlib
-from typing import TYPE_CHECKING
 
-import click
+import rich_click as click
 
+from .. import cloud as clouds
 from .. import errors
-from ..host import tables
+from ..host import locks, tables
+from ..publishing import naming
+from ..publishing import prune as prunes
+from ..publishing.retention import Action
+from ..runs import results
 from . import execution, options
-
-if TYPE_CHECKING:
-    from ..publishing import prune as prunes
 
 
 @click.command()
@@ -23,38 +24,30 @@ if TYPE_CHECKING:
 @options.yes
 @options.cloud
 @options.work_dir
-@options.as_json("all of it")
+@options.as_json("the report")
 @options.debug
 def prune(
     *,
     amp_image_tag: str,
     keep: int,
     yes: bool,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show which images would be hidden or deleted because nobody needs them; with --yes, do it.
+    """Hide and delete images that nothing needs.
 
-    These are images that newer ones have replaced, and what failed and killed runs left. The
-    current image, the one that a rollback goes back to, and what an amphora, a server or a volume
-    uses is never deleted.
+    Without --yes, the command only shows these images: images that newer images replaced, and
+    what failed and killed runs left behind. It never deletes the current image, the previous
+    image that a rollback selects, or an image that an amphora, a server or a volume uses.
     """
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..host import locks
-    from ..publishing import naming
-    from ..publishing import prune as prunes
-    from ..runs import results
-
     naming.tags(amp_image_tag)
     with contextlib.ExitStack() as held:
         if yes:
             held.enter_context(locks.publishing(work_dir))
-        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
+        connection = clouds.connector(where, held)()
         work = prunes.prune if yes else prunes.look
         pruning = work(connection, amp_image_tag, keep)
         project = connection.project_id
@@ -69,8 +62,6 @@ def prune(
 
 def _lines(pruning: prunes.Pruning, *, done: bool) -> list[str]:
     """Return what is done, or would be, in lines."""
-    from ..publishing.retention import Action
-
     words = {Action.HIDE: "hide", Action.DELETE: "delete", Action.KEEP: "keep"}
     if done:
         words |= {Action.HIDE: "hidden", Action.DELETE: "deleted", Action.KEEP: "kept"}
@@ -82,4 +73,4 @@ def _lines(pruning: prunes.Pruning, *, done: bool) -> list[str]:
         return ["nothing to prune"]
     if done or not any(step.action is not Action.KEEP for step in pruning.steps):
         return tables.lines(rows)
-    return [*tables.lines(rows), "nothing was changed; --yes does it"]
+    return [*tables.lines(rows), "nothing was changed; use --yes to make these changes"]

@@ -1,4 +1,4 @@
-"""``retrofit rollback``: back to the image that was current before."""
+"""``retrofit rollback``: the previous image becomes the current image again."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import contextlib
 import json
 import pathlib
 
-import click
+import rich_click as click
 
+from .. import cloud as clouds
+from ..host import locks
+from ..publishing import rollback as rollbacks
+from ..runs import results
 from . import execution, images, options
 
 
@@ -20,27 +24,20 @@ from . import execution, images, options
 def rollback(
     *,
     amp_image_tag: str,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Make the former image the one that Octavia takes, in place of the present one.
+    """Make the previous image the current image again.
 
-    It is the newest that passed a proof and was current before. A second rollback goes back by
-    one more.
+    The previous image is the newest image that passed its proof and was current before. Another
+    rollback goes back by one more image.
     """
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..host import locks
-    from ..publishing import rollback as rollbacks
-    from ..runs import results
-
     with contextlib.ExitStack() as held:
         held.enter_context(locks.publishing(work_dir))
-        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
+        connection = clouds.connector(where, held)()
         done = rollbacks.rollback(connection, amp_image_tag)
         project = connection.project_id
     if not as_json:

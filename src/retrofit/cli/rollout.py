@@ -1,4 +1,4 @@
-"""``retrofit rollout``: amphorae that run a former image are replaced."""
+"""``retrofit rollout``: amphorae that do not run the current image are replaced."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import contextlib
 import json
 import pathlib
 
-import click
+import rich_click as click
 
-from ..host import tables
+from .. import cloud as clouds
+from ..host import locks, tables
+from ..publishing import status
+from ..rollout import octavia as amphorae
+from ..rollout import overview
+from ..rollout import rollout as rollouts
 from . import balancers, execution, images, options
 
 _DAY_S = 86400
@@ -22,7 +27,7 @@ _DAY_S = 86400
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Load balancers to work on at the same time.",
+    help="Number of load balancers to work on at a time.",
 )
 @click.option(
     "--pause",
@@ -30,7 +35,7 @@ _DAY_S = 86400
     type=click.IntRange(0, _DAY_S),
     default=0,
     show_default=True,
-    help="Begin nothing for so long after a failover.",
+    help="Pause after each failover.",
 )
 @click.option(
     "--timeout",
@@ -38,7 +43,7 @@ _DAY_S = 86400
     type=click.IntRange(1, _DAY_S),
     default=1800,
     show_default=True,
-    help="Stop if a failover takes longer.",
+    help="Stop if a failover takes longer than this.",
 )
 @options.yes
 @options.cloud
@@ -52,30 +57,22 @@ def rollout(
     pause: int,
     timeout: int,
     yes: bool,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show which amphorae do not run the current image; with --yes, replace them by failover.
+    """Replace amphorae that do not run the current image.
 
-    It goes load balancer by load balancer, the standby amphora first, and stops at the first that
-    does not come back. It may be ended at any moment, and run again to go on.
+    Without --yes, the command only shows these amphorae. With --yes, it replaces them by failover,
+    one load balancer after another and the standby amphora first, and stops at the first load
+    balancer that does not recover. You can stop the command at any time and run it again.
     """
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..host import locks
-    from ..publishing import status
-    from ..rollout import octavia as amphorae
-    from ..rollout import overview
-    from ..rollout import rollout as rollouts
-
     with contextlib.ExitStack() as held:
         if yes:
             held.enter_context(locks.rollout(work_dir))
-        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
+        connection = clouds.connector(where, held)()
         found = status.status(connection, amp_image_tag, work_base=work_dir)
         seen = overview.look(connection, amp_image_tag, found)
         images.warn(found.rivals)
@@ -101,5 +98,5 @@ def rollout(
 
 
 def _tell(line: str) -> None:
-    """Print how far it is, as it goes."""
+    """Print the progress."""
     click.echo(line, err=True)

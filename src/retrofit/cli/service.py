@@ -3,46 +3,41 @@
 from __future__ import annotations
 
 import pathlib
-from typing import TYPE_CHECKING
 
-import click
+import rich_click as click
 
 from .. import errors
+from ..definitions import expansion, run_definition
+from ..planning import plan_files, run_request
+from ..runs import many, one, record, summary
 from . import execution, options, reporting
-
-if TYPE_CHECKING:
-    from ..definitions.run_definition import RunDefinition
-    from ..planning.run_request import RunRequest
-    from ..runs.record import Record
-
-_FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
 
 
 @click.command()
-@click.argument("request", metavar="[REQUEST.json]", type=_FILE, required=False)
+@click.argument("request", metavar="[REQUEST.json]", type=options.FILE, required=False)
 @options.definitions()
 @click.option(
     "--max-parallel",
-    metavar="NUMBER",
+    metavar="N",
     type=click.IntRange(min=1),
     default=2,
     show_default=True,
-    help="Make so many images of definitions at a time.",
+    help="Number of images to build at a time.",
 )
 @options.once
 @click.option(
     "--plan",
     "plan_file",
     metavar="FILE",
-    type=_FILE,
-    help="Do what retrofit plan --json has printed, or say why that cannot be done any more.",
+    type=options.FILE,
+    help="Do what this plan says, or fail if the plan is outdated. See `retrofit plan --json`.",
 )
 @click.option(
     "--result",
     "result_file",
     metavar="FILE",
-    type=_FILE,
-    help="Keep the state of the run here, and its result in the end.",
+    type=options.FILE,
+    help="Write the state of the run, and then its result, to this file.",
 )
 @options.debug
 def run(
@@ -55,9 +50,10 @@ def run(
     result_file: pathlib.Path | None,
     debug: bool,
 ) -> None:
-    """Plan, and do what REQUEST.json says, or what is to be done about images that are defined.
+    """Build and publish the images that are due.
 
-    The keys of the request and of the result are described in docs/reference/cli.md.
+    Give a request file for one image, or definitions for several images.
+    docs/reference/cli.md describes the keys of the request file and of the result file.
     """
     execution.start_logging(debug=debug)
     if definitions is not None and request is None:
@@ -66,7 +62,7 @@ def run(
         _requested(request, result_file, once, plan_file)
     else:
         raise errors.UsageError(
-            "there is nothing to do, or too much", hint="give a request, or --definitions"
+            "run needs either a request file or --definitions, not both", hint="give one of them"
         )
 
 
@@ -77,9 +73,6 @@ def _requested(
     plan_file: pathlib.Path | None,
 ) -> None:
     """Do a run from a request file."""
-    from ..definitions import run_definition
-    from ..runs import record
-
     state = record.Record(result_file, reporting.Lines())
     with state.until_it_ends():
         definition = run_definition.RunDefinition.read(request, once=once)
@@ -94,9 +87,6 @@ def _defined(
     max_parallel: int,
 ) -> None:
     """Do a run for the images that are defined."""
-    from ..definitions import expansion
-    from ..runs import many, record, summary
-
     try:
         images = expansion.read(path, once=once)
     except errors.RetrofitError as error:
@@ -120,9 +110,9 @@ def _defined(
 
 def _alone(
     name: str,
-    definition: RunDefinition,
-    request: RunRequest,
-    state: Record,
+    definition: run_definition.RunDefinition,
+    request: run_request.RunRequest,
+    state: record.Record,
     plan_file: pathlib.Path | None,
 ) -> None:
     """Do what is to be done about one image.
@@ -134,9 +124,6 @@ def _alone(
         state: Keeps how it goes.
         plan_file: A plan, if nothing else is to be done.
     """
-    from ..planning import plan_files
-    from ..runs import one
-
     state.name(definition.run_id, definition.trigger, name)
     pin = plan_files.read(plan_file, name) if plan_file else None
     state.succeed(one.run(request, state, pin=pin, on_plan=state.planned))

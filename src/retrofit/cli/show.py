@@ -1,4 +1,4 @@
-"""``retrofit show``: what an image in Glance is, and what it was made of."""
+"""``retrofit show``: what an image in Glance is, and what it was built from."""
 
 from __future__ import annotations
 
@@ -6,47 +6,42 @@ import contextlib
 import json
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
-from .. import errors
+from .. import cloud as clouds
+from .. import errors, model
 from ..host import tables
-from ..provenance import marks
+from ..provenance import description, marks, sbom
 from . import execution, images, options
-
-if TYPE_CHECKING:
-    from .. import cloud as clouds
-    from .. import model
-    from ..provenance import description
 
 
 @click.command()
 @click.argument("image", metavar="ID", type=click.UUID)
 @options.cloud
-@click.option("--json", "as_json", is_flag=True, help="Print all as JSON, the packages, too.")
-@click.option("--sbom", "as_sbom", is_flag=True, help="Print it in CycloneDX's form.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print everything as JSON, including the packages."
+)
+@click.option("--sbom", "as_sbom", is_flag=True, help="Print a CycloneDX SBOM.")
 @options.debug
 def show(
     *,
     image: uuid.UUID,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     as_json: bool,
     as_sbom: bool,
     debug: bool,
 ) -> None:
-    """Show what the image ID in Glance was made of, and how it was proved."""
+    """Show what an image in Glance was built from.
+
+    ID is the image. The command also shows how the image was proved.
+    """
     execution.start_logging(debug=debug)
     if as_json and as_sbom:
-        raise errors.UsageError("--json and --sbom are two forms", hint="choose one of them")
-    from .. import cloud as clouds
-
-    (record,) = records([image], clouds.Options(cloud, region, interface))
+        raise errors.UsageError("--json and --sbom exclude each other", hint="use one of them")
+    (record,) = records([image], where)
     if as_sbom:
-        from ..provenance import sbom
-
         click.echo(sbom.document(record))
         return
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
@@ -56,13 +51,10 @@ def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[descript
     """Return what images in Glance say of themselves.
 
     Raises:
-        errors.InputMissing: There is no such image.
+        errors.InputMissing: An image does not exist.
         errors.ImageError: One does not say what it was made of.
         errors.RetrofitError: The cloud cannot be used.
     """
-    from .. import cloud as clouds
-    from ..provenance import description
-
     with contextlib.ExitStack() as held:
         connection = clouds.connector(where, held)()
         return [description.read(connection.image(str(image))) for image in images]
@@ -79,7 +71,6 @@ def package_as_json(package: model.Package) -> dict[str, Any]:
 
 
 def _as_json(record: description.Record) -> dict[str, Any]:
-
     image = record.image
     known = image.properties
     return {

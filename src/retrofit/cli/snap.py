@@ -10,18 +10,15 @@ import json
 import os
 import pathlib
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 
-from .. import errors
+from .. import errors, model
+from ..definitions import run_definition
 from ..host import files
+from ..runs import one
 from . import execution, reporting
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .. import model
 
 _NAME = "octavia-diskimage-retrofit"
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
@@ -59,9 +56,6 @@ def retrofit(
     """Make an amphora image OUTPUT out of the Ubuntu cloud image INPUT."""
     execution.start_logging(debug=debug)
     _check_paths(source, target)
-    from ..definitions import run_definition
-    from ..runs import one
-
     definition = run_definition.RunDefinition.parse(
         source=str(source),
         target=str(target),

@@ -1,4 +1,4 @@
-"""``retrofit status``: which image Octavia takes, and what else there is."""
+"""``retrofit status``: which image Octavia selects, and what else has or had its tag."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import datetime
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import click
+import rich_click as click
 
+from .. import cloud as clouds
 from .. import errors
+from ..cloud import images as glance_images
 from ..host import tables
+from ..publishing import status as statuses
+from ..publishing import survey
+from ..rollout import overview
+from ..runs import results
 from . import balancers, execution, images, options
 
-if TYPE_CHECKING:
-    from .. import cloud as clouds
-    from ..cloud import images as glance_images
-    from ..publishing import survey
-    from ..rollout import overview
-
-# What Octavia takes is shown in any case, and is not to wait long for the rest.
+# The image that Octavia selects is shown in any case, and does not wait long for the rest.
 _PATIENCE_S = 20.0
 
 
@@ -29,28 +29,24 @@ _PATIENCE_S = 20.0
 @options.amp_image_tag
 @options.cloud
 @options.work_dir
-@options.as_json("all")
+@options.as_json("the report")
 @options.debug
 def status(
     *,
     amp_image_tag: str,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Show which image Octavia would take now, what else has or had its tag, and what runs.
+    """Show which image Octavia selects and what amphorae run.
 
-    What a killed run or rollback left half switched is finished; nothing else is changed.
+    The command also lists the other images that have or had the tag. If a killed run or rollback
+    left a switch between two images unfinished, the command finishes it. It changes nothing else.
     """
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..publishing import status as statuses
-
     with contextlib.ExitStack() as held:
-        connection = clouds.connector(clouds.Options(cloud, region, interface), held)()
+        connection = clouds.connector(where, held)()
         found = statuses.status(connection, amp_image_tag, work_base=work_dir)
         seen, unknown = _running(connection, amp_image_tag, found)
         project = connection.project_id
@@ -69,8 +65,6 @@ def _running(
     connection: clouds.Cloud, tag: str, found: survey.Survey
 ) -> tuple[overview.Overview | None, str]:
     """Return what load balancers run, or why that is not known: not every user may ask."""
-    from ..rollout import overview
-
     try:
         return overview.look(connection, tag, found, patience_s=_PATIENCE_S), ""
     except errors.RetrofitError as error:
@@ -78,8 +72,6 @@ def _running(
 
 
 def _as_json(found: survey.Survey) -> dict[str, Any]:
-    from ..runs import results
-
     def one(image: glance_images.Image | None) -> dict[str, Any] | None:
         return images.as_json(image) if image else None
 

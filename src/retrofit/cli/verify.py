@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import TYPE_CHECKING
 
-import click
+import rich_click as click
 
+from .. import cloud as clouds
 from .. import errors
+from ..base_images import glance
+from ..definitions import keys, run_definition
 from ..host import tables
-from ..model import architectures
+from ..model import architectures, findings
+from ..proof import subject
+from ..runs import verify as verification
 from . import execution, options, reporting
-
-if TYPE_CHECKING:
-    from ..base_images import glance
-    from ..model import findings
 
 
 @click.command()
@@ -25,16 +25,25 @@ if TYPE_CHECKING:
     type=click.Choice(["rest", "boot", "traffic"]),
     default="boot",
     show_default=True,
-    help="How far to go; each includes those before.",
+    help="Depth of the proof; each depth includes the previous ones.",
+    panel="Proof",
 )
-@click.option("--recipe", default="amphora", show_default=True, help="What the image was made to.")
+@click.option(
+    "--recipe", default="amphora", show_default=True, help="Recipe of the image.", panel="Proof"
+)
 @options.flavor_disk
-@click.option("--architecture", help="Architecture the image has to be of, such as x86_64.")
+@click.option(
+    "--architecture",
+    metavar="NAME",
+    help="Architecture that the image must have, such as x86_64.",
+    panel="Proof",
+)
 @click.option(
     "--boot-timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=1),
-    help="How long a machine may take to answer.  [default: 300, emulated 1500]",
+    help="Time limit for a machine to answer. [default: 300; 1500 without KVM]",
+    panel="Proof",
 )
 @options.source_projects
 @options.evidence
@@ -53,23 +62,16 @@ def verify(
     source_projects: tuple[str, ...],
     evidence: pathlib.Path | None,
     work_dir: pathlib.Path | None,
-    cloud: str | None,
-    region: str | None,
-    interface: str | None,
+    where: clouds.Options,
     as_json: bool,
     debug: bool,
 ) -> None:
-    """Prove that IMAGE works: a file, or an image in Glance, glance:ID.
+    """Prove that an image works.
 
-    Nothing is written to the image, nor to Glance. docs/reference/proof.md lists the checks.
+    IMAGE is a file, or glance:ID for an image in Glance. The command changes neither the image nor
+    Glance. docs/reference/proof.md lists the checks.
     """
     execution.start_logging(debug=debug)
-    from .. import cloud as clouds
-    from ..definitions import keys
-    from ..model import findings
-    from ..proof import subject
-    from ..runs import verify as verification
-
     request = verification.VerifyRequest(
         source=_source(image, source_projects),
         recipe=recipe,
@@ -78,7 +80,7 @@ def verify(
             architecture=architectures.debian_architecture(architecture or ""),
             flavor_disk=keys.size(flavor_disk),
         ),
-        cloud=clouds.Options(name=cloud, region=region, interface=interface),
+        cloud=where,
         evidence=evidence,
         boot_timeout_s=boot_timeout,
         work_base=work_dir,
@@ -104,21 +106,16 @@ def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Want
     Raises:
         errors.UsageError: No image is named.
     """
-    from ..base_images import glance
-    from ..definitions import run_definition
-
     prefix = run_definition.GLANCE_PREFIX
     if not image.startswith(prefix):
         return pathlib.Path(image)
     if image == prefix:
-        raise errors.UsageError("glance: names no image", hint="write glance:ID")
+        raise errors.UsageError("glance: needs the ID of an image", hint="write glance:ID")
     return glance.Wanted(image_id=image.removeprefix(prefix), projects=projects)
 
 
 def _table(proof: findings.Proof) -> str:
     """Return a line for each check, and one that sums them up."""
-    from ..model import findings
-
     lines = tables.lines([_row(finding) for finding in proof.findings])
     spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)
     return "\n".join([*lines, f"{findings.summary(proof)} ({spent})"])

@@ -239,7 +239,7 @@ class TestCommand:
         assert [line.split()[0] for line in lines] == ["hide", "keep", "delete", "nothing"]
         assert used in lines[1] and lines[1].endswith("server s1 uses it")
         assert unused in lines[2]
-        assert lines[3] == "nothing was changed; --yes does it"
+        assert lines[3] == "nothing was changed; use --yes to make these changes"
         assert _there(running_cloud, tag) == before
 
         done = _command(*options, "--yes", "--json")

@@ -1,0 +1,62 @@
+"""Image files as a command's input, and lines about what becomes of the images in them."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import rich_click as click
+
+from .. import errors
+from ..image_manager import catalog, reading
+from . import options
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Which image files a command reads, and how.
+
+    Attributes:
+        path: An image file, or a directory of image files.
+        pattern: Regular expression that names of images match.
+        check: Whether the files are checked against the schema.
+        force: Whether images that are not enabled are included.
+    """
+
+    path: pathlib.Path
+    pattern: str
+    check: bool
+    force: bool
+
+    def read(self) -> list[catalog.Product]:
+        """Read the files; all that is wrong with them goes to standard error."""
+        try:
+            return reading.read(
+                self.path, check=self.check, force=self.force, pattern=self.pattern
+            )
+        except errors.ConfigError as error:
+            for line in (error.message, *error.details) if error.details else ():
+                click.echo(line, err=True)
+            raise
+
+
+def _files(images: pathlib.Path, pattern: str, check: bool, force: bool) -> Files:
+    return Files(images, pattern, check, force)
+
+
+# The options for image files, as one value: ``files``.
+files: options.Decorator = options.gather("files", _files, options.image_files)
+
+
+def show(action: str, name: str, details: str = "") -> None:
+    """Print a line about one image."""
+    click.echo(f"{action:<10}  {name}  {details}".rstrip())
+
+
+def fail(failures: Sequence[errors.RetrofitError]) -> None:
+    """Report what failed, and end with the exit code of the first failure."""
+    for failure in failures[1:]:
+        click.echo(f"error: {failure}", err=True)
+    if failures:
+        raise failures[0]
