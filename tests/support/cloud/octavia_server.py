@@ -6,8 +6,9 @@ Usage::
     python octavia_server.py prepare DATABASE
 
 The API sends its controller worker messages; they end in the file ``casts``, a line of JSON each,
-in the home directory. While it answers a request, it holds the file ``lock`` there, and so does
-who else changes its database: SQLite does not bear several writers.
+beside the certificate, whatever the home directory is. While it answers a request, it holds the
+file ``lock`` there, and so does who else changes its database: SQLite does not bear several
+writers.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ class Server(cloud_server.Server):
 
         # Octavia has a default of its own, and SQLAlchemy takes none for a file of SQLite.
         cfg.CONF.set_override("pool_timeout", None, group="database")
-        _listen()
+        directory = pathlib.Path(self.cfg.certfile).absolute().parent
+        _listen(directory)
 
         def one_by_one(environ: Any, start_response: Any) -> Iterable[bytes]:
-            with (pathlib.Path.home() / "lock").open("w") as lock:
+            with (directory / "lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 return list(application(environ, start_response))
 
@@ -47,19 +49,21 @@ class _Recorder:
 
     Args:
         target: Where it finds them.
+        directory: Where it writes them down.
     """
 
-    def __init__(self, target: Any) -> None:
+    def __init__(self, target: Any, directory: pathlib.Path) -> None:
         # Where the dispatcher looks for it.
         self.target = target
+        self._directory = directory
 
     def failover_amphora(self, _: object, *, amphora_id: str) -> None:
         """Write the message down."""
-        with (pathlib.Path.home() / "casts").open("a") as casts:
+        with (self._directory / "casts").open("a") as casts:
             casts.write(json.dumps({"failover_amphora": amphora_id}) + "\n")
 
 
-def _listen() -> None:
+def _listen(directory: pathlib.Path) -> None:
     import oslo_messaging
     from octavia.common import constants, rpc
 
@@ -69,7 +73,7 @@ def _listen() -> None:
         version="2.0",
         server="worker",
     )
-    rpc.get_server(target, [_Recorder(target)]).start()
+    rpc.get_server(target, [_Recorder(target, directory)]).start()
 
 
 def prepare(database: str) -> None:
