@@ -10,8 +10,7 @@ import ops
 
 from options import config, request
 from retrofit import model
-from workload import engine, results
-from workload import unit as workload
+from workload import engine, results, unit
 
 _POLL_S = 2.0
 
@@ -21,18 +20,18 @@ class BuildAction(ops.Object):
 
     Args:
         charm: The charm.
-        unit: The unit's builds.
+        builds: The unit's builds.
         problem: Returns what keeps builds from running, if anything does.
     """
 
     def __init__(
         self,
         charm: ops.CharmBase,
-        unit: workload.Workload,
+        builds: unit.Workload,
         problem: Callable[[], ops.StatusBase | None],
     ) -> None:
         super().__init__(charm, "build-action")
-        self._workload = unit
+        self._workload = builds
         self._problem = problem
         self.framework.observe(charm.on.retrofit_image_action, self._on_retrofit_image)
 

@@ -7,7 +7,7 @@ import json
 import ops
 
 from retrofit.runs import history, history_table
-from workload import unit as workload
+from workload import unit
 
 # Results reach Juju on a command line, of which Linux takes 128 KiB a word.
 _LONGEST = 90_000
@@ -18,12 +18,12 @@ class HistoryAction(ops.Object):
 
     Args:
         charm: The charm.
-        unit: The unit's builds.
+        builds: The unit's builds.
     """
 
-    def __init__(self, charm: ops.CharmBase, unit: workload.Workload) -> None:
+    def __init__(self, charm: ops.CharmBase, builds: unit.Workload) -> None:
         super().__init__(charm, "history-action")
-        self._workload = unit
+        self._workload = builds
         self.framework.observe(charm.on.show_history_action, self._on_show_history)
 
     def _on_show_history(self, event: ops.ActionEvent) -> None:

@@ -15,8 +15,7 @@ from options import config, request
 from retrofit import errors
 from retrofit.definitions import expansion
 from retrofit.model import findings
-from workload import engine, results
-from workload import unit as workload
+from workload import engine, results, unit
 
 
 class _Refused(Exception):
@@ -32,7 +31,7 @@ class ImageActions(ops.Object):
 
     Args:
         charm: The charm.
-        unit: The unit's builds.
+        builds: The unit's builds.
         retrofit: The engine.
         problem: Returns what keeps builds from running, if anything does.
     """
@@ -40,12 +39,12 @@ class ImageActions(ops.Object):
     def __init__(
         self,
         charm: ops.CharmBase,
-        unit: workload.Workload,
+        builds: unit.Workload,
         retrofit: engine.Engine,
         problem: Callable[[], ops.StatusBase | None],
     ) -> None:
         super().__init__(charm, "image-actions")
-        self._workload = unit
+        self._workload = builds
         self._engine = retrofit
         self._problem = problem
         self.framework.observe(charm.on.plan_action, self._on_plan)
@@ -58,7 +57,7 @@ class ImageActions(ops.Object):
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         """Show what a run would do."""
-        words = ["plan", "--json", "--definitions", str(workload.STATE / "request.json")]
+        words = ["plan", "--json", "--definitions", str(unit.STATE / "request.json")]
         self._answer(event, lambda: answers.planned(self._ask(words)))
 
     def _on_show_image(self, event: ops.ActionEvent) -> None:
@@ -95,7 +94,7 @@ class ImageActions(ops.Object):
         def verify() -> Mapping[str, str]:
             self._check_idle()
             image_id = self._identifier(parameters, parameters.image, "current")
-            evidence = workload.EVIDENCE / image_id
+            evidence = unit.EVIDENCE / image_id
             options = [f"--depth={depth}", f"--evidence={evidence}"]
             line = _line("verify", options, [f"glance:{image_id}"])
             answer = self._engine.run(line, report=event.log)

@@ -10,10 +10,7 @@ import uuid
 
 import packageurl
 from cyclonedx import output, schema
-from cyclonedx.model import HashAlgorithm, HashType, Property
-from cyclonedx.model import bom as boms
-from cyclonedx.model import component as components
-from cyclonedx.model import tool as tools
+from cyclonedx.model import HashAlgorithm, HashType, Property, bom, component, tool
 
 from .. import model
 from . import description
@@ -41,12 +38,12 @@ def document(record: description.Record) -> str:
     """
     image, origin = record.image, record.provenance
     main = _image(record)
-    bill = boms.Bom(
+    bill = bom.Bom(
         serial_number=uuid.uuid5(_SPACE, f"urn:glance:{image.id}:{image.content_hash}"),
-        metadata=boms.BomMetaData(
+        metadata=bom.BomMetaData(
             component=main,
             timestamp=origin.built,
-            tools=tools.ToolRepository(components=[_engine(origin.engine)]),
+            tools=tool.ToolRepository(components=[_engine(origin.engine)]),
         ),
         components=[_package(package, origin.system) for package in record.packages],
     )
@@ -55,30 +52,30 @@ def document(record: description.Record) -> str:
     return made.output_as_string(indent=2)
 
 
-def _engine(version: str) -> components.Component:
+def _engine(version: str) -> component.Component:
     """Return the component for this project, which made the image."""
-    return components.Component(
-        name=_PROJECT, version=version, type=components.ComponentType.APPLICATION
+    return component.Component(
+        name=_PROJECT, version=version, type=component.ComponentType.APPLICATION
     )
 
 
-def _image(record: description.Record) -> components.Component:
+def _image(record: description.Record) -> component.Component:
     """Return the component for the image, with its base image in its pedigree."""
     image, base = record.image, record.provenance.base
-    ancestor = components.Component(
+    ancestor = component.Component(
         name=base.name or "base image",
         version=base.version or None,
-        type=components.ComponentType.OPERATING_SYSTEM,
+        type=component.ComponentType.OPERATING_SYSTEM,
         bom_ref="base-image",
         hashes=_hashes(base.hash),
     )
-    return components.Component(
+    return component.Component(
         name=image.name,
         version=record.provenance.built.strftime("%Y%m%dT%H%M%SZ"),
-        type=components.ComponentType.OPERATING_SYSTEM,
+        type=component.ComponentType.OPERATING_SYSTEM,
         bom_ref=f"image:{image.id}",
         hashes=_hashes(image.content_hash),
-        pedigree=components.Pedigree(ancestors=[ancestor]),
+        pedigree=component.Pedigree(ancestors=[ancestor]),
         properties=[
             Property(name="retrofit:recipe", value=record.provenance.recipe),
             Property(name="retrofit:glance-id", value=image.id),
@@ -86,7 +83,7 @@ def _image(record: description.Record) -> components.Component:
     )
 
 
-def _package(package: model.Package, system: description.System) -> components.Component:
+def _package(package: model.Package, system: description.System) -> component.Component:
     """Return the component for a package."""
     purl = packageurl.PackageURL(
         type="deb",
@@ -98,10 +95,10 @@ def _package(package: model.Package, system: description.System) -> components.C
             "distro": f"{system.distribution}-{system.version}",
         },
     )
-    return components.Component(
+    return component.Component(
         name=package.name,
         version=package.version,
-        type=components.ComponentType.LIBRARY,
+        type=component.ComponentType.LIBRARY,
         bom_ref=purl.to_string(),
         purl=purl,
         properties=[Property(name=_SECURITY, value="true")] if package.security else (),

@@ -22,7 +22,7 @@ from types import FrameType
 from retrofit import errors, model
 from retrofit.building.disk import conversion, layout
 from retrofit.host import progress
-from retrofit.host.sandbox import workshop
+from retrofit.host.sandbox import networks, workshop
 
 from ..base_images import base_images
 from ..cloud import cloud
@@ -102,7 +102,7 @@ def _release(image: pathlib.Path) -> model.Release:
             conversion.to_raw(source, raw)
             return layout.read(raw, work).release
 
-        return workshop.run(work, read, base_images.Silent(), network=workshop.Network.HOST)
+        return workshop.run(work, read, base_images.Silent(), network=networks.Network.HOST)
 
 
 def _upload(running: cloud.Cloud, image: pathlib.Path, release: model.Release) -> str:

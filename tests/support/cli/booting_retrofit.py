@@ -9,11 +9,11 @@ import dataclasses
 
 from retrofit import recipes
 from retrofit.cli import main
-from retrofit.proof import checks as proof_checks
+from retrofit.proof import checks
 from retrofit.recipes.amphora import recipe
 
 if __name__ == "__main__":
     recipes._RECIPES["amphora"] = dataclasses.replace(
-        recipe.RECIPE, checks=lambda: proof_checks.Checks(trial=recipe.RECIPE.checks().trial)
+        recipe.RECIPE, checks=lambda: checks.Checks(trial=recipe.RECIPE.checks().trial)
     )
     main.main()

@@ -12,8 +12,7 @@ from typing import Any
 from options import request, window
 from retrofit import model
 from retrofit.runs import history
-from workload import engine, packages, results
-from workload import unit as workload
+from workload import engine, packages, results, unit
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -190,5 +189,5 @@ def use(monkeypatch: Any, fake: Workload, retrofit: Engine) -> None:
         assert (charm, unit) != (None, None)
         return fake
 
-    monkeypatch.setattr(workload, "Workload", make)
+    monkeypatch.setattr(unit, "Workload", make)
     monkeypatch.setattr(engine, "Engine", lambda _: retrofit)

@@ -68,11 +68,6 @@ def from_raw(
     _convert(options, raw, output)
 
 
-def virtual_size(image: pathlib.Path, image_format: model.ImageFormat) -> int:
-    """Return the size in bytes of the disk in an image."""
-    return int(_info(image, image_format.value)["virtual-size"])
-
-
 def _convert(options: list[str], source: pathlib.Path, target: pathlib.Path) -> None:
     """Run qemu-img convert and tell a full disk from a damaged image."""
     try:

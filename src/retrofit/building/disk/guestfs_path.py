@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,6 @@ from ... import errors
 from ...host import accelerator, process
 from . import appliance_disk, changes, mounts, partitions, volume
 
-_LOG = logging.getLogger(__name__)
 _TAR_TIMEOUT_S = 3600.0
 _DISK = "/dev/disk/guestfs/image"
 _PHYSICAL_VOLUME = "LVM2_member"

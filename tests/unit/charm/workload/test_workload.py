@@ -23,8 +23,7 @@ from retrofit.definitions import expansion
 from retrofit.host import process
 from retrofit.model import findings
 from retrofit.planning import plan
-from workload import results, schedule
-from workload import unit as workload
+from workload import results, schedule, unit
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -61,11 +60,11 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made.units.mkdir()
     cron = tmp_path / "auto-retrofit"
     cron.symlink_to("/var/lib/juju/agents/gone/charm/files/auto-retrofit.sh")
-    monkeypatch.setattr(workload, "STATE", made.state)
-    monkeypatch.setattr(workload, "EVIDENCE", made.state / "evidence")
-    monkeypatch.setattr(workload, "_UNITS", made.units)
-    monkeypatch.setattr(workload, "_FORMER_SCHEDULES", (cron,))
-    monkeypatch.setattr(workload, "_juju_exec", lambda: "/usr/bin/juju-exec")
+    monkeypatch.setattr(unit, "STATE", made.state)
+    monkeypatch.setattr(unit, "EVIDENCE", made.state / "evidence")
+    monkeypatch.setattr(unit, "_UNITS", made.units)
+    monkeypatch.setattr(unit, "_FORMER_SCHEDULES", (cron,))
+    monkeypatch.setattr(unit, "_juju_exec", lambda: "/usr/bin/juju-exec")
     monkeypatch.setattr(schedule.Schedule, "disarm", lambda _: made.told.append("disarm"))
     monkeypatch.setattr(
         schedule.Schedule, "arm", lambda _, pause: made.told.append(f"arm {pause.seconds}")
@@ -82,18 +81,18 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 @pytest.fixture
-def unit(machine: Machine) -> workload.Workload:
-    return workload.Workload(paths.REPOSITORY, "octavia-diskimage-retrofit/0")
+def builds(machine: Machine) -> unit.Workload:
+    return unit.Workload(paths.REPOSITORY, "octavia-diskimage-retrofit/0")
 
 
 def _request(**options: Any) -> dict[str, str]:
     loaded = config.load({name.replace("_", "-"): value for name, value in options.items()})
     return request.compute(
-        loaded, proxies=model.Proxies(), ca_certificate="", evidence=workload.EVIDENCE
+        loaded, proxies=model.Proxies(), ca_certificate="", evidence=unit.EVIDENCE
     )
 
 
-def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload) -> None:
+def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -> None:
     options = {
         "ubuntu_mirror": "deb http://mirror.example/ubuntu noble main\\ndeb http://b.example a b",
         "uca_mirror": "http://uca.example/ubuntu|KEY",
@@ -106,8 +105,8 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
         "rebuild_on": "packages base",
         "source_projects": "e1b0, e1b1",
     }
-    unit.configure(_request(**options), CLOUD, "")
-    unit.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
+    builds.configure(_request(**options), CLOUD, "")
+    builds.ask(request.once(run_id="run", trigger=ACTION, source_image="77aa"))
 
     (image,) = expansion.read(machine.state / "request.json", once=machine.state / "once.json")
 
@@ -126,20 +125,20 @@ def test_the_engine_takes_the_request(machine: Machine, unit: workload.Workload)
     assert definition.source_projects == ("e1b0", "e1b1")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
-    assert asked.proof.evidence == workload.EVIDENCE
+    assert asked.proof.evidence == unit.EVIDENCE
 
 
 @pytest.mark.parametrize(
     ("ca_certificate", "image_endpoint"), [("", ""), ("/ca.pem", "https://glance:9292")]
 )
 def test_credentials_are_as_given_and_for_root_only(
-    machine: Machine, unit: workload.Workload, ca_certificate: str, image_endpoint: str
+    machine: Machine, builds: unit.Workload, ca_certificate: str, image_endpoint: str
 ) -> None:
     cloud = dataclasses.replace(
         CLOUD, ca_certificate=ca_certificate, image_endpoint=image_endpoint
     )
 
-    unit.configure(_request(), cloud, "PEM\n")
+    builds.configure(_request(), cloud, "PEM\n")
 
     written = yaml.safe_load((machine.state / "clouds.yaml").read_text(encoding="utf-8"))
     entry = written["clouds"]["octavia-diskimage-retrofit"]
@@ -159,19 +158,17 @@ def test_credentials_are_as_given_and_for_root_only(
     assert machine.state.stat().st_mode & 0o777 == 0o700
 
 
-def test_tells_whether_another_image_is_wanted(unit: workload.Workload) -> None:
-    assert not unit.configure(_request(), CLOUD, ""), "there was no request before"
-    assert not unit.configure(_request(), CLOUD, "")
-    assert not unit.configure(_request(region="RegionTwo"), CLOUD, "")
-    assert not unit.configure(_request(proof_depth="off"), CLOUD, "")
-    assert unit.configure(_request(image_format="raw"), CLOUD, "")
-    assert not unit.configure(_request(image_format="raw"), CLOUD, "")
+def test_tells_whether_another_image_is_wanted(builds: unit.Workload) -> None:
+    assert not builds.configure(_request(), CLOUD, ""), "there was no request before"
+    assert not builds.configure(_request(), CLOUD, "")
+    assert not builds.configure(_request(region="RegionTwo"), CLOUD, "")
+    assert not builds.configure(_request(proof_depth="off"), CLOUD, "")
+    assert builds.configure(_request(image_format="raw"), CLOUD, "")
+    assert not builds.configure(_request(image_format="raw"), CLOUD, "")
 
 
-def test_the_service_runs_the_engine_of_the_charm(
-    machine: Machine, unit: workload.Workload
-) -> None:
-    unit.install_service(opening="", debug=False, schedules=())
+def test_the_service_runs_the_engine_of_the_charm(machine: Machine, builds: unit.Workload) -> None:
+    builds.install_service(opening="", debug=False, schedules=())
 
     service = machine.unit("service")
     state, charm = machine.state, paths.REPOSITORY
@@ -207,38 +204,38 @@ def test_the_service_runs_the_engine_of_the_charm(
     ]
     assert not machine.unit("timer")
 
-    unit.install_service(opening="", debug=True, schedules=())
+    builds.install_service(opening="", debug=True, schedules=())
     assert f"{state}/result.json --debug\n" in machine.unit("service")
 
-    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
+    builds.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
     assert machine.unit("service").count(f'{words} --window "Mon..Fri 22:00-06:00"\n') == 2
 
 
-def test_service_and_timer_come_once_and_go(machine: Machine, unit: workload.Workload) -> None:
-    unit.install_service(opening="", debug=False, schedules=("weekly",))
+def test_service_and_timer_come_once_and_go(machine: Machine, builds: unit.Workload) -> None:
+    builds.install_service(opening="", debug=False, schedules=("weekly",))
     assert "OnCalendar=weekly\n" in machine.unit("timer")
     assert "Persistent=true\n" in machine.unit("timer")
     assert "RandomizedDelaySec=3600\n" in machine.unit("timer")
     assert "service_enable octavia-diskimage-retrofit.timer" in machine.told
 
     machine.told.clear()
-    unit.install_service(opening="", debug=False, schedules=("weekly",))
+    builds.install_service(opening="", debug=False, schedules=("weekly",))
     assert machine.told == []
 
-    unit.install_service(opening="", debug=False, schedules=("Mon..Fri 03:30",))
+    builds.install_service(opening="", debug=False, schedules=("Mon..Fri 03:30",))
     assert "OnCalendar=Mon..Fri 03:30\n" in machine.unit("timer")
     assert "RandomizedDelaySec=300\n" in machine.unit("timer")
     assert "service_restart octavia-diskimage-retrofit.timer" in machine.told
 
-    unit.install_service(opening="", debug=False, schedules=())
+    builds.install_service(opening="", debug=False, schedules=())
     assert not machine.unit("timer")
     assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
 
 
 def test_the_schedule_of_the_former_charm_goes(
-    unit: workload.Workload, tmp_path: pathlib.Path
+    builds: unit.Workload, tmp_path: pathlib.Path
 ) -> None:
-    unit.install_service(opening="", debug=False, schedules=())
+    builds.install_service(opening="", debug=False, schedules=())
 
     assert not (tmp_path / "auto-retrofit").is_symlink()
 
@@ -252,13 +249,13 @@ def test_the_schedule_of_the_former_charm_goes(
     ],
 )
 def test_knows_from_systemd_that_a_run_could_not_begin(
-    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, stuck: bool
+    builds: unit.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, stuck: bool
 ) -> None:
     monkeypatch.setattr(
         process, "run", lambda argv, **_: process.Completed(tuple(argv), 0, shown, ())
     )
 
-    assert unit.stuck() is stuck
+    assert builds.stuck() is stuck
 
 
 @pytest.mark.parametrize(
@@ -266,9 +263,9 @@ def test_knows_from_systemd_that_a_run_could_not_begin(
     [(0, 0), (75, 1), (1, 255), (127, 255)],
 )
 def test_only_the_turnstiles_own_word_is_a_no(
-    machine: Machine, unit: workload.Workload, tmp_path: pathlib.Path, status: int, told: int
+    machine: Machine, builds: unit.Workload, tmp_path: pathlib.Path, status: int, told: int
 ) -> None:
-    unit.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
+    builds.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
     [condition] = re.findall(r"(?m)^ExecCondition=(.*)$", machine.unit("service"))
     program = tmp_path / "python"
     program.write_text(f"#!/bin/sh\nexit {status}\n")
@@ -291,17 +288,17 @@ def test_only_the_turnstiles_own_word_is_a_no(
     ],
 )
 def test_knows_a_build_from_systemd(
-    unit: workload.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, building: bool
+    builds: unit.Workload, monkeypatch: pytest.MonkeyPatch, shown: str, building: bool
 ) -> None:
     monkeypatch.setattr(
         process, "run", lambda argv, **_: process.Completed(tuple(argv), 0, shown, ())
     )
 
-    assert unit.building() is building
+    assert builds.building() is building
 
 
-def test_starting_does_not_wait(machine: Machine, unit: workload.Workload) -> None:
-    unit.start()
+def test_starting_does_not_wait(machine: Machine, builds: unit.Workload) -> None:
+    builds.start()
 
     assert machine.told == [
         "disarm",
@@ -322,56 +319,56 @@ def test_starting_does_not_wait(machine: Machine, unit: workload.Workload) -> No
 )
 def test_what_was_asked_for_begins_when_it_is_due(
     machine: Machine,
-    unit: workload.Workload,
+    builds: unit.Workload,
     monkeypatch: pytest.MonkeyPatch,
     building: bool,
     scheduled: bool,
     trigger: str | None,
     armed: list[str],
 ) -> None:
-    monkeypatch.setattr(unit, "building", lambda: building)
+    monkeypatch.setattr(builds, "building", lambda: building)
     machine.state.mkdir()
     lost = {"outcome": "running", "run-id": "lost", "started": charm_fakes.hours_ago(0)}
     (machine.state / "result.json").write_text(json.dumps(lost), encoding="utf-8")
     if trigger:
-        unit.ask({"trigger": trigger})
+        builds.ask({"trigger": trigger})
 
-    unit.arrange(None, scheduled=scheduled)
+    builds.arrange(None, scheduled=scheduled)
 
     told = [words for words in machine.told if words.startswith("arm")]
     assert [int(each.split()[1]) for each in told] == [
         pytest.approx(int(each.split()[1]), abs=2) for each in armed
     ]
-    assert [run.outcome for run in unit.history()] == (
+    assert [run.outcome for run in builds.history()] == (
         ["lost"] if scheduled and not building else []
     )
 
 
 def test_the_end_of_the_schedule_keeps_what_an_action_asked_for(
-    machine: Machine, unit: workload.Workload
+    machine: Machine, builds: unit.Workload
 ) -> None:
     machine.state.mkdir()
     for trigger in ("option", "action"):
-        unit.ask({"trigger": trigger})
-        unit.remove_timer()
-        assert unit.asked() == trigger, "the unit lacks something, for the moment"
+        builds.ask({"trigger": trigger})
+        builds.remove_timer()
+        assert builds.asked() == trigger, "the unit lacks something, for the moment"
     assert machine.told == ["disarm", "disarm"]
 
-    unit.install_service(opening="", debug=False, schedules=())
-    assert unit.asked() is ACTION
+    builds.install_service(opening="", debug=False, schedules=())
+    assert builds.asked() is ACTION
 
-    unit.ask({"trigger": "option"})
-    unit.install_service(opening="", debug=False, schedules=())
-    assert unit.asked() is None
+    builds.ask({"trigger": "option"})
+    builds.install_service(opening="", debug=False, schedules=())
+    assert builds.asked() is None
 
 
-def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.Workload) -> None:
-    unit.configure(_request(), CLOUD, "")
-    assert not unit.asked()
+def test_a_request_for_one_run_waits_in_a_file(machine: Machine, builds: unit.Workload) -> None:
+    builds.configure(_request(), CLOUD, "")
+    assert not builds.asked()
 
-    unit.ask(request.once(run_id="run", trigger=ACTION, force=True))
+    builds.ask(request.once(run_id="run", trigger=ACTION, force=True))
 
-    assert unit.asked()
+    assert builds.asked()
     assert json.loads((machine.state / "once.json").read_text(encoding="utf-8")) == {
         "run-id": "run",
         "trigger": "action",
@@ -380,19 +377,19 @@ def test_a_request_for_one_run_waits_in_a_file(machine: Machine, unit: workload.
 
 
 def test_a_request_from_before_there_were_proofs_makes_the_same_image(
-    machine: Machine, unit: workload.Workload
+    machine: Machine, builds: unit.Workload
 ) -> None:
     old = {"source": "glance:", "target": "glance:", "amp-image-tag": "octavia-amphora"}
     machine.state.mkdir()
     (machine.state / "request.json").write_text(json.dumps(old), encoding="utf-8")
 
-    assert not unit.configure(_request(), CLOUD, "")
+    assert not builds.configure(_request(), CLOUD, "")
 
 
 def test_what_a_former_revision_left_is_kept(
-    machine: Machine, unit: workload.Workload, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, builds: unit.Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit, "building", lambda: False)
+    monkeypatch.setattr(builds, "building", lambda: False)
     request_json = {"source": "glance:", "target": "glance:", "image-format": "qcow2"}
     result = {
         "outcome": "published",
@@ -405,59 +402,57 @@ def test_what_a_former_revision_left_is_kept(
     (machine.state / "request.json").write_text(json.dumps(request_json), encoding="utf-8")
     (machine.state / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
-    assert not unit.configure(_request(frequency="weekly"), CLOUD, "")
-    unit.install_service(opening="", debug=False, schedules=("weekly",))
-    unit.arrange(None, scheduled=True)
+    assert not builds.configure(_request(frequency="weekly"), CLOUD, "")
+    builds.install_service(opening="", debug=False, schedules=("weekly",))
+    builds.arrange(None, scheduled=True)
 
     assert "OnCalendar=weekly\n" in machine.unit("timer")
-    assert unit.asked() is None
+    assert builds.asked() is None
     assert not [words for words in machine.told if words.startswith("arm")]
-    found = unit.result()
+    found = builds.result()
     assert found is not None
     assert found.image is not None
     assert found.image.id == "5f3c"
-    assert unit.history() == ()
+    assert builds.history() == ()
 
 
 def test_what_an_action_did_stands_in_place_of_the_last_run(
-    machine: Machine, unit: workload.Workload
+    machine: Machine, builds: unit.Workload
 ) -> None:
-    unit.configure(_request(), CLOUD, "")
+    builds.configure(_request(), CLOUD, "")
     done = results.Result.model_validate(
         {"outcome": "rolled-back", "image": {"id": "1", "name": "n"}, "rivals": [{"id": "2"}]}
     )
 
-    unit.note(done)
+    builds.note(done)
 
-    assert unit.result() == done
+    assert builds.result() == done
 
 
-def test_evidence_is_kept_of_the_last_few_images(
-    machine: Machine, unit: workload.Workload
-) -> None:
+def test_evidence_is_kept_of_the_last_few_images(machine: Machine, builds: unit.Workload) -> None:
     evidence = machine.state / "evidence"
     for number, name in enumerate(["first", "second", "third", "fourth"]):
         (evidence / name).mkdir(parents=True)
         (evidence / name / "checks.json").touch()
         os.utime(evidence / name, (number, number))
 
-    unit.forget_evidence()
+    builds.forget_evidence()
     assert {path.name for path in evidence.iterdir()} == {"second", "third", "fourth"}
 
-    unit.forget_evidence(of="third")
+    builds.forget_evidence(of="third")
     assert {path.name for path in evidence.iterdir()} == {"second", "fourth"}
 
-    unit.remove()
+    builds.remove()
     assert not machine.state.exists()
 
 
-def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> None:
-    unit.configure(_request(), CLOUD, "PEM\n")
-    unit.install_service(opening="", debug=False, schedules=("daily",))
-    unit.ask(request.once(run_id="run", trigger=ACTION))
+def test_removing_leaves_nothing(machine: Machine, builds: unit.Workload) -> None:
+    builds.configure(_request(), CLOUD, "PEM\n")
+    builds.install_service(opening="", debug=False, schedules=("daily",))
+    builds.ask(request.once(run_id="run", trigger=ACTION))
 
-    unit.remove()
-    unit.remove()
+    builds.remove()
+    builds.remove()
 
     assert not machine.state.exists()
     assert not list(machine.units.iterdir())
@@ -468,17 +463,17 @@ def test_removing_leaves_nothing(machine: Machine, unit: workload.Workload) -> N
     "content", ["", "{", '{"outcome": 1}', '{"outcome": "published", "image": {"id": "1"}}']
 )
 def test_a_result_that_cannot_be_read_is_none(
-    machine: Machine, unit: workload.Workload, content: str
+    machine: Machine, builds: unit.Workload, content: str
 ) -> None:
     machine.state.mkdir()
     (machine.state / "result.json").write_text(content, encoding="utf-8")
 
-    assert unit.result() is None
+    assert builds.result() is None
 
 
-def test_credentials_go_alone(machine: Machine, unit: workload.Workload) -> None:
-    unit.configure(_request(), CLOUD, "")
+def test_credentials_go_alone(machine: Machine, builds: unit.Workload) -> None:
+    builds.configure(_request(), CLOUD, "")
 
-    unit.forget_credentials()
+    builds.forget_credentials()
 
     assert {path.name for path in machine.state.iterdir()} == {"request.json", "ca.pem"}

@@ -103,15 +103,6 @@ class Agent:
         """
         self._plug(_path("plug", "vip", vip), network)
 
-    def plug_network(self, port: Mapping[str, Any]) -> None:
-        """Give a network card to the amphora's namespace as one of its members' networks.
-
-        Args:
-            port: ``mac_address``, ``fixed_ips`` (each with ``ip_address``, ``subnet_cidr``,
-                ``host_routes``), ``mtu``.
-        """
-        self._plug(_path("plug", "network"), port)
-
     def upload_certificate(self, loadbalancer: str, name: str, pem: str) -> None:
         """Store a listener's certificate and key.
 
@@ -159,10 +150,6 @@ class Agent:
     def start_vrrp(self) -> None:
         """Start keepalived."""
         self._ask("PUT", _path("vrrp", "start"))
-
-    def stop_vrrp(self) -> None:
-        """Stop keepalived."""
-        self._ask("PUT", _path("vrrp", "stop"))
 
     def _plug(self, path: str, card: Mapping[str, Any]) -> None:
         deadline = time.monotonic() + _CARD_TIMEOUT_S
