@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import subprocess
 import sys
 
-from retrofit import model
-from retrofit.building.disk import conversion
 from retrofit.host import accelerator
 
 from . import session
@@ -79,17 +79,22 @@ def sparsify(bench: session.Session) -> None:
 def _on_a_disk(bench: session.Session, name: str, what: str, environment: dict[str, str]) -> None:
     """Measure a peer that installs packages on a copy of the base image as large as the result."""
     output = bench.place / f"{name}.qcow2"
-    size = conversion.virtual_size(bench.result, model.ImageFormat.QCOW2)
     bench.measure(
         name,
         what,
-        [_SCRIPTS / f"{name}.sh", bench.base, output, str(size), bench.packages],
+        [_SCRIPTS / f"{name}.sh", bench.base, output, _disk_size(bench.result), bench.packages],
         cache=session.NONE,
         output=output,
         environment=environment,
         isolated=True,
     )
     output.unlink(missing_ok=True)
+
+
+def _disk_size(image: pathlib.Path) -> str:
+    """Return the size in bytes of the disk in an image."""
+    command = ["qemu-img", "info", "--output=json", image]
+    return str(json.loads(subprocess.check_output(command))["virtual-size"])
 
 
 def _appliance(bench: session.Session) -> dict[str, str]:

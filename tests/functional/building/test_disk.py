@@ -259,13 +259,11 @@ def test_conversion_keeps_every_byte(
     raw, back = work / "disk.raw", work / "back.raw"
     output = work / f"image.{image_format}"
 
-    def scenario(_: object) -> int:
+    def scenario(_: object) -> None:
         tiny_images.make(raw, work, layout_name="jammy", root_filesystem="ext4")
         conversion.from_raw(raw, output, image_format, compression)
         conversion.to_raw(output, back)
-        return conversion.virtual_size(output, image_format)
 
-    size = workshop.run(work, scenario, base_images.Silent())
-    assert size == raw.stat().st_size
+    workshop.run(work, scenario, base_images.Silent())
     assert subprocess.run(["cmp", raw, back]).returncode == 0
-    assert back.stat().st_blocks * 512 < size / 2
+    assert back.stat().st_blocks * 512 < raw.stat().st_size / 2
