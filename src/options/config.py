@@ -13,7 +13,7 @@ import pydantic
 import pydantic_core
 
 from options import window
-from retrofit import errors
+from retrofit import errors, recipes
 from retrofit.host import calendars
 from retrofit.model import findings, releases
 from retrofit.provenance import marks
@@ -103,7 +103,7 @@ class Options(pydantic.BaseModel):
         series = self.retrofit_series
         debian = releases.is_supported("debian", series)
         plain = {
-            "name": "amphora",
+            "name": recipes.DEFAULT,
             "distribution": "debian" if debian else "ubuntu",
             "releases": [series] if series else [],
             "pocket": self.retrofit_uca_pocket,

@@ -7,7 +7,7 @@ import json
 
 import rich_click as click
 
-from .. import errors
+from .. import errors, recipes
 from ..definitions import run_definition
 from ..runs import one, results
 from . import execution, images, options, reporting
@@ -39,7 +39,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
 )
 @_base("--checksum", metavar="SUM", help="sha256:…, sha512:…, or the URL of a SHA256SUMS file.")
 @options.source_projects
-@_recipe("--recipe", metavar="NAME", help="Recipe of the image. [default: amphora]")
+@_recipe("--recipe", metavar="NAME", help=f"Recipe of the image. [default: {recipes.DEFAULT}]")
 @_recipe("--element", "elements", metavar="NAME", multiple=True, help="Also apply this element.")
 @_recipe(
     "--elements-path",
@@ -83,7 +83,11 @@ _publishing = functools.partial(click.option, panel="Publishing")
 )
 @options.flavor_disk
 @options.evidence
-@options.amp_image_tag
+@_publishing(
+    "--amp-image-tag",
+    metavar="TAG",
+    help="Tag by which a service finds the image. [default: the recipe's]",
+)
 @options.keep
 @_publishing(
     "--rebuild-on",

@@ -12,7 +12,7 @@ from typing import Any
 import rich_click as click
 
 from .. import cloud as clouds
-from .. import model
+from .. import model, recipes
 from ..host import authorities, web
 
 Decorator = Callable[[Any], Any]
@@ -113,7 +113,7 @@ image_files: Decorator = group(
 amp_image_tag: Decorator = _publishing(
     "--amp-image-tag",
     metavar="TAG",
-    default="octavia-amphora",
+    default=recipes.DEFAULT_TAG,
     show_default=True,
     help="Tag by which Octavia finds the image.",
 )

@@ -14,6 +14,7 @@ from ..publishing import status
 from ..rollout import octavia as amphorae
 from ..rollout import overview
 from ..rollout import rollout as rollouts
+from ..runs import fleet
 from . import balancers, execution, images, options
 
 _DAY_S = 86400
@@ -74,6 +75,7 @@ def rollout(
             held.enter_context(locks.rollout(work_dir))
         connection = clouds.connector(where, held)()
         found = status.status(connection, amp_image_tag, work_base=work_dir)
+        fleet.check(found, amp_image_tag)
         seen = overview.look(connection, amp_image_tag, found)
         images.warn(found.rivals)
         problem = rollouts.hindrance(seen, amp_image_tag)

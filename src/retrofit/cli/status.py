@@ -18,7 +18,7 @@ from ..host import tables
 from ..publishing import status as statuses
 from ..publishing import survey
 from ..rollout import overview
-from ..runs import results
+from ..runs import fleet, results
 from . import balancers, execution, images, options
 
 # The image that Octavia selects is shown in any case, and does not wait long for the rest.
@@ -66,6 +66,7 @@ def _running(
 ) -> tuple[overview.Overview | None, str]:
     """Return what load balancers run, or why that is not known: not every user may ask."""
     try:
+        fleet.check(found, tag)
         return overview.look(connection, tag, found, patience_s=_PATIENCE_S), ""
     except errors.RetrofitError as error:
         return None, str(error)

@@ -8,7 +8,7 @@ import pathlib
 import rich_click as click
 
 from .. import cloud as clouds
-from .. import errors
+from .. import errors, recipes
 from ..base_images import glance
 from ..definitions import keys, run_definition
 from ..host import tables
@@ -29,7 +29,11 @@ from . import execution, options, reporting
     panel="Proof",
 )
 @click.option(
-    "--recipe", default="amphora", show_default=True, help="Recipe of the image.", panel="Proof"
+    "--recipe",
+    default=recipes.DEFAULT,
+    show_default=True,
+    help="Recipe of the image.",
+    panel="Proof",
 )
 @options.flavor_disk
 @click.option(

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 import pydantic_core
 
-from .. import errors, model
+from .. import errors, model, recipes
 from ..model import findings
 from ..publishing import glance_target
 
@@ -150,7 +150,7 @@ class Common(pydantic.BaseModel):
     rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
         ("base", "recipe", "security")
     )
-    recipe: Name = "amphora"
+    recipe: Name = recipes.DEFAULT
     mirror: str = ""
     uca_mirror: str = ""
     ppas: tuple[_Ppa, ...] = ()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import json
 import pathlib
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 import pydantic
 
-from .. import cloud, errors, model
+from .. import cloud, errors, model, recipes
 from ..base_images import finding, notation
 from ..host import authorities
 from ..model import findings, releases
@@ -30,6 +31,11 @@ _Series = Annotated[
 _Architecture = Annotated[str, keys.Shaped("[a-z0-9_]*", "an architecture such as x86_64")]
 
 
+def _usual_tag(known: Mapping[str, Any]) -> str:
+    """Return the tag that images get if nobody chooses another, from the keys that are right."""
+    return recipes.get(known.get("recipe", recipes.DEFAULT)).glance.tag
+
+
 class RunDefinition(keys.Common):
     """A run as a person or the charm writes it down.
 
@@ -42,7 +48,8 @@ class RunDefinition(keys.Common):
         series: Series the base image must be of; empty leaves it open.
         architecture: Architecture of base images to consider, as Glance names it.
         uca_pocket: Pocket of the Ubuntu Cloud Archive.
-        amp_image_tag: Tag by which Octavia finds the image; empty gives it none.
+        amp_image_tag: Tag by which a service finds the image; empty gives it none. Without it, the
+            recipe's.
         labels: Further tags.
         variant: End of the image's name, where others are made that would be called the same.
         run_id: Name the caller gave the run, repeated in its result.
@@ -56,7 +63,7 @@ class RunDefinition(keys.Common):
     series: _Series = ""
     architecture: _Architecture = ""
     uca_pocket: keys.Pocket = ""
-    amp_image_tag: keys.Tag = "octavia-amphora"
+    amp_image_tag: Annotated[keys.Tag, pydantic.Field(default_factory=_usual_tag)]
     labels: tuple[keys.Tag, ...] = ()
     variant: str = ""
     run_id: str = ""

@@ -16,7 +16,6 @@ from pydantic import json_schema
 from .. import model, recipes
 from ..base_images import notation
 from ..host import calendars
-from ..model import releases
 from . import keys
 
 # What may stand in a tag, and the key that has to be given for it.
@@ -132,8 +131,9 @@ def problems(image: Image) -> Iterator[Problem]:
     Args:
         image: The definition, with the file's defaults in it.
     """
-    yield from _problems_of_systems(image)
-    if image.recipe not in recipes.names():
+    if image.recipe in recipes.names():
+        yield from _problems_of_systems(image)
+    else:
         known = ", ".join(recipes.names())
         yield Problem(("recipe",), f"there is no recipe {image.recipe!r}", f"it may be {known}")
     if notation.names_one(image.source) and max(len(image.releases), len(image.architectures)) > 1:
@@ -155,7 +155,7 @@ def problems(image: Image) -> Iterator[Problem]:
 
 def _problems_of_systems(image: Image) -> Iterator[Problem]:
     """Yield what is wrong with distribution, releases and pocket."""
-    known = releases.supported(image.distribution)
+    known = recipes.get(image.recipe).series(image.distribution)
     for number, release in enumerate(image.releases):
         if release not in known:
             yield Problem(

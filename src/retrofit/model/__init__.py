@@ -42,6 +42,12 @@ class Trigger(enum.StrEnum):
     RETRY = "retry"
 
 
+class Fleet(enum.Enum):
+    """Machines that run images of one kind, and that a service replaces by new ones."""
+
+    LOAD_BALANCERS = "load balancers"
+
+
 @dataclasses.dataclass(frozen=True)
 class Release:
     """The operating system inside an image.
@@ -112,7 +118,7 @@ class BuildRequest:
         series: Series that the base image must be of; empty accepts any supported one.
     """
 
-    recipe: str = "amphora"
+    recipe: str
     image_format: ImageFormat = ImageFormat.QCOW2
     compression: Compression = Compression.ZSTD
     elements: tuple[str, ...] = ()

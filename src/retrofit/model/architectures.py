@@ -10,8 +10,8 @@ _KERNEL_ARCHITECTURES = {
     "i386": "i686",
     "ppc64el": "ppc64le",
 }
-
-
+# Those that images can be made for.
+DEBIAN = (*_KERNEL_ARCHITECTURES, "riscv64")
 _DEBIAN_ARCHITECTURES = {kernel: debian for debian, kernel in _KERNEL_ARCHITECTURES.items()}
 
 

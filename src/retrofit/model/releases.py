@@ -8,8 +8,7 @@ import distro_info
 
 from .. import errors
 
-# The first series whose archive has an amphora agent of Python 3 and a systemd that the elements
-# know.
+# The first series whose systemd and apt the engine knows; a kind of image may begin later.
 _FIRST = {"ubuntu": "focal", "debian": "bookworm"}
 
 
@@ -39,10 +38,13 @@ def is_supported(distribution: str, series: str) -> bool:
 
 def supported(distribution: str) -> tuple[str, ...]:
     """Return the series of which images can be retrofitted, oldest first."""
-    if distribution not in _FIRST:
-        return ()
+    return since(distribution, _FIRST[distribution]) if distribution in _FIRST else ()
+
+
+def since(distribution: str, first: str) -> tuple[str, ...]:
+    """Return the series of a distribution from ``first`` on, oldest first."""
     known = _table(distribution).all
-    return tuple(known[known.index(_FIRST[distribution]) :])
+    return tuple(known[known.index(first) :])
 
 
 def check(distribution: str, series: str) -> None:

@@ -13,6 +13,10 @@ FINGERPRINT = "retrofit_fingerprint"
 INPUTS = "retrofit_inputs"
 
 
+# Of which kind the image is.
+RECIPE = "retrofit_recipe"
+
+
 # The tag that the image is made for: it stays known when the image has lost it.
 AMP_IMAGE_TAG = "retrofit_amp_image_tag"
 

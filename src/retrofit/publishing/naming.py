@@ -1,7 +1,7 @@
 """What an image is called in Glance: name, properties and tags.
 
-Consumers find images by the prefix of the name and by tags; both are those of the charm and snap
-that this project takes over from. Names of our own properties begin with ``retrofit_``.
+Consumers find images by the prefix of the name and by tags: the kind of image says which. Names of
+our own properties begin with ``retrofit_``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,21 @@ from ..provenance import marks
 
 _TAG_LENGTH = 255
 _PROPERTY_LENGTH = 255
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What images of one kind have in common in Glance.
+
+    Attributes:
+        prefix: What their names begin with.
+        tag: Tag by which they are found if nobody chooses another.
+        properties: Properties of all of them.
+    """
+
+    prefix: str
+    tag: str
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,18 +79,20 @@ def describe(
     base: model.BaseImage | None,
     *,
     recipe: str,
+    kind: Kind,
     fingerprint: str,
     tag: str,
     variant: str = "",
     appearance: Appearance = _PLAIN,
     further: Iterable[tuple[str, str]] = (),
 ) -> Description:
-    """Describe an amphora image made from a base image.
+    """Describe an image made from a base image.
 
     Args:
         built: The image, and what runs in it.
         base: What Glance says of the base image; what it leaves out comes from ``built``.
         recipe: What was made.
+        kind: What all images of the recipe have in common.
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
         variant: End of its name, where others are made that would be called the same.
@@ -102,12 +119,13 @@ def describe(
         marks.AMP_IMAGE_TAG: tag,
         "retrofit_source_id": known.id,
         "retrofit_source_hash": known.content_hash,
-        "retrofit_recipe": recipe,
+        marks.RECIPE: recipe,
         "retrofit_version": __version__,
+        **dict(kind.properties),
         **dict(appearance.properties),
         **dict(further),
     }
-    parts = ("amphora-haproxy", architecture, os_distro, os_version, version_name, variant)
+    parts = (kind.prefix, architecture, os_distro, os_version, version_name, variant)
     return Description(
         name="-".join(filter(None, parts)),
         disk_format=built.image_format,

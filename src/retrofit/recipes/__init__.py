@@ -1,19 +1,33 @@
-"""Recipes: what makes a base image an image for a service."""
+"""Kinds of image, a folder each. Another kind is its folder and its line in :data:`KINDS`.
+
+A kind is loaded by its name when it is asked for: the list of kinds costs nothing, and packing the
+charm runs a module of a kind where nothing but the standard library is installed.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
 from .. import errors
-from .amphora import recipe as amphora
-from .recipe import Recipe
 
-__all__ = ["Recipe", "get", "names"]
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
-_RECIPES = {recipe.name: recipe for recipe in (amphora.RECIPE,)}
+__all__ = ["DEFAULT", "DEFAULT_TAG", "KINDS", "Recipe", "get", "names"]
+
+# The module with each kind's ``RECIPE``.
+KINDS = {
+    "amphora": f"{__name__}.amphora.recipe",
+}
+# What is made, and by which tag it is found, where nobody says anything else.
+DEFAULT = "amphora"
+DEFAULT_TAG = "octavia-amphora"
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all recipes."""
-    return tuple(sorted(_RECIPES))
+    return tuple(sorted(KINDS))
 
 
 def get(name: str) -> Recipe:
@@ -22,9 +36,9 @@ def get(name: str) -> Recipe:
     Raises:
         errors.ConfigError: There is none.
     """
-    try:
-        return _RECIPES[name]
-    except KeyError:
+    if name not in KINDS:
         raise errors.ConfigError(
             f"there is no recipe {name!r}", hint=f"known recipes: {', '.join(names())}"
-        ) from None
+        )
+    recipe: Recipe = importlib.import_module(KINDS[name]).RECIPE
+    return recipe

@@ -1,4 +1,4 @@
-"""What a recipe is."""
+"""What a recipe is: all that the other rooms are told of a kind of image."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from collections.abc import Callable, Mapping
 
 from .. import errors, model
 from ..building.elements import sources
+from ..model import architectures, releases
 from ..proof import checks as proof_checks
+from ..publishing import naming
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What makes a base image an image for a service.
+    """What makes a base image an image of one kind.
 
     Attributes:
         name: Its name, such as ``amphora``.
         elements: Elements it applies, in no order, by distribution.
         environment: Variables for the elements; the user's come on top.
+        first_series: The first series of each distribution that it can be applied to.
         root_size: Size in bytes that the root file system gets at least, before packages come in.
-        supports: Tells whether it can be applied to a release.
+        glance: What its images are called in Glance, and what they say there of themselves.
+        architectures: Debian architectures that it can be applied to.
         checks: Returns what its images are proved by: late, as that brings along much which a
             plan does without.
+        fleet: Which machines run its images, and so how they are moved to a new one; ``None`` if
+            no service keeps such machines.
         own_elements: Directory of the elements that come with the recipe.
         element_sources: Elements of other projects.
     """
@@ -30,11 +36,19 @@ class Recipe:
     name: str
     elements: Mapping[str, tuple[str, ...]]
     environment: Mapping[str, str]
+    first_series: Mapping[str, str]
     root_size: int
-    supports: Callable[[model.Release], bool]
+    glance: naming.Kind
+    architectures: tuple[str, ...] = architectures.DEBIAN
     checks: Callable[[], proof_checks.Checks] = proof_checks.Checks
+    fleet: model.Fleet | None = None
     own_elements: pathlib.Path | None = None
     element_sources: tuple[sources.Source, ...] = ()
+
+    def series(self, distribution: str) -> tuple[str, ...]:
+        """Return the series of a distribution that it can be applied to, oldest first."""
+        first = self.first_series.get(distribution)
+        return releases.since(distribution, first) if first else ()
 
     def check(self, release: model.Release) -> None:
         """Refuse a release that the recipe cannot be applied to.
@@ -48,7 +62,12 @@ class Recipe:
                 "images for s390x would not start after a build: their boot loader goes by blocks",
                 hint="use an image for another architecture",
             )
-        if not self.supports(release):
+        if release.architecture not in self.architectures:
+            raise errors.ImageError(
+                f"the recipe {self.name} does not support {release.architecture}",
+                hint=f"it supports {', '.join(self.architectures)}",
+            )
+        if release.series not in self.series(release.distribution):
             raise errors.ImageError(
                 f"the recipe {self.name} does not support {release.distribution}"
                 f" {release.series or release.version}",

@@ -209,6 +209,7 @@ class _Run:
             built,
             self.origin.base,
             recipe=self.recipe.name,
+            kind=self.recipe.glance,
             fingerprint=wanted.fingerprint,
             tag=wanted.tag,
             variant=target.variant,

@@ -17,20 +17,23 @@ from tests.support.base_images import base_images
 from tests.support.building import local_archive
 from tests.support.building import mirror as support
 
-from retrofit import errors, model, recipes
+from retrofit import errors, model
 from retrofit.building import customise, manifest, seal
 from retrofit.building.archives import recording, security
 from retrofit.building.elements import collect, runner
 from retrofit.host import progress
 from retrofit.host.sandbox import cells, workshop
+from retrofit.publishing import naming
+from retrofit.recipes import recipe
 
 NOBLE = model.Release("ubuntu", "24.04", "noble", "amd64")
-RECIPE = recipes.Recipe(
+RECIPE = recipe.Recipe(
     name="small",
     elements={"ubuntu": ("existing-ubuntu",)},
     environment={},
     root_size=model.GIB,
-    supports=lambda release: release == NOBLE,
+    first_series={"ubuntu": "noble"},
+    glance=naming.Kind("small", "small"),
 )
 
 
@@ -170,7 +173,9 @@ def element(tmp_path: pathlib.Path) -> Write:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
             file.chmod(0o755)
-        request = model.BuildRequest(elements=(name,), elements_paths=(tmp_path / "elements",))
+        request = model.BuildRequest(
+            "amphora", elements=(name,), elements_paths=(tmp_path / "elements",)
+        )
         return dataclasses.replace(request, **options)  # type: ignore[arg-type]
 
     return write

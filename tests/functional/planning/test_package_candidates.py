@@ -63,7 +63,7 @@ class Bench:
         self, record: description.Record | None = None, mirror: str = ""
     ) -> tuple[upgrades.Upgrade, ...]:
         """Ask the archive, each time for a command of its own unless ``inquiry`` is set."""
-        request = model.BuildRequest(archives=model.Archives(mirror=mirror))
+        request = model.BuildRequest("amphora", archives=model.Archives(mirror=mirror))
         inquiry = self.inquiry or upgrades.Inquiry()
         return inquiry.find(record or self.record(), request, self.cache)
 

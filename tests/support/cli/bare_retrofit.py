@@ -1,18 +1,20 @@
 """The command ``retrofit`` with one more recipe, ``bare``, which installs nothing.
 
 Tests that are about everything around a recipe take it: a build of it needs a minute. Its images
-are proved by their size only.
+are proved by their size only, and are called as amphorae are.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
 from retrofit import recipes
 from retrofit.cli import main
 from retrofit.proof import checks
-from retrofit.recipes import recipe
 from retrofit.recipes.amphora import recipe as amphora
 
-_BARE = recipe.Recipe(
+RECIPE = dataclasses.replace(
+    amphora.RECIPE,
     name="bare",
     elements={"debian": ("existing-debian",), "ubuntu": ("existing-ubuntu",)},
     environment={},
@@ -20,9 +22,10 @@ _BARE = recipe.Recipe(
     checks=lambda: checks.Checks(
         tuple(check for check in amphora.RECIPE.checks().rest if check.name == "size")
     ),
-    supports=amphora.RECIPE.supports,
+    own_elements=None,
+    element_sources=(),
 )
 
 if __name__ == "__main__":
-    recipes._RECIPES[_BARE.name] = _BARE
+    recipes.KINDS["bare"] = __name__
     main.main()

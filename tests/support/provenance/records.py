@@ -49,7 +49,7 @@ def described(
     return description.describe(
         built,
         base=base,
-        request=model.BuildRequest(**request),
+        request=model.BuildRequest("amphora", **request),
         elements_digest="e" * 64,
         releases={"diskimage-builder": "3.42.0", "octavia": "19.0.0"},
         now=MADE,

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Any
 
-from retrofit import cloud, errors, model
+from retrofit import cloud, errors, model, recipes
 from retrofit.model import findings
 from retrofit.planning import plan, planner, upgrades
 from retrofit.provenance import marks
@@ -116,7 +116,13 @@ def description(
         architecture=architecture,
     )
     return naming.describe(
-        built, base, recipe="amphora", fingerprint=fingerprint, tag=tag, further=further
+        built,
+        base,
+        recipe="amphora",
+        kind=recipes.get("amphora").glance,
+        fingerprint=fingerprint,
+        tag=tag,
+        further=further,
     )
 
 
@@ -165,7 +171,9 @@ def planned(
         rebuild_on=frozenset((plan.Kind.RECIPE,)),
     )
     inquiry = upgrades.Inquiry()
-    return planner.plan_wanted(connection, wanted, model.BuildRequest(), inquiry, cache=None)
+    return planner.plan_wanted(
+        connection, wanted, model.BuildRequest("amphora"), inquiry, cache=None
+    )
 
 
 def rotate(

@@ -180,7 +180,7 @@ def transplanted(
     root: pathlib.Path, settings: model.AptSettings = SETTINGS, **given: str
 ) -> dict[str, str]:
     """Write settings for the host's apt; return the sources by name of their file."""
-    request = model.BuildRequest(archives=model.Archives(**given))  # type: ignore[arg-type]
+    request = model.BuildRequest("amphora", archives=model.Archives(**given))  # type: ignore[arg-type]
     root.mkdir(exist_ok=True)
     transplant.write(root, settings, NOBLE, request)
     written = (root / transplant.PRIVATE).rglob("*")

@@ -35,7 +35,7 @@ class Recipe:
 def test_the_operators_come_first(tmp_path: pathlib.Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "pkg-map").mkdir(parents=True)
-    request = model.BuildRequest(elements_paths=(tmp_path / "one", tmp_path / "two"))
+    request = model.BuildRequest("amphora", elements_paths=(tmp_path / "one", tmp_path / "two"))
     collect.collect(Recipe(), request, tmp_path / "into")
     paths = dependencies.search_paths(tmp_path / "into" / collect.ELEMENTS)
     places = [path.name for path in paths if (path / "pkg-map").is_dir()]
@@ -44,13 +44,13 @@ def test_the_operators_come_first(tmp_path: pathlib.Path) -> None:
 
 
 def test_a_directory_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
-    request = model.BuildRequest(elements_paths=(tmp_path / "missing",))
+    request = model.BuildRequest("amphora", elements_paths=(tmp_path / "missing",))
     with pytest.raises(errors.InputMissing, match="/missing does not exist"):
         collect.collect(Recipe(), request, tmp_path / "into")
 
 
 def test_an_element_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
-    request = model.BuildRequest(elements=("mistyped",))
+    request = model.BuildRequest("amphora", elements=("mistyped",))
     with pytest.raises(errors.InputMissing, match="no element 'mistyped'"):
         collect.collect(Recipe(), request, tmp_path / "into")
 
@@ -62,7 +62,7 @@ def test_everything_can_be_read_by_others(tmp_path: pathlib.Path) -> None:
     (tmp_path / "mine/a/data").touch(0o600)
     (tmp_path / "mine/a").chmod(0o700)
     (tmp_path / "mine/a/link").symlink_to("/etc/passwd")
-    request = model.BuildRequest(elements_paths=(tmp_path / "mine",))
+    request = model.BuildRequest("amphora", elements_paths=(tmp_path / "mine",))
     collect.collect(Recipe(), request, tmp_path / "into")
     copy = tmp_path / "into" / collect.ELEMENTS / "00/a"
     assert [oct(path.stat().st_mode & 0o777) for path in (copy, copy / "data")] == [
@@ -98,7 +98,7 @@ def test_what_python_leaves_does_not_count(tmp_path: pathlib.Path) -> None:
 def test_only_elements_that_are_applied_count(tmp_path: pathlib.Path) -> None:
     for name in ("mine", "other"):
         (tmp_path / name / "install.d").mkdir(parents=True)
-    request = model.BuildRequest(elements=("mine",), elements_paths=(tmp_path,))
+    request = model.BuildRequest("amphora", elements=("mine",), elements_paths=(tmp_path,))
     before = collect.digests(Recipe(), request)
     (tmp_path / "other/install.d/10-other").touch()
     assert collect.digests(Recipe(), request) == before

@@ -60,7 +60,7 @@ class Bench:
 
     def prepare(self, *names: str, **variables: str) -> runner.Runner:
         """Lay out elements to run on the tree."""
-        request = model.BuildRequest(elements_paths=(self._root / "operator",))
+        request = model.BuildRequest("amphora", elements_paths=(self._root / "operator",))
         collect.collect(Bare(), request, self._root / "elements")
         work = self._root / "work"
         work.mkdir()

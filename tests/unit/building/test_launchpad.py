@@ -49,7 +49,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("ppa", ["ppa:team/stable", "team/stable"])
 def test_a_ppa_has_a_key_and_a_url(api: str, ppa: str) -> None:
-    found = launchpad.fetch(ppa, model.BuildRequest(), api=api)
+    found = launchpad.fetch(ppa, model.BuildRequest("amphora"), api=api)
     assert found.key == KEY
     assert found.url == "https://ppa.launchpadcontent.net/team/stable/ubuntu"
 
@@ -57,26 +57,26 @@ def test_a_ppa_has_a_key_and_a_url(api: str, ppa: str) -> None:
 @pytest.mark.parametrize("ppa", ["team", "ppa:team/", "Team/stable", "a/b/c", "ppa:../x"])
 def test_a_misspelt_ppa_is_refused(ppa: str) -> None:
     with pytest.raises(errors.ConfigError, match="misspelt; give ppa:owner/name"):
-        launchpad.fetch(ppa, model.BuildRequest(), api="http://127.0.0.1:1")
+        launchpad.fetch(ppa, model.BuildRequest("amphora"), api="http://127.0.0.1:1")
 
 
 def test_an_unknown_ppa_is_told(api: str) -> None:
     with pytest.raises(errors.ConfigError, match="Launchpad has no PPA 'ppa:team/none'"):
-        launchpad.fetch("ppa:team/none", model.BuildRequest(), api=api)
+        launchpad.fetch("ppa:team/none", model.BuildRequest("amphora"), api=api)
 
 
 def test_a_launchpad_that_fails_is_unavailable(api: str) -> None:
     with pytest.raises(errors.Unavailable, match="the server answers 503"):
-        launchpad.fetch("ppa:team/broken", model.BuildRequest(), api=api)
+        launchpad.fetch("ppa:team/broken", model.BuildRequest("amphora"), api=api)
 
 
 def test_a_launchpad_out_of_reach_is_unavailable() -> None:
     with pytest.raises(errors.Unavailable, match="without the Internet"):
-        launchpad.fetch("ppa:team/stable", model.BuildRequest(), api="http://127.0.0.1:1")
+        launchpad.fetch("ppa:team/stable", model.BuildRequest("amphora"), api="http://127.0.0.1:1")
 
 
 def test_the_builds_proxy_is_asked(api: str) -> None:
-    request = model.BuildRequest(proxies=model.Proxies(http=api))
+    request = model.BuildRequest("amphora", proxies=model.Proxies(http=api))
     # The server takes the absolute URL of a proxied request for an unknown path.
     with pytest.raises(errors.ConfigError, match="no PPA"):
         launchpad.fetch("ppa:team/stable", request, api="http://launchpad.invalid")

@@ -169,6 +169,7 @@ class TestImage:
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
+                "amphora",
                 image_format=model.ImageFormat.RAW,
                 compression=model.Compression.ZLIB,
                 elements=("one", "two"),
@@ -541,6 +542,7 @@ class TestSnap:
             source=pathlib.Path("in.img"),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
+                "amphora",
                 image_format=model.ImageFormat.RAW,
                 archives=model.Archives(
                     mirror="deb http://m jammy main\ndeb http://m x y",

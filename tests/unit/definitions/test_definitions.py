@@ -150,7 +150,7 @@ class TestBuild:
     def test_defaults_are_the_engine_s(self):
         request = run_definition.RunDefinition.parse(**_FILES).to_request()
 
-        assert request.build == model.BuildRequest()
+        assert request.build == model.BuildRequest("amphora")
         assert request.cloud == cloud.Options()
         assert request.force is False
         assert request.work_base is None
@@ -228,7 +228,7 @@ class TestBuild:
 
         request = _read(tmp_path, {**_FILES, **dict.fromkeys(empty, "")}).to_request()
 
-        assert request.build == model.BuildRequest()
+        assert request.build == model.BuildRequest("amphora")
         assert request.cloud == cloud.Options()
 
     @pytest.mark.parametrize("series", ["noble", "jammy", "bookworm"])

@@ -68,6 +68,7 @@ class TestExpansion:
         image = images[3]
         assert image.request.source == glance.Wanted(series="jammy", architecture="aarch64")
         assert image.request.build == model.BuildRequest(
+            "amphora",
             image_format=model.ImageFormat.RAW,
             elements_paths=(pathlib.Path("elements"),),
             archives=model.Archives(mirror="https://mirror.example/ubuntu", uca_pocket="caracal"),

@@ -15,6 +15,7 @@ from retrofit import model
 from retrofit.planning import fingerprint
 
 REQUEST = model.BuildRequest(
+    "amphora",
     elements=("one", "two"),
     environment=(("A", "1"), ("B", "2")),
     archives=model.Archives(

@@ -30,7 +30,7 @@ def _wanted(**request: Any) -> plan.Wanted:
         base=records.BASE.content_hash,
         elements={"sos": "b2" * 32},
         releases={},
-        request=model.BuildRequest(**request),
+        request=model.BuildRequest("amphora", **request),
     )
     return plan.Wanted(records.BASE, inputs, "octavia-amphora", findings.Depth.OFF)
 
@@ -118,7 +118,7 @@ def test_a_plan_that_does_not_hold_any_more(
 def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
     pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
     request = run_request.RunRequest(
-        source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest()
+        source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest("amphora")
     )
 
     with pytest.raises(errors.ConfigError, match="the target is the file"):

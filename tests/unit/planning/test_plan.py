@@ -20,7 +20,9 @@ from retrofit.publishing import naming
 TAG = "octavia-amphora"
 ELEMENTS = {"amphora-agent": "a1" * 32, "sos": "b2" * 32}
 RELEASES = {"diskimage-builder": "3.41.0", "octavia": "19.0.0"}
-REQUEST = model.BuildRequest(archives=model.Archives(mirror="https://u:pw@mirror.example/ubuntu"))
+REQUEST = model.BuildRequest(
+    "amphora", archives=model.Archives(mirror="https://u:pw@mirror.example/ubuntu")
+)
 PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 NEWER = dataclasses.replace(
     records.BASE, version_name="20260815", content_hash=f"sha512:{'cd' * 64}"

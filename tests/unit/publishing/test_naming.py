@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies
 from tests.support.publishing import publishing
 
-from retrofit import errors, model
+from retrofit import errors, model, recipes
 from retrofit.model import architectures, findings
 from retrofit.provenance import marks
 from retrofit.publishing import naming
@@ -26,6 +26,7 @@ BUILT = model.BuildResult(
     release=model.Release("debian", "12", "bookworm", "amd64"),
     packages=(),
 )
+KIND = recipes.get("amphora").glance
 STREAM = model.BaseImage(
     id="4d1b",
     content_hash="sha512:abcd",
@@ -38,7 +39,7 @@ STREAM = model.BaseImage(
 
 
 def _describe(base: model.BaseImage | None, tag: str = "octavia-amphora") -> naming.Description:
-    return naming.describe(BUILT, base, recipe="amphora", fingerprint="f" * 64, tag=tag)
+    return naming.describe(BUILT, base, recipe="amphora", kind=KIND, fingerprint="f" * 64, tag=tag)
 
 
 def test_takes_the_words_of_the_source() -> None:
@@ -135,6 +136,7 @@ def test_labels_are_tags_that_nobody_finds_it_by():
         BUILT,
         None,
         recipe="amphora",
+        kind=KIND,
         fingerprint="f" * 64,
         tag="wanted",
         appearance=naming.Appearance(("a-label", "wanted"), model.Visibility.PUBLIC),

@@ -7,6 +7,7 @@ import pathlib
 from ... import model
 from ...building.elements import sources
 from ...proof import checks
+from ...publishing import naming
 from .. import recipe
 from . import octavia_elements
 
@@ -28,13 +29,6 @@ _COMMON = (
     "amphora-tools",
     "network-tuning",
 )
-
-
-def _supports(release: model.Release) -> bool:
-    # Late: packing the charm runs octavia_elements where only the standard library is.
-    from ...model import releases
-
-    return releases.is_supported(release.distribution, release.series)
 
 
 def _checks() -> checks.Checks:
@@ -59,9 +53,13 @@ RECIPE = recipe.Recipe(
         # Compilers and headers for modules outside of the kernel, of which an amphora has none.
         "RETROFIT_SKIP_PACKAGES": "dkms",
     },
+    # The first whose archive has an agent of Python 3.
+    first_series={"ubuntu": "focal", "debian": "bookworm"},
     root_size=4 * model.GIB,
-    supports=_supports,
+    # Consumers match the beginning of the name; Octavia finds the newest image with the tag.
+    glance=naming.Kind(prefix="amphora-haproxy", tag="octavia-amphora"),
     checks=_checks,
+    fleet=model.Fleet.LOAD_BALANCERS,
     own_elements=pathlib.Path(__file__).parent / "elements",
     element_sources=(sources.Source("octavia", octavia_elements.VERSION, octavia_elements.find),),
 )

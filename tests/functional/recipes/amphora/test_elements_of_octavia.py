@@ -14,7 +14,7 @@ from retrofit.recipes.amphora import octavia_elements
 @pytest.mark.parametrize("distribution", ["debian", "ubuntu"])
 def test_the_recipes_elements_go_together(distribution: str, tmp_path: pathlib.Path) -> None:
     recipe = recipes.get("amphora")
-    collect.collect(recipe, model.BuildRequest(), tmp_path / "all")
+    collect.collect(recipe, model.BuildRequest("amphora"), tmp_path / "all")
     paths = dependencies.search_paths(tmp_path / "all" / collect.ELEMENTS)
     elements = dependencies.expand(recipe.elements[distribution], paths)
     assert {"amphora-agent", "haproxy-octavia", "package-installs", "sysctl"} <= {

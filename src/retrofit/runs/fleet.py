@@ -1,0 +1,27 @@
+"""Which machines run the images of a tag, as the kind of image says."""
+
+from __future__ import annotations
+
+from .. import errors, recipes
+from ..provenance import marks
+from ..publishing import survey
+
+
+def check(found: survey.Survey, tag: str) -> None:
+    """Refuse to look for machines of images of which no service keeps any.
+
+    Args:
+        found: The images that matter to a tag.
+        tag: The tag.
+
+    Raises:
+        errors.ConfigError: They are of a kind without a fleet.
+    """
+    name = found.lead.properties.get(marks.RECIPE, "") if found.lead else ""
+    # An image of a kind that is not known here is left to who looks at it.
+    if name in recipes.names() and recipes.get(name).fleet is None:
+        raise errors.ConfigError(
+            f"images with the tag {tag} have no fleet to move: no service keeps machines of the"
+            f" recipe {name}",
+            hint="new servers run the current image; replace the others yourself",
+        )
