@@ -86,7 +86,7 @@ class Driver(Protocol):
     def images(self) -> list[dict[str, Any]]:
         """Return the images in Glance, newest first."""
 
-    def upload_rival(self, tag: str) -> dict[str, Any]:
+    def upload_shadowing_image(self, tag: str) -> dict[str, Any]:
         """Make an image with a tag that another project owns and all see, and return it."""
 
     def delete_image(self, image_id: str) -> None:
@@ -380,17 +380,17 @@ def image_is_rolled_back(driver: Driver) -> None:
     assert _ids(driver) == before
 
 
-def rival_is_named(driver: Driver) -> None:
+def shadowing_image_is_reported(driver: Driver) -> None:
     """An image that Octavia would take in place of ours is named, with the way out."""
     owner = _current(driver)["owner"]
-    rival = driver.upload_rival(_TAG)
+    shadowing_image = driver.upload_shadowing_image(_TAG)
     outcome = driver.act("retrofit-image")
     assert outcome.status == "failed"
-    _await(driver, "active", rival["id"])
+    _await(driver, "active", shadowing_image["id"])
     assert f"amp-image-owner-id={owner}" in driver.status().message
-    driver.delete_image(rival["id"])
+    driver.delete_image(shadowing_image["id"])
     driver.act("retrofit-image")
-    assert rival["id"] not in driver.status().message
+    assert shadowing_image["id"] not in driver.status().message
 
 
 def run_without_a_base_fails(driver: Driver) -> None:
@@ -435,7 +435,7 @@ ALL = (
     image_is_forced,
     images_are_compared,
     image_is_rolled_back,
-    rival_is_named,
+    shadowing_image_is_reported,
     interrupted_run_leaves_nothing,
     nothing_is_left,
 )
@@ -446,7 +446,9 @@ def named(parameters: Mapping[str, str | bool]) -> dict[str, str | bool]:
     return {name.rstrip("_").replace("_", "-"): value for name, value in parameters.items()}
 
 
-def upload_rival(connection: openstack.connection.Connection, tag: str) -> dict[str, Any]:
+def upload_shadowing_image(
+    connection: openstack.connection.Connection, tag: str
+) -> dict[str, Any]:
     """Make a public image of the connection's project with a tag, and return it."""
     body = {
         "name": "amphora-haproxy-of-somebody-else",

@@ -87,7 +87,7 @@ def rolled_back(document: Mapping[str, Any]) -> dict[str, str]:
         "image-id": document["current"]["id"],
         "image-name": document["current"]["name"],
         "rolled-back": document["rolled-back"]["id"],
-        "rivals": _listed([rival["id"] for rival in document["rivals"]]),
+        "rivals": _listed([image["id"] for image in document["rivals"]]),
     }
     return _with_json(values, document)
 

@@ -41,7 +41,7 @@ class UpToDate(RetrofitError):
         image_id: Identifier of that image in Glance.
         image_name: Its name.
         created_at: When it was made.
-        rivals: Images that Octavia takes in its place (:class:`retrofit.publishing.survey.Rival`).
+        shadowing: Shadowing images (:class:`retrofit.publishing.survey.ShadowingImage`).
         retired: What became of images that it has replaced
             (:class:`retrofit.publishing.prune.Pruning`).
     """
@@ -56,14 +56,14 @@ class UpToDate(RetrofitError):
         image_id: str = "",
         image_name: str = "",
         created_at: datetime.datetime | None = None,
-        rivals: tuple[object, ...] = (),
+        shadowing: tuple[object, ...] = (),
         retired: object = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.image_id = image_id
         self.image_name = image_name
         self.created_at = created_at
-        self.rivals = rivals
+        self.shadowing = shadowing
         self.retired = retired
 
 

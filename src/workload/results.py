@@ -26,21 +26,21 @@ class Image(documents.Part):
     size: int | None = None
 
 
-class Rival(documents.Part):
-    """An image that Octavia takes in place of ours.
+class ShadowingImage(documents.Part):
+    """A shadowing image: Octavia selects it instead of ours.
 
     Attributes:
         id: Its identifier.
         amp_image_owner_id: What Octavia's option of that name has to be so that it takes ours;
-            empty where the rival is in the same project.
+            empty where the image is in the same project.
     """
 
     id: str
     amp_image_owner_id: str = ""
 
 
-class Foreign(documents.Part):
-    """An image that would be the base image, were its project trusted."""
+class UntrustedImage(documents.Part):
+    """An image of an untrusted project that would be the base image otherwise."""
 
     id: str
     owner: str
@@ -97,9 +97,9 @@ class Result(documents.Part):
         duration_s: Elapsed seconds.
         image: What is published.
         source: The base image.
-        rivals: What Octavia takes in place of the image.
+        shadowing: Shadowing images.
         retired: What became of the images that it has replaced.
-        foreign: What was not used as a base image.
+        untrusted: Images of untrusted projects, which were not used as the base image.
         reasons: Why the run does what it does.
         steps: Steps done so far.
         run_id: Name that whoever asked for the run gave it.
@@ -114,9 +114,9 @@ class Result(documents.Part):
     duration_s: float = 0
     image: Image | None = None
     source: Source | None = None
-    rivals: tuple[Rival, ...] = ()
+    shadowing: tuple[ShadowingImage, ...] = pydantic.Field((), alias="rivals")
     retired: Retired | None = None
-    foreign: tuple[Foreign, ...] = ()
+    untrusted: tuple[UntrustedImage, ...] = pydantic.Field((), alias="foreign")
     reasons: tuple[Reason, ...] = ()
     steps: tuple[Step, ...] = ()
     run_id: str = ""
@@ -150,7 +150,7 @@ class Result(documents.Part):
         """Return which image there is, since when, and whether Octavia takes another one."""
         if self.image is None and not self.images:
             return "ready; no image built yet"
-        told = [*map(_rivalry, self.rivals[:1]), *map(_distrust, self.foreign[:1])]
+        told = [*map(_shadowed, self.shadowing[:1]), *map(_not_trusted, self.untrusted[:1])]
         if self.retired is not None and self.retired.problem:
             told.append(self.retired.problem)
         return "; ".join([self._present(now), *told])
@@ -177,21 +177,21 @@ BUSY = "a build is running already; its progress is in the unit's status"
 JOURNAL = "see journalctl --unit octavia-diskimage-retrofit"
 
 
-def _rivalry(rival: Rival) -> str:
-    """Return that Octavia takes a rival, and how to change that."""
-    if not rival.amp_image_owner_id:
-        return f"Octavia takes image {rival.id} in its place: remove that, or its tag"
+def _shadowed(by: ShadowingImage) -> str:
+    """Report a shadowing image, and what to do about it."""
+    if not by.amp_image_owner_id:
+        return f"Octavia selects image {by.id} instead: remove that image, or its tag"
     return (
-        f"Octavia takes image {rival.id} of another project in its place, unless it is told "
-        f"amp-image-owner-id={rival.amp_image_owner_id}"
+        f"Octavia selects image {by.id} of another project instead: set Octavia's option "
+        f"amp-image-owner-id={by.amp_image_owner_id}"
     )
 
 
-def _distrust(foreign: Foreign) -> str:
-    """Return that an image was not used, and how to change that."""
+def _not_trusted(untrusted: UntrustedImage) -> str:
+    """Report an image of an untrusted project, and what to do about it."""
     return (
-        f"image {foreign.id} is no base image, unless its project is trusted by "
-        f"source-projects={foreign.owner}"
+        f"image {untrusted.id} of an untrusted project was not used: to trust the project, set "
+        f"source-projects={untrusted.owner}"
     )
 
 

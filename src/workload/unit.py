@@ -16,7 +16,7 @@ from options import request, window
 from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.runs import history
-from workload import debian, due, engine, packages, results, schedule, turnstile
+from workload import debian, due, engine, execution_condition, packages, results, schedule
 
 NAME = engine.NAME
 STATE = engine.STATE
@@ -106,7 +106,7 @@ class Workload:
             debug=debug,
             opening=opening,
             juju_exec=_juju_exec(),
-            not_now=turnstile.NOT_NOW,
+            not_now=execution_condition.NOT_NOW,
         )
         if changed:
             systemd.daemon_reload()

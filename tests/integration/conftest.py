@@ -115,9 +115,9 @@ class JujuDriver:
         found: list[dict[str, Any]] = listing["images"]
         return found
 
-    def upload_rival(self, tag: str) -> dict[str, Any]:
+    def upload_shadowing_image(self, tag: str) -> dict[str, Any]:
         with self._connection() as connection:
-            return scenarios.upload_rival(connection, tag)
+            return scenarios.upload_shadowing_image(connection, tag)
 
     def delete_image(self, image_id: str) -> None:
         with self._connection() as connection:

@@ -36,7 +36,7 @@ def find(
     if isinstance(source, glance.Wanted):
         connection = connect()
         found = glance.find(connection, source)
-        return origins.Glance(connection, found.base, found.foreign)
+        return origins.Glance(connection, found.base, found.untrusted)
     if isinstance(source, simplestreams.Wanted):
         there = simplestreams.find(source, access)
         return origins.Download(there.url, there.base, access)

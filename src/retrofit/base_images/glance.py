@@ -43,11 +43,11 @@ class Found:
 
     Attributes:
         base: The base image.
-        foreign: What would have been taken in its place, but for its owner.
+        untrusted: What would have been taken in its place, but for its owner.
     """
 
     base: model.BaseImage
-    foreign: tuple[selection.Foreign, ...] = ()
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
 
 
 def find(connection: cloud.Cloud, wanted: Wanted) -> Found:
@@ -67,7 +67,7 @@ def find(connection: cloud.Cloud, wanted: Wanted) -> Found:
         return Found(_describe(image))
 
     candidates = systems.candidates(wanted.series, wanted.architecture)
-    foreign: list[selection.Foreign] = []
+    untrusted: list[selection.UntrustedImage] = []
     for queries in (queries for candidate in candidates for queries in _ranks(candidate)):
         shown = [
             image
@@ -75,12 +75,12 @@ def find(connection: cloud.Cloud, wanted: Wanted) -> Found:
             for image in connection.images([("status", "active"), *query])
         ]
         choice = selection.newest(shown, projects=projects)
-        foreign += choice.foreign
+        untrusted += choice.untrusted
         if choice.image is not None:
             _LOG.info("base image: %s (%s)", choice.image.name, choice.image.id)
-            _warn(foreign)
-            return Found(_describe(choice.image), tuple(foreign))
-    raise _nothing_found(connection, candidates, foreign)
+            _warn(untrusted)
+            return Found(_describe(choice.image), tuple(untrusted))
+    raise _nothing_found(connection, candidates, untrusted)
 
 
 def download(
@@ -144,8 +144,8 @@ def _check_owner(image: images.Image, projects: Collection[str]) -> None:
     )
 
 
-def _warn(foreign: Iterable[selection.Foreign]) -> None:
-    for image in foreign:
+def _warn(untrusted: Iterable[selection.UntrustedImage]) -> None:
+    for image in untrusted:
         _LOG.warning(
             "image %s (%s) fits better and is not used: its project %s is not in source-projects",
             image.id,
@@ -173,14 +173,14 @@ def _check_status(image: images.Image) -> None:
 def _nothing_found(
     connection: cloud.Cloud,
     candidates: Sequence[selection.Candidate],
-    foreign: Sequence[selection.Foreign],
+    untrusted: Sequence[selection.UntrustedImage],
 ) -> errors.InputMissing:
     """Say what was looked for, and what there is instead."""
     products = [product for candidate in candidates for product in candidate.products]
     message = "no base image in Glance for " + " or ".join(map(str, candidates))
     details = tuple(f"looked for product_name {product}" for product in products)
-    if foreign:
-        first = foreign[0]
+    if untrusted:
+        first = untrusted[0]
         return errors.InputMissing(
             f"{message} but {first.id} ({first.name}), which belongs to project {first.owner}",
             hint=f"name {first.owner} in source-projects (--source-project) if you trust it",

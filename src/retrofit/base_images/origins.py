@@ -26,7 +26,7 @@ class Origin(Protocol):
         """What it is called."""
 
     @property
-    def foreign(self) -> tuple[selection.Foreign, ...]:
+    def untrusted(self) -> tuple[selection.UntrustedImage, ...]:
         """What would have been taken in its place, but for its owner."""
 
     @property
@@ -55,7 +55,7 @@ class File:
 
     path: pathlib.Path
     base: None = None
-    foreign: tuple[selection.Foreign, ...] = ()
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
     repeatable: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class Glance(_Described):
 
     connection: cloud.Cloud
     base: model.BaseImage
-    foreign: tuple[selection.Foreign, ...] = ()
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
     repeatable: ClassVar[bool] = True
 
     def content_hash(self) -> str:
@@ -135,7 +135,7 @@ class Download(_Described):
     url: str
     base: model.BaseImage
     access: web.Access
-    foreign: tuple[selection.Foreign, ...] = ()
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
     repeatable: ClassVar[bool] = True
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
@@ -157,7 +157,7 @@ class Bootstrap(_Described):
     recipe: bootstrap.Recipe
     base: model.BaseImage
     access: web.Access
-    foreign: tuple[selection.Foreign, ...] = ()
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
     # Its file systems get other identifiers each time.
     repeatable: ClassVar[bool] = False
 

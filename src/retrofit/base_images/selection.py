@@ -48,7 +48,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Foreign:
+class UntrustedImage:
     """An image that fits and is not used, as its owner is nobody whom we trust.
 
     Attributes:
@@ -70,11 +70,11 @@ class Choice:
 
     Attributes:
         image: The newest that may be used, if there is any.
-        foreign: What would have been taken in its place, newest first.
+        untrusted: What would have been taken in its place, newest first.
     """
 
     image: images.Image | None
-    foreign: tuple[Foreign, ...]
+    untrusted: tuple[UntrustedImage, ...]
 
 
 def newest(found: Iterable[images.Image], *, projects: Collection[str]) -> Choice:
@@ -92,12 +92,12 @@ def newest(found: Iterable[images.Image], *, projects: Collection[str]) -> Choic
         and marks.OWN_TAG not in image.tags
         and marks.FINGERPRINT not in image.properties
     ]
-    foreign: list[Foreign] = []
+    untrusted: list[UntrustedImage] = []
     for image in sorted(fitting, key=_age, reverse=True):
         if is_trusted(image, projects):
-            return Choice(image, tuple(foreign))
-        foreign.append(Foreign(image.id, image.name, image.owner, image.visibility))
-    return Choice(None, tuple(foreign))
+            return Choice(image, tuple(untrusted))
+        untrusted.append(UntrustedImage(image.id, image.name, image.owner, image.visibility))
+    return Choice(None, tuple(untrusted))
 
 
 def is_trusted(image: images.Image, projects: Collection[str]) -> bool:

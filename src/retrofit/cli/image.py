@@ -149,7 +149,7 @@ def image(
         click.echo(json.dumps(results.as_json(result), indent=2))
         return
     click.echo(results.as_line(result))
-    images.warn(result.rivals)
+    images.warn(result.shadowing)
 
 
 def _pairs(variables: tuple[str, ...]) -> dict[str, str]:

@@ -50,28 +50,29 @@ def proof_in_short(image: images.Image) -> str:
     return " ".join(filter(None, words)) if told["result"] else "not proved"
 
 
-def advice(rivals: Sequence[survey.Rival]) -> list[str]:
-    """Return in lines what keeps Octavia from taking other images than ours, if it does."""
-    owners = {rival.amp_image_owner_id for rival in rivals}
+def advice(shadowing: Sequence[survey.ShadowingImage]) -> list[str]:
+    """Return in lines how to make Octavia select our image, if it selects another one."""
+    owners = {image.amp_image_owner_id for image in shadowing}
     lines = [
-        f"Octavia passes over images of other projects with amp-image-owner-id {owner} "
-        "(in octavia.conf: amp_image_owner_id)"
+        f"set amp-image-owner-id to {owner} so that Octavia ignores images of other projects "
+        "(amp_image_owner_id in octavia.conf)"
         for owner in sorted(owners - {""})
     ]
     if "" in owners:
         lines.append(
-            "a rival in the same project has to lose the tag: openstack image unset --tag TAG ID"
+            "remove the tag from a shadowing image of the same project: "
+            "openstack image unset --tag TAG ID"
         )
     return lines
 
 
-def warn(rivals: Sequence[survey.Rival]) -> None:
-    """Say on standard error which images Octavia takes in place of ours, if it does."""
-    for rival in rivals:
+def warn(shadowing: Sequence[survey.ShadowingImage]) -> None:
+    """Report shadowing images on standard error."""
+    for image in shadowing:
         click.echo(
-            f"Octavia takes {rival.id} {rival.name} in its place: "
-            f"{rival.visibility}, of project {rival.owner}",
+            f"Octavia selects {image.id} {image.name} instead: "
+            f"{image.visibility}, of project {image.owner}",
             err=True,
         )
-    for line in advice(rivals):
+    for line in advice(shadowing):
         click.echo(line, err=True)

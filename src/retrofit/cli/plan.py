@@ -53,7 +53,7 @@ def plan(
                 failures[name] = error
                 continue
             project = session.connect(request.cloud).project_id
-            pinned.append(plan_files.pin(name, one.plan, project, one.foreign))
+            pinned.append(plan_files.pin(name, one.plan, project, one.untrusted))
             if not as_json:
                 click.echo("\n".join(_lines(name, one.plan)))
     if as_json:

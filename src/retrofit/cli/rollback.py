@@ -45,13 +45,13 @@ def rollback(
             f"{done.current.id} {done.current.name} is current again, "
             f"in place of {done.rolled_back.id} {done.rolled_back.name}"
         )
-        images.warn(done.rivals)
+        images.warn(done.shadowing)
         return
     told = {
         "tag": amp_image_tag,
         "project-id": project,
         "current": images.as_json(done.current),
         "rolled-back": images.as_json(done.rolled_back),
-        "rivals": results.rivals(done.rivals),
+        "rivals": results.shadowing(done.shadowing),
     }
     click.echo(json.dumps(told, indent=2))

@@ -77,7 +77,7 @@ def rollout(
         found = status.status(connection, amp_image_tag, work_base=work_dir)
         fleet.check(found, amp_image_tag)
         seen = overview.look(connection, amp_image_tag, found)
-        images.warn(found.rivals)
+        images.warn(found.shadowing)
         problem = rollouts.hindrance(seen, amp_image_tag)
         if yes and problem is None:
             limits = rollouts.Limits(max_parallel, pause, timeout)

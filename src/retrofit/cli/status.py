@@ -58,7 +58,7 @@ def status(
     now = datetime.datetime.now(datetime.UTC)
     rows = [*_rows(found, now), *(balancers.images(seen) if seen else ())]
     answer = balancers.answer(seen) if seen else f"what load balancers run is not known: {unknown}"
-    click.echo("\n".join([*tables.lines(rows), *images.advice(found.rivals), answer]))
+    click.echo("\n".join([*tables.lines(rows), *images.advice(found.shadowing), answer]))
 
 
 def _running(
@@ -83,7 +83,7 @@ def _as_json(found: survey.Survey) -> dict[str, Any]:
         "taken": one(found.taken),
         "current": one(found.lead),
         "former": one(found.former),
-        "rivals": results.rivals(found.rivals),
+        "rivals": results.shadowing(found.shadowing),
         "failed": many(found.failed),
         "unproven": many(found.unproven),
         "rolled-back": many(found.rolled_back),
@@ -109,13 +109,13 @@ def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, s
         yield row("ours", found.lead)
     if found.former is not None:
         yield row("rollback to", found.former)
-    for rival in found.rivals:
-        name = f"{rival.id} {rival.name}"
+    for shadowing in found.shadowing:
+        name = f"{shadowing.id} {shadowing.name}"
         yield (
-            "rival",
+            "shadowing",
             name,
-            tables.age(rival.created_at, now),
-            f"{rival.visibility}, of {rival.owner}",
+            tables.age(shadowing.created_at, now),
+            f"{shadowing.visibility}, of {shadowing.owner}",
         )
     for what, listed in (
         ("failed", found.failed),

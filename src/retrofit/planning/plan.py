@@ -126,7 +126,7 @@ class Plan:
         wanted: The image that there should be.
         reasons: Why, those first that count; without any that counts, nothing is done.
         image: The image that there is: up to date, outdated, taken back or to be tagged.
-        akin: Identifiers of the images that were made of the same before.
+        same_fingerprint: Identifiers of the images with the same fingerprint.
         remark: What there is to say of it where nothing is to be done.
     """
 
@@ -134,7 +134,7 @@ class Plan:
     wanted: Wanted
     reasons: tuple[Reason, ...]
     image: images.Image | None
-    akin: frozenset[str] = frozenset()
+    same_fingerprint: frozenset[str] = frozenset()
     remark: str = ""
 
     def summary(self) -> str:
@@ -147,19 +147,26 @@ class Plan:
         return f"build: {why}"
 
 
-def decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Image]) -> Plan:
+def decide(
+    wanted: Wanted, own: Sequence[images.Image], same_fingerprint: Sequence[images.Image]
+) -> Plan:
     """Decide from images alone, without asking whether there are newer packages.
 
     Args:
         wanted: The image that there should be.
         own: Images of this project that were made for the tag, newest first.
-        akin: Images of this project with the same fingerprint, newest first, whatever their tag.
+        same_fingerprint: Images of this project with the same fingerprint and any tag,
+            newest first.
     """
-    planned = _decide(wanted, own, akin)
-    return dataclasses.replace(planned, akin=frozenset(image.id for image in akin))
+    planned = _decide(wanted, own, same_fingerprint)
+    return dataclasses.replace(
+        planned, same_fingerprint=frozenset(image.id for image in same_fingerprint)
+    )
 
 
-def _decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.Image]) -> Plan:
+def _decide(
+    wanted: Wanted, own: Sequence[images.Image], same_fingerprint: Sequence[images.Image]
+) -> Plan:
     """Decide; see :func:`decide`."""
     mark, tag = wanted.fingerprint, wanted.own_tag
     present = standing.lead(own, tag)
@@ -180,12 +187,12 @@ def _decide(wanted: Wanted, own: Sequence[images.Image], akin: Sequence[images.I
             "changed since"
         )
         return Plan(Action.NONE, wanted, (), taken_back, remark=remark)
-    fitting = _to_be_tagged(wanted, present, akin)
+    fitting = _to_be_tagged(wanted, present, same_fingerprint)
     if fitting is not None:
         text = f"{fitting.name} ({fitting.id}) is made of the same and has not the tag {tag}"
         change = Change("tag", " ".join(sorted(fitting.tags)), tag)
         return Plan(Action.RETAG, wanted, (Reason(Kind.TAG, text, (change,)),), fitting)
-    return _planned(wanted, present, [*_after_failure(akin), *_since(wanted, present)])
+    return _planned(wanted, present, [*_after_failure(same_fingerprint), *_since(wanted, present)])
 
 
 def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[Change]) -> Plan:
@@ -206,7 +213,7 @@ def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[C
     ]
     reasons = [*planned.reasons, *found]
     changed = _planned(planned.wanted, planned.image, reasons, planned.remark)
-    return dataclasses.replace(changed, akin=planned.akin)
+    return dataclasses.replace(changed, same_fingerprint=planned.same_fingerprint)
 
 
 def _planned(
@@ -243,19 +250,19 @@ def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Ch
 
 
 def _to_be_tagged(
-    wanted: Wanted, present: images.Image | None, akin: Iterable[images.Image]
+    wanted: Wanted, present: images.Image | None, same_fingerprint: Iterable[images.Image]
 ) -> images.Image | None:
     """Return an image that only lacks the tag, and that Octavia would take if it had it."""
-    free = (image for image in akin if not image.tags & wanted.apart_from)
+    free = (image for image in same_fingerprint if not image.tags & wanted.apart_from)
     image = standing.published(free, wanted.depth)
     if image is None or (present is not None and present.created_at > image.created_at):
         return None
     return image
 
 
-def _after_failure(akin: Iterable[images.Image]) -> Iterator[Reason]:
+def _after_failure(same_fingerprint: Iterable[images.Image]) -> Iterator[Reason]:
     """Yield that the last image made of the same did not pass its proof."""
-    last = next(iter(akin), None)
+    last = next(iter(same_fingerprint), None)
     if last is not None and standing.state(last) == marks.FAILED:
         summary = last.properties.get(marks.PROOF_SUMMARY, "")
         yield Reason(Kind.PROOF, f"the last one, {last.id}, did not pass its proof: {summary}")

@@ -31,8 +31,8 @@ class Base(documents.Part):
     version: str
 
 
-class Foreign(documents.Part):
-    """As :class:`retrofit.base_images.selection.Foreign`."""
+class UntrustedImage(documents.Part):
+    """As :class:`retrofit.base_images.selection.UntrustedImage`."""
 
     id: str
     name: str
@@ -76,7 +76,7 @@ class Image(documents.Part):
         project_id: The project in which it is made: the cloud, so to speak.
         tag: By which Octavia finds it.
         base: What it is to be made of.
-        foreign: What would have been the base image, but for its owner.
+        untrusted: What would have been the base image, but for its owner.
         image: What there is.
         fingerprint: Identity of the inputs.
         inputs: The inputs, as an image tells them.
@@ -89,7 +89,7 @@ class Image(documents.Part):
     project_id: str
     tag: str
     base: Base
-    foreign: tuple[Foreign, ...]
+    untrusted: Annotated[tuple[UntrustedImage, ...], pydantic.Field(alias="foreign")]
     image: Present | None
     fingerprint: str
     inputs: dict[str, str]
@@ -200,7 +200,7 @@ def pin(
     name: str,
     planned: plan.Plan,
     project_id: str,
-    foreign: Iterable[selection.Foreign] = (),
+    untrusted: Iterable[selection.UntrustedImage] = (),
 ) -> Image:
     """Return a plan in the form of the file.
 
@@ -208,7 +208,7 @@ def pin(
         name: Name of the request.
         planned: The plan.
         project_id: The project in which the image is made.
-        foreign: What would have been the base image, but for its owner.
+        untrusted: What would have been the base image, but for its owner.
     """
     wanted, present = planned.wanted, planned.image
     return Image(
@@ -227,7 +227,7 @@ def pin(
         project_id=project_id,
         tag=wanted.tag,
         base=_base(wanted.base),
-        foreign=tuple(Foreign(**vars(image)) for image in foreign),
+        untrusted=tuple(UntrustedImage(**vars(image)) for image in untrusted),
         image=present and Present(id=present.id, name=present.name, created_at=present.created_at),
         fingerprint=wanted.fingerprint,
         inputs=fingerprint.tell(wanted.inputs),

@@ -28,11 +28,11 @@ class Planned:
 
     Attributes:
         plan: What, and why.
-        foreign: What would have been the base image, but for its owner.
+        untrusted: What would have been the base image, but for its owner.
     """
 
     plan: plan.Plan
-    foreign: tuple[selection.Foreign, ...]
+    untrusted: tuple[selection.UntrustedImage, ...]
 
 
 class Session:
@@ -79,7 +79,7 @@ class Session:
         wanted = (request.source, request.cloud, _access(request), pin and pin.base_image)
         origin: origins.Origin = self._once(wanted, lambda: find(request, connect, pin))
         planned = plan_image(request, origin, connect(), request.target, self._inquiry, own)
-        return Planned(planned, origin.foreign)
+        return Planned(planned, origin.untrusted)
 
     def _once(self, question: object, ask: Callable[[], Any]) -> Any:
         """Return an answer that was given before, or ask; no answer is one, too."""

@@ -56,12 +56,12 @@ def current(
 
     An image that the former charm made has no fingerprint and so is never current.
     """
-    akin = (
+    same_fingerprint = (
         image
         for image in own
         if image.properties.get(marks.FINGERPRINT) == fingerprint and tag in image.tags
     )
-    return published(akin, wanted)
+    return published(same_fingerprint, wanted)
 
 
 def published(found: Iterable[images.Image], wanted: findings.Depth) -> images.Image | None:

@@ -106,7 +106,7 @@ def up_to_date(
         image_id=image.id,
         image_name=image.name,
         created_at=image.created_at,
-        rivals=rivals(connection, tag, own),
+        shadowing=shadowing(connection, tag, own),
         retired=retired,
     )
 
@@ -136,9 +136,9 @@ def retag(
     return _published(tagged)
 
 
-def rivals(
+def shadowing(
     connection: cloud.Cloud, tag: str, own: Sequence[images.Image] | None = None
-) -> tuple[survey.Rival, ...]:
+) -> tuple[survey.ShadowingImage, ...]:
     """Return what Octavia takes in place of our newest image, as far as this project sees it.
 
     Args:
@@ -152,10 +152,10 @@ def rivals(
         found = promotion.own(connection, tag) if own is None else own
         leading = current.lead(found, tag)
         visible = promotion.visible(connection, tag)
-        return survey.rivals(visible, leading, connection.project_id)
+        return survey.shadowing(visible, leading, connection.project_id)
     except errors.RetrofitError as error:
         # What is published is published, whether this is known or not.
-        _LOG.warning("rivals are not known: %s", error)
+        _LOG.warning("shadowing images are not known: %s", error)
         return ()
 
 
@@ -165,7 +165,7 @@ def publish(
     description: naming.Description,
     *,
     hashes: Mapping[str, str],
-    akin: Collection[str],
+    same_fingerprint: Collection[str],
     gate: Gate,
     reporter: progress.Reporter,
     turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
@@ -180,7 +180,8 @@ def publish(
         file: The image.
         description: How it is to appear.
         hashes: Its hashes as far as they are known, hexadecimal, by algorithm.
-        akin: Identifiers of the images that were made of the same when this one was planned.
+        same_fingerprint: Identifiers of the images that had the same fingerprint when this
+            image was planned.
         gate: What it has to pass.
         reporter: Told of the steps, and how many bytes of how many were sent.
         turn: Entered wherever something is changed, so that runs beside this one wait.
@@ -211,7 +212,7 @@ def publish(
         with turn(), progress.step(reporter, "promote"):
             if proof is None or proof.passed:
                 depth = findings.Depth.OFF if proof is None else proof.depth
-                _yield_to_another(connection, description, depth, akin)
+                _yield_to_another(connection, description, depth, same_fingerprint)
                 _free_name(connection, description.name, image_id)
                 finished = promotion.promote(connection, staged, description, proof)
             else:
@@ -242,7 +243,7 @@ def _yield_to_another(
     connection: cloud.Cloud,
     description: naming.Description,
     depth: findings.Depth,
-    akin: Collection[str],
+    same_fingerprint: Collection[str],
 ) -> None:
     """Refuse to publish what another run has published since this one was planned."""
     tag = description.amp_image_tag
@@ -251,7 +252,7 @@ def _yield_to_another(
         (marks.FINGERPRINT, description.fingerprint),
         ("tag", tag or marks.OWN_TAG),
     ]
-    found = [image for image in connection.images(query) if image.id not in akin]
+    found = [image for image in connection.images(query) if image.id not in same_fingerprint]
     other = current.published(found, depth)
     if other is not None:
         raise up_to_date(

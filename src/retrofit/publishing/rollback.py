@@ -18,12 +18,12 @@ class Rollback:
     Attributes:
         current: The image that Octavia takes from now on.
         rolled_back: The image that it took before.
-        rivals: What Octavia takes in place of the current image.
+        shadowing: Shadowing images.
     """
 
     current: images.Image
     rolled_back: images.Image
-    rivals: tuple[survey.Rival, ...]
+    shadowing: tuple[survey.ShadowingImage, ...]
 
 
 def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
@@ -65,8 +65,8 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
             hint="see retrofit status, and try again",
         )
     visible = promotion.visible(connection, tag)
-    rivals = survey.rivals(visible, current, connection.project_id)
-    return Rollback(current, rolled_back, rivals)
+    shadowing = survey.shadowing(visible, current, connection.project_id)
+    return Rollback(current, rolled_back, shadowing)
 
 
 def check_tag(tag: str) -> None:

@@ -16,8 +16,8 @@ from . import current
 
 
 @dataclasses.dataclass(frozen=True)
-class Rival:
-    """An image that Octavia takes in place of ours.
+class ShadowingImage:
+    """An image with the tag that Octavia selects instead of ours.
 
     Attributes:
         id: Its identifier.
@@ -26,7 +26,7 @@ class Rival:
         visibility: Why it is seen: ``public``, ``shared``, …
         created_at: When it was registered.
         amp_image_owner_id: What Octavia's option of that name has to be so that ours is taken;
-            empty where that does not help, as the rival is in the same project.
+            empty where that does not help, as the image is in the same project.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Survey:
         taken: What Octavia takes now.
         lead: What it should take: the newest of ours with the tag.
         former: What a rollback makes current.
-        rivals: What it takes in place of ``lead``, newest first.
+        shadowing: Shadowing images, newest first.
         failed: Images of ours whose proof failed.
         unproven: Images of ours that are being uploaded or proved, or were when that was killed;
             and such as Glance was killed at.
@@ -55,25 +55,25 @@ class Survey:
     taken: images.Image | None
     lead: images.Image | None
     former: images.Image | None
-    rivals: tuple[Rival, ...]
+    shadowing: tuple[ShadowingImage, ...]
     failed: tuple[images.Image, ...]
     unproven: tuple[images.Image, ...]
     rolled_back: tuple[images.Image, ...]
 
 
-def rivals(
+def shadowing(
     visible: Iterable[images.Image], leading: images.Image | None, project_id: str
-) -> tuple[Rival, ...]:
+) -> tuple[ShadowingImage, ...]:
     """Return what Octavia takes in place of an image.
 
     Args:
         visible: Active images with the tag, whoever's they are.
-        leading: What it should take; without one, all others are rivals.
+        leading: What it should take; without one, all others are shadowing images.
         project_id: The project of our images.
     """
     before = itertools.takewhile(lambda image: leading is None or image.id != leading.id, visible)
     return tuple(
-        Rival(
+        ShadowingImage(
             id=image.id,
             name=image.name,
             owner=image.owner,
@@ -113,7 +113,7 @@ def take(
         taken=next(iter(visible), None),
         lead=leading,
         former=current.former(own, leading, hidden=hidden) if leading else None,
-        rivals=rivals(visible, leading, project_id),
+        shadowing=shadowing(visible, leading, project_id),
         failed=having(marks.FAILED),
         unproven=having(marks.UPLOADING, marks.UNPROVEN) + torn,
         rolled_back=having(marks.ROLLED_BACK),

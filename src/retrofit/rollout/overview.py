@@ -84,11 +84,12 @@ def _target(found: survey.Survey, tag: str) -> fleet.Target:
     """Return what amphorae are to run: our newest image with the tag, if Octavia takes that."""
     if found.lead is None:
         return fleet.Target("", f"has the tag {tag}, which no image of this project has")
-    for rival in found.rivals:
+    for image in found.shadowing:
         # Octavia may be told to pass over those of other projects; it does not say whether it is.
-        if not rival.amp_image_owner_id:
+        if not image.amp_image_owner_id:
             return fleet.Target(
-                found.lead.id, f"would get {rival.name} ({rival.id}) of this project, not our own"
+                found.lead.id,
+                f"would get {image.name} ({image.id}) of this project, not our own",
             )
     return fleet.Target(found.lead.id)
 

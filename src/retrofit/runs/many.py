@@ -111,7 +111,7 @@ class _Planning:
             plan_files.check(pin, planned.plan, connection.project_id)
         if planned.plan.action is plan.Action.NONE:
             raise one.nothing_to_do(connection, planned.plan, target, own)
-        return plan_files.pin(image.name, planned.plan, connection.project_id, planned.foreign)
+        return plan_files.pin(image.name, planned.plan, connection.project_id, planned.untrusted)
 
 
 def _make(

@@ -36,20 +36,20 @@ class RunResult:
     Attributes:
         build: The image; its path is the target's, or gone where it was published.
         base: What the base image's publisher says of it; ``None`` for a file.
-        foreign: What would have been the base image, but for its owner.
+        untrusted: What would have been the base image, but for its owner.
         published: The image in Glance, where it went there.
         proof: How the image was proved, if it was.
-        rivals: What Octavia takes in its place.
+        shadowing: Shadowing images.
         retired: What became of images that it, or one before it, has replaced.
         steps: What each step cost, in order.
     """
 
     build: model.BuildResult | None
     base: model.BaseImage | None
-    foreign: tuple[selection.Foreign, ...]
+    untrusted: tuple[selection.UntrustedImage, ...]
     published: publish.Published | None
     proof: findings.Proof | None
-    rivals: tuple[survey.Rival, ...]
+    shadowing: tuple[survey.ShadowingImage, ...]
     retired: prune.Pruning
     steps: tuple[model.StepRecord, ...]
 
@@ -170,7 +170,7 @@ class _Run:
         if pin is not None:
             plan_files.check(pin, planned, connection.project_id)
         if on_plan is not None:
-            on_plan(planner.Planned(planned, self.origin.foreign))
+            on_plan(planner.Planned(planned, self.origin.untrusted))
         published, built, proof = None, None, None
         if planned.action is plan.Action.BUILD:
             built, published, proof = self._publish(connection, planned, target)
@@ -186,7 +186,7 @@ class _Run:
             built,
             published=published,
             proof=proof,
-            rivals=publish.rivals(connection, tag),
+            shadowing=publish.shadowing(connection, tag),
             retired=retired,
         )
 
@@ -224,7 +224,7 @@ class _Run:
             built.image,
             described,
             hashes={"sha256": built.sha256, "sha512": built.sha512},
-            akin=planned.akin,
+            same_fingerprint=planned.same_fingerprint,
             gate=self._gate(built, work),
             reporter=self.recorder,
             turn=functools.partial(locks.turn, self.turns),
@@ -267,13 +267,13 @@ class _Run:
         *,
         proof: findings.Proof | None,
         published: publish.Published | None = None,
-        rivals: tuple[survey.Rival, ...] = (),
+        shadowing: tuple[survey.ShadowingImage, ...] = (),
         retired: prune.Pruning = _NOTHING_RETIRED,
     ) -> RunResult:
         steps = tuple(self.recorder.records)
         origin = self.origin
         return RunResult(
-            built, origin.base, origin.foreign, published, proof, rivals, retired, steps
+            built, origin.base, origin.untrusted, published, proof, shadowing, retired, steps
         )
 
 

@@ -69,7 +69,7 @@ class Record:
     def planned(self, planned: planner.Planned) -> None:
         """Keep why the run does what it does."""
         self.state["reasons"] = results.reasons(planned.plan)
-        self.state["foreign"] = results.foreign(planned.foreign)
+        self.state["foreign"] = results.untrusted(planned.untrusted)
         self._write()
 
     def step_started(self, name: str) -> None:
@@ -100,7 +100,7 @@ class Record:
         if isinstance(error, errors.UpToDate):
             outcome = "up-to-date"
             self.state["image"] = results.current(error)
-            self.state["rivals"] = results.rivals(error.rivals)
+            self.state["rivals"] = results.shadowing(error.shadowing)
             if isinstance(error.retired, prune.Pruning):
                 self.state["retired"] = results.retired(error.retired)
         if isinstance(error, errors.ProofFailed):

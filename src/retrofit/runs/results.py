@@ -39,9 +39,9 @@ def as_json(result: one.RunResult) -> dict[str, Any]:
         "image": (_hyphenated(result.build, without=("packages", "apt")) if result.build else {})
         | (_hyphenated(result.published) if result.published else {}),
         "source": _hyphenated(result.base) if result.base else None,
-        "foreign": foreign(result.foreign),
+        "foreign": untrusted(result.untrusted),
         "proof": findings.as_json(result.proof) if result.proof else None,
-        "rivals": rivals(result.rivals),
+        "rivals": shadowing(result.shadowing),
         "retired": retired(result.retired),
         "steps": [step(record) for record in result.steps],
     }
@@ -61,9 +61,9 @@ def kept(error: errors.ProofFailed) -> dict[str, Any] | None:
     return {"id": error.image_id, "name": error.image_name} if error.image_id else None
 
 
-def rivals(found: Iterable[object]) -> list[dict[str, Any]]:
-    """Return what Octavia takes in place of our image, survey.Rival each."""
-    return [_hyphenated(rival) for rival in found]
+def shadowing(found: Iterable[object]) -> list[dict[str, Any]]:
+    """Return the shadowing images (survey.ShadowingImage), in the form of the result file."""
+    return [_hyphenated(image) for image in found]
 
 
 def retired(pruning: prune.Pruning) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def reasons(planned: plan.Plan) -> list[dict[str, Any]]:
     ]
 
 
-def foreign(found: Iterable[selection.Foreign]) -> list[dict[str, Any]]:
+def untrusted(found: Iterable[selection.UntrustedImage]) -> list[dict[str, Any]]:
     """Return what was not used as a base image for its owner, in the form of the result file."""
     return [_hyphenated(image) for image in found]
 

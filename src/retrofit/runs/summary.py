@@ -68,7 +68,7 @@ class Summary(record.Record):
     def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why the run ended early, or that there was nothing to do."""
         if isinstance(error, errors.UpToDate):
-            # Rivals of its images are known already.
+            # Shadowing images are known already.
             self._end(
                 outcome="up-to-date", code=error.exit_code, message=error.message, hint=error.hint
             )

@@ -90,7 +90,7 @@ def test_passes_over_what_somebody_else_calls_ubuntu(
         _find(connect(), "focal")
 
 
-def test_reports_a_foreign_image_that_fits_best_and_takes_another(
+def test_reports_an_untrusted_image_that_fits_best_and_selects_another(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
     product = {"product_name": "com.ubuntu.cloud.daily:server:25.10:amd64", "os_version": "25.10"}
@@ -115,7 +115,7 @@ def test_reports_a_foreign_image_that_fits_best_and_takes_another(
     found = glance.find(connection, wanted)
 
     assert found.base.id == ours
-    assert found.foreign == (selection.Foreign(perfect, "perfect", theirs, "shared"),)
+    assert found.untrusted == (selection.UntrustedImage(perfect, "perfect", theirs, "shared"),)
     trusting = dataclasses.replace(wanted, projects=(theirs,))
     assert glance.find(connection, trusting).base.id == perfect
     named = glance.Wanted(image_id=perfect)

@@ -38,7 +38,7 @@ class Shelf:
         first: An image with two packages.
         second: One with a further package.
         later: One like the second, when the archive had new versions.
-        foreign: One that says nothing of itself.
+        undescribed: An image without metadata.
     """
 
     home: pathlib.Path
@@ -46,7 +46,7 @@ class Shelf:
     first: str
     second: str
     later: str
-    foreign: str
+    undescribed: str
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``retrofit`` on the machine."""
@@ -98,7 +98,9 @@ def shelf(running_cloud: cloud.Cloud) -> Iterator[Shelf]:
             first=build(now, "first"),
             second=build(now, "first", "further"),
             later=build(later.replace("://", f"://{_SECRET}"), "first", "further"),
-            foreign=running_cloud.upload_base(simple_disks.installable(), name="former charm's"),
+            undescribed=running_cloud.upload_base(
+                simple_disks.installable(), name="former charm's"
+            ),
         )
 
 
@@ -229,12 +231,12 @@ def test_no_secret_reaches_glance(shelf: Shelf, running_cloud: cloud.Cloud) -> N
 def test_an_image_of_others_is_one_line(shelf: Shelf, words: tuple[str, ...]) -> None:
     asked = [getattr(shelf, word, word) for word in words]
 
-    ended = shelf.ask(*asked, shelf.foreign)
+    ended = shelf.ask(*asked, shelf.undescribed)
 
     assert ended.returncode == os.EX_DATAERR
     assert ended.stdout == ""
     assert ended.stderr.startswith(
-        f'retrofit: error: the image {shelf.foreign} ("former charm\'s") does not say what'
+        f'retrofit: error: the image {shelf.undescribed} ("former charm\'s") does not say what'
     )
     assert ended.stderr.count("\n") == 1
 

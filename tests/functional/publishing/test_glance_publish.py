@@ -43,7 +43,7 @@ def _publish(
         file,
         publishing.description(version, tag=version),
         hashes={},
-        akin=(),
+        same_fingerprint=(),
         gate=publishing.Gate(publishing.PASSING),
         reporter=Watching(watch),
     )
@@ -116,7 +116,7 @@ def test_nobody_meets_an_image_before_it_is_proved(
         image_file,
         publishing.description("whole", tag="whole"),
         hashes={},
-        akin=(),
+        same_fingerprint=(),
         gate=Looking(publishing.PASSING),
         reporter=Watching(watch),
     )
@@ -222,7 +222,7 @@ KILLED_HALFWAY = textwrap.dedent(
         pathlib.Path(sys.argv[1]),
         publishing.description("killed"),
         hashes={},
-        akin=(),
+        same_fingerprint=(),
         gate=publishing.Gate(None),
         reporter=Deadly(),
     )
@@ -333,7 +333,7 @@ def test_names_a_format_that_glance_does_not_take(
             image_file,
             description,
             hashes={},
-            akin=(),
+            same_fingerprint=(),
             gate=publishing.Gate(None),
             reporter=publishing.Silent(),
         )

@@ -1,4 +1,4 @@
-"""Who is current, former, failed or a rival in a real Glance, and how that changes."""
+"""Which image is current, previous, failed or shadowing in a real Glance, and how that changes."""
 
 from __future__ import annotations
 
@@ -78,18 +78,18 @@ class TestPromotion:
         connection, tag = connect(), "formers"
         old = _made_by_the_former_charm(running_cloud, image_file, tag)
         arm = publishing.published(connection, image_file, "arm", tag=tag, architecture="aarch64")
-        foreign = running_cloud.upload_base(
+        other_charms = running_cloud.upload_base(
             image_file, disk_format="raw", visibility="private", who=support.TENANT
         )
-        _tag(running_cloud, foreign, tag, marks.OWN_TAG, who=support.TENANT)
+        _tag(running_cloud, other_charms, tag, marks.OWN_TAG, who=support.TENANT)
         _next_second()
 
         first = publishing.published(connection, image_file, "first", tag=tag)
-        assert set(_tagged(running_cloud, tag)) == {first.id, arm.id, foreign}
+        assert set(_tagged(running_cloud, tag)) == {first.id, arm.id, other_charms}
         _next_second()
         second = publishing.published(connection, image_file, "second", tag=tag)
 
-        assert set(_tagged(running_cloud, tag)) == {second.id, arm.id, foreign}
+        assert set(_tagged(running_cloud, tag)) == {second.id, arm.id, other_charms}
         for former in (old, first.id):
             shown = running_cloud.image(former)
             assert shown["retrofit_state"] == "former"
@@ -144,7 +144,7 @@ class TestPromotion:
                 image_file,
                 publishing.description("mine", tag=tag, fingerprint=mark),
                 hashes={},
-                akin=(),
+                same_fingerprint=(),
                 gate=Slow(publishing.PASSING),
                 reporter=publishing.Silent(),
             )
@@ -377,14 +377,14 @@ class TestStatus:
     def test_nothing_has_the_tag(self, connect: Connect) -> None:
         found = status.status(connect(), "nobody's", work_base=None)
 
-        assert (found.taken, found.lead, found.former, found.rivals) == (None, None, None, ())
+        assert (found.taken, found.lead, found.former, found.shadowing) == (None, None, None, ())
         assert (
             "no active image has the tag"
             in _command("status", "--amp-image-tag", "nobody's").stdout
         )
 
 
-class TestRivals:
+class TestShadowing:
     @pytest.mark.parametrize("visibility", ["private", "community", "shared", "public"])
     def test_another_project_s_image_counts_where_glance_lists_it(
         self,
@@ -394,25 +394,29 @@ class TestRivals:
         visibility: str,
     ) -> None:
         """Seen by somebody who is no administrator."""
-        connection, tag = connect(support.TENANT), f"rivals-{visibility}"
+        connection, tag = connect(support.TENANT), f"shadowing-{visibility}"
         publishing.published(connection, image_file, tag, tag=tag)
         _next_second()
         theirs = running_cloud.upload_base(
             image_file, name="theirs", visibility=visibility, disk_format="raw"
         )
         _tag(running_cloud, theirs, tag, who=support.ADMIN)
-        assert bool(publish.rivals(connection, tag)) is (visibility == "public")
+        assert bool(publish.shadowing(connection, tag)) is (visibility == "public")
         if visibility == "shared":
             _share(running_cloud, theirs, connection.project_id)
 
-        rivals = publish.rivals(connection, tag)
+        shadowing = publish.shadowing(connection, tag)
 
         if visibility in ("private", "community"):
-            assert rivals == ()
+            assert shadowing == ()
             return
-        (rival,) = rivals
-        assert (rival.id, rival.name, rival.visibility) == (theirs, "theirs", visibility)
-        assert rival.amp_image_owner_id == connection.project_id
+        (shadowing_image,) = shadowing
+        assert (shadowing_image.id, shadowing_image.name, shadowing_image.visibility) == (
+            theirs,
+            "theirs",
+            visibility,
+        )
+        assert shadowing_image.amp_image_owner_id == connection.project_id
         # With that option Octavia asks for the owner, too.
         taken = running_cloud.images(tag=tag, status="active", owner=connection.project_id)
         assert taken[0]["name"].startswith("amphora-haproxy-")
@@ -421,7 +425,7 @@ class TestRivals:
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
         """The user that Keystone makes for the charm is one, as Octavia's is."""
-        connection, tag = connect(), "rivals-all"
+        connection, tag = connect(), "shadowing-all"
         publishing.published(connection, image_file, tag, tag=tag)
         _next_second()
         theirs = running_cloud.upload_base(
@@ -435,8 +439,8 @@ class TestRivals:
 
         told = _command("status", "--amp-image-tag", tag)
 
-        rival = next(line for line in told.stdout.splitlines() if line.startswith("rival "))
-        assert f"{theirs} theirs" in rival
+        row = next(line for line in told.stdout.splitlines() if line.startswith("shadowing "))
+        assert f"{theirs} theirs" in row
         assert f"amp-image-owner-id {connection.project_id}" in told.stdout
 
     def test_an_older_one_is_none(
@@ -448,7 +452,7 @@ class TestRivals:
         _next_second()
         publishing.published(connect(), image_file, "newer", tag=tag)
 
-        assert publish.rivals(connect(), tag) == ()
+        assert publish.shadowing(connect(), tag) == ()
 
     def test_one_that_the_former_charm_made_since_is_left_alone_and_named(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
@@ -462,14 +466,14 @@ class TestRivals:
 
         assert found.taken is not None
         assert found.taken.id == newer
-        (rival,) = found.rivals
+        (shadowing_image,) = found.shadowing
         # It is in our project, so that its owner tells it from none of ours.
-        assert (rival.id, rival.amp_image_owner_id) == (newer, "")
+        assert (shadowing_image.id, shadowing_image.amp_image_owner_id) == (newer, "")
 
     def test_they_are_told_when_all_is_up_to_date(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
-        tag = "rivals-current"
+        tag = "shadowing-current"
         connection = connect()
         publishing.published(connection, image_file, tag, tag=tag)
         _next_second()
@@ -480,4 +484,4 @@ class TestRivals:
 
         error = publish.up_to_date(connection, current, tag=tag, remark="it is")
 
-        assert [getattr(rival, "id", None) for rival in error.rivals] == [theirs]
+        assert [getattr(image, "id", None) for image in error.shadowing] == [theirs]

@@ -395,18 +395,18 @@ def test_stops_when_octavia_takes_another_image(
     image_file: pathlib.Path,
 ) -> None:
     first, _ = (octavia.add(name, [published.old] * 2) for name in "ab")
-    rival = running_cloud.upload_base(image_file, name="rival", disk_format="raw")
+    shadowing_image = running_cloud.upload_base(image_file, name="shadowing", disk_format="raw")
     with running_cloud.admin() as admin:
-        admin.image.add_tag(rival, TAG)
+        admin.image.add_tag(shadowing_image, TAG)
         shown = run()
         done = run("--yes")
-        admin.image.delete_image(rival)
+        admin.image.delete_image(shadowing_image)
 
     assert shown.returncode == 0
-    assert f"Octavia takes {rival} rival in its place" in shown.stderr
+    assert f"Octavia selects {shadowing_image} shadowing instead: " in shown.stderr
     assert done.returncode == 6
     assert f"load balancer a ({first}) got amphora " in done.stderr.splitlines()[-1]
-    assert f"which runs image {rival}, not the current {published.new}" in done.stderr
+    assert f"which runs image {shadowing_image}, not the current {published.new}" in done.stderr
     assert [(each.balancer, each.role) for each in worker.failovers] == [(first, "BACKUP")]
 
 
@@ -419,17 +419,17 @@ def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
     image_file: pathlib.Path,
 ) -> None:
     octavia.add("a", [published.old])
-    rival = running_cloud.upload_base(
+    shadowing_image = running_cloud.upload_base(
         image_file, name="by hand", visibility="shared", disk_format="raw", who=support.RETROFIT
     )
     with running_cloud.connect(support.RETROFIT) as owner:
-        owner.image.add_tag(rival, TAG)
+        owner.image.add_tag(shadowing_image, TAG)
         done = run("--yes")
-        owner.image.delete_image(rival)
+        owner.image.delete_image(shadowing_image)
 
     assert done.returncode == 78
     assert done.stderr.splitlines()[-1] == (
-        f"retrofit: error: a new amphora would get by hand ({rival}) of this project, "
+        f"retrofit: error: a new amphora would get by hand ({shadowing_image}) of this project, "
         "not our own; take the tag from it: retrofit status"
     )
     assert worker.failovers == []
@@ -458,7 +458,7 @@ def test_leaves_what_must_not_be_touched(
     flavor = octavia.add_flavor("nobody's", {"amp_image_tag": "rollout-of-nobody"})
     octavia.add("broken", [published.old], status="ERROR")
     octavia.add("unknown", [None])
-    octavia.add("foreign", [published.old], flavor=flavor)
+    octavia.add("other-tag", [published.old], flavor=flavor)
     torn = octavia.add("torn", [published.old])
     octavia.add_amphora(torn, image=published.old, role="BACKUP", status="ERROR")
     good = octavia.add("good", [published.old])
@@ -473,7 +473,7 @@ def test_leaves_what_must_not_be_touched(
     reasons = {name: each["reason"] for name, each in balancers.items()}
     assert reasons["broken"] == "is in ERROR"
     assert reasons["unknown"].endswith("of which Octavia does not tell the image")
-    assert reasons["foreign"] == (
+    assert reasons["other-tag"] == (
         "has the tag rollout-of-nobody, which no image of this project has"
     )
     assert reasons["torn"].endswith("in ERROR")

@@ -82,9 +82,9 @@ class Deployment:
     def images(self) -> list[dict[str, Any]]:
         return self.cloud.images()
 
-    def upload_rival(self, tag: str) -> dict[str, Any]:
+    def upload_shadowing_image(self, tag: str) -> dict[str, Any]:
         with self.cloud.admin() as connection:
-            return scenarios.upload_rival(connection, tag)
+            return scenarios.upload_shadowing_image(connection, tag)
 
     def delete_image(self, image_id: str) -> None:
         with self.cloud.admin() as connection:

@@ -144,7 +144,7 @@ def published(
         file,
         wanted,
         hashes={},
-        akin={image.id for image in same},
+        same_fingerprint={image.id for image in same},
         gate=gate or Gate(PASSING),
         reporter=Silent(),
     )

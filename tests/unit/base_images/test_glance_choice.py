@@ -96,9 +96,11 @@ def test_only_public_images_our_own_and_those_of_named_projects_are_trusted(
     by_both = selection.newest(shown, projects={OURS, "friend"})
 
     assert by_us.image is ours
-    assert [image.owner for image in by_us.foreign] == ["foe", "friend"]
+    assert [image.owner for image in by_us.untrusted] == ["foe", "friend"]
     assert by_both.image is theirs
-    assert by_both.foreign == (selection.Foreign(newer.id, newer.name, "foe", visibility),)
+    assert by_both.untrusted == (
+        selection.UntrustedImage(newer.id, newer.name, "foe", visibility),
+    )
     assert selection.newest([newer, older], projects={OURS}).image is None
 
 

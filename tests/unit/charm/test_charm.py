@@ -188,13 +188,13 @@ def test_says_when_it_looked_last_and_found_nothing_newer(
     [
         (
             "e1b0",
-            "Octavia takes image 77aa of another project in its place, unless it is told "
+            "Octavia selects image 77aa of another project instead: set Octavia's option "
             "amp-image-owner-id=e1b0",
         ),
-        ("", "Octavia takes image 77aa in its place: remove that, or its tag"),
+        ("", "Octavia selects image 77aa instead: remove that image, or its tag"),
     ],
 )
-def test_names_the_image_that_octavia_takes_instead(
+def test_names_the_shadowing_image(
     context: Context,
     keystone: testing.Relation,
     fake: charm_fakes.Workload,
@@ -202,8 +202,8 @@ def test_names_the_image_that_octavia_takes_instead(
     told: str,
 ) -> None:
     made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
-    rivals = [{"id": each, "amp-image-owner-id": project} for each in ("77aa", "88bb")]
-    fake.record(outcome="published", image=made, rivals=rivals)
+    shadowing = [{"id": each, "amp-image-owner-id": project} for each in ("77aa", "88bb")]
+    fake.record(outcome="published", image=made, rivals=shadowing)
 
     out = context.run(context.on.update_status(), _state(keystone))
 
@@ -222,18 +222,18 @@ def test_says_what_keeps_old_images_from_being_deleted(
     assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 2 h ago; {problem}")
 
 
-def test_names_the_image_that_is_not_trusted(
+def test_names_the_image_of_an_untrusted_project(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
     made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
-    foreign = [{"id": "88bb", "name": "noble", "owner": "e2", "visibility": "shared"}]
-    fake.record(outcome="tagged", image=made, foreign=foreign)
+    untrusted = [{"id": "88bb", "name": "noble", "owner": "e2", "visibility": "shared"}]
+    fake.record(outcome="tagged", image=made, foreign=untrusted)
 
     out = context.run(context.on.update_status(), _state(keystone))
 
     assert out.unit_status == ops.ActiveStatus(
-        f"{IMAGE['name']} built 2 h ago; image 88bb is no base image, unless its project is "
-        "trusted by source-projects=e2"
+        f"{IMAGE['name']} built 2 h ago; image 88bb of an untrusted project was not used: "
+        "to trust the project, set source-projects=e2"
     )
 
 

@@ -35,7 +35,7 @@ _RETIRED = prune.Pruning(
         retention.Step(retention.Action.KEEP, records.image({}, id="k1"), "server 4f uses it"),
     )
 )
-_RIVAL = survey.Rival(
+_SHADOWING = survey.ShadowingImage(
     id="r1",
     name="theirs",
     owner="p2",
@@ -44,10 +44,10 @@ _RIVAL = survey.Rival(
     amp_image_owner_id="p1",
 )
 _BASE = model.BaseImage(id="b1", name="base", version_name="20260801")
-_FOREIGN = selection.Foreign("f0", "noble", "theirs", "shared")
+_UNTRUSTED = selection.UntrustedImage("f0", "noble", "theirs", "shared")
 _PLANNED = planner.Planned(
     plan.decide(plan.Wanted(_BASE, {}, "octavia-amphora", findings.Depth.BOOT), [], []),
-    (_FOREIGN,),
+    (_UNTRUSTED,),
 )
 
 
@@ -93,10 +93,10 @@ class FakeRun:
         return one.RunResult(
             build=None if self.tagged else made,
             base=base,
-            foreign=(),
+            untrusted=(),
             published=self.published,
             proof=self.proof,
-            rivals=(_RIVAL,) if self.published else (),
+            shadowing=(_SHADOWING,) if self.published else (),
             retired=_RETIRED,
             steps=(_STEP,),
         )
@@ -398,7 +398,7 @@ class TestService:
         assert engine.pin is not None
         assert engine.pin.base_image == _BASE
 
-    def test_reasons_and_foreign_images_are_told_when_there_is_nothing_to_do(
+    def test_reasons_and_untrusted_images_are_reported_when_there_is_nothing_to_do(
         self, engine: FakeRun, go: Callable[..., Any]
     ):
         engine.error = errors.UpToDate("same")
@@ -440,13 +440,13 @@ class TestService:
             image_id="i1",
             image_name="a",
             created_at=made,
-            rivals=(_RIVAL,),
+            shadowing=(_SHADOWING,),
             retired=_RETIRED,
         )
 
         _, result = go()
 
-        assert [rival["id"] for rival in result["rivals"]] == ["r1"]
+        assert [image["id"] for image in result["rivals"]] == ["r1"]
         assert [image["id"] for image in result["retired"]["deleted"]] == ["d1"]
         assert result["image"] == {
             "id": "i1",

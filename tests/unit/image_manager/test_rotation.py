@@ -156,12 +156,12 @@ def test_what_is_missing() -> None:
 
 def test_only_what_is_marked_or_old_is_a_leftover() -> None:
     marked = _image("P (1)", properties={marks.STATE: marks.IMPORTING})
-    foreign = _image("P (2)", status="queued")
-    own = [marked, foreign, _image("P", "3")]
+    unmarked = _image("P (2)", status="queued")
+    own = [marked, unmarked, _image("P", "3")]
     hour = datetime.timedelta(hours=1)
 
-    assert places.leftovers(own, foreign.updated_at + hour) == [marked]
-    assert places.leftovers(own, foreign.updated_at + 7 * hour) == [marked, foreign]
+    assert places.leftovers(own, unmarked.updated_at + hour) == [marked]
+    assert places.leftovers(own, unmarked.updated_at + 7 * hour) == [marked, unmarked]
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def _secure(*changes: plan.Change) -> plan.Plan:
 
 
 def _written(place: pathlib.Path, planned: plan.Plan) -> pathlib.Path:
-    foreign = selection.Foreign("f0", "noble", "theirs", "shared")
-    image = plan_files.pin("request", planned, PROJECT, [foreign])
+    untrusted = selection.UntrustedImage("f0", "noble", "theirs", "shared")
+    image = plan_files.pin("request", planned, PROJECT, [untrusted])
     path = place / "plan.json"
     path.write_text(json.dumps(plan_files.write([image])))
     return path
@@ -66,7 +66,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
         version_name=records.BASE.version_name,
     )
     assert pinned.packages == {"openssl": "2"}
-    assert [image.owner for image in pinned.foreign] == ["theirs"]
+    assert [image.owner for image in pinned.untrusted] == ["theirs"]
     plan_files.check(pinned, _secure(OPENSSL), PROJECT)
     assert json.loads(path.read_text())["images"][0]["reasons"][0] == {
         "kind": "security",

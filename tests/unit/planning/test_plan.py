@@ -58,8 +58,10 @@ def _image(wanted: plan.Wanted | None = None, **changes: Any) -> images.Image:
     return records.image(properties, **changes)
 
 
-def _decide(wanted: plan.Wanted, *own: images.Image, akin: tuple[images.Image, ...] = ()) -> Any:
-    planned = plan.decide(wanted, own, akin)
+def _decide(
+    wanted: plan.Wanted, *own: images.Image, same_fingerprint: tuple[images.Image, ...] = ()
+) -> Any:
+    planned = plan.decide(wanted, own, same_fingerprint)
     return planned.action.value, [(reason.kind.value, reason.text) for reason in planned.reasons]
 
 
@@ -201,7 +203,7 @@ def test_a_proof_that_failed_is_tried_again() -> None:
             marks.PROOF_SUMMARY: "failed: agent answers",
         },
     )
-    assert _decide(_wanted(NEWER), _image(), akin=(failed,)) == (
+    assert _decide(_wanted(NEWER), _image(), same_fingerprint=(failed,)) == (
         "build",
         [
             ("proof", "the last one, broken, did not pass its proof: failed: agent answers"),
@@ -213,7 +215,7 @@ def test_a_proof_that_failed_is_tried_again() -> None:
 def test_an_image_that_is_proved_too_little() -> None:
     wanted = _wanted(depth=findings.Depth.TRAFFIC)
 
-    assert _decide(wanted, _image(), akin=(_image(),)) == (
+    assert _decide(wanted, _image(), same_fingerprint=(_image(),)) == (
         "build",
         [("proof", f"{_image().name} is proved to depth boot, traffic is wanted")],
     )
@@ -266,7 +268,7 @@ def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
     other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
     newer = _image(_wanted(NEWER), created_at=other.created_at + datetime.timedelta(hours=1))
 
-    assert _decide(_wanted(), newer, akin=(other,))[0] == "build"
+    assert _decide(_wanted(), newer, same_fingerprint=(other,))[0] == "build"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ images:
 class _Origin:
     """Stands for a base image."""
 
-    foreign = ()
+    untrusted = ()
 
 
 class _Session(planner.Session):

@@ -64,9 +64,9 @@ def test_only_the_newer_sides_pocket_counts() -> None:
 
 
 def test_architectures_are_told_apart() -> None:
-    foreign = dataclasses.replace(HAPROXY, architecture="i386")
+    other = dataclasses.replace(HAPROXY, architecture="i386")
 
-    assert compare((HAPROXY,), (HAPROXY, foreign)).added == (foreign,)
+    assert compare((HAPROXY,), (HAPROXY, other)).added == (other,)
 
 
 def test_what_they_were_made_of_is_compared() -> None:

@@ -167,7 +167,7 @@ class Rotation(stateful.RuleBasedStateMachine):
                 _FILE,
                 description,
                 hashes={},
-                akin=(),
+                same_fingerprint=(),
                 gate=publishing.Gate(None if passes is None else proof),
                 reporter=publishing.Silent(),
             )

@@ -99,13 +99,17 @@ def test_a_survey_sorts_all_there_is() -> None:
     assert (found.taken, found.lead, found.former) == (public, lead, former)
     assert (found.failed, found.rolled_back) == ((failed,), (back,))
     assert found.unproven == (unproven, torn)
-    (rival,) = found.rivals
-    assert (rival.id, rival.owner, rival.amp_image_owner_id) == ("public", "theirs", "ours")
+    (shadowing_image,) = found.shadowing
+    assert (shadowing_image.id, shadowing_image.owner, shadowing_image.amp_image_owner_id) == (
+        "public",
+        "theirs",
+        "ours",
+    )
 
 
-def test_without_one_of_ours_all_others_are_rivals() -> None:
+def test_without_one_of_ours_all_others_are_shadowing() -> None:
     theirs, former_charm = _image("theirs", owner="theirs"), _image("former-charm")
 
-    rivals = survey.rivals([theirs, former_charm], None, "ours")
+    shadowing = survey.shadowing([theirs, former_charm], None, "ours")
 
-    assert [rival.amp_image_owner_id for rival in rivals] == ["ours", ""]
+    assert [image.amp_image_owner_id for image in shadowing] == ["ours", ""]

@@ -10,7 +10,7 @@ from retrofit import errors, model
 from retrofit.cli import reporting
 from retrofit.runs import history, summary
 
-_RIVAL = {"id": "9f", "amp-image-owner-id": "p2"}
+_SHADOWING = {"id": "9f", "amp-image-owner-id": "p2"}
 
 
 def _state(outcome: str, **more: Any) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def _state(outcome: str, **more: Any) -> dict[str, Any]:
         "duration-s": 2.0,
         "image": {"id": "1a", "name": "amphora"},
         "reasons": [{"kind": "base", "text": "newer base"}],
-        "rivals": [_RIVAL] if outcome == "up-to-date" else [],
+        "rivals": [_SHADOWING] if outcome == "up-to-date" else [],
         "foreign": [],
         "steps": ["left out"],
     }
@@ -61,7 +61,7 @@ def test_something_was_made(path: pathlib.Path, capsys: pytest.CaptureFixture[st
         "image-1: newer base",
         "image-2: newer base",
     ]
-    assert result["rivals"] == [_RIVAL]
+    assert result["rivals"] == [_SHADOWING]
     assert result["images"][1]["image"]["id"] == "1a"
     assert "steps" not in result["images"][1]
     assert capsys.readouterr().err.splitlines() == [
@@ -80,7 +80,7 @@ def test_nothing_was_to_be_done(path: pathlib.Path):
 
     result = _read(path)
     assert (result["outcome"], result["exit-code"]) == ("up-to-date", 3)
-    assert result["rivals"] == [_RIVAL, _RIVAL]
+    assert result["rivals"] == [_SHADOWING, _SHADOWING]
 
 
 def test_some_failed(path: pathlib.Path):

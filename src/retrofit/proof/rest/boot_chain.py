@@ -206,7 +206,7 @@ def _initrd_fault(image: subject.Subject, paths: list[str], version: str) -> str
             return f"Linux {version} starts with {path}, which is missing"
         if status.st_size == 0:
             return f"{path} is empty"
-    if programs.foreign(image):
+    if programs.other_architecture(image):
         return "" if version in paths[-1] else f"{paths[-1]} is not for Linux {version}"
     lister = next((one for one in ("lsinitramfs", "lsinitrd") if _has_program(image, one)), None)
     if lister is None:

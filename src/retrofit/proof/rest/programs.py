@@ -35,7 +35,7 @@ def run(image: subject.Subject, *argv: str, timeout_s: float = _TIMEOUT_S) -> pr
         raise errors.ImageError(f"{argv[0]} of the image did not end") from failure
 
 
-def foreign(image: subject.Subject) -> str:
+def other_architecture(image: subject.Subject) -> str:
     """Say that the image's programs do not run on this machine; nothing if they do."""
     architecture = image.layout.release.architecture
     if architectures.debian_architecture(os.uname().machine) == architecture:
@@ -62,7 +62,7 @@ def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.
         )
         if code not in ("", own):
             return findings.failed(f"{path} is for {code}, not {own}")
-        if reason := foreign(image):
+        if reason := other_architecture(image):
             return findings.not_applicable(reason)
         done = run(image, path, *arguments)
         if done.returncode != 0:

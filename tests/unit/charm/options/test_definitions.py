@@ -18,7 +18,7 @@ from retrofit import model
 from retrofit.definitions import expansion
 from retrofit.host import calendars
 from retrofit.publishing import glance_target
-from workload import due, engine, results, schedule, turnstile
+from workload import due, engine, execution_condition, results, schedule
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -116,7 +116,7 @@ class TestDue:
     def state(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
         monkeypatch.setattr(engine, "STATE", tmp_path)
         monkeypatch.setattr(schedule, "now", lambda: _NOON)
-        monkeypatch.setattr(turnstile, "_is_leader", lambda *_: True)
+        monkeypatch.setattr(execution_condition, "_is_leader", lambda *_: True)
         monkeypatch.setattr(schedule.Schedule, "arrange", lambda _: None)
         _write(tmp_path)
         return tmp_path
@@ -124,7 +124,7 @@ class TestDue:
     def _begin(self, state: pathlib.Path) -> tuple[bool, list[str]]:
         """Let a run begin; return whether it may, and at what it looks."""
         plan = schedule.Schedule(state, None)
-        begun = turnstile.begin(plan, juju_exec="juju-exec", unit="r/0")
+        begun = execution_condition.begin(plan, juju_exec="juju-exec", unit="r/0")
         once = state / "once.json"
         names = json.loads(once.read_text())["images"] if once.exists() else []
         once.unlink(missing_ok=True)
@@ -137,7 +137,7 @@ class TestDue:
         ]
         result = {"outcome": "published", "started": started.isoformat(), "images": images}
         (state / "result.json").write_text(json.dumps(result))
-        turnstile.ended(schedule.Schedule(state, None), result="success", ran=True)
+        execution_condition.ended(schedule.Schedule(state, None), result="success", ran=True)
 
     def test_all_are_at_first(self, state: pathlib.Path) -> None:
         assert self._begin(state) == (True, list(_NAMES))
@@ -171,7 +171,7 @@ class TestDue:
         plan = schedule.Schedule(state, None)
         plan.ask({"trigger": trigger})
 
-        assert turnstile.begin(plan, juju_exec="juju-exec", unit="r/0")
+        assert execution_condition.begin(plan, juju_exec="juju-exec", unit="r/0")
         assert "images" not in json.loads((state / "once.json").read_text())
 
 

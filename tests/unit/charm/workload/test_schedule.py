@@ -13,7 +13,7 @@ from options import window
 from retrofit import errors, model
 from retrofit.host import calendars, process
 from retrofit.runs import history
-from workload import engine, retries, schedule, turnstile
+from workload import engine, execution_condition, retries, schedule
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 NIGHT = window.parse("22:00-06:00")
@@ -77,7 +77,9 @@ class Unit:
         (self.state / "history.jsonl").write_text("".join(lines), encoding="utf-8")
 
     def begin(self, opening: window.Window | None = None) -> bool:
-        return turnstile.begin(self.plan(opening), juju_exec="/usr/bin/juju-exec", unit="r/0")
+        return execution_condition.begin(
+            self.plan(opening), juju_exec="/usr/bin/juju-exec", unit="r/0"
+        )
 
     def _run(self, argv: list[str], **_: Any) -> process.Completed:
         if argv[0] == "/usr/bin/juju-exec":
@@ -138,7 +140,7 @@ def test_a_failed_run_is_tried_again_after_growing_pauses(
 def test_the_end_of_a_failed_run_arranges_another(unit: Unit) -> None:
     unit.ran("schedule 69", "retry 69")
 
-    turnstile.ended(unit.plan(), result="exit-code", ran=True)
+    execution_condition.ended(unit.plan(), result="exit-code", ran=True)
 
     assert unit.plan().asked() is model.Trigger.RETRY
     assert (unit.armed, unit.delay) == ([10 * 60], 50)
@@ -147,7 +149,7 @@ def test_the_end_of_a_failed_run_arranges_another(unit: Unit) -> None:
 def test_another_attempt_waits_for_the_window(unit: Unit) -> None:
     unit.ran("schedule 69")
 
-    turnstile.ended(unit.plan(NIGHT), result="exit-code", ran=True)
+    execution_condition.ended(unit.plan(NIGHT), result="exit-code", ran=True)
 
     assert unit.armed == [10 * 60 * 60]
 
@@ -157,7 +159,7 @@ def test_other_ends_arrange_nothing(unit: Unit, last: str) -> None:
     unit.ask("retry")
     unit.ran("schedule 69", last)
 
-    turnstile.ended(unit.plan(), result="success", ran=True)
+    execution_condition.ended(unit.plan(), result="success", ran=True)
 
     assert unit.plan().asked() is None
     assert unit.armed == []
@@ -167,7 +169,7 @@ def test_what_an_option_asked_for_during_a_run_follows_it(unit: Unit) -> None:
     unit.ask("option", ago=2 * MINUTE)
     unit.ran("schedule 69")
 
-    turnstile.ended(unit.plan(), result="exit-code", ran=True)
+    execution_condition.ended(unit.plan(), result="exit-code", ran=True)
 
     assert unit.plan().asked() is model.Trigger.OPTION
     assert unit.armed == [1]
@@ -183,7 +185,7 @@ def test_a_run_that_could_not_begin_is_not_tried_again_at_once(
     if trigger:
         unit.ask(trigger, ago=2 * MINUTE)
 
-    turnstile.ended(unit.plan(), result="exit-code", ran=False)
+    execution_condition.ended(unit.plan(), result="exit-code", ran=False)
 
     assert unit.armed == armed
     assert unit.plan().asked() == trigger
@@ -193,7 +195,7 @@ def test_a_run_that_was_not_to_begin_changes_nothing(unit: Unit) -> None:
     unit.ran("schedule 69")
     unit.armed.append(7)
 
-    turnstile.ended(unit.plan(), result="exec-condition", ran=False)
+    execution_condition.ended(unit.plan(), result="exec-condition", ran=False)
 
     assert unit.armed == [7]
     assert unit.plan().asked() is None
@@ -308,13 +310,16 @@ def test_an_action_that_comes_while_the_agent_is_asked_has_its_run(unit: Unit) -
 def test_the_program_tells_systemd(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "STATE", unit.state)
     words = ["--unit", "r/0", "--juju-exec", "/usr/bin/juju-exec"]
-    assert turnstile.main(["begin", *words]) == 0
-    assert turnstile.main(["begin", *words, "--window", "22:00-06:00"]) == turnstile.NOT_NOW
+    assert execution_condition.main(["begin", *words]) == 0
+    assert (
+        execution_condition.main(["begin", *words, "--window", "22:00-06:00"])
+        == execution_condition.NOT_NOW
+    )
 
     unit.ran("schedule 69")
     monkeypatch.setenv("SERVICE_RESULT", "exit-code")
     monkeypatch.setenv("EXIT_CODE", "exited")
-    assert turnstile.main(["ended", *words]) == 0
+    assert execution_condition.main(["ended", *words]) == 0
     assert unit.plan().asked() is model.Trigger.SCHEDULE, "it had been asked for before"
 
 

@@ -186,9 +186,9 @@ def test_the_service_runs_the_engine_of_the_charm(machine: Machine, builds: unit
         f'{charm}/dispatch"'
     )
     assert f"\nExecStopPost=-{tell}\n" in service
-    turnstile = f"{charm}/venv/bin/python -m workload.turnstile"
+    condition = f"{charm}/venv/bin/python -m workload.execution_condition"
     words = "--unit octavia-diskimage-retrofit/0 --juju-exec /usr/bin/juju-exec"
-    assert f"\nExecStopPost=-{turnstile} ended {words}\n" in service
+    assert f"\nExecStopPost=-{condition} ended {words}\n" in service
     before = [
         line
         for line in service.splitlines()
@@ -196,8 +196,8 @@ def test_the_service_runs_the_engine_of_the_charm(machine: Machine, builds: unit
     ]
     assert before == [
         "ExecCondition=/bin/sh -c "
-        f"""'"$$@"; case $$? in 0) ;; 75) exit 1 ;; *) exit 255 ;; esac' turnstile """
-        f"{turnstile} begin {words}",
+        f"""'"$$@"; case $$? in 0) ;; 75) exit 1 ;; *) exit 255 ;; esac' execution-condition """
+        f"{condition} begin {words}",
         f"ExecStartPre=/bin/rm -f {state}/once-taken.json",
         f"ExecStartPre=-/bin/mv -f {state}/once.json {state}/once-taken.json",
         f"ExecStartPre=-{tell}",
@@ -262,7 +262,7 @@ def test_knows_from_systemd_that_a_run_could_not_begin(
     ("status", "told"),
     [(0, 0), (75, 1), (1, 255), (127, 255)],
 )
-def test_only_the_turnstiles_own_word_is_a_no(
+def test_only_the_exit_code_of_the_execution_condition_is_a_no(
     machine: Machine, builds: unit.Workload, tmp_path: pathlib.Path, status: int, told: int
 ) -> None:
     builds.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())

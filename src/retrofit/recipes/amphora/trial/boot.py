@@ -215,7 +215,7 @@ def _no_client(booted: _Booted) -> findings.Verdict:
     return _refuses(booted, None)
 
 
-def _foreign_client(booted: _Booted) -> findings.Verdict:
+def _client_of_another_authority(booted: _Booted) -> findings.Verdict:
     return _refuses(booted, certificates.Authority("Strangers").issue("controller"))
 
 
@@ -253,6 +253,6 @@ _CHECKS: tuple[tuple[str, Callable[[_Booted], findings.Verdict]], ...] = (
     ("agent interfaces", _interfaces),
     ("agent listeners", _listeners),
     ("no client certificate refused", _no_client),
-    ("foreign client certificate refused", _foreign_client),
+    ("client certificate of another authority refused", _client_of_another_authority),
     ("expired client certificate refused", _expired_client),
 )

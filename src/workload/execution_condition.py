@@ -1,6 +1,6 @@
 """What the service asks before a run begins, and what it tells when one has ended.
 
-systemd runs it (``python -m workload.turnstile``) as ``ExecCondition=`` and
+systemd runs it (``python -m workload.execution_condition``) as ``ExecCondition=`` and
 ``ExecStopPost=``: what holds for runs that begin by themselves has to hold
 for every timer, and for one that catches up after a reboot.
 """
@@ -83,7 +83,7 @@ def ended(plan: schedule.Schedule, *, result: str, ran: bool) -> None:
 
 def main(words: list[str] | None = None) -> int:
     """Do what systemd asks for; :data:`NOT_NOW` says that no run may begin."""
-    parser = argparse.ArgumentParser(prog="turnstile")
+    parser = argparse.ArgumentParser(prog="execution-condition")
     parser.add_argument("moment", choices=["begin", "ended"])
     parser.add_argument("--unit", required=True)
     parser.add_argument("--juju-exec", required=True)
