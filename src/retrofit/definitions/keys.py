@@ -95,84 +95,109 @@ _Properties = Annotated[dict[_Property, str], pydantic.AfterValidator(_own_prope
 
 
 class Common(pydantic.BaseModel):
-    """What a request and a definition say in the same words; names are hyphenated in files.
-
-    Attributes:
-        source_projects: Projects whose images in Glance may be base images, beside public ones
-            and those of the credentials' own project.
-        source_version: Version of a simplestreams image; empty takes the newest.
-        stream: Stream of a simplestreams image, ``daily`` or ``released``.
-        checksum: Of a base image at a URL, ``sha256:…`` or ``sha512:…``, or URL of a file of
-            checksums.
-        keyring: Public keys of those who may sign a simplestreams index.
-        compression: Of a qcow2, ``zstd`` or ``zlib``.
-        rebuild_on: Which reasons to build anew count, of ``base``, ``recipe``, ``security`` and
-            ``packages``.
-        recipe: Name of the recipe.
-        mirror: Archive of the distribution: a base URL or one-line sources.
-        uca_mirror: Base URL of the Ubuntu Cloud Archive, or one-line sources.
-        ppas: Personal package archives.
-        elements: Elements to apply after the recipe's own.
-        elements_paths: Where elements are looked up first.
-        environment: Variables for the elements.
-        http_proxy: Proxy of the build for http.
-        https_proxy: Proxy of the build for https.
-        no_proxy: Hosts reached without a proxy, comma separated.
-        ca_certificate: File with certification authorities that the build trusts in addition.
-        root_size: Least size of the root file system, such as ``8G``.
-        visibility: Who sees the published image; without it, it is made ``shared``.
-        properties: Properties that the published image gets in addition.
-        keep: How many images of a tag are kept, the current one counted; 0 keeps all.
-        cloud: Entry of clouds.yaml.
-        region: Region of the image service.
-        interface: Endpoint type, ``public``, ``internal`` or ``admin``.
-        work_dir: Directory in which work directories are made.
-        cache_dir: Directory for what builds share.
-        depth: How far the image is proved before it is tagged or delivered; without it ``boot``
-            for Glance, ``off`` for a file.
-        flavor_disk: Disk that machines of it get, such as ``8G``.
-        evidence: Directory in which the evidence of failed proofs is kept.
-    """
+    """What a request and a definition say in the same words; names are hyphenated in files."""
 
     model_config = pydantic.ConfigDict(
         extra="forbid",
         frozen=True,
         alias_generator=lambda name: name.replace("_", "-"),
         populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
     source_projects: tuple[Name, ...] = ()
+    """Projects whose images in Glance may be base images, beside public ones and those of the
+    credentials' own project."""
+
     source_version: str = ""
+    """Version of a simplestreams image; empty takes the newest."""
+
     stream: _Stream = ""
+    """Stream of a simplestreams image, ``daily`` or ``released``."""
+
     checksum: str = ""
+    """Of a base image at a URL, ``sha256:…`` or ``sha512:…``, or URL of a file of checksums."""
+
     keyring: pathlib.Path | None = None
+    """Public keys of those who may sign a simplestreams index."""
+
     compression: model.Compression = model.Compression.ZSTD
+    """Of a qcow2, ``zstd`` or ``zlib``."""
+
     rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
         ("base", "recipe", "security")
     )
+    """Which reasons to build anew count, of ``base``, ``recipe``, ``security`` and ``packages``."""
+
     recipe: Name = recipes.DEFAULT
+    """Name of the recipe."""
+
     mirror: str = ""
+    """Archive of the distribution: a base URL or one-line sources."""
+
     uca_mirror: str = ""
+    """Base URL of the Ubuntu Cloud Archive, or one-line sources."""
+
     ppas: tuple[_Ppa, ...] = ()
+    """Personal package archives."""
+
     elements: tuple[Name, ...] = ()
+    """Elements to apply after the recipe's own."""
+
     elements_paths: tuple[pathlib.Path, ...] = ()
+    """Where elements are looked up first."""
+
     environment: dict[_Variable, str] = {}
+    """Variables for the elements."""
+
     http_proxy: Url = ""
+    """Proxy of the build for http."""
+
     https_proxy: Url = ""
+    """Proxy of the build for https."""
+
     no_proxy: str = ""
+    """Hosts reached without a proxy, comma separated."""
+
     ca_certificate: pathlib.Path | None = None
+    """File with certification authorities that the build trusts in addition."""
+
     root_size: Size | None = None
+    """Least size of the root file system, such as ``8G``."""
+
     visibility: model.Visibility | None = None
+    """Who sees the published image; without it, it is made ``shared``."""
+
     properties: _Properties = {}
+    """Properties that the published image gets in addition."""
+
     keep: Annotated[int, pydantic.Field(strict=True, ge=0)] = glance_target.KEEP
+    """How many images of a tag are kept, the current one counted; 0 keeps all."""
+
     cloud: str | None = None
+    """Entry of clouds.yaml."""
+
     region: str | None = None
+    """Region of the image service."""
+
     interface: _Interface | None = None
+    """Endpoint type, ``public``, ``internal`` or ``admin``."""
+
     work_dir: pathlib.Path | None = None
+    """Directory in which work directories are made."""
+
     cache_dir: pathlib.Path | None = None
+    """Directory for what builds share."""
+
     depth: findings.Depth | None = None
+    """How far the image is proved before it is tagged or delivered; without it ``boot`` for
+    Glance, ``off`` for a file."""
+
     flavor_disk: Size | None = None
+    """Disk that machines of it get, such as ``8G``."""
+
     evidence: pathlib.Path | None = None
+    """Directory in which the evidence of failed proofs is kept."""
 
     @pydantic.field_validator(
         "keyring",

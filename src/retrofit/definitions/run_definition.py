@@ -37,37 +37,44 @@ def _usual_tag(known: Mapping[str, Any]) -> str:
 
 
 class RunDefinition(keys.Common):
-    """A run as a person or the charm writes it down.
-
-    Attributes:
-        source: Path or URL of the base image, ``glance:ID``, or ``glance:``, ``simplestreams:``
-            or ``simplestreams:URL`` for the newest that suits, ``bootstrap:`` to make one.
-        target: Path of the image to write, or ``glance:`` to publish it.
-        force: Replace the file, or publish although the same image is published already.
-        image_format: ``qcow2`` or ``raw``.
-        series: Series the base image must be of; empty leaves it open.
-        architecture: Architecture of base images to consider, as Glance names it.
-        uca_pocket: Pocket of the Ubuntu Cloud Archive.
-        amp_image_tag: Tag by which a service finds the image; empty gives it none. Without it, the
-            recipe's.
-        labels: Further tags.
-        variant: End of the image's name, where others are made that would be called the same.
-        run_id: Name the caller gave the run, repeated in its result.
-        trigger: What began the run, repeated in its result and in the history.
-    """
+    """A run as a person or the charm writes it down."""
 
     source: Annotated[str, pydantic.Field(min_length=1)]
+    """Path or URL of the base image, ``glance:ID``, or ``glance:``, ``simplestreams:`` or
+    ``simplestreams:URL`` for the newest that suits, ``bootstrap:`` to make one."""
+
     target: Annotated[str, pydantic.Field(min_length=1)]
+    """Path of the image to write, or ``glance:`` to publish it."""
+
     force: bool = False
+    """Replace the file, or publish although the same image is published already."""
+
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
+    """``qcow2`` or ``raw``."""
+
     series: _Series = ""
+    """Series the base image must be of; empty leaves it open."""
+
     architecture: _Architecture = ""
+    """Architecture of base images to consider, as Glance names it."""
+
     uca_pocket: keys.Pocket = ""
+    """Pocket of the Ubuntu Cloud Archive."""
+
     amp_image_tag: Annotated[keys.Tag, pydantic.Field(default_factory=_usual_tag)]
+    """Tag by which a service finds the image; empty gives it none. Without it, the recipe's."""
+
     labels: tuple[keys.Tag, ...] = ()
+    """Further tags."""
+
     variant: str = ""
+    """End of the image's name, where others are made that would be called the same."""
+
     run_id: str = ""
+    """Name the caller gave the run, repeated in its result."""
+
     trigger: model.Trigger = model.Trigger.SCHEDULE
+    """What began the run, repeated in its result and in the history."""
 
     @classmethod
     def parse(cls, **values: object) -> Self:

@@ -7,7 +7,7 @@ A definition stands for one image of each release, architecture and format that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
 import pydantic
@@ -21,8 +21,6 @@ from . import keys
 # What may stand in a tag, and the key that has to be given for it.
 PLACEHOLDERS = {"release": "releases", "architecture": "architectures", "format": "formats"}
 _TITLE = "Definitions of images"
-# An entry of a docstring's section, with the lines that belong to it.
-_ATTRIBUTE = re.compile(r"^ {8}(\w+): (.*(?:\n {9,}.*)*)", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -44,38 +42,39 @@ _Schedule = Annotated[str, pydantic.AfterValidator(_checked_schedule)]
 
 
 class Definition(keys.Common):
-    """What a definition says of its images, and ``defaults`` of all of a file.
-
-    Attributes:
-        source: Where base images come from, as in a request.
-        distribution: ``ubuntu`` or ``debian``.
-        releases: Series of it; without any, Ubuntu's newest LTS.
-        architectures: As Glance names them; without any, this machine's.
-        pocket: Pocket of the Ubuntu Cloud Archive.
-        formats: Disk formats; without any, ``qcow2``.
-        tags: By the first of them services find the image; the others are plain labels. Each may
-            have ``{release}``, ``{architecture}`` and ``{format}`` in it.
-        schedule: When the charm looks whether they have to be made anew.
-    """
+    """What a definition says of its images, and ``defaults`` of all of a file."""
 
     source: Annotated[str, pydantic.Field(min_length=1)] = notation.GLANCE
+    """Where base images come from, as in a request."""
+
     distribution: Literal["ubuntu", "debian"] = "ubuntu"
+    """``ubuntu`` or ``debian``."""
+
     releases: tuple[_Release, ...] = ()
+    """Series of it; without any, Ubuntu's newest LTS."""
+
     architectures: tuple[_Architecture, ...] = ()
+    """As Glance names them; without any, this machine's."""
+
     pocket: keys.Pocket = ""
+    """Pocket of the Ubuntu Cloud Archive."""
+
     formats: tuple[model.ImageFormat, ...] = ()
+    """Disk formats; without any, ``qcow2``."""
+
     tags: tuple[_Tag, ...] = ()
+    """By the first of them services find the image; the others are plain labels. Each may have
+    ``{release}``, ``{architecture}`` and ``{format}`` in it."""
+
     schedule: _Schedule = ""
+    """When the charm looks whether they have to be made anew."""
 
 
 class Image(Definition):
-    """A definition.
-
-    Attributes:
-        name: What it is called; no two have the same.
-    """
+    """A definition."""
 
     name: keys.Name
+    """What it is called; no two have the same."""
 
 
 def _some(images: tuple[Image, ...]) -> tuple[Image, ...]:
@@ -85,22 +84,20 @@ def _some(images: tuple[Image, ...]) -> tuple[Image, ...]:
 
 
 class File(pydantic.BaseModel):
-    """A file of definitions.
+    """A file of definitions."""
 
-    Attributes:
-        defaults: What holds for each of its definitions that does not say it itself.
-        images: The definitions.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     defaults: Definition = Definition()
+    """What holds for each of its definitions that does not say it itself."""
+
     # What pydantic itself says of a length hides what is wrong with the items.
     images: Annotated[
         tuple[Image, ...],
         pydantic.AfterValidator(_some),
         pydantic.Field(json_schema_extra={"minItems": 1}),
     ]
+    """The definitions."""
 
 
 class Problem(NamedTuple):
@@ -119,10 +116,8 @@ class Problem(NamedTuple):
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a file (draft 2020-12)."""
-    found = File.model_json_schema(by_alias=True)
-    kinds = {kind.__name__: kind for kind in (File, Definition, Image)}
     head = {"$schema": json_schema.GenerateJsonSchema.schema_dialect, "title": _TITLE}
-    return {**head, **_described(found, kinds)}
+    return {**head, **_readable(File.model_json_schema(by_alias=True))}
 
 
 def problems(image: Image) -> Iterator[Problem]:
@@ -191,32 +186,25 @@ def _problems_of_tag(image: Image, number: int, tag: str) -> Iterator[Problem]:
         yield Problem(path, f"a brace in the tag {tag!r} has no counterpart")
 
 
-def _described(part: Any, kinds: Mapping[str, type[pydantic.BaseModel]]) -> Any:
-    """Return a part of the schema in a lasting order, and with the meaning of each key."""
+def _readable(part: Any) -> Any:
+    """Return a part of the schema in a lasting order, with descriptions for people."""
     if isinstance(part, list):
-        described = [_described(item, kinds) for item in part]
-        return sorted(described) if all(isinstance(item, str) for item in part) else described
+        items = [_readable(item) for item in part]
+        return sorted(items) if all(isinstance(item, str) for item in part) else items
     if not isinstance(part, dict):
         return part
-    found = {name: _described(value, kinds) for name, value in part.items() if name != "title"}
-    kind = kinds.get(str(part.get("title")))
-    if kind is not None:
-        for name, meaning in _meanings(kind).items():
-            found["properties"][name]["description"] = meaning
-    # What it says is said by those.
-    return {name: value for name, value in found.items() if not _is_docstring(name, value)}
-
-
-def _meanings(kind: type[pydantic.BaseModel]) -> dict[str, str]:
-    """Return what each key of a model means, from the docstrings of its classes."""
-    found = {}
-    for each in reversed(kind.__mro__):
-        _, _, attributes = (each.__doc__ or "").partition("Attributes:\n")
-        for name, text in _ATTRIBUTE.findall(attributes):
-            if name in kind.model_fields:
-                found[name.replace("_", "-")] = " ".join(text.replace("``", "").split())
-    return found
+    return {
+        name: _plain(value) if _is_docstring(name, value) else _readable(value)
+        for name, value in part.items()
+        if name != "title"
+    }
 
 
 def _is_docstring(name: str, value: Any) -> bool:
-    return name == "description" and isinstance(value, str) and "\n" in value
+    # A key of a definition may be called so, too.
+    return name == "description" and isinstance(value, str)
+
+
+def _plain(docstring: str) -> str:
+    """Return the first paragraph of a docstring as one line, without its markup."""
+    return " ".join(docstring.partition("\n\n")[0].replace("``", "").split())
