@@ -127,7 +127,7 @@ class Common(pydantic.BaseModel):
     rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
         ("base", "recipe", "security")
     )
-    """Which reasons to build anew count, of ``base``, ``recipe``, ``security`` and ``packages``."""
+    """Which reasons to build anew count, of ``base``, ``recipe``, ``security``, ``packages``."""
 
     recipe: Name = recipes.DEFAULT
     """Name of the recipe."""
