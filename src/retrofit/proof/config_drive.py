@@ -20,13 +20,13 @@ class Server:
     Attributes:
         name: Name of the server.
         files: Text of each file to put into its file system, by absolute path.
-        user_data: The user data.
+        user_data: The user data; empty for none.
         vendor_data: Cloud-init's part of the vendor data, such as a script.
     """
 
     name: str
-    files: dict[str, str] = dataclasses.field(repr=False)
-    user_data: str
+    files: dict[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    user_data: str = ""
     vendor_data: str = ""
 
 
@@ -58,7 +58,8 @@ def make(server: Server, *, mac: str, work: pathlib.Path) -> pathlib.Path:
     }
     for name, document in documents.items():
         (latest / name).write_text(json.dumps(document), encoding="utf-8")
-    (latest / "user_data").write_text(server.user_data, encoding="utf-8")
+    if server.user_data:
+        (latest / "user_data").write_text(server.user_data, encoding="utf-8")
     image = work / "config-drive.iso"
     image.touch(mode=0o600)
     # The options with which Nova calls it (nova/virt/configdrive.py).

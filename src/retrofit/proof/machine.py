@@ -172,7 +172,11 @@ class Machine:
 
 @contextlib.contextmanager
 def start(
-    place: bench.Bench, name: str, *, drive: pathlib.Path, address: str, port: int
+    place: bench.Bench,
+    name: str,
+    *,
+    drive: pathlib.Path,
+    forward: tuple[str, int] | None = None,
 ) -> Iterator[Machine]:
     """Start a machine and end it with the context.
 
@@ -180,9 +184,9 @@ def start(
         place: Where, and from which image.
         name: Its name, for files.
         drive: ISO image that the machine sees as a second disk.
-        address: Loopback address at which the machine's ``port`` is reached.
-        port: TCP port, the same outside and inside. The machine reaches this network namespace's
-            loopback as 10.0.2.2.
+        forward: Loopback address at which a TCP port of the machine is reached, and the port, the
+            same outside and inside; ``None`` for none. The machine reaches this network
+            namespace's loopback as 10.0.2.2.
 
     Raises:
         MachineFailed: It does not start.
@@ -213,7 +217,7 @@ def start(
             emulator = process.start(
                 [
                     *words,
-                    *("-netdev", f"user,id=management,hostfwd=tcp:{address}:{port}-:{port}"),
+                    *("-netdev", _management(forward)),
                     *("-device", f"virtio-net-pci,netdev=management,mac={MAC},romfile="),
                     *("-chardev", f"socket,id=monitor,fd={theirs.fileno()}"),
                     *("-mon", "chardev=monitor,mode=control"),
@@ -229,6 +233,15 @@ def start(
             raise MachineFailed(f"QEMU does not start: {process.stop(emulator)}") from error
         monitor.settimeout(_COMMAND_TIMEOUT_S)
         yield Machine(name, output=output, emulator=emulator, monitor=monitor)
+
+
+def _management(forward: tuple[str, int] | None) -> str:
+    """Return what a machine's first network card is connected to."""
+    network = "user,id=management"
+    if forward is None:
+        return network
+    address, port = forward
+    return f"{network},hostfwd=tcp:{address}:{port}-:{port}"
 
 
 def _leave(monitor: legacy.QEMUMonitorProtocol) -> None:

@@ -11,16 +11,15 @@ import dataclasses
 import datetime
 import functools
 import pathlib
-import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from .. import errors
 from ..building import manifest
 from ..building.disk import conversion, layout, tree
 from ..host import accelerator, progress
 from ..host.sandbox import kvm, networks, workshop
-from ..model import architectures, findings
+from ..model import findings
 from . import bench, subject
 from . import checks as recipe_checks
 
@@ -55,28 +54,47 @@ class Job:
         return self.work / _EVIDENCE
 
 
-def check(recipe: str, checks: Callable[[], recipe_checks.Checks], depth: findings.Depth) -> None:
+def check(
+    recipe: str,
+    checks: Callable[[], recipe_checks.Checks],
+    depth: findings.Depth,
+    architectures: Sequence[str],
+) -> None:
     """Refuse a depth to which images of a recipe cannot be proved, before they are made.
 
     Args:
         recipe: Name of the recipe.
         checks: Returns what its images are proved by.
         depth: How far a proof is to go.
+        architectures: Debian architectures of which the image may be.
 
     Raises:
-        errors.ConfigError: The recipe has no machine to boot, and a depth beyond rest is wanted.
-        errors.ImageError: Machines of this one's architecture cannot be started.
+        errors.ConfigError: The recipe does not say how images are proved so far.
+        errors.ImageError: Machines of no such architecture can be started.
         errors.ToolMissing: QEMU is not installed.
     """
     if not depth.includes(findings.Depth.BOOT):
         return
-    # An image is nearly always for the architecture of the machine it is made on.
-    accelerator.emulator(architectures.debian_architecture(platform.machine()))
-    if checks().trial is None:
+    deepest = checks().depth
+    if not deepest.includes(depth):
         raise errors.ConfigError(
-            f"the recipe {recipe} says nothing of how its images boot",
-            hint="prove them with --depth rest",
+            f"the recipe {recipe} says nothing of how its images are proved beyond {deepest}",
+            hint=f"prove them with --depth {deepest}",
         )
+    _find_emulator(architectures)
+
+
+def _find_emulator(architectures: Sequence[str]) -> None:
+    """Refuse an image that is of one of several architectures, if machines of none can run."""
+    refusals: list[errors.RetrofitError] = []
+    for architecture in architectures:
+        try:
+            accelerator.emulator(architecture)
+        except (errors.ImageError, errors.ToolMissing) as refusal:
+            refusals.append(refusal)
+        else:
+            return
+    raise refusals[0]
 
 
 def prove(job: Job, reporter: progress.Reporter) -> findings.Proof:

@@ -50,6 +50,12 @@ class Recipe:
         first = self.first_series.get(distribution)
         return releases.since(distribution, first) if first else ()
 
+    def architectures_of(self, base: model.BaseImage | None) -> tuple[str, ...]:
+        """Return of which architectures an image may be: one, if its base image's is known."""
+        if base is None or not base.architecture:
+            return self.architectures
+        return (architectures.debian_architecture(base.architecture),)
+
     def check(self, release: model.Release) -> None:
         """Refuse a release that the recipe cannot be applied to.
 

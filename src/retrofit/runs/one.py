@@ -83,12 +83,13 @@ def run(
     if pin is not None and isinstance(request.target, pathlib.Path):
         raise planner.nothing_to_plan(request.target)
     recipe = recipes.get(request.build.recipe)
-    prover.check(recipe.name, recipe.checks, request.proof.depth)
     with contextlib.ExitStack() as held:
         if turns is None:
             held.enter_context(_locked(request))
         connect = cloud.connector(request.cloud, held)
         origin = planner.find(request, connect, pin)
+        possible = recipe.architectures_of(origin.base)
+        prover.check(recipe.name, recipe.checks, request.proof.depth, possible)
         current = _Run(request, recipe, origin, held, progress.Recorder(reporter), turns)
         if isinstance(request.target, pathlib.Path):
             return current.to_file(request.target)

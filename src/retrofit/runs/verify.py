@@ -46,10 +46,11 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
         errors.RetrofitError: Something else than the image stood in the way.
     """
     recipe = recipes.get(request.recipe)
-    prover.check(recipe.name, recipe.checks, request.depth)
     with contextlib.ExitStack() as held:
         connect = cloud.connector(request.cloud, held)
         origin = finding.find(request.source, connect, web.Access())
+        possible = recipe.architectures_of(origin.base)
+        prover.check(recipe.name, recipe.checks, request.depth, possible)
         work = held.enter_context(workshop.work_directory(request.work_base))
         job = prover.Job(
             image=origin.bring(work, reporter),

@@ -6,6 +6,7 @@ import pathlib
 
 from ... import model
 from ...building.elements import sources
+from ...model import findings
 from ...proof import checks
 from ...publishing import naming
 from .. import recipe
@@ -35,7 +36,7 @@ def _checks() -> checks.Checks:
     from . import checks as amphora_checks
     from .trial import trial
 
-    return checks.Checks(amphora_checks.CHECKS, trial.trial)
+    return checks.Checks(amphora_checks.CHECKS, trial.trial, findings.Depth.TRAFFIC)
 
 
 RECIPE = recipe.Recipe(

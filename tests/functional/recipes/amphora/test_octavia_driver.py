@@ -142,7 +142,7 @@ def _look(
     )
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     port = amphora_client.AGENT_PORT
-    with machine.start(place, "amphora", drive=drive, address=_ADDRESS, port=port) as running:
+    with machine.start(place, "amphora", drive=drive, forward=(_ADDRESS, port)) as running:
         said = running.wait_for(
             "report of the boot",
             lambda: report.parse(console.lines(running.report)),

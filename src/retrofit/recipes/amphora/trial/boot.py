@@ -11,36 +11,12 @@ import pydantic
 from .... import errors, model
 from ....host import files
 from ....model import findings
-from ....proof import bench, certificates, machine, report
+from ....proof import bench, certificates, machine, system
 from . import agent
 from . import machine as amphora
 
-# Boot loader partitions and a file system's own tables: of 8 GiB, about 1.2 are not for files.
-_FIRMWARE = 1280 * model.MIB
-_TABLES = 0.05
 # The kernel keeps some of a machine's memory for itself, and before it a crash kernel may.
 _KERNEL = 0.25
-_CLOCK_TOLERANCE_S = 60
-# Ubuntu's own that ask archives, stores and seeds of entropy, which a machine here cannot reach,
-# and an amphora mostly not either. Timers start some when they like; no load balancer needs them.
-_REACHING_OUT = frozenset(
-    {
-        "apport-autoreport.service",
-        "apt-daily.service",
-        "apt-daily-upgrade.service",
-        "apt-news.service",
-        "esm-cache.service",
-        "fwupd-refresh.service",
-        "motd-news.service",
-        "pollinate.service",
-        "snapd.seeded.service",
-        "snapd.snap-repair.service",
-        "ua-auto-attach.service",
-        "ua-timer.service",
-        "ubuntu-advantage.service",
-        "update-notifier-download.service",
-    }
-)
 # An address for documentation (RFC 5737): none of an amphora's.
 _NOBODY = "192.0.2.1"
 
@@ -52,14 +28,10 @@ class _Booted:
     Attributes:
         amphora: The amphora, whose agent answers.
         place: Where it runs.
-        said: What its system reported at the end of the boot.
-        reported: When that was, in seconds since 1970 by the host's clock.
     """
 
     amphora: amphora.Amphora
     place: bench.Bench
-    said: report.Report
-    reported: float
 
 
 class _Info(pydantic.BaseModel):
@@ -106,7 +78,8 @@ def checks(first: amphora.Amphora, place: bench.Bench) -> Iterator[findings.Find
         return
     took = time.monotonic() - first.started
     yield _finding("boot ends", findings.passed(f"{took:.0f} s after the start"))
-    booted = _Booted(first, place, said, first.machine.report.stat().st_mtime)
+    yield from system.checks(said, first.machine, place)
+    booted = _Booted(first, place)
     for name, look in _CHECKS:
         try:
             verdict = look(booted)
@@ -123,43 +96,6 @@ def checks(first: amphora.Amphora, place: bench.Bench) -> Iterator[findings.Find
 
 def _finding(check: str, verdict: findings.Verdict) -> findings.Finding:
     return findings.Finding(check, findings.Depth.BOOT, verdict)
-
-
-def _units(booted: _Booted) -> findings.Verdict:
-    failed = dict(booted.said.failed)
-    texts = [f"{unit} failed: {last}" for unit, last in failed.items()]
-    if failed.keys() - _REACHING_OUT:
-        return findings.failed("; ".join(texts))
-    # systemd calls a system so that has any failed unit.
-    if booted.said.state != ("degraded" if failed else "running"):
-        return findings.failed(f"the system is {booted.said.state}")
-    text = f"{booted.said.units} units are active"
-    if failed:
-        text += f"; without Internet here {', '.join(failed)} failed"
-    return findings.passed(text)
-
-
-def _cloud_init(booted: _Booted) -> findings.Verdict:
-    said = booted.said.cloud_init
-    if not said.startswith("status: done"):
-        return findings.failed(said or "cloud-init says nothing")
-    _, _, source = said.partition("detail: ")
-    return findings.passed(source or said)
-
-
-def _clock(booted: _Booted) -> findings.Verdict:
-    off = round(booted.said.clock - booted.reported)
-    if abs(off) > _CLOCK_TOLERANCE_S:
-        return findings.failed(f"the clock is {off:+} s off")
-    return findings.passed(f"{abs(off)} s off")
-
-
-def _root(booted: _Booted) -> findings.Verdict:
-    disk, root = booted.place.flavor_disk, booted.said.root
-    text = f"{root / model.GIB:.1f} GiB on a disk of {disk / model.GIB:.1f} GiB"
-    if root < disk * (1 - _TABLES) - _FIRMWARE:
-        return findings.failed(f"the root file system has not grown: {text}")
-    return findings.passed(text)
 
 
 def _version(booted: _Booted) -> findings.Verdict:
@@ -243,10 +179,6 @@ def _same(what: str, found: object, wanted: str) -> findings.Verdict:
 
 
 _CHECKS: tuple[tuple[str, Callable[[_Booted], findings.Verdict]], ...] = (
-    ("no failed unit", _units),
-    ("cloud-init done", _cloud_init),
-    ("clock", _clock),
-    ("root file system grown", _root),
     ("agent version", _version),
     ("agent info", _info),
     ("agent details", _details),

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 
-from ....proof import bench, config_drive, console, report
+from ....proof import bench, config_drive, report, system
 from ....proof import machine as machines
 from . import agent as agents
 from . import controller
@@ -79,7 +79,7 @@ class Amphora:
 
     def report(self) -> report.Report | None:
         """Return what the system reported; ``None`` if it has not yet."""
-        return report.parse(console.lines(self.machine.report))
+        return system.reported(self.machine)
 
     def _silence(self, refusal: str) -> machines.MachineFailed:
         """Return an error for an agent that does not answer though the boot ended."""
@@ -125,6 +125,6 @@ def launch(
         identity, address, controller.AGENT_PORT, server_ca=owner.server_ca, client=owner.client
     )
     with machines.start(
-        place, name, drive=drive, address=address, port=controller.AGENT_PORT
+        place, name, drive=drive, forward=(address, controller.AGENT_PORT)
     ) as running:
         yield Amphora(identity, server.name, running, agent, owner, time.monotonic())

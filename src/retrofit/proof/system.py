@@ -1,0 +1,116 @@
+"""Checks of a system that has booted, whatever it serves: by its own report of the boot."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from .. import model
+from ..model import findings
+from . import bench, console, machine, report
+
+# Boot loader partitions and a file system's own tables: of 8 GiB, about 1.2 are not for files.
+_FIRMWARE = 1280 * model.MIB
+_TABLES = 0.05
+_CLOCK_TOLERANCE_S = 60
+# Ubuntu's own that ask archives, stores and seeds of entropy, which a machine here cannot reach,
+# nor can many in a cloud. Timers start some when they like; no service that an image is for needs
+# them.
+_REACHING_OUT = frozenset(
+    {
+        "apport-autoreport.service",
+        "apt-daily.service",
+        "apt-daily-upgrade.service",
+        "apt-news.service",
+        "esm-cache.service",
+        "fwupd-refresh.service",
+        "motd-news.service",
+        "pollinate.service",
+        "snapd.seeded.service",
+        "snapd.snap-repair.service",
+        "ua-auto-attach.service",
+        "ua-timer.service",
+        "ubuntu-advantage.service",
+        "update-notifier-download.service",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Booted:
+    """What the checks look at.
+
+    Attributes:
+        report: What the system reported at the end of the boot.
+        reported: When that was, in seconds since 1970 by the host's clock.
+        flavor_disk: Bytes of disk that its machine has.
+    """
+
+    report: report.Report
+    reported: float
+    flavor_disk: int
+
+
+def reported(running: machine.Machine) -> report.Report | None:
+    """Return what the system of a machine reported; ``None`` if it has not yet."""
+    return report.parse(console.lines(running.report))
+
+
+def checks(
+    said: report.Report, running: machine.Machine, place: bench.Bench
+) -> Iterator[findings.Finding]:
+    """Check a system that reported the end of its boot.
+
+    Args:
+        said: What it reported.
+        running: Its machine.
+        place: Where that runs.
+    """
+    booted = _Booted(said, running.report.stat().st_mtime, place.flavor_disk)
+    for name, look in _CHECKS:
+        yield findings.Finding(name, findings.Depth.BOOT, look(booted))
+
+
+def _units(booted: _Booted) -> findings.Verdict:
+    failed = dict(booted.report.failed)
+    texts = [f"{unit} failed: {last}" for unit, last in failed.items()]
+    if failed.keys() - _REACHING_OUT:
+        return findings.failed("; ".join(texts))
+    # systemd calls a system so that has any failed unit.
+    if booted.report.state != ("degraded" if failed else "running"):
+        return findings.failed(f"the system is {booted.report.state}")
+    text = f"{booted.report.units} units are active"
+    if failed:
+        text += f"; without Internet here {', '.join(failed)} failed"
+    return findings.passed(text)
+
+
+def _cloud_init(booted: _Booted) -> findings.Verdict:
+    said = booted.report.cloud_init
+    if not said.startswith("status: done"):
+        return findings.failed(said or "cloud-init says nothing")
+    _, _, source = said.partition("detail: ")
+    return findings.passed(source or said)
+
+
+def _clock(booted: _Booted) -> findings.Verdict:
+    off = round(booted.report.clock - booted.reported)
+    if abs(off) > _CLOCK_TOLERANCE_S:
+        return findings.failed(f"the clock is {off:+} s off")
+    return findings.passed(f"{abs(off)} s off")
+
+
+def _root(booted: _Booted) -> findings.Verdict:
+    disk, root = booted.flavor_disk, booted.report.root
+    text = f"{root / model.GIB:.1f} GiB on a disk of {disk / model.GIB:.1f} GiB"
+    if root < disk * (1 - _TABLES) - _FIRMWARE:
+        return findings.failed(f"the root file system has not grown: {text}")
+    return findings.passed(text)
+
+
+_CHECKS: tuple[tuple[str, Callable[[_Booted], findings.Verdict]], ...] = (
+    ("no failed unit", _units),
+    ("cloud-init done", _cloud_init),
+    ("clock", _clock),
+    ("root file system grown", _root),
+)
