@@ -56,6 +56,15 @@ def reported(running: machine.Machine) -> report.Report | None:
     return report.parse(console.lines(running.report))
 
 
+def await_report(running: machine.Machine, timeout_s: float) -> report.Report:
+    """Wait until the system of a machine reports that it came up.
+
+    Raises:
+        machine.MachineFailed: It does not within ``timeout_s`` seconds.
+    """
+    return running.wait_for("end of the boot", lambda: reported(running), timeout_s)
+
+
 def checks(
     said: report.Report, running: machine.Machine, place: bench.Bench
 ) -> Iterator[findings.Finding]:

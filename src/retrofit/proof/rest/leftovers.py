@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...host import rootfs
 from ...host.sandbox import networks
 from ...model import findings
 from .. import subject
 from . import reading
 
+# What elements and the builder of disk images have for the time of a build.
+_OF_BUILDS = (
+    "/etc/apt/apt.conf.d/00retrofit-build",
+    "/etc/apt/apt.conf.d/95disable-recommends",
+    "/etc/dib-manifests",
+    "/etc/dpkg/dpkg.cfg.d/retrofit-build",
+    "/etc/resolv.conf.ORIG",
+    "/root/.cache",
+    "/usr/local/bin/dib-init-system",
+    "/usr/local/bin/dib-python",
+    "/usr/share/pkg-map",
+    "/usr/share/svc-map",
+)
 _EMPTY = ("/run", "/tmp", "/var/tmp", "/var/crash")
 _WITHOUT_FILES = ("/var/cache/apt", "/var/lib/apt/lists")
 _LOGS = "/var/log"
@@ -20,16 +31,14 @@ _WORDS = ("/retrofit-work-", "/dev/retrofit")
 _WRITTEN_BY_BUILDS = ("/boot/grub/grub.cfg", "/etc/fstab", "/etc/default/grub")
 
 
-def leftovers(paths: Sequence[str]) -> subject.Check:
-    """Nothing of the build is left: its files, settings, downloads and logs.
-
-    Args:
-        paths: What else a build of such images has for its own time.
-    """
+def leftovers() -> subject.Check:
+    """Nothing of the build is left: its files, settings, downloads and logs."""
 
     def look(image: subject.Subject) -> findings.Verdict:
         left = [
-            path for path in paths if rootfs.resolve(image.tree, path, follow_last=False).exists()
+            path
+            for path in _OF_BUILDS
+            if rootfs.resolve(image.tree, path, follow_last=False).exists()
         ]
         left += [path for at in _EMPTY for path in rootfs.entries(image.tree, at)]
         left += [path for at in (*_WITHOUT_FILES, _LOGS) for path in _with_content(image, at)]

@@ -63,19 +63,6 @@ _OWNERS = (
     owners.Rule("/usr/sbin/keepalived", mode=0o755),
     owners.Rule("/var/lib/octavia", owner=None),
 )
-# What elements and the builder of disk images have for the time of a build.
-_LEFTOVERS = (
-    "/etc/apt/apt.conf.d/00retrofit-build",
-    "/etc/apt/apt.conf.d/95disable-recommends",
-    "/etc/dib-manifests",
-    "/etc/dpkg/dpkg.cfg.d/retrofit-build",
-    "/etc/resolv.conf.ORIG",
-    "/root/.cache",
-    "/usr/local/bin/dib-init-system",
-    "/usr/local/bin/dib-python",
-    "/usr/share/pkg-map",
-    "/usr/share/svc-map",
-)
 
 CHECKS: tuple[subject.Check, ...] = (
     disk.partition_table(),
@@ -109,5 +96,5 @@ CHECKS: tuple[subject.Check, ...] = (
     identity.host_keys(),
     identity.first_boot(),
     secrets.secrets(),
-    leftovers.leftovers(_LEFTOVERS),
+    leftovers.leftovers(),
 )

@@ -70,12 +70,8 @@ class Amphora:
         return self.machine.wait_for("answer of the agent", answer, left)
 
     def await_report(self, timeout_s: float) -> report.Report:
-        """Wait until the system reports that it came up.
-
-        Raises:
-            machines.MachineFailed: It does not within ``timeout_s`` seconds.
-        """
-        return self.machine.wait_for("end of the boot", self.report, timeout_s)
+        """Wait until the system reports that it came up; see :func:`system.await_report`."""
+        return system.await_report(self.machine, timeout_s)
 
     def report(self) -> report.Report | None:
         """Return what the system reported; ``None`` if it has not yet."""
