@@ -44,7 +44,7 @@ class _Platform:
     """What differs between architectures.
 
     Attributes:
-        words: Board, firmware and second serial port.
+        words: Board, firmware, graphics card and second serial port.
         report: The second serial port as the machine sees it.
     """
 
@@ -52,12 +52,15 @@ class _Platform:
     report: str
 
 
-# Without graphics SeaBIOS and GRUB speak on the serial port. The board for arm64 has one such port
-# and no firmware; those on the PCI bus are of another kind, and counted anew. The first of them is
-# the console, too, for Ubuntu's images speak on ttyS0 and have a login there, whatever the board.
+# Nova gives every machine a graphics card, by default this one, and boot loaders count on it: one
+# that was told to draw on it hangs without. ``graphics=off`` has SeaBIOS, and so GRUB, speak on
+# the serial port as well. The board for arm64 has one such port and no firmware; those on the PCI
+# bus are of another kind, and counted anew. The first of them is the console, too, for Ubuntu's
+# images speak on ttyS0 and have a login there, whatever the board.
 _PLATFORMS = {
     "amd64": _Platform(
-        ("-machine", "q35,graphics=off", "-device", "isa-serial,chardev=report,index=1"),
+        ("-machine", "q35,graphics=off", "-device", "virtio-vga")
+        + ("-device", "isa-serial,chardev=report,index=1"),
         "/dev/ttyS1",
     ),
     "arm64": _Platform(

@@ -234,6 +234,9 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
             appliance.set_backend_settings(["force_tcg"])
         appliance.set_path(str(appliance_disk.build(work)))
         appliance.set_tmpdir(str(work))
+        # Its default is a directory of /var/tmp that everything of this user shares; made here it
+        # would belong to an id of the workshop's, and libguestfs refuses that to root ever after.
+        appliance.set_cachedir(str(work))
         appliance.add_drive_opts(str(raw), format="raw", readonly=readonly, label="image")
         try:
             appliance.launch()
