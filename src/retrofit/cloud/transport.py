@@ -1,8 +1,12 @@
-"""Lets a refusal through that a server sends before it has read the whole upload.
+"""How requests to a cloud are sent over TLS.
 
-Glance answers 413 as soon as it knows that an image is too large, and closes the connection while
-the client still writes. urllib3 then reads the answer, but only if writing failed with a broken
-pipe: over TLS it fails with an error of TLS, and the reason would be lost.
+Servers are verified by the system's store of authorities, and by the cloud's own authority in
+addition; requests' default is a collection of its own in place of the first, and the second alone.
+
+A refusal that a server sends before it has read the whole upload gets through. Glance answers 413
+as soon as it knows that an image is too large, and closes the connection while the client still
+writes. urllib3 then reads the answer, but only if writing failed with a broken pipe: over TLS it
+fails with an error of TLS, and the reason would be lost.
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ from typing import Any
 
 import requests.adapters
 import urllib3.connection
+
+from ..host import authorities
 
 
 class _Connection(urllib3.connection.HTTPSConnection):
@@ -32,5 +38,15 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Have the connections made that this module is about."""
-        super().init_poolmanager(*args, **options)
+        super().init_poolmanager(*args, ssl_context=authorities.context(), **options)
         self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """Verify servers behind a proxy as others."""
+        return super().proxy_manager_for(proxy, ssl_context=authorities.context(), **options)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Add the cloud's own authority, if there is one, to what the context trusts."""
+        super().cert_verify(conn, url, verify, cert)
+        if verify is True:
+            conn.ca_certs = None  # the library's own collection

@@ -1,11 +1,30 @@
-"""Certification authorities that a build trusts in addition."""
+"""Certification authorities: the system's, and those that are trusted in addition."""
 
 from __future__ import annotations
 
 import datetime
 import pathlib
+import ssl
+
+from urllib3.util import ssl_
 
 from .. import errors
+
+
+def context(ca_certificate: str = "") -> ssl.SSLContext:
+    """Return how servers are verified: by the system's store of authorities, and by more.
+
+    The store is OpenSSL's, as the distribution keeps it and ``SSL_CERT_FILE`` replaces it. The
+    collection that comes with a Python library knows none of an operator's own authorities.
+
+    Args:
+        ca_certificate: PEM text of authorities that are trusted in addition.
+    """
+    made = ssl_.create_urllib3_context()
+    made.load_default_certs()
+    if ca_certificate:
+        made.load_verify_locations(cadata=ca_certificate)
+    return made
 
 
 def read(path: pathlib.Path) -> str:

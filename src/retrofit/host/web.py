@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import email.utils
 import logging
-import ssl
 import time
 import urllib.parse
 import urllib.request
@@ -18,7 +17,7 @@ import tenacity
 import urllib3
 
 from .. import __version__, errors, model
-from . import http_errors, urls
+from . import authorities, http_errors, urls
 
 _LOG = logging.getLogger(__name__)
 
@@ -178,9 +177,7 @@ class _Servers:
     """Web servers, reached directly or through the right proxy."""
 
     def __init__(self, access: Access) -> None:
-        context = ssl.create_default_context()
-        if access.ca_certificate:
-            context.load_verify_locations(cadata=access.ca_certificate)
+        context = authorities.context(access.ca_certificate)
         timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_STALL_S)
         self._no_proxy = {"no": access.proxies.no_proxy}
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)

@@ -16,6 +16,7 @@ from tests.support.cloud import cloud as support
 from tests.support.cloud import cloud_template
 
 from retrofit import cloud, errors
+from retrofit.proof import certificates
 
 Use = Callable[..., None]
 
@@ -112,6 +113,50 @@ def test_the_internal_endpoint_is_used_when_asked_for(
         _connect(interface="internal")
     # The cloud's public endpoint is 127.0.0.1.
     assert "GET https://localhost:" in caplog.text
+
+
+@pytest.fixture
+def system_store(monkeypatch: pytest.MonkeyPatch) -> Callable[[pathlib.Path], None]:
+    """Return how to make a file the system's store of authorities."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    return lambda path: monkeypatch.setenv("SSL_CERT_FILE", str(path))
+
+
+def test_an_authority_of_the_system_s_store_is_trusted(
+    use: Use, running_cloud: support.Cloud, system_store: Callable[[pathlib.Path], None]
+) -> None:
+    use(cacert=None)
+    system_store(running_cloud.ca_path)
+    assert _connect() is not None
+
+
+def test_the_cloud_s_own_authority_does_not_replace_the_system_s_store(
+    use: Use,
+    running_cloud: support.Cloud,
+    system_store: Callable[[pathlib.Path], None],
+    tmp_path: pathlib.Path,
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_text(certificates.Authority("Another").pair.certificate)
+    use(cacert=str(other))
+    system_store(running_cloud.ca_path)
+    assert _connect() is not None
+
+
+def test_the_library_s_own_collection_does_not_count(
+    use: Use,
+    running_cloud: support.Cloud,
+    system_store: Callable[[pathlib.Path], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: pathlib.Path,
+) -> None:
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(running_cloud.ca_path))
+    (tmp_path / "none.pem").touch()
+    use(cacert=None)
+    system_store(tmp_path / "none.pem")
+    with pytest.raises(errors.Denied, match="an authority that is not trusted here; give"):
+        _connect()
 
 
 def test_an_authority_that_is_not_trusted(use: Use) -> None:
