@@ -12,7 +12,8 @@ import ops
 from actions import build, history, images
 from options import config, request, window
 from relations import certificates, glance, keystone
-from retrofit import model
+from retrofit import errors, model
+from retrofit.model.documents import run_document
 from workload import engine, packages, results, unit
 
 _LOG = logging.getLogger(__name__)
@@ -142,19 +143,23 @@ class RetrofitCharm(ops.CharmBase):
 
     def _progress(self) -> ops.StatusBase:
         """Return how the last run went or the present one goes."""
-        result = self._workload.result()
+        try:
+            result = self._workload.result()
+        except errors.NewerDocument as error:
+            return ops.BlockedStatus(str(error))
         if self._workload.building():
-            if result is None or result.outcome != "running":
+            if result is None or result.outcome is not run_document.Outcome.RUNNING:
                 return ops.MaintenanceStatus("building")
-            return ops.MaintenanceStatus(f"building: {result.progress()}")
+            return ops.MaintenanceStatus(f"building: {results.progress(result)}")
         if self._workload.stuck():
             return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
         follows = self._next_run()
-        if result is not None and result.problem():
-            return ops.BlockedStatus(f"last build failed: {result.problem()}{follows}")
+        problem = results.problem(result) if result else ""
+        if problem:
+            return ops.BlockedStatus(f"last build failed: {problem}{follows}")
         if result is None:
             return ops.ActiveStatus(f"ready; no image built yet{follows}")
-        standing = result.standing(datetime.datetime.now(datetime.UTC))
+        standing = results.standing(result, datetime.datetime.now(datetime.UTC))
         return ops.ActiveStatus(f"{standing}{follows}")
 
     def _next_run(self) -> str:

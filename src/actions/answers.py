@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from retrofit.model.documents import plan_document
+
 # Results reach Juju on a command line, of which Linux takes 128 KiB a word.
 _LONGEST = 90_000
 _LISTED = 20
@@ -13,19 +15,17 @@ _LISTED = 20
 
 def planned(document: Mapping[str, Any]) -> dict[str, str]:
     """Return what ``retrofit plan`` tells: of each image wanted a line, and the parts of it."""
-    images = document["images"]
-    reasons = [each for image in images for each in image["reasons"] if each["counts"]]
-    present = [each["image"]["id"] for each in images if each["image"]]
+    images = plan_document.File.model_validate(document).images
+    reasons = [each for image in images for each in image.reasons if each.counts]
     values = {
         "summary": "; ".join(
-            each["summary"] if len(images) == 1 else f"{each['name']}: {each['summary']}"
-            for each in images
+            each.summary if len(images) == 1 else f"{each.name}: {each.summary}" for each in images
         ),
-        "action": _listed([each["action"] for each in images]),
-        "reasons": "; ".join(reason["text"] for reason in reasons),
-        "base": _listed([each["base"]["name"] for each in images]),
-        "image-id": _listed(present),
-        "foreign": _listed([other["id"] for each in images for other in each["foreign"]]),
+        "action": _listed([each.action for each in images]),
+        "reasons": "; ".join(reason.text for reason in reasons),
+        "base": _listed([each.base.name for each in images]),
+        "image-id": _listed([each.image.id for each in images if each.image]),
+        "foreign": _listed([other.id for each in images for other in each.untrusted]),
     }
     return _with_json(values, document)
 

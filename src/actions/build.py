@@ -9,7 +9,8 @@ from collections.abc import Callable
 import ops
 
 from options import config, request
-from retrofit import model
+from retrofit import errors, model
+from retrofit.model.documents import run_document
 from workload import engine, results, unit
 
 _POLL_S = 2.0
@@ -79,17 +80,26 @@ class BuildAction(ops.Object):
             time.sleep(_POLL_S)
             # Asked first: what the result holds after the end is final.
             building = self._workload.building()
-            result = self._workload.result()
-            if result is not None and result.run_id == run_id:
+            result = self._result(run_id)
+            if result is not None:
                 for step in result.steps[reported:]:
                     event.log(f"{step.name}: {step.wall_s:.0f} s")
                 reported = len(result.steps)
             if building and time.monotonic() > deadline:
                 event.fail("the build goes on for too long to wait for; the status tells more")
                 return
-        if result is None or result.run_id != run_id:
+        if result is None:
             event.fail(f"the build ended without a result; {results.JOURNAL}")
             return
         event.set_results(results.summary(result))
-        if not result.made:
-            event.fail(result.problem() or result.message)
+        if not result.outcome.made:
+            event.fail(results.problem(result) or result.message)
+
+    def _result(self, run_id: str) -> run_document.Result | None:
+        """Return how a run goes or went, if it has said so."""
+        try:
+            result = self._workload.result()
+        except errors.NewerDocument:
+            # It is a former run's: this revision reads what it writes.
+            return None
+        return result if result is not None and result.run_id == run_id else None

@@ -6,7 +6,9 @@ import json
 
 import ops
 
-from retrofit.runs import history, history_table
+from retrofit import errors
+from retrofit.model.documents import run_document
+from retrofit.runs import history_table
 from workload import unit
 
 # Results reach Juju on a command line, of which Linux takes 128 KiB a word.
@@ -28,7 +30,11 @@ class HistoryAction(ops.Object):
 
     def _on_show_history(self, event: ops.ActionEvent) -> None:
         """Show the runs, newest first, as a table and as JSON."""
-        runs = self._workload.history()[::-1]
+        try:
+            runs = self._workload.history()[::-1]
+        except errors.NewerDocument as error:
+            event.fail(str(error))
+            return
         if not runs:
             event.set_results({"runs": "none yet"})
             return
@@ -37,6 +43,6 @@ class HistoryAction(ops.Object):
         event.set_results({"runs": "\n".join(history_table.table(runs)), "json": as_json})
 
 
-def _as_json(runs: tuple[history.Entry, ...]) -> str:
-    shown = [run.model_dump(mode="json", by_alias=True) for run in runs]
+def _as_json(runs: tuple[run_document.Entry, ...]) -> str:
+    shown = [run.as_json() for run in runs]
     return json.dumps(shown, separators=(",", ":"))

@@ -15,6 +15,7 @@ from options import config, request
 from retrofit import errors
 from retrofit.definitions import expansion
 from retrofit.model import findings
+from retrofit.model.documents import run_document
 from workload import engine, results, unit
 
 
@@ -118,13 +119,13 @@ class ImageActions(ops.Object):
             found = self._ask(_line("rollback", self._tag(parameters)))
             now = datetime.datetime.now(datetime.UTC)
             self._workload.note(
-                results.Result.model_validate(
-                    {
-                        "outcome": "rolled-back",
-                        "ended": now,
-                        "image": found["current"],
-                        "rivals": found["rivals"],
-                    }
+                run_document.Result(
+                    outcome=run_document.Outcome.ROLLED_BACK,
+                    ended=now,
+                    image=run_document.Image.model_validate(found["current"]),
+                    shadowing=tuple(
+                        map(run_document.ShadowingImage.model_validate, found["rivals"])
+                    ),
                 )
             )
             return answers.rolled_back(found)

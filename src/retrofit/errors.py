@@ -128,6 +128,12 @@ class RolloutStopped(RetrofitError):
     exit_code = 6
 
 
+class NewerDocument(RetrofitError):
+    """A newer version of this project wrote a result, a history or a plan."""
+
+    exit_code = 7
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

@@ -15,13 +15,12 @@ from typing import Any
 from retrofit import errors
 from retrofit.definitions import expansion
 from retrofit.host import calendars, files
+from workload import results
 
 _LOG = logging.getLogger(__name__)
 _REQUEST = "request.json"
 _RESULT = "result.json"
 LOOKED = "looked.json"
-# Of an image that failed, nothing is known: it stays due.
-_LOOKED_AT = ("published", "tagged", "up-to-date")
 
 
 def names(state: pathlib.Path, moment: datetime.datetime) -> tuple[str, ...] | None:
@@ -54,26 +53,28 @@ def names(state: pathlib.Path, moment: datetime.datetime) -> tuple[str, ...] | N
 
 def note(state: pathlib.Path) -> None:
     """Keep at which images the last run has looked, and when it began."""
-    result = _read(state / _RESULT)
-    images = result.get("images") or [result]
+    try:
+        result = results.read(state / _RESULT)
+    except errors.NewerDocument as error:
+        _LOG.warning("at which images the last run has looked is not known: %s", error)
+        return
+    if result is None:
+        return
     seen = {
-        image["name"]: result["started"]
-        for image in images
-        if image.get("name") and image.get("outcome") in _LOOKED_AT
+        image.name: image.started.isoformat()
+        for image in result.images or (result,)
+        # Of an image that failed, nothing is known: it stays due.
+        if image.name and image.started is not None and image.outcome.good
     }
     if seen:
         text = json.dumps(_looked(state) | seen, indent=2) + "\n"
         files.write(state / LOOKED, text, mode=0o600)
 
 
-def _looked(state: pathlib.Path) -> dict[str, str]:
-    return _read(state / LOOKED)
-
-
-def _read(path: pathlib.Path) -> dict[str, Any]:
-    """Return an object in a file; an empty one if there is none."""
+def _looked(state: pathlib.Path) -> dict[str, Any]:
+    """Return when a run has last looked at each image; nothing if that is not known."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads((state / LOOKED).read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 
 from retrofit import errors, model
-from retrofit.runs import history
+from retrofit.model.documents import run_document
 
 _FIRST = datetime.timedelta(minutes=5)
 _GROWTH = 3
@@ -27,7 +27,7 @@ _HOPELESS = {
 }
 
 
-def pause(runs: Sequence[history.Entry]) -> datetime.timedelta | None:
+def pause(runs: Sequence[run_document.Entry]) -> datetime.timedelta | None:
     """Return how long to wait after the last run for the next attempt.
 
     Args:

@@ -10,8 +10,9 @@ import zoneinfo
 from collections.abc import Mapping
 
 from options import window
-from retrofit import model
+from retrofit import errors, model
 from retrofit.host import files, process
+from retrofit.model.documents import run_document
 from retrofit.runs import history
 from workload import due, engine, retries
 
@@ -82,8 +83,12 @@ class Schedule:
         if self.asked() is not model.Trigger.ACTION:
             self._once.unlink(missing_ok=True)
 
-    def runs(self) -> tuple[history.Entry, ...]:
-        """Return the last runs, oldest first."""
+    def runs(self) -> tuple[run_document.Entry, ...]:
+        """Return the last runs, oldest first.
+
+        Raises:
+            errors.NewerDocument: A newer revision has written the history.
+        """
         return history.read(history.beside(self._result))
 
     def due(self, moment: datetime.datetime) -> datetime.datetime | None:
@@ -100,7 +105,7 @@ class Schedule:
             changed = datetime.datetime.fromtimestamp(self._once.stat().st_mtime, datetime.UTC)
             earliest = _later(changed, _OPTIONS_PAUSE, moment)
         if trigger is model.Trigger.RETRY:
-            runs = self.runs()
+            runs = self._known_runs()
             pause = retries.pause(runs)
             if pause is not None:
                 earliest = _later(runs[-1].end, pause, moment)
@@ -113,11 +118,19 @@ class Schedule:
     def ended(self) -> None:
         """See to what follows a run: another attempt, or what was asked for meanwhile."""
         history.settle(self._result)
-        if retries.pause(self.runs()) is not None:
+        if retries.pause(self._known_runs()) is not None:
             self.ask_for(model.Trigger.RETRY)
         elif self.asked() is model.Trigger.RETRY:
             self._once.unlink()
         self.arrange()
+
+    def _known_runs(self) -> tuple[run_document.Entry, ...]:
+        """Return the last runs, none if it is not known what failed: nothing is tried again."""
+        try:
+            return self.runs()
+        except errors.NewerDocument as error:
+            _LOG.warning("no run is tried again: %s", error)
+            return ()
 
     def arrange(self) -> None:
         """Have the run that is asked for begin when it is due."""

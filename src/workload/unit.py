@@ -15,7 +15,7 @@ from charmlibs import systemd
 from options import request, window
 from retrofit import errors, model
 from retrofit.host import files, process
-from retrofit.runs import history
+from retrofit.model.documents import run_document
 from workload import debian, due, engine, execution_condition, packages, results, schedule
 
 NAME = engine.NAME
@@ -170,15 +170,23 @@ class Workload:
         shown = _shown("ActiveState", "ExecMainStartTimestampMonotonic")
         return shown == {"ActiveState": "failed", "ExecMainStartTimestampMonotonic": "0"}
 
-    def result(self) -> results.Result | None:
-        """Return how the last run went or the present one goes, if there was any."""
+    def result(self) -> run_document.Result | None:
+        """Return how the last run went or the present one goes, if there was any.
+
+        Raises:
+            errors.NewerDocument: A newer revision has written it.
+        """
         return results.read(STATE / "result.json")
 
-    def history(self) -> tuple[history.Entry, ...]:
-        """Return the last runs, oldest first."""
+    def history(self) -> tuple[run_document.Entry, ...]:
+        """Return the last runs, oldest first.
+
+        Raises:
+            errors.NewerDocument: A newer revision has written them.
+        """
         return schedule.Schedule(STATE, None).runs()
 
-    def note(self, result: results.Result) -> None:
+    def note(self, result: run_document.Result) -> None:
         """Keep what came about without a run, in place of the last run's result."""
         _write(STATE / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644)
 

@@ -33,6 +33,6 @@ def history(*, file: pathlib.Path, as_json: bool, debug: bool) -> None:
         )
     newest_first = runs[::-1]
     if as_json:
-        print(json.dumps([run.model_dump(mode="json", by_alias=True) for run in newest_first]))
+        print(json.dumps([run.as_json() for run in newest_first]))
         return
     print("\n".join(history_table.table(newest_first)))

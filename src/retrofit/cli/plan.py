@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
 from collections.abc import Iterator
 
@@ -57,7 +56,7 @@ def plan(
             if not as_json:
                 click.echo("\n".join(_lines(name, one.plan)))
     if as_json:
-        click.echo(json.dumps(plan_files.write(pinned), indent=2))
+        click.echo(plan_files.write(pinned))
     if failures:
         raise errors.Several("cannot be planned", failures, len(wanted))
 

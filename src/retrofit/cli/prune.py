@@ -53,7 +53,7 @@ def prune(
         project = connection.project_id
     if as_json:
         heading = {"tag": amp_image_tag, "project-id": project, "keep": keep, "done": yes}
-        click.echo(json.dumps(heading | results.retired(pruning), indent=2))
+        click.echo(json.dumps(heading | results.retired(pruning).as_json(), indent=2))
     else:
         click.echo("\n".join(_lines(pruning, done=yes)))
     if pruning.problem:

@@ -52,6 +52,6 @@ def rollback(
         "project-id": project,
         "current": images.as_json(done.current),
         "rolled-back": images.as_json(done.rolled_back),
-        "rivals": results.shadowing(done.shadowing),
+        "rivals": [each.as_json() for each in results.shadowing(done.shadowing)],
     }
     click.echo(json.dumps(told, indent=2))

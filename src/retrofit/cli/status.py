@@ -83,7 +83,7 @@ def _as_json(found: survey.Survey) -> dict[str, Any]:
         "taken": one(found.taken),
         "current": one(found.lead),
         "former": one(found.former),
-        "rivals": results.shadowing(found.shadowing),
+        "rivals": [each.as_json() for each in results.shadowing(found.shadowing)],
         "failed": many(found.failed),
         "unproven": many(found.unproven),
         "rolled-back": many(found.rolled_back),

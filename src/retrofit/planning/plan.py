@@ -6,80 +6,21 @@ The reasons are data, so the same ones serve a terminal, ``--json``, an action a
 from __future__ import annotations
 
 import dataclasses
-import enum
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from .. import model
 from ..cloud import images
 from ..model import findings
+from ..model.reasons import CHOICES, USUAL, Action, Change, Kind, Reason
 from ..provenance import marks, property_text
 from ..publishing import current as standing
 from ..publishing import naming
 from . import fingerprint
 
-
-class Kind(enum.StrEnum):
-    """Kinds of reasons, in the order in which they are told."""
-
-    FORCED = "forced"
-    FIRST = "first"
-    TAG = "tag"
-    APPEARANCE = "appearance"
-    PROOF = "proof"
-    BASE = "base"
-    RECIPE = "recipe"
-    SECURITY = "security"
-    PACKAGES = "packages"
-
-
-# Those that an operator chooses from; the others always count.
-CHOICES = (Kind.BASE, Kind.RECIPE, Kind.SECURITY, Kind.PACKAGES)
-REBUILD_ON = frozenset({Kind.BASE, Kind.RECIPE, Kind.SECURITY})
-
 # What of a hash and of a list of packages goes into one line.
 _HASH_LENGTH = len("sha512:") + 12
 _LISTED = 5
-
-
-class Action(enum.StrEnum):
-    """What is to be done about an image."""
-
-    NONE = "none"
-    BUILD = "build"
-    RETAG = "retag"
-
-
-@dataclasses.dataclass(frozen=True)
-class Change:
-    """Something that is not what it was.
-
-    Attributes:
-        name: What it is: ``base``, an option, an element, a package.
-        before: What it was; empty if there was none.
-        after: What it is; empty if there is none.
-    """
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Reason:
-    """Why something is to be done.
-
-    Attributes:
-        kind: What kind of reason it is.
-        text: The reason in one line.
-        changes: What has changed.
-        counts: Whether it is one of those that the operator chose.
-    """
-
-    kind: Kind
-    text: str
-    changes: tuple[Change, ...] = ()
-    counts: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +32,7 @@ class Wanted:
         inputs: All that decides on its content (:func:`retrofit.planning.fingerprint.inputs`).
         tag: By which Octavia finds it; empty for none.
         depth: How far it has to be proved.
-        rebuild_on: The reasons that count, of :data:`CHOICES`.
+        rebuild_on: The reasons that count, of :data:`retrofit.model.reasons.CHOICES`.
         force: Whether it is to be made in any case.
         apart_from: Tags of other images that are wanted: what has one is none of this one.
         appearance: What is said of it.
@@ -101,7 +42,7 @@ class Wanted:
     inputs: Mapping[str, str]
     tag: str
     depth: findings.Depth
-    rebuild_on: frozenset[Kind] = REBUILD_ON
+    rebuild_on: frozenset[Kind] = USUAL
     force: bool = False
     apart_from: frozenset[str] = frozenset()
     appearance: naming.Appearance = naming.Appearance()  # noqa: RUF009 -- frozen

@@ -1,140 +1,28 @@
-"""Plans in files: written for people and programs, and held against what holds later.
-
-The format is that of ``retrofit plan --json``; docs/reference/plan.md describes its keys.
-"""
+"""Plans in files: written for people and programs, and held against what holds later."""
 
 from __future__ import annotations
 
-import json
 import pathlib
 from collections.abc import Iterable
-from typing import Annotated, Any
 
 import pydantic
 
-from .. import __version__, errors, model
+from .. import __version__, errors
 from ..base_images import selection
 from ..model import documents
+from ..model.documents import plan_document
 from . import fingerprint, plan
 
-# Changes when the meaning of a key does.
-_VERSION = 1
 _AGAIN = "plan again: retrofit plan"
 
 
-class Base(documents.Part):
-    """The base image that is to be used."""
-
-    id: str
-    name: str
-    hash: str
-    version: str
+def write(planned: Iterable[plan_document.Image]) -> str:
+    """Return plans as JSON, from :func:`pin`."""
+    file = plan_document.File(engine=__version__, images=tuple(planned))
+    return file.model_dump_json(by_alias=True, indent=2)
 
 
-class UntrustedImage(documents.Part):
-    """As :class:`retrofit.base_images.selection.UntrustedImage`."""
-
-    id: str
-    name: str
-    owner: str
-    visibility: str
-
-
-class Present(documents.Part):
-    """The image that there is."""
-
-    id: str
-    name: str
-    created_at: pydantic.AwareDatetime
-
-
-class Change(documents.Part):
-    """As :class:`retrofit.planning.plan.Change`."""
-
-    name: str
-    before: str
-    after: str
-
-
-class Reason(documents.Part):
-    """As :class:`retrofit.planning.plan.Reason`."""
-
-    kind: plan.Kind
-    text: str
-    counts: bool
-    changes: tuple[Change, ...]
-
-
-class Image(documents.Part):
-    """What is to be done about one image, as :class:`retrofit.planning.plan.Plan`.
-
-    Attributes:
-        name: What the request is called.
-        action: What is to be done.
-        summary: What, and why, in one line.
-        reasons: Why.
-        project_id: The project in which it is made: the cloud, so to speak.
-        tag: By which Octavia finds it.
-        base: What it is to be made of.
-        untrusted: What would have been the base image, but for its owner.
-        image: What there is.
-        fingerprint: Identity of the inputs.
-        inputs: The inputs, as an image tells them.
-    """
-
-    name: str
-    action: plan.Action
-    summary: str
-    reasons: tuple[Reason, ...]
-    project_id: str
-    tag: str
-    base: Base
-    untrusted: Annotated[tuple[UntrustedImage, ...], pydantic.Field(alias="foreign")]
-    image: Present | None
-    fingerprint: str
-    inputs: dict[str, str]
-
-    @property
-    def base_image(self) -> model.BaseImage:
-        """The base image, as far as it was kept."""
-        base = self.base
-        return model.BaseImage(
-            id=base.id, name=base.name, content_hash=base.hash, version_name=base.version
-        )
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """Version that each package is to be upgraded to, by its name."""
-        kinds = (plan.Kind.SECURITY, plan.Kind.PACKAGES)
-        return {
-            change.name: change.after
-            for reason in self.reasons
-            if reason.kind in kinds
-            for change in reason.changes
-        }
-
-
-class File(documents.Part):
-    """A plan file.
-
-    Attributes:
-        version: Version of this format.
-        engine: Version of this project.
-        images: What is to be done.
-    """
-
-    version: Annotated[int, pydantic.Field(ge=1)]
-    engine: str
-    images: tuple[Image, ...]
-
-
-def write(planned: Iterable[Image]) -> dict[str, Any]:
-    """Return plans in JSON's types, from :func:`pin`."""
-    file = File(version=_VERSION, engine=__version__, images=tuple(planned))
-    return file.model_dump(mode="json", by_alias=True)
-
-
-def read(path: pathlib.Path, name: str) -> Image:
+def read(path: pathlib.Path, name: str) -> plan_document.Image:
     """Return what a plan file says of one image.
 
     Args:
@@ -144,30 +32,27 @@ def read(path: pathlib.Path, name: str) -> Image:
     Raises:
         errors.InputMissing: It cannot be read.
         errors.ConfigError: It is no plan, or none of this image.
-        errors.PlanOutdated: Another version of this project wrote it.
+        errors.NewerDocument: A newer version of this project wrote it.
+        errors.PlanOutdated: An older version of this project wrote it, and would make another
+            image.
     """
     try:
-        content = json.loads(path.read_bytes())
-        version = content.get("version"), content.get("engine")
+        file = documents.parse(plan_document.File, path.read_bytes(), path)
     except OSError as error:
         raise errors.InputMissing(f"cannot read the plan {path}: {error.strerror}") from error
-    except (ValueError, AttributeError) as error:
-        raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN) from error
-    if None in version:
-        raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN)
-    if version != (_VERSION, __version__):
-        raise errors.PlanOutdated(
-            f"the plan {path} is of version {version[1]} of this program, which is {__version__}",
-            hint=_AGAIN,
-        )
-    try:
-        file = File.model_validate(content)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise errors.ConfigError(
             f"{path} is no plan: {place}: {first['msg'].lower()}", hint=_AGAIN
         ) from error
+    except ValueError as error:
+        raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN) from error
+    if file.engine != __version__:
+        raise errors.PlanOutdated(
+            f"the plan {path} is of version {file.engine} of this program, which is {__version__}",
+            hint=_AGAIN,
+        )
     for image in file.images:
         if image.name == name:
             return image
@@ -178,7 +63,7 @@ def read(path: pathlib.Path, name: str) -> Image:
     )
 
 
-def check(pinned: Image, planned: plan.Plan, project_id: str) -> None:
+def check(pinned: plan_document.Image, planned: plan.Plan, project_id: str) -> None:
     """Refuse a plan that does not hold any more.
 
     Args:
@@ -201,7 +86,7 @@ def pin(
     planned: plan.Plan,
     project_id: str,
     untrusted: Iterable[selection.UntrustedImage] = (),
-) -> Image:
+) -> plan_document.Image:
     """Return a plan in the form of the file.
 
     Args:
@@ -210,31 +95,25 @@ def pin(
         project_id: The project in which the image is made.
         untrusted: What would have been the base image, but for its owner.
     """
-    wanted, present = planned.wanted, planned.image
-    return Image(
+    wanted, base = planned.wanted, planned.wanted.base
+    return plan_document.Image(
         name=name,
         action=planned.action,
         summary=planned.summary(),
-        reasons=tuple(
-            Reason(
-                kind=reason.kind,
-                text=reason.text,
-                counts=reason.counts,
-                changes=tuple(Change(**vars(change)) for change in reason.changes),
-            )
-            for reason in planned.reasons
-        ),
+        reasons=planned.reasons,
         project_id=project_id,
         tag=wanted.tag,
-        base=_base(wanted.base),
-        untrusted=tuple(UntrustedImage(**vars(image)) for image in untrusted),
-        image=present and Present(id=present.id, name=present.name, created_at=present.created_at),
+        base=plan_document.Base(
+            id=base.id, name=base.name, hash=base.content_hash, version=base.version_name
+        ),
+        untrusted=tuple(map(documents.UntrustedImage.model_validate, untrusted)),
+        image=plan_document.Present.model_validate(planned.image) if planned.image else None,
         fingerprint=wanted.fingerprint,
         inputs=fingerprint.tell(wanted.inputs),
     )
 
 
-def _why_not(pinned: Image, now: Image) -> str:
+def _why_not(pinned: plan_document.Image, now: plan_document.Image) -> str:
     """Return what has changed since a plan was made; empty if nothing has."""
     if pinned.project_id != now.project_id:
         return f"it is for project {pinned.project_id}, and this is {now.project_id}"
@@ -255,7 +134,3 @@ def _why_not(pinned: Image, now: Image) -> str:
     if pinned.action is not now.action:
         return f"it says {pinned.action}, and now it would be: {now.summary}"
     return ""
-
-
-def _base(base: model.BaseImage) -> Base:
-    return Base(id=base.id, name=base.name, hash=base.content_hash, version=base.version_name)

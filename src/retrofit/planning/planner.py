@@ -15,9 +15,11 @@ from ..base_images import finding, origins, selection
 from ..building.elements import collect
 from ..cloud import images
 from ..host import web
+from ..model import reasons
+from ..model.documents import plan_document
 from ..provenance import description, marks
 from ..publishing import glance_target, naming, promotion
-from . import fingerprint, plan, plan_files, run_request, upgrades
+from . import fingerprint, plan, run_request, upgrades
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class Session:
         self,
         request: run_request.RunRequest,
         own: Sequence[images.Image] | None = None,
-        pin: plan_files.Image | None = None,
+        pin: plan_document.Image | None = None,
     ) -> Planned:
         """Plan a run that publishes in Glance; changes nothing.
 
@@ -105,7 +107,7 @@ def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
 def find(
     request: run_request.RunRequest,
     connect: Callable[[], cloud.Cloud],
-    pin: plan_files.Image | None = None,
+    pin: plan_document.Image | None = None,
 ) -> origins.Origin:
     """Find the base image that is wanted, or the one that was planned.
 
@@ -163,8 +165,8 @@ def plan_wanted(
     if own is None:
         own = promotion.own(connection, wanted.own_tag)
     planned = plan.decide(wanted, own, _akin(connection, wanted))
-    asked = wanted.rebuild_on & {plan.Kind.SECURITY, plan.Kind.PACKAGES}
-    if planned.action is not plan.Action.NONE or planned.image is None or not asked:
+    asked = wanted.rebuild_on & {reasons.Kind.SECURITY, reasons.Kind.PACKAGES}
+    if planned.action is not reasons.Action.NONE or planned.image is None or not asked:
         return planned
     try:
         found = inquiry.find(description.read(planned.image), build, cache)
@@ -209,8 +211,8 @@ def _akin(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image
 
 def _with_packages(planned: plan.Plan, found: Iterable[upgrades.Upgrade]) -> plan.Plan:
     """Add what the archives have that is newer than what is in the image."""
-    changes: dict[bool, list[plan.Change]] = {True: [], False: []}
+    changes: dict[bool, list[reasons.Change]] = {True: [], False: []}
     for package in found:
-        change = plan.Change(package.name, package.installed, package.candidate)
+        change = reasons.Change(package.name, package.installed, package.candidate)
         changes[package.security].append(change)
     return plan.with_packages(planned, updates=changes[False], security=changes[True])

@@ -7,9 +7,9 @@ import pathlib
 
 from .. import cloud, model
 from ..base_images import finding
+from ..model import reasons
 from ..proof import proof_request
 from ..publishing import glance_target
-from . import plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RunRequest:
     target: pathlib.Path | glance_target.GlanceTarget
     build: model.BuildRequest
     force: bool = False
-    rebuild_on: frozenset[plan.Kind] = plan.REBUILD_ON
+    rebuild_on: frozenset[reasons.Kind] = reasons.USUAL
     proof: proof_request.ProofRequest = dataclasses.field(
         default_factory=proof_request.ProofRequest
     )

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from ..host import tables
 
 if TYPE_CHECKING:
-    from . import history
+    from ..model.documents import run_document
 
 _HEADINGS = ("STARTED (UTC)", "TRIGGER", "OUTCOME", "TOOK", "IMAGE", "WHY")
 
 
-def table(runs: tuple[history.Entry, ...]) -> list[str]:
+def table(runs: tuple[run_document.Entry, ...]) -> list[str]:
     """Return runs as lines below headings."""
     return tables.lines([_HEADINGS, *map(_row, runs)])
 
 
-def _row(run: history.Entry) -> tuple[str, ...]:
+def _row(run: run_document.Entry) -> tuple[str, ...]:
     return (
         f"{run.started.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}",
         run.trigger,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from .. import errors
 from ..definitions import expansion
 from ..host import locks, parallel, progress
 from ..host.sandbox import workshop
-from ..planning import plan, plan_files, planner
+from ..model import documents, reasons
+from ..model.documents import plan_document, run_document
+from ..planning import plan_files, planner
 from ..publishing import glance_target, prune, publish
 from . import one, record, summary
 
@@ -83,8 +83,8 @@ class _Planning:
         self._tidied: set[object] = set()
 
     def plan(
-        self, image: expansion.Image, pin: plan_files.Image | None
-    ) -> plan_files.Image | None:
+        self, image: expansion.Image, pin: plan_document.Image | None
+    ) -> plan_document.Image | None:
         """Plan an image; return what is to be done, ``None`` if it has come to its end."""
         state = record.Record(_result(self._place, image.name), self._reporter(image.name))
         try:
@@ -94,8 +94,8 @@ class _Planning:
             return None
 
     def _planned(
-        self, image: expansion.Image, pin: plan_files.Image | None, state: record.Record
-    ) -> plan_files.Image:
+        self, image: expansion.Image, pin: plan_document.Image | None, state: record.Record
+    ) -> plan_document.Image:
         request = image.request
         target = request.target
         assert isinstance(target, glance_target.GlanceTarget)
@@ -109,13 +109,16 @@ class _Planning:
         state.planned(planned)
         if pin is not None:
             plan_files.check(pin, planned.plan, connection.project_id)
-        if planned.plan.action is plan.Action.NONE:
+        if planned.plan.action is reasons.Action.NONE:
             raise one.nothing_to_do(connection, planned.plan, target, own)
         return plan_files.pin(image.name, planned.plan, connection.project_id, planned.untrusted)
 
 
 def _make(
-    image: expansion.Image, pin: plan_files.Image, place: pathlib.Path, reporter: progress.Reporter
+    image: expansion.Image,
+    pin: plan_document.Image,
+    place: pathlib.Path,
+    reporter: progress.Reporter,
 ) -> int:
     """Do in a process of its own what is planned for an image; return the exit code."""
     state = record.Record(_result(place, image.name), reporter)
@@ -137,15 +140,22 @@ def _result(place: pathlib.Path, name: str) -> pathlib.Path:
     return directory / _RESULT
 
 
-def _state(place: pathlib.Path, name: str) -> dict[str, Any]:
-    state: dict[str, Any] = json.loads(_result(place, name).read_bytes())
-    return state
+def _state(place: pathlib.Path, name: str) -> run_document.Result:
+    """Return how it goes with an image."""
+    path = _result(place, name)
+    return documents.parse(run_document.Result, path.read_bytes(), path)
 
 
-def _ended(place: pathlib.Path, name: str, code: int) -> dict[str, Any]:
-    """Return the state of an image whose process has ended."""
+def _ended(place: pathlib.Path, name: str, code: int) -> run_document.Result:
+    """Return how it went with an image whose process has ended."""
     state = _state(place, name)
-    if state["outcome"] != "running":
+    if state.outcome is not run_document.Outcome.RUNNING:
         return state
-    message = f"its process ended with {code}, and without a result"
-    return state | {"outcome": "failed", "exit-code": 70, "message": message, "hint": ""}
+    return state.model_copy(
+        update={
+            "outcome": run_document.Outcome.FAILED,
+            "exit_code": errors.RetrofitError.exit_code,
+            "message": f"its process ended with {code}, and without a result",
+            "hint": "",
+        }
+    )

@@ -20,7 +20,8 @@ from ..building.elements import collect
 from ..cloud import images
 from ..host import locks, progress
 from ..host.sandbox import workshop
-from ..model import findings
+from ..model import findings, reasons
+from ..model.documents import plan_document
 from ..planning import fingerprint, plan, plan_files, planner, run_request, upgrades
 from ..proof import gate, prover
 from ..provenance import description, marks
@@ -58,7 +59,7 @@ def run(
     request: run_request.RunRequest,
     reporter: progress.Reporter,
     *,
-    pin: plan_files.Image | None = None,
+    pin: plan_document.Image | None = None,
     on_plan: Callable[[planner.Planned], None] | None = None,
     turns: pathlib.Path | None = None,
 ) -> RunResult:
@@ -158,7 +159,7 @@ class _Run:
         self,
         connection: cloud.Cloud,
         target: glance_target.GlanceTarget,
-        pin: plan_files.Image | None,
+        pin: plan_document.Image | None,
         on_plan: Callable[[planner.Planned], None] | None,
     ) -> RunResult:
         """Plan, and do what is planned."""
@@ -173,9 +174,9 @@ class _Run:
         if on_plan is not None:
             on_plan(planner.Planned(planned, self.origin.untrusted))
         published, built, proof = None, None, None
-        if planned.action is plan.Action.BUILD:
+        if planned.action is reasons.Action.BUILD:
             built, published, proof = self._publish(connection, planned, target)
-        elif planned.image is not None and planned.action is plan.Action.RETAG:
+        elif planned.image is not None and planned.action is reasons.Action.RETAG:
             with locks.turn(self.turns):
                 published = publish.retag(connection, planned.image, tag, target.appearance)
         elif planned.image is not None:

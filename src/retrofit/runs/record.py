@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import json
 import logging
 import pathlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from .. import errors, model
 from ..host import files, progress
+from ..model.documents import run_document
 from ..planning import planner
 from ..publishing import prune
 from . import history, one, results
@@ -24,7 +25,7 @@ class Record:
     """A reporter that keeps the state of a run, in a file if it has one, and passes everything on.
 
     Attributes:
-        state: What the file holds; docs/reference/cli.md describes the keys.
+        result: What the file holds.
     """
 
     def __init__(self, path: pathlib.Path | None, reporter: progress.Reporter) -> None:
@@ -33,27 +34,10 @@ class Record:
         self._begun = time.monotonic()
         if path is not None:
             history.settle(path)
-        self.state: dict[str, object] = {
-            "run-id": "",
-            "trigger": str(model.Trigger.SCHEDULE),
-            "name": "",
-            "outcome": "running",
-            "step": "start",
-            "message": "",
-            "hint": "",
-            "exit-code": None,
-            "started": _now(),
-            "ended": None,
-            "duration-s": 0.0,
-            "source": None,
-            "foreign": [],
-            "image": None,
-            "proof": None,
-            "rivals": [],
-            "retired": None,
-            "steps": [],
-        }
-        self._write()
+        self.result = run_document.Result(
+            outcome=run_document.Outcome.RUNNING, step="start", started=_now()
+        )
+        self._keep()
 
     def name(self, run_id: str, trigger: model.Trigger, image: str = "") -> None:
         """Repeat the name that the caller gave the run, and what began it.
@@ -63,25 +47,22 @@ class Record:
             trigger: What began it.
             image: What the only image of the run is called; empty for several.
         """
-        self.state |= {"run-id": run_id, "trigger": str(trigger), "name": image}
-        self._write()
+        self._keep(run_id=run_id, trigger=trigger, name=image)
 
     def planned(self, planned: planner.Planned) -> None:
         """Keep why the run does what it does."""
-        self.state["reasons"] = results.reasons(planned.plan)
-        self.state["foreign"] = results.untrusted(planned.untrusted)
-        self._write()
+        self._keep(
+            reasons=results.reasons(planned.plan), untrusted=results.untrusted(planned.untrusted)
+        )
 
     def step_started(self, name: str) -> None:
         """Name the step the run is in."""
-        self.state["step"] = name
-        self._write()
+        self._keep(step=name)
         self._reporter.step_started(name)
 
     def step_ended(self, record: model.StepRecord) -> None:
         """Add what the step cost."""
-        self.state["steps"] = [*self._steps(), results.step(record)]
-        self._write()
+        self._keep(steps=(*self.result.steps, results.step(record)))
         self._reporter.step_ended(record)
 
     def advanced(self, done: int, total: int) -> None:
@@ -91,30 +72,32 @@ class Record:
     def succeed(self, result: one.RunResult) -> None:
         """Write the result of a run that came to its end."""
         # One that only got the tag was there before.
-        outcome = "published" if result.build else "tagged"
-        self._end(outcome=outcome, code=0, **results.as_json(result))
+        outcome = run_document.Outcome.PUBLISHED if result.build else run_document.Outcome.TAGGED
+        self._end(outcome, code=0, **results.told(result))
 
     def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why a run ended early."""
-        outcome = "failed"
+        outcome = run_document.Outcome.FAILED
+        found: dict[str, Any] = {}
         if isinstance(error, errors.UpToDate):
-            outcome = "up-to-date"
-            self.state["image"] = results.current(error)
-            self.state["rivals"] = results.shadowing(error.shadowing)
+            outcome = run_document.Outcome.UP_TO_DATE
+            found = {
+                "image": results.current(error),
+                "shadowing": results.shadowing(error.shadowing),
+            }
             if isinstance(error.retired, prune.Pruning):
-                self.state["retired"] = results.retired(error.retired)
+                found["retired"] = results.retired(error.retired)
         if isinstance(error, errors.ProofFailed):
-            self.state["image"] = results.kept(error)
-            self.state["proof"] = error.proof
+            found = {"image": results.kept(error), "proof": error.proof}
         if isinstance(error, errors.Interrupted):
-            outcome = "interrupted"
-        details = list(error.details)
+            outcome = run_document.Outcome.INTERRUPTED
         self._end(
-            outcome=outcome,
+            outcome,
             code=error.exit_code,
             message=error.message,
             hint=error.hint,
-            details=details,
+            details=error.details,
+            **found,
         )
 
     @contextlib.contextmanager
@@ -129,28 +112,24 @@ class Record:
             self.fail(errors.unexpected(error))
             raise
 
-    def _end(self, *, outcome: str, code: int, **more: object) -> None:
-        self.state |= more
-        self.state |= {"outcome": outcome, "exit-code": code, "ended": _now()}
-        self._write()
+    def _end(self, outcome: run_document.Outcome, *, code: int, **more: object) -> None:
+        self._keep(outcome=outcome, exit_code=code, ended=_now(), **more)
         if self._path is None:
             return
         try:
-            history.add(history.beside(self._path), self.state)
+            history.add(history.beside(self._path), self.result)
         except errors.RetrofitError as error:
             # The run has ended as it has, whatever can be told of it later.
             _LOG.warning("this run is left out of the history: %s", error)
 
-    def _steps(self) -> list[object]:
-        steps = self.state["steps"]
-        assert isinstance(steps, list)
-        return steps
-
-    def _write(self) -> None:
-        self.state["duration-s"] = round(time.monotonic() - self._begun, 1)
+    def _keep(self, **changes: object) -> None:
+        """Change the result, and write it."""
+        changes["duration_s"] = round(time.monotonic() - self._begun, 1)
+        self.result = self.result.model_copy(update=changes)
         if self._path is not None:
-            files.write(self._path, json.dumps(self.state, indent=2) + "\n", mode=_MODE)
+            text = self.result.model_dump_json(by_alias=True, indent=2)
+            files.write(self._path, f"{text}\n", mode=_MODE)
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)

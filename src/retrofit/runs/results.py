@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 from .. import errors, model
 from ..base_images import selection
-from ..model import findings
+from ..model import documents, findings
+from ..model.documents import run_document
 from ..planning import plan
-from ..publishing import prune, retention
+from ..publishing import prune, publish, retention
 from . import one
 
 
@@ -30,94 +28,89 @@ def as_line(result: one.RunResult) -> str:
 
 
 def as_json(result: one.RunResult) -> dict[str, Any]:
-    """Return a result in the form of ``--json`` and of the result file.
+    """Return a result in the form of ``--json``: what of the result file is about an image."""
+    known = told(result)
+    whole = run_document.Result(outcome=run_document.Outcome.PUBLISHED, **known)
+    return whole.model_dump(mode="json", by_alias=True, include={*known})
+
+
+def told(result: one.RunResult) -> dict[str, Any]:
+    """Return what of the result file a run has found out, by the names of its attributes.
 
     The list of packages is left out for its length, and so is what apt was told of: they are in
     the image, the list also in the manifest that the snap's command writes.
     """
     return {
-        "image": (_hyphenated(result.build, without=("packages", "apt")) if result.build else {})
-        | (_hyphenated(result.published) if result.published else {}),
-        "source": _hyphenated(result.base) if result.base else None,
-        "foreign": untrusted(result.untrusted),
+        "image": _image(result.build, result.published),
+        "source": run_document.Source.model_validate(result.base) if result.base else None,
+        "untrusted": untrusted(result.untrusted),
         "proof": findings.as_json(result.proof) if result.proof else None,
-        "rivals": shadowing(result.shadowing),
+        "shadowing": shadowing(result.shadowing),
         "retired": retired(result.retired),
-        "steps": [step(record) for record in result.steps],
+        "steps": tuple(map(step, result.steps)),
     }
 
 
-def current(error: errors.UpToDate) -> dict[str, Any]:
-    """Return the image that is up to date, in the form of the result file."""
-    return {
-        "id": error.image_id,
-        "name": error.image_name,
-        "created-at": _plain(error.created_at),
-    }
+def current(error: errors.UpToDate) -> run_document.Image:
+    """Return the image that is up to date."""
+    return run_document.Image(
+        id=error.image_id, name=error.image_name, created_at=error.created_at
+    )
 
 
-def kept(error: errors.ProofFailed) -> dict[str, Any] | None:
-    """Return the image that failed its proof, in the form of the result file, if it was kept."""
-    return {"id": error.image_id, "name": error.image_name} if error.image_id else None
+def kept(error: errors.ProofFailed) -> run_document.Image | None:
+    """Return the image that failed its proof, if it was kept."""
+    if not error.image_id:
+        return None
+    return run_document.Image(id=error.image_id, name=error.image_name)
 
 
-def shadowing(found: Iterable[object]) -> list[dict[str, Any]]:
-    """Return the shadowing images (survey.ShadowingImage), in the form of the result file."""
-    return [_hyphenated(image) for image in found]
+def shadowing(found: Iterable[object]) -> tuple[run_document.ShadowingImage, ...]:
+    """Return shadowing images, :class:`retrofit.publishing.survey.ShadowingImage` each."""
+    return tuple(map(run_document.ShadowingImage.model_validate, found))
 
 
-def retired(pruning: prune.Pruning) -> dict[str, Any]:
-    """Return what became of images that nobody needs, in the form of the result file."""
+def retired(pruning: prune.Pruning) -> run_document.Retired:
+    """Return what became of images that nobody needs."""
 
-    def steps(action: retention.Action) -> list[dict[str, str]]:
-        return [
-            {"id": step.image.id, "name": step.image.name, "reason": step.reason}
+    def steps(action: retention.Action) -> tuple[run_document.Retirement, ...]:
+        return tuple(
+            run_document.Retirement(id=step.image.id, name=step.image.name, reason=step.reason)
             for step in pruning.having(action)
-        ]
+        )
 
-    return {
-        "hidden": steps(retention.Action.HIDE),
-        "deleted": steps(retention.Action.DELETE),
-        "kept": steps(retention.Action.KEEP),
-        "problem": pruning.problem,
-    }
+    return run_document.Retired(
+        hidden=steps(retention.Action.HIDE),
+        deleted=steps(retention.Action.DELETE),
+        kept=steps(retention.Action.KEEP),
+        problem=pruning.problem,
+    )
 
 
-def reasons(planned: plan.Plan) -> list[dict[str, Any]]:
-    """Return the reasons of a plan that count, in the form of the result file."""
-    return [
-        {"kind": reason.kind.value, "text": reason.text}
+def reasons(planned: plan.Plan) -> tuple[run_document.Reason, ...]:
+    """Return the reasons of a plan that count."""
+    return tuple(
+        run_document.Reason(kind=reason.kind, text=reason.text)
         for reason in planned.reasons
         if reason.counts
-    ]
+    )
 
 
-def untrusted(found: Iterable[selection.UntrustedImage]) -> list[dict[str, Any]]:
-    """Return what was not used as a base image for its owner, in the form of the result file."""
-    return [_hyphenated(image) for image in found]
+def untrusted(found: Iterable[selection.UntrustedImage]) -> tuple[documents.UntrustedImage, ...]:
+    """Return images of untrusted projects that were not used as a base image."""
+    return tuple(map(documents.UntrustedImage.model_validate, found))
 
 
-def step(record: model.StepRecord) -> dict[str, Any]:
-    """Return what a step cost, in the form of the result file."""
-    return _hyphenated(record)
+def step(record: model.StepRecord) -> run_document.Step:
+    """Return what a step cost."""
+    return run_document.Step.model_validate(record)
 
 
-def _hyphenated(value: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Turn a dataclass into JSON's types, with hyphens in names as in all our files."""
-    return {
-        name.replace("_", "-"): _plain(item)
-        for name, item in vars(value).items()
-        if name not in without
-    }
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return _hyphenated(value)
-    if isinstance(value, pathlib.Path):
-        return str(value)
-    if isinstance(value, datetime.datetime):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+def _image(
+    built: model.BuildResult | None, published: publish.Published | None
+) -> run_document.Image:
+    """Return what is known of an image: of its file, and of what is in Glance."""
+    known = (vars(built) if built else {}) | (vars(published) if published else {})
+    return run_document.Image(
+        **{name: known[name] for name in known if name in run_document.Image.model_fields}
+    )

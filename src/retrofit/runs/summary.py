@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import collections
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from .. import errors
 from ..host import progress
+from ..model.documents import run_document
 from . import record
 
-_WAITING = "waiting"
-# Of an image's own state: the rest is that of the whole run.
-_KEYS = (
-    *(
-        "outcome",
-        "exit-code",
-        "message",
-        "hint",
-        "started",
-        "ended",
-        "duration-s",
-        "source",
-        "foreign",
-        "reasons",
-    ),
-    *("image", "proof", "rivals", "retired"),
-)
-_MADE = ("published", "tagged")
+_UNFINISHED = (run_document.Outcome.WAITING, run_document.Outcome.RUNNING)
 
 
 class Summary(record.Record):
@@ -50,27 +33,27 @@ class Summary(record.Record):
     ) -> None:
         super().__init__(path, reporter)
         self._say = say
-        self._images: dict[str, dict[str, Any]] = {
-            name: {"name": name, "outcome": _WAITING} for name in names
-        }
-        self.state["images"] = list(self._images.values())
-        self._write()
+        waiting = run_document.Result(outcome=run_document.Outcome.WAITING)
+        self._images = {name: waiting.model_copy(update={"name": name}) for name in names}
+        self._keep(images=tuple(self._images.values()))
 
-    def note(self, name: str, state: Mapping[str, Any]) -> None:
+    def note(self, name: str, result: run_document.Result) -> None:
         """Keep what became of an image, and say it once it has ended."""
-        image = self._images[name]
-        image |= {key: state[key] for key in _KEYS if key in state}
-        ended = sum(each["outcome"] not in (_WAITING, "running") for each in self._images.values())
-        self.state["step"] = f"{ended} of {len(self._images)} images"
-        self._write()
-        self._say(f"{name}: {_line(image)}")
+        self._images[name] = result.model_copy(update={"name": name})
+        images = tuple(self._images.values())
+        ended = sum(each.outcome not in _UNFINISHED for each in images)
+        self._keep(images=images, step=f"{ended} of {len(images)} images")
+        self._say(f"{name}: {_line(result)}")
 
     def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why the run ended early, or that there was nothing to do."""
         if isinstance(error, errors.UpToDate):
             # Shadowing images are known already.
             self._end(
-                outcome="up-to-date", code=error.exit_code, message=error.message, hint=error.hint
+                run_document.Outcome.UP_TO_DATE,
+                code=error.exit_code,
+                message=error.message,
+                hint=error.hint,
             )
             return
         super().fail(error)
@@ -82,23 +65,20 @@ class Summary(record.Record):
             errors.UpToDate: Nothing was to be done about any of the images.
             errors.Several: Something went wrong with some of them.
         """
-        images = list(self._images.values())
-        made = [image for image in images if image["outcome"] in _MADE]
-        failed = {
-            image["name"]: _Failure(image)
-            for image in images
-            if image["outcome"] not in (*_MADE, "up-to-date")
-        }
-        counts = collections.Counter(image["outcome"] for image in images)
+        images = tuple(self._images.values())
+        made = [image for image in images if image.outcome.made]
+        failed = {image.name: _Failure(image) for image in images if not image.outcome.good}
+        counts = collections.Counter(image.outcome for image in images)
         parts = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        told = f"{len(images)} images: {parts}"
-        self.state["reasons"] = [
-            {"kind": reason["kind"], "text": f"{image['name']}: {reason['text']}"}
-            for image in made
-            for reason in image.get("reasons", ())
-        ]
-        self.state["rivals"] = [each for image in images for each in image.get("rivals", ())]
-        self.state["foreign"] = [each for image in images for each in image.get("foreign", ())]
+        self._keep(
+            reasons=tuple(
+                reason.model_copy(update={"text": f"{image.name}: {reason.text}"})
+                for image in made
+                for reason in image.reasons
+            ),
+            shadowing=tuple(each for image in images for each in image.shadowing),
+            untrusted=tuple(each for image in images for each in image.untrusted),
+        )
         if failed:
             raise errors.Several("failed", failed, len(images))
         if not made:
@@ -106,23 +86,28 @@ class Summary(record.Record):
                 f"all {len(images)} images are up to date",
                 hint="force a build to have them made again",
             )
-        self._end(outcome="published", code=0, message=told, image=made[0]["image"])
+        self._end(
+            run_document.Outcome.PUBLISHED,
+            code=0,
+            message=f"{len(images)} images: {parts}",
+            image=made[0].image,
+        )
 
 
 class _Failure(errors.RetrofitError):
     """What went wrong with one image, from its state."""
 
-    def __init__(self, image: Mapping[str, Any]) -> None:
-        super().__init__(image.get("message") or "it was not begun", hint=image.get("hint", ""))
-        self.exit_code = image.get("exit-code") or self.exit_code
+    def __init__(self, image: run_document.Result) -> None:
+        super().__init__(image.message or "it was not begun", hint=image.hint)
+        self.exit_code = image.exit_code or self.exit_code
 
 
-def _line(image: Mapping[str, Any]) -> str:
+def _line(image: run_document.Result) -> str:
     """Return in one line how it ended, or what is to be done."""
-    if image["outcome"] == "running":
-        return "; ".join(reason["text"] for reason in image["reasons"])
-    if image["outcome"] in _MADE:
-        shown = image["image"]
-        return f"{image['outcome']} {shown['id']} {shown['name']}, {image['duration-s']:.0f} s"
-    hint = f"; {image['hint']}" if image["outcome"] != "up-to-date" and image["hint"] else ""
-    return f"{image['message']}{hint}"
+    if image.outcome is run_document.Outcome.RUNNING:
+        return "; ".join(reason.text for reason in image.reasons)
+    if image.outcome.made:
+        assert image.image is not None
+        return f"{image.outcome} {image.image.id} {image.image.name}, {image.duration_s:.0f} s"
+    hinted = image.hint and image.outcome is not run_document.Outcome.UP_TO_DATE
+    return f"{image.message}; {image.hint}" if hinted else image.message

@@ -16,14 +16,13 @@ from tests.support.cloud import cloud as support
 from tests.support.publishing import publishing
 
 from retrofit import cloud, errors
-from retrofit.model import findings
-from retrofit.planning import plan
+from retrofit.model import findings, reasons
 from retrofit.provenance import marks
 from retrofit.publishing import publish, retention, rollback, status
 
 Connect = Callable[..., cloud.Cloud]
 BOOT = findings.Depth.BOOT
-BUILD, NONE, RETAG = plan.Action.BUILD, plan.Action.NONE, plan.Action.RETAG
+BUILD, NONE, RETAG = reasons.Action.BUILD, reasons.Action.NONE, reasons.Action.RETAG
 
 
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:

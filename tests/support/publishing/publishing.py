@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from retrofit import cloud, errors, model, recipes
-from retrofit.model import findings
+from retrofit.model import findings, reasons
 from retrofit.planning import plan, planner, upgrades
 from retrofit.provenance import marks
 from retrofit.publishing import naming, prune, publish, rollback
@@ -168,7 +168,7 @@ def planned(
         {"mark": fingerprint},
         tag,
         depth,
-        rebuild_on=frozenset((plan.Kind.RECIPE,)),
+        rebuild_on=frozenset((reasons.Kind.RECIPE,)),
     )
     inquiry = upgrades.Inquiry()
     return planner.plan_wanted(
@@ -183,7 +183,7 @@ def rotate(
     publish.tidy(connection, tag)
     fingerprint = hashlib.sha256(version.encode()).hexdigest()
     wanted = planned(connection, fingerprint, tag=tag, depth=findings.Depth.BOOT)
-    if wanted.action is plan.Action.BUILD:
+    if wanted.action is reasons.Action.BUILD:
         # Two versions each are made from the same version of a base image.
         name, _, _ = version.partition(".")
         published(connection, file, name, tag=tag, fingerprint=fingerprint)

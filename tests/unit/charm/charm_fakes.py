@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from options import request, window
-from retrofit import model
-from retrofit.runs import history
-from workload import engine, packages, results, unit
+from retrofit import errors, model
+from retrofit.model.documents import run_document
+from workload import engine, packages, unit
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -37,6 +37,7 @@ class Workload:
         runs: Overrides of each run begun.
         play: What a run does, one call for each look at it; it ends when nothing is left.
         broken: Whether the last run could not begin.
+        newer: Whether a newer revision wrote result and history.
         removed: How often everything was removed.
         forgotten: Images whose evidence was removed.
     """
@@ -52,12 +53,13 @@ class Workload:
     opening: str = ""
     once: Mapping[str, object] | None = None
     waits: datetime.datetime | None = None
-    last: results.Result | None = None
-    ended: tuple[history.Entry, ...] = ()
+    last: run_document.Result | None = None
+    ended: tuple[run_document.Entry, ...] = ()
     runs: list[Mapping[str, object]] = dataclasses.field(default_factory=list)
     play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
     running: bool = False
     broken: bool = False
+    newer: bool = False
     removed: int = 0
     forgotten: list[str] = dataclasses.field(default_factory=list)
 
@@ -120,13 +122,15 @@ class Workload:
     def stuck(self) -> bool:
         return self.broken
 
-    def result(self) -> results.Result | None:
+    def result(self) -> run_document.Result | None:
+        self._check()
         return self.last
 
-    def history(self) -> tuple[history.Entry, ...]:
+    def history(self) -> tuple[run_document.Entry, ...]:
+        self._check()
         return self.ended
 
-    def note(self, result: results.Result) -> None:
+    def note(self, result: run_document.Result) -> None:
         self.last = result
 
     def forget_evidence(self, *, of: str = "") -> None:
@@ -138,11 +142,15 @@ class Workload:
         self.running = self.service = False
         self.timer = self.wanted = self.cloud = self.once = self.last = None
 
+    def _check(self) -> None:
+        if self.newer:
+            raise errors.NewerDocument("result.json is of version 9", hint="upgrade")
+
     def record(self, **values: Any) -> None:
         """Write a result as the engine does."""
         run_id = self.runs[-1].get("run-id", "") if self.runs else ""
-        document = {"run-id": run_id, "step": "", "steps": []} | values
-        self.last = results.Result.model_validate(document)
+        written = {"run-id": run_id, "step": "", "steps": []} | values
+        self.last = run_document.Result.model_validate(written)
 
 
 @dataclasses.dataclass

@@ -153,6 +153,16 @@ def test_does_not_take_the_former_result_for_the_present_step(
     assert out.unit_status == ops.MaintenanceStatus("building")
 
 
+def test_names_a_result_of_a_newer_revision(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.newer = True
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.BlockedStatus("result.json is of version 9; upgrade")
+
+
 @pytest.mark.parametrize(
     ("hours", "age"), [(0, "just now"), (0.5, "30 min ago"), (2.1, "2 h ago"), (73, "3 days ago")]
 )

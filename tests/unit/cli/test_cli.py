@@ -22,7 +22,8 @@ from retrofit import cloud, errors, model
 from retrofit.base_images import glance, selection
 from retrofit.cli import execution, main, snap
 from retrofit.host import progress
-from retrofit.model import findings
+from retrofit.model import findings, reasons
+from retrofit.model.documents import plan_document
 from retrofit.planning import plan, plan_files, planner, run_request
 from retrofit.proof import proof_request
 from retrofit.publishing import glance_target, prune, publish, retention, survey
@@ -56,7 +57,7 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.request: run_request.RunRequest | None = None
-        self.pin: plan_files.Image | None = None
+        self.pin: plan_document.Image | None = None
         self.error: BaseException | None = None
         self.tagged = False
         self.published: publish.Published | None = None
@@ -67,7 +68,7 @@ class FakeRun:
         request: run_request.RunRequest,
         reporter: progress.Reporter,
         *,
-        pin: plan_files.Image | None = None,
+        pin: plan_document.Image | None = None,
         on_plan: Callable[[planner.Planned], None] | None = None,
     ) -> one.RunResult:
         self.request = request
@@ -186,7 +187,7 @@ class TestImage:
                 series="noble",
             ),
             force=True,
-            rebuild_on=frozenset({plan.Kind.BASE, plan.Kind.PACKAGES}),
+            rebuild_on=frozenset({reasons.Kind.BASE, reasons.Kind.PACKAGES}),
             proof=proof_request.ProofRequest(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),
@@ -385,9 +386,7 @@ class TestService:
 
     def test_what_was_planned_arrives(self, engine: FakeRun, tmp_path: pathlib.Path):
         path = tmp_path / "plan.json"
-        path.write_text(
-            json.dumps(plan_files.write([plan_files.pin("request", _PLANNED.plan, "p1")]))
-        )
+        path.write_text(plan_files.write([plan_files.pin("request", _PLANNED.plan, "p1")]))
         request = tmp_path / "request.json"
         request.write_text(json.dumps({"source": "in", "target": "glance:"}))
 

@@ -13,16 +13,15 @@ import pytest
 from tests.support.provenance import records
 from tests.support.publishing import publishing
 
-import retrofit
 from retrofit import errors, model
 from retrofit.base_images import selection
-from retrofit.model import findings
+from retrofit.model import findings, reasons
 from retrofit.planning import fingerprint, plan, plan_files, run_request
 from retrofit.provenance import marks
 from retrofit.runs import one
 
 PROJECT = "e1b0"
-OPENSSL = plan.Change("openssl", "1", "2")
+OPENSSL = reasons.Change("openssl", "1", "2")
 
 
 def _wanted(**request: Any) -> plan.Wanted:
@@ -40,7 +39,7 @@ def _up_to_date(wanted: plan.Wanted, **changes: Any) -> plan.Plan:
     return plan.decide(wanted, [image], [])
 
 
-def _secure(*changes: plan.Change) -> plan.Plan:
+def _secure(*changes: reasons.Change) -> plan.Plan:
     return plan.with_packages(_up_to_date(_wanted()), updates=(), security=changes)
 
 
@@ -48,7 +47,7 @@ def _written(place: pathlib.Path, planned: plan.Plan) -> pathlib.Path:
     untrusted = selection.UntrustedImage("f0", "noble", "theirs", "shared")
     image = plan_files.pin("request", planned, PROJECT, [untrusted])
     path = place / "plan.json"
-    path.write_text(json.dumps(plan_files.write([image])))
+    path.write_text(plan_files.write([image]))
     return path
 
 
@@ -57,7 +56,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
 
     pinned = plan_files.read(path, "request")
 
-    assert pinned.action is plan.Action.BUILD
+    assert pinned.action is reasons.Action.BUILD
     assert pinned.base_image == dataclasses.replace(
         model.BaseImage(),
         id=records.BASE.id,
@@ -139,7 +138,11 @@ def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"version": 2}, errors.PlanOutdated, f"is of version {retrofit.__version__}"),
+        (
+            {"version": 2},
+            errors.NewerDocument,
+            "plan.json is of version 2, and .* up to 1; upgrade",
+        ),
         ({"engine": "0"}, errors.PlanOutdated, "is of version 0 of this program, which is"),
         ({"images": []}, errors.ConfigError, "says nothing of request, only of nothing"),
         ({"images": [{}]}, errors.ConfigError, r"is no plan: images\.0\.name: field required"),

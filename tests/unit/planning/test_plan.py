@@ -12,7 +12,7 @@ from tests.support.provenance import records
 
 from retrofit import model
 from retrofit.cloud import images
-from retrofit.model import findings
+from retrofit.model import findings, reasons
 from retrofit.planning import fingerprint, plan
 from retrofit.provenance import marks
 from retrofit.publishing import naming
@@ -27,8 +27,8 @@ PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 NEWER = dataclasses.replace(
     records.BASE, version_name="20260815", content_hash=f"sha512:{'cd' * 64}"
 )
-OPENSSL = plan.Change("openssl", "3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.5")
-TZDATA = plan.Change("tzdata", "2026a", "2026b")
+OPENSSL = reasons.Change("openssl", "3.0.13-0ubuntu3.4", "3.0.13-0ubuntu3.5")
+TZDATA = reasons.Change("tzdata", "2026a", "2026b")
 
 
 def _wanted(
@@ -68,7 +68,7 @@ def _decide(
 def test_the_same_image_is_up_to_date() -> None:
     planned = plan.decide(_wanted(), [_image()], [_image()])
 
-    assert planned.action is plan.Action.NONE
+    assert planned.action is reasons.Action.NONE
     assert planned.reasons == ()
     assert planned.summary() == f"the image is up to date: {_image().name} ({_image().id})"
 
@@ -167,10 +167,10 @@ def test_a_base_and_a_recipe_are_both_told() -> None:
 def test_reasons_that_do_not_count_change_nothing() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({plan.Kind.SECURITY})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Kind.SECURITY})), [_image()], []
     )
 
-    assert planned.action is plan.Action.NONE
+    assert planned.action is reasons.Action.NONE
     assert [reason.counts for reason in planned.reasons] == [False, False]
     assert planned.summary() == (
         f"{_image().name} ({_image().id}) stays, as these are no reasons to build: "
@@ -181,10 +181,10 @@ def test_reasons_that_do_not_count_change_nothing() -> None:
 def test_reasons_that_count_come_first() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({plan.Kind.RECIPE})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Kind.RECIPE})), [_image()], []
     )
 
-    assert planned.action is plan.Action.BUILD
+    assert planned.action is reasons.Action.BUILD
     assert [(reason.kind.value, reason.counts) for reason in planned.reasons] == [
         ("recipe", True),
         ("base", False),
@@ -227,7 +227,7 @@ def test_an_image_that_was_taken_back_is_not_made_again() -> None:
     )
     planned = plan.decide(_wanted(NEWER), [taken_back, _image()], [taken_back])
 
-    assert planned.action is plan.Action.NONE
+    assert planned.action is reasons.Action.NONE
     assert "was rolled back" in planned.summary()
 
 
@@ -235,7 +235,7 @@ def test_an_image_for_another_tag_only_gets_this_one() -> None:
     other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
     planned = plan.decide(_wanted(), [], [other])
 
-    assert planned.action is plan.Action.RETAG
+    assert planned.action is reasons.Action.RETAG
     assert planned.image == other
     assert planned.summary() == (
         f"tag: {other.name} (other) is made of the same and has not the tag octavia-amphora"
@@ -248,20 +248,20 @@ def test_what_is_said_of_an_image_needs_no_build() -> None:
 
     planned = plan.decide(_wanted(appearance=said), [present], [present])
 
-    assert (planned.action, planned.image) == (plan.Action.RETAG, present)
+    assert (planned.action, planned.image) == (reasons.Action.RETAG, present)
     assert planned.summary() == (
         f"set: {present.name} ({present.id}): tag nothing → label; visibility shared → public; "
         "hw_a nothing → 1"
     )
     nothing = plan.decide(_wanted(appearance=naming.Appearance(("kept",))), [present], [present])
-    assert nothing.action is plan.Action.NONE
+    assert nothing.action is reasons.Action.NONE
 
 
 def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
     other = _image(id="other", tags=frozenset((marks.OWN_TAG, "another-tag")))
     wanted = _wanted(apart_from=frozenset({"another-tag"}))
 
-    assert plan.decide(wanted, [], [other]).action is plan.Action.BUILD
+    assert plan.decide(wanted, [], [other]).action is reasons.Action.BUILD
 
 
 def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
@@ -274,14 +274,14 @@ def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
 @pytest.mark.parametrize(
     ("rebuild_on", "action", "kinds"),
     [
-        (plan.REBUILD_ON, "build", [("security", True), ("packages", False)]),
-        (frozenset({plan.Kind.PACKAGES}), "build", [("packages", True), ("security", False)]),
-        (frozenset({plan.Kind.BASE}), "none", [("security", False), ("packages", False)]),
+        (reasons.USUAL, "build", [("security", True), ("packages", False)]),
+        (frozenset({reasons.Kind.PACKAGES}), "build", [("packages", True), ("security", False)]),
+        (frozenset({reasons.Kind.BASE}), "none", [("security", False), ("packages", False)]),
     ],
     ids=["security", "packages", "neither"],
 )
 def test_newer_packages(
-    rebuild_on: frozenset[plan.Kind], action: str, kinds: list[tuple[str, bool]]
+    rebuild_on: frozenset[reasons.Kind], action: str, kinds: list[tuple[str, bool]]
 ) -> None:
     nothing = plan.decide(_wanted(rebuild_on=rebuild_on), [_image()], [])
 
@@ -294,7 +294,7 @@ def test_newer_packages(
 
 def test_packages_are_named_with_their_versions() -> None:
     nothing = plan.decide(_wanted(), [_image()], [])
-    many = [plan.Change(f"lib{number}", "1", "2") for number in range(7)]
+    many = [reasons.Change(f"lib{number}", "1", "2") for number in range(7)]
 
     planned = plan.with_packages(nothing, updates=[], security=many)
 

@@ -11,6 +11,7 @@ from click import testing
 
 from retrofit import errors, model
 from retrofit.cli import main, reporting
+from retrofit.model.documents import run_document
 from retrofit.runs import history, record
 
 STARTED = "2026-11-21T22:00:00+00:00"
@@ -27,8 +28,12 @@ def _state(number: int = 0, **values: Any) -> dict[str, Any]:
         "duration-s": 720.4,
         "image": {"id": "5f3c", "name": "amphora-haproxy-x86_64", "size": 7},
         "reasons": [{"kind": "base", "text": "newer base image 20261120", "from": "a"}],
-        "steps": [{"name": "unpack"}],
+        "steps": [{"name": "unpack", "wall-s": 1.0}],
     } | values
+
+
+def _result(number: int = 0, **values: Any) -> run_document.Result:
+    return run_document.Result.model_validate(_state(number, **values))
 
 
 def test_keeps_the_last_runs(tmp_path: pathlib.Path) -> None:
@@ -36,12 +41,12 @@ def test_keeps_the_last_runs(tmp_path: pathlib.Path) -> None:
     assert history.read(path) == ()
 
     for number in range(history.KEPT + 3):
-        history.add(path, _state(number))
+        history.add(path, _result(number))
 
     runs = history.read(path)
     assert [run.run_id for run in runs] == [f"run-{n}" for n in range(3, history.KEPT + 3)]
     assert runs[-1].why == "newer base image 20261120"
-    assert runs[-1].image == history.Image(id="5f3c", name="amphora-haproxy-x86_64")
+    assert runs[-1].image == run_document.Named(id="5f3c", name="amphora-haproxy-x86_64")
     assert path.stat().st_mode & 0o777 == 0o644
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
@@ -51,13 +56,13 @@ def test_a_line_that_says_nothing_does_not_hide_the_others(
     tmp_path: pathlib.Path, line: str
 ) -> None:
     path = tmp_path / "history.jsonl"
-    history.add(path, _state(1))
+    history.add(path, _result(1))
     with path.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     with path.open("ab") as file:
         file.write(b"\xff\xfe\n")
 
-    history.add(path, _state(2))
+    history.add(path, _result(2))
 
     assert [run.run_id for run in history.read(path)] == ["run-1", "run-2"]
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
@@ -65,9 +70,9 @@ def test_a_line_that_says_nothing_does_not_hide_the_others(
 
 def test_a_run_is_added_once(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "history.jsonl"
-    history.add(path, _state())
+    history.add(path, _result())
 
-    history.add(path, _state())
+    history.add(path, _result())
 
     assert len(history.read(path)) == 1
 
@@ -131,9 +136,9 @@ def test_a_history_that_cannot_be_written_changes_no_result(tmp_path: pathlib.Pa
 
 def test_is_shown_newest_first(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "history.jsonl"
-    history.add(path, _state(1))
+    history.add(path, _result(1))
     broken = {"outcome": "failed", "message": "no answer", "hint": "check", "image": None}
-    history.add(path, _state(2, trigger="retry", **broken))
+    history.add(path, _result(2, trigger="retry", **broken))
 
     shown = testing.CliRunner().invoke(main.retrofit, ["history", str(path)])
     as_json = testing.CliRunner().invoke(main.retrofit, ["history", str(path), "--json"])

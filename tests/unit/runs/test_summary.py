@@ -8,12 +8,13 @@ import pytest
 
 from retrofit import errors, model
 from retrofit.cli import reporting
+from retrofit.model.documents import run_document
 from retrofit.runs import history, summary
 
 _SHADOWING = {"id": "9f", "amp-image-owner-id": "p2"}
 
 
-def _state(outcome: str, **more: Any) -> dict[str, Any]:
+def _state(outcome: str) -> run_document.Result:
     usual = {
         "outcome": outcome,
         "exit-code": {"failed": 69, "up-to-date": 3}.get(outcome, 0),
@@ -24,9 +25,9 @@ def _state(outcome: str, **more: Any) -> dict[str, Any]:
         "reasons": [{"kind": "base", "text": "newer base"}],
         "rivals": [_SHADOWING] if outcome == "up-to-date" else [],
         "foreign": [],
-        "steps": ["left out"],
+        "steps": [{"name": "unpack", "wall-s": 1.0}],
     }
-    return usual | more
+    return run_document.Result.model_validate(usual)
 
 
 def _finish(path: pathlib.Path, *outcomes: str) -> dict[str, Any]:
@@ -61,9 +62,9 @@ def test_something_was_made(path: pathlib.Path, capsys: pytest.CaptureFixture[st
         "image-1: newer base",
         "image-2: newer base",
     ]
-    assert result["rivals"] == [_SHADOWING]
+    assert [each["id"] for each in result["rivals"]] == ["9f"]
     assert result["images"][1]["image"]["id"] == "1a"
-    assert "steps" not in result["images"][1]
+    assert result["images"][1]["steps"][0]["name"] == "unpack"
     assert capsys.readouterr().err.splitlines() == [
         "image-0: it is up-to-date",
         "image-1: published 1a amphora, 2 s",
@@ -80,7 +81,7 @@ def test_nothing_was_to_be_done(path: pathlib.Path):
 
     result = _read(path)
     assert (result["outcome"], result["exit-code"]) == ("up-to-date", 3)
-    assert result["rivals"] == [_SHADOWING, _SHADOWING]
+    assert [each["id"] for each in result["rivals"]] == ["9f", "9f"]
 
 
 def test_some_failed(path: pathlib.Path):
@@ -105,4 +106,4 @@ def test_no_file(capsys: pytest.CaptureFixture[str]):
     together.note("a", _state("published"))
     together.finish()
 
-    assert together.state["outcome"] == "published"
+    assert together.result.outcome is run_document.Outcome.PUBLISHED

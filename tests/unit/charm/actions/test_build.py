@@ -12,7 +12,7 @@ from ops import testing
 from tests.unit.charm import charm_fakes
 
 import charm
-from retrofit.runs import history
+from retrofit.model.documents import run_document
 from workload import engine
 
 Context = testing.Context[charm.RetrofitCharm]
@@ -135,10 +135,12 @@ def test_fails_when_the_build_dies(
         _act(context, state)
 
 
+@pytest.mark.parametrize("newer", [False, True])
 def test_does_not_take_an_older_result_for_its_own(
-    context: Context, state: testing.State, fake: charm_fakes.Workload
+    context: Context, state: testing.State, fake: charm_fakes.Workload, newer: bool
 ) -> None:
     fake.record(outcome="published", image=IMAGE)
+    fake.newer = newer
     fake.play = [charm_fakes.nothing]
 
     with pytest.raises(testing.ActionFailed, match="the build ended without a result"):
@@ -200,6 +202,15 @@ def test_does_not_wait_for_ever(
         _act(context, state)
 
 
+def test_a_history_of_a_newer_revision_is_refused_by_name(
+    context: Context, fake: charm_fakes.Workload
+) -> None:
+    fake.newer = True
+
+    with pytest.raises(testing.ActionFailed, match="is of version 9; upgrade"):
+        context.run(context.on.action("show-history"), testing.State())
+
+
 @pytest.mark.parametrize("related", [True, False])
 def test_shows_the_last_runs_whatever_the_unit_lacks(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload, related: bool
@@ -209,7 +220,7 @@ def test_shows_the_last_runs_whatever_the_unit_lacks(
     assert context.action_results == {"runs": "none yet"}
 
     fake.ended = tuple(
-        history.Entry(
+        run_document.Entry(
             outcome="failed",
             started=datetime.datetime(2026, 11, 21, 22, number, tzinfo=datetime.UTC),
             message="x" * 3000,
@@ -224,4 +235,4 @@ def test_shows_the_last_runs_whatever_the_unit_lacks(
     assert 25 < len(shown) < 50, "as many as Juju takes"
     assert len(found["runs"].splitlines()) == len(shown) + 1
     assert len(found["runs"].encode()) < 128 * 1024
-    assert shown[0]["started"] == "2026-11-21T22:49:00Z"
+    assert shown[0]["started"] == "2026-11-21T22:49:00+00:00"

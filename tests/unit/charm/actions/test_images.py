@@ -81,6 +81,10 @@ def test_shows_what_a_run_would_do(
         "base": {"id": "77aa", "name": "noble-20261121", "hash": "a:b", "version": "20261121"},
         "foreign": [{"id": "88bb", "name": "noble", "owner": "e2", "visibility": "shared"}],
         "summary": "build amphora: newer base image",
+        "project-id": "e1",
+        "tag": "octavia-amphora",
+        "fingerprint": "9f",
+        "inputs": {},
     }
     document = {"version": 1, "engine": "1.0", "images": [planned]}
     retrofit.answers["plan"] = (0, document, "")

@@ -17,6 +17,7 @@ from options import config, request
 from retrofit import model
 from retrofit.definitions import expansion
 from retrofit.host import calendars
+from retrofit.model.documents import run_document
 from retrofit.publishing import glance_target
 from workload import due, engine, execution_condition, results, schedule
 
@@ -208,9 +209,9 @@ def test_the_status_tells_of_all(
         "image": {"id": "5f3c", "name": "amphora"},
         "images": [{"name": name, "outcome": "published"} for name in _NAMES],
     }
-    shown = results.Result.model_validate(result)
+    shown = run_document.Result.model_validate(result)
 
-    status = shown.standing(datetime.datetime.now(datetime.UTC))
+    status = results.standing(shown, datetime.datetime.now(datetime.UTC))
 
     assert status == "3 images: 2 up-to-date, 1 published, 1 h ago"
 

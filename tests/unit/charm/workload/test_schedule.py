@@ -12,7 +12,7 @@ import pytest
 from options import window
 from retrofit import errors, model
 from retrofit.host import calendars, process
-from retrofit.runs import history
+from retrofit.model.documents import run_document
 from workload import engine, execution_condition, retries, schedule
 
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
@@ -20,15 +20,17 @@ NIGHT = window.parse("22:00-06:00")
 SECOND, MINUTE = datetime.timedelta(seconds=1), datetime.timedelta(minutes=1)
 
 
-def _runs(*words: str) -> tuple[history.Entry, ...]:
+def _runs(*words: str) -> tuple[run_document.Entry, ...]:
     """Return runs from triggers and exit codes, an hour apart, the last one five minutes old."""
     ends = [NOW - 5 * MINUTE - number * 60 * MINUTE for number in range(len(words))][::-1]
     runs = []
     for word, end in zip(words, ends, strict=True):
         trigger, _, code = word.partition(" ")
-        outcome = {"0": "published", "3": "up-to-date", "": history.LOST}.get(code, "failed")
+        outcome = {"0": "published", "3": "up-to-date", "": run_document.Outcome.LOST}.get(
+            code, "failed"
+        )
         runs.append(
-            history.Entry(
+            run_document.Entry(
                 run_id=str(len(runs)),
                 trigger=model.Trigger(trigger),
                 outcome=outcome,
@@ -199,6 +201,20 @@ def test_a_run_that_was_not_to_begin_changes_nothing(unit: Unit) -> None:
 
     assert unit.armed == [7]
     assert unit.plan().asked() is None
+
+
+def test_nothing_is_tried_again_after_runs_of_a_newer_revision(unit: Unit) -> None:
+    newer = '{"version": 9, "outcome": "gone well"}'
+    for name in ("result.json", "history.jsonl"):
+        (unit.state / name).write_text(newer, encoding="utf-8")
+    unit.ask("retry")
+
+    assert unit.plan().due(NOW) == NOW
+    execution_condition.ended(unit.plan(), result="success", ran=True)
+
+    assert unit.plan().asked() is None
+    assert unit.armed == []
+    assert (unit.state / "history.jsonl").read_text(encoding="utf-8") == newer
 
 
 # When a run is due.

@@ -21,9 +21,9 @@ from options import config, request
 from retrofit import model
 from retrofit.definitions import expansion
 from retrofit.host import process
-from retrofit.model import findings
-from retrofit.planning import plan
-from workload import results, schedule, unit
+from retrofit.model import findings, reasons
+from retrofit.model.documents import run_document
+from workload import schedule, unit
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -121,7 +121,7 @@ def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -
     assert asked.cloud.interface == "internal"
     assert (definition.source, definition.force, definition.run_id) == ("glance:77aa", True, "run")
     assert definition.trigger is ACTION
-    assert asked.rebuild_on == {plan.Kind.PACKAGES, plan.Kind.BASE}
+    assert asked.rebuild_on == {reasons.Kind.PACKAGES, reasons.Kind.BASE}
     assert definition.source_projects == ("e1b0", "e1b1")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
@@ -420,7 +420,7 @@ def test_what_an_action_did_stands_in_place_of_the_last_run(
     machine: Machine, builds: unit.Workload
 ) -> None:
     builds.configure(_request(), CLOUD, "")
-    done = results.Result.model_validate(
+    done = run_document.Result.model_validate(
         {"outcome": "rolled-back", "image": {"id": "1", "name": "n"}, "rivals": [{"id": "2"}]}
     )
 
@@ -459,9 +459,7 @@ def test_removing_leaves_nothing(machine: Machine, builds: unit.Workload) -> Non
     assert machine.told.count("service_stop octavia-diskimage-retrofit.service") == 1
 
 
-@pytest.mark.parametrize(
-    "content", ["", "{", '{"outcome": 1}', '{"outcome": "published", "image": {"id": "1"}}']
-)
+@pytest.mark.parametrize("content", ["", "{", '{"outcome": 1}', '{"outcome": "of later"}'])
 def test_a_result_that_cannot_be_read_is_none(
     machine: Machine, builds: unit.Workload, content: str
 ) -> None:
