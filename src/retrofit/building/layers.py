@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .. import __version__, errors, model
-from ..host import cache, locks
+from ..host import caches, locks
 from ..host.sandbox import workshop
 
 _LOG = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
     Raises:
         errors.OutputError: The cache that was named cannot be used.
     """
-    path = (given or cache.of_builds()).absolute() / "layers"
+    path = (given or caches.of_builds()).absolute() / "layers"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,10 @@
-"""Locks that keep runs on one machine from meeting."""
+"""Locks that keep runs on one machine from meeting.
+
+They are the kernel's (:func:`fcntl.flock`): a child that a run forked holds them as well, so that
+they outlast a run that is killed until its children have ended and removed what they made. The
+package filelock lets go of a lock in a child, leaves its files, and has no shared lock but one in
+a database.
+"""
 
 from __future__ import annotations
 

@@ -19,8 +19,7 @@ from collections.abc import Hashable, Iterator
 
 from .. import errors, model
 from ..building.archives import policy, private, recording
-from ..host import cache as caches
-from ..host import locks
+from ..host import caches, locks
 from ..provenance import description
 
 _LOG = logging.getLogger(__name__)

@@ -167,5 +167,5 @@ def test_a_cache_that_was_named_must_be_usable(
     monkeypatch.setattr(workshop, "reachable", lambda _path: False)
     with pytest.raises(errors.OutputError, match="closed to other users"):
         layers.directory(tmp_path)
-    monkeypatch.setattr(layers.cache, "of_builds", lambda: tmp_path)
+    monkeypatch.setattr(layers.caches, "of_builds", lambda: tmp_path)
     assert layers.directory(None) is None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import os
 import pathlib
+import signal
+import time
 
 import pytest
 
@@ -42,3 +46,30 @@ def test_a_file_that_was_removed_while_it_was_opened_locks_nothing(
 
     with pytest.raises(errors.Busy), locks.hold(path, "publishes"):
         pass
+
+
+def test_children_of_a_run_that_was_killed_hold_it_until_they_have_ended(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / "lock"
+    told, tell = os.pipe()
+    run = os.fork()
+    if run == 0:
+        with locks.hold(path, "publishes"):
+            if os.fork() == 0:
+                # Still tidies up, until the test says so.
+                os.close(tell)
+                os.read(told, 1)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.close(told)
+    os.waitpid(run, 0)
+
+    with pytest.raises(errors.Busy), locks.hold(path, "publishes"):
+        pass
+    os.close(tell)
+    deadline = time.monotonic() + 30
+    while path.exists():
+        assert time.monotonic() < deadline
+        with contextlib.suppress(errors.Busy), locks.hold(path, "publishes"):
+            pass

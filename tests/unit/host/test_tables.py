@@ -11,6 +11,10 @@ def test_columns_begin_at_the_same_place() -> None:
     assert tables.lines(rows) == ["upgraded  haproxy  security", "added     vim"]
 
 
+def test_a_letter_may_be_as_wide_as_two() -> None:
+    assert tables.lines([("画像", "a"), ("image", "b")]) == ["画像   a", "image  b"]
+
+
 def test_no_rows_are_no_lines() -> None:
     assert tables.lines([]) == []
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 from ... import errors, model
-from ...host import cache, process
+from ...host import caches, process
 
 VERSION = "19.0.0"
 _SHA256 = "accaa633297c9994439a060e8b786c336fe549bfee6c7314663b514f59a81004"
@@ -30,7 +30,7 @@ def find(proxies: model.Proxies) -> pathlib.Path:
     """
     if _PACKED.is_dir():
         return _PACKED
-    cached = cache.of_user() / f"octavia-elements-{VERSION}"
+    cached = caches.of_user() / f"octavia-elements-{VERSION}"
     if not cached.is_dir():
         fetch(cached, proxies)
     return cached

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
+
+import platformdirs
+
+_PROJECT = "octavia-diskimage-retrofit"
 
 
 def of_user() -> pathlib.Path:
     """Return the project's directory in the user's cache (XDG Base Directory Specification)."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "octavia-diskimage-retrofit"
+    return platformdirs.user_cache_path(_PROJECT)
 
 
 def of_builds() -> pathlib.Path:
     """Return the directory for what builds share; root's home is closed to their workshops."""
-    if os.geteuid() == 0:
-        return pathlib.Path("/var/cache/octavia-diskimage-retrofit")
-    return of_user()
+    return platformdirs.user_cache_path(_PROJECT, use_site_for_root=True)
