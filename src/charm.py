@@ -159,8 +159,8 @@ class RetrofitCharm(ops.CharmBase):
             return ops.BlockedStatus(f"last build failed: {problem}{follows}")
         if result is None:
             return ops.ActiveStatus(f"ready; no image built yet{follows}")
-        standing = results.standing(result, datetime.datetime.now(datetime.UTC))
-        return ops.ActiveStatus(f"{standing}{follows}")
+        status = results.status(result, datetime.datetime.now(datetime.UTC))
+        return ops.ActiveStatus(f"{status}{follows}")
 
     def _next_run(self) -> str:
         """Return when the run begins that is asked for, as the end of a message."""

@@ -193,14 +193,14 @@ def timer_starts_a_run(driver: Driver) -> None:
     driver.configure(auto_retrofit=True, frequency="hourly")
     unit = driver.leader()
     assert _units_with_timer(driver) == {unit}
-    former = _invocation(driver, unit)
+    previous = _invocation(driver, unit)
     drop_in = f"/run/systemd/system/{_TIMER}.d"
     driver.shell(
         unit,
         f"mkdir -p {drop_in} && printf '{_HASTE}' > {drop_in}/soon.conf"
         f" && systemctl daemon-reload && systemctl restart {_TIMER}",
     )
-    _until(lambda: _invocation(driver, unit) not in ("", former), "the timer to fire")
+    _until(lambda: _invocation(driver, unit) not in ("", previous), "the timer to fire")
     triggered = driver.shell(unit, f"systemctl show --value -p LastTriggerUSec {_TIMER}").strip()
     assert triggered not in ("", "n/a")
     driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {_TIMER}")
@@ -267,7 +267,7 @@ def leader_has_the_timer(driver: Driver) -> None:
 
 
 def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
-    """Another revision of the charm goes on where the former one was."""
+    """Another revision of the charm goes on where the previous one was."""
     unit = driver.leader()
     driver.configure(auto_retrofit=True, frequency="weekly")
     calendar = f"systemctl show --value -p TimersCalendar {_TIMER} | grep -o 'OnCalendar=[^;]*'"
@@ -364,7 +364,7 @@ def images_are_compared(driver: Driver) -> None:
 
 
 def image_is_rolled_back(driver: Driver) -> None:
-    """The former image is current again, and stays so."""
+    """The previous image is current again, and stays so."""
     present = _current(driver)
     outcome = driver.act("rollback-image")
     assert outcome.status == "completed", outcome

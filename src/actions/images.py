@@ -77,8 +77,8 @@ class ImageActions(ops.Object):
 
         def diff() -> Mapping[str, str]:
             images = [
-                self._identifier(parameters, parameters.former, "former"),
-                self._identifier(parameters, parameters.present, "current"),
+                self._identifier(parameters, parameters.previous, "former"),
+                self._identifier(parameters, parameters.current, "current"),
             ]
             return answers.compared(self._ask(_line("diff", words=images)))
 
@@ -111,7 +111,7 @@ class ImageActions(ops.Object):
         self._answer(event, verify)
 
     def _on_rollback_image(self, event: ops.ActionEvent) -> None:
-        """Make the former image the current one."""
+        """Make the previous image the current image again."""
         parameters = event.load_params(config.OfOne)
 
         def roll_back() -> Mapping[str, str]:
@@ -190,15 +190,16 @@ class ImageActions(ops.Object):
             raise _Refused(results.BUSY)
 
     def _identifier(self, of: config.OfOne, given: str, which: str) -> str:
-        """Return the ID that was given, or that of the current or the former image."""
+        """Return the ID that was given, or that of the current or the previous image."""
         if given:
             try:
                 return str(uuid.UUID(given))
             except ValueError as error:
-                raise _Refused(f"{given!r} is no ID of an image") from error
+                raise _Refused(f"{given!r} is not the ID of an image") from error
         image = self._ask(_line("status", self._tag(of)))[which]
         if image is None:
-            raise _Refused(f"there is no {which} image; name one")
+            word = "previous" if which == "former" else which
+            raise _Refused(f"no {word} image is available: give the ID of an image")
         identifier: str = image["id"]
         return identifier
 
@@ -230,13 +231,15 @@ class ImageActions(ops.Object):
         if len(meant) == 1:
             return meant[0]
         names = ", ".join(image.name for image in meant or images)
-        raise _Refused(f"definition={of.definition} has to name one image of {names}")
+        raise _Refused(
+            f"definition={of.definition} must select exactly one of these images: {names}"
+        )
 
     def _tag(self, of: config.OfOne) -> list[str]:
         """Return the option that names the tag by which Octavia finds images."""
         tag = self._wanted(of).run.amp_image_tag
         if not tag:
-            raise _Refused("without amp-image-tag no image is the one that Octavia takes")
+            raise _Refused("set amp-image-tag: without it, Octavia selects no image")
         return [f"--amp-image-tag={tag}"]
 
     def _options(self) -> config.Options:

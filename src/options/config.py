@@ -130,7 +130,7 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("ubuntu_mirror")
     @classmethod
     def _check_mirror(cls, value: str) -> str:
-        # Juju's command line cannot pass a newline, so the former charm's users write it as \n.
+        # Juju's command line cannot pass a newline, so users of the existing charm write it as \n.
         lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
         lines = [line for line in lines if line]
         for line in lines:
@@ -287,8 +287,8 @@ class ShowImage(OfOne):
 class DiffImages(OfOne):
     """Parameters of the action diff-images."""
 
-    former: str = pydantic.Field("", alias="from")
-    present: str = pydantic.Field("", alias="to")
+    previous: str = pydantic.Field("", alias="from")
+    current: str = pydantic.Field("", alias="to")
 
 
 class PruneImages(OfOne):

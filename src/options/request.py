@@ -104,10 +104,10 @@ def interface(options: config.Options) -> str:
     return "internal" if options.use_internal_endpoints else "public"
 
 
-def same_image(former: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+def same_image(previous: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
     """Tell whether two requests make the same images of the same base images."""
-    # Those of former revisions had no definitions, and nobody changed an option by upgrading.
-    return "images" not in former or _essence(former) == _essence(request)
+    # Those of previous revisions had no definitions, and nobody changed an option by upgrading.
+    return "images" not in previous or _essence(previous) == _essence(request)
 
 
 def _essence(request: Mapping[str, Any]) -> object:

@@ -10,7 +10,7 @@ _ENDPOINT = "identity-credentials"
 
 
 class IdentityCredentials:
-    """The service user that builds run as; names as deployments of the former charm know them."""
+    """The service user that builds run as; named as in the existing charm."""
 
     def __init__(self, charm: ops.CharmBase) -> None:
         self._requirer = keystone_credentials.KeystoneCredentialsRequirer(charm, _ENDPOINT)

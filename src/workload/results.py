@@ -48,14 +48,14 @@ def progress(result: run_document.Result) -> str:
     return f"{result.step} ({textwrap.shorten(why, _WHY)})" if why else result.step
 
 
-def standing(result: run_document.Result, now: datetime.datetime) -> str:
-    """Return which image there is, since when, and whether Octavia selects another one."""
+def status(result: run_document.Result, now: datetime.datetime) -> str:
+    """Return the current image, its age, and whether Octavia selects another image."""
     if result.image is None and not result.images:
         return "ready; no image built yet"
-    told = [*map(_shadowed, result.shadowing[:1]), *map(_not_trusted, result.untrusted[:1])]
+    notes = [*map(_shadowed, result.shadowing[:1]), *map(_not_trusted, result.untrusted[:1])]
     if result.retired is not None and result.retired.problem:
-        told.append(result.retired.problem)
-    return "; ".join([_present(result, now), *told])
+        notes.append(result.retired.problem)
+    return "; ".join([_current(result, now), *notes])
 
 
 def age(then: datetime.datetime, now: datetime.datetime) -> str:
@@ -82,8 +82,8 @@ def summary(result: run_document.Result) -> dict[str, str]:
     return values
 
 
-def _present(result: run_document.Result, now: datetime.datetime) -> str:
-    """Return which image there is, and since when; of several, how it went with them."""
+def _current(result: run_document.Result, now: datetime.datetime) -> str:
+    """Return the current image and its age; of several images, the outcome of the run."""
     if result.images or result.image is None:
         ended = f", {age(result.ended, now)}" if result.ended else ""
         return f"{result.message}{ended}"

@@ -75,7 +75,7 @@ class Schedule:
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError):
-            # A former revision's; whatever else it holds, the run itself complains of it.
+            # A previous revision's; whatever else it holds, the run itself complains of it.
             return model.Trigger.SCHEDULE
 
     def forget(self) -> None:

@@ -32,8 +32,8 @@ _QUERY_TIMEOUT_S = 60
 # who names a time has chosen one, and means it.
 _DELAY_S = {"daily": 3600, "weekly": 3600}
 _SHORT_DELAY_S = 300
-# The schedule of the former charm, which would go on beside ours.
-_FORMER_SCHEDULES = tuple(
+# The schedule of the existing charm, which would go on beside ours.
+_PREVIOUS_SCHEDULES = tuple(
     pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit")
     for frequency in ("hourly", "daily", "weekly")
 )
@@ -73,11 +73,11 @@ class Workload:
             Whether a request was there already that makes another image.
         """
         STATE.mkdir(mode=0o700, exist_ok=True)
-        former = self._former_request()
+        previous = self._previous_request()
         self._render("clouds.yaml", STATE / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
         _write(STATE / "ca.pem", authority, 0o600)
         _write(STATE / "request.json", _as_text(wanted), 0o600)
-        return former is not None and not request.same_image(former, wanted)
+        return previous is not None and not request.same_image(previous, wanted)
 
     def forget_credentials(self) -> None:
         """Remove the credentials of runs, which keystone gives no more."""
@@ -91,7 +91,7 @@ class Workload:
             opening: The maintenance window, as :func:`window.parse` takes it.
             schedules: When the timer starts the service; without any there is no timer.
         """
-        for link in _FORMER_SCHEDULES:
+        for link in _PREVIOUS_SCHEDULES:
             link.unlink(missing_ok=True)
         changed = self._render(
             _SERVICE,
@@ -230,12 +230,12 @@ class Workload:
         (_UNITS / _TIMER).unlink()
         systemd.daemon_reload()
 
-    def _former_request(self) -> dict[str, object] | None:
+    def _previous_request(self) -> dict[str, object] | None:
         try:
-            former = json.loads((STATE / "request.json").read_text(encoding="utf-8"))
+            previous = json.loads((STATE / "request.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
-        return former if isinstance(former, dict) else None
+        return previous if isinstance(previous, dict) else None
 
     def _render(self, template: str, target: pathlib.Path, mode: int, **context: object) -> bool:
         """Fill in a template; return whether that changed the file."""

@@ -85,10 +85,10 @@ class JujuDriver:
 
     def move_leadership(self) -> None:
         # A leader that is silent loses its office; back again, it learns that it did.
-        former = self.leader()
-        self._agent("stop", former)
-        self.juju.wait(lambda _: self.leader() not in ("", former), timeout=_SETTLE_TIMEOUT_S)
-        self._agent("start", former)
+        previous = self.leader()
+        self._agent("stop", previous)
+        self.juju.wait(lambda _: self.leader() not in ("", previous), timeout=_SETTLE_TIMEOUT_S)
+        self._agent("start", previous)
         self._settle()
 
     def restart(self, unit: str) -> None:

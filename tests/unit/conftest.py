@@ -19,10 +19,10 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 def interruptible() -> Iterator[None]:
     """Signals are errors for one test."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    former = {number: signal.getsignal(number) for number in numbers}
+    previous = {number: signal.getsignal(number) for number in numbers}
     signals.watch()
     yield
     # What has arrived would be told to later tests.
     signals.watch()
-    for number, handler in former.items():
+    for number, handler in previous.items():
         signal.signal(number, handler)

@@ -43,7 +43,7 @@ class Found:
 
     Attributes:
         base: The base image.
-        untrusted: What would have been taken in its place, but for its owner.
+        untrusted: Images of untrusted projects that would be selected otherwise.
     """
 
     base: model.BaseImage

@@ -27,7 +27,7 @@ class Origin(Protocol):
 
     @property
     def untrusted(self) -> tuple[selection.UntrustedImage, ...]:
-        """What would have been taken in its place, but for its owner."""
+        """Images of untrusted projects that would be selected otherwise."""
 
     @property
     def repeatable(self) -> bool:

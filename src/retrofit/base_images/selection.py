@@ -1,4 +1,4 @@
-"""Which base image in Glance to take: a pure choice among those there are."""
+"""Which base image in Glance to select: a pure choice among those there are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..cloud import images
 from ..model import architectures
 from ..provenance import marks
 
-# In this order; the newest version of the first product that has any is taken. The server image
+# In this order; the newest version of the first product that has any is selected. The server image
 # comes first because less is left to install than in the minimal one.
 _PRODUCTS = (
     "com.ubuntu.cloud.daily:server",
@@ -70,7 +70,7 @@ class Choice:
 
     Attributes:
         image: The newest that may be used, if there is any.
-        untrusted: What would have been taken in its place, newest first.
+        untrusted: Images of untrusted projects that would be selected otherwise, newest first.
     """
 
     image: images.Image | None

@@ -78,9 +78,9 @@ def prepared(tree: pathlib.Path, request: model.BuildRequest) -> Iterator[None]:
     yield
     for path in placed:
         rootfs.remove(tree, path)
-    for path, former in before.items():
-        if former is not None:
-            rootfs.write(tree, path, former, mode=0o755 if path == _POLICY else 0o644)
+    for path, previous in before.items():
+        if previous is not None:
+            rootfs.write(tree, path, previous, mode=0o755 if path == _POLICY else 0o644)
 
 
 def _apt_configuration(request: model.BuildRequest) -> str:

@@ -9,7 +9,7 @@ import rich_click as click
 
 from ..cloud import images
 from ..provenance import marks
-from ..publishing import current, survey
+from ..publishing import image_states, survey
 
 
 def as_json(image: images.Image) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def as_json(image: images.Image) -> dict[str, Any]:
         "owner": image.owner,
         "visibility": image.visibility,
         "created-at": image.created_at.isoformat(),
-        "state": current.state(image),
+        "state": image_states.state(image),
         "proof": proof_as_json(image),
     }
 

@@ -16,7 +16,7 @@ from ..cloud import images as glance_images
 from ..definitions import expansion
 from ..host import tables
 from ..planning import planner
-from ..publishing import current, promotion
+from ..publishing import image_states, promotion
 from . import execution, images, options
 
 
@@ -51,7 +51,7 @@ def _published(found: Iterable[expansion.Image]) -> Mapping[str, glance_images.I
             where = image.request.cloud
             if where not in ours:
                 ours[where] = list(promotion.published(session.connect(where)))
-            lead = current.lead(ours[where], image.tag)
+            lead = image_states.current(ours[where], image.tag)
             if lead is not None:
                 leading[image.name] = lead
     return leading

@@ -57,7 +57,9 @@ def status(
         return
     now = datetime.datetime.now(datetime.UTC)
     rows = [*_rows(found, now), *(balancers.images(seen) if seen else ())]
-    answer = balancers.answer(seen) if seen else f"what load balancers run is not known: {unknown}"
+    answer = (
+        balancers.answer(seen) if seen else f"images of load balancers are not known: {unknown}"
+    )
     click.echo("\n".join([*tables.lines(rows), *images.advice(found.shadowing), answer]))
 
 
@@ -80,9 +82,9 @@ def _as_json(found: survey.Survey) -> dict[str, Any]:
         return [images.as_json(image) for image in listed]
 
     return {
-        "taken": one(found.taken),
-        "current": one(found.lead),
-        "former": one(found.former),
+        "taken": one(found.selected),
+        "current": one(found.current),
+        "former": one(found.previous),
         "rivals": [each.as_json() for each in results.shadowing(found.shadowing)],
         "failed": many(found.failed),
         "unproven": many(found.unproven),
@@ -101,14 +103,14 @@ def _rows(found: survey.Survey, now: datetime.datetime) -> Iterator[tuple[str, s
             images.proof(image),
         )
 
-    if found.taken is None:
-        yield "Octavia takes", "nothing: no active image has the tag", "", ""
+    if found.selected is None:
+        yield "selected", "none: no active image has the tag", "", ""
     else:
-        yield row("Octavia takes", found.taken)
-    if found.lead is not None and found.lead != found.taken:
-        yield row("ours", found.lead)
-    if found.former is not None:
-        yield row("rollback to", found.former)
+        yield row("selected", found.selected)
+    if found.current is not None and found.current != found.selected:
+        yield row("current", found.current)
+    if found.previous is not None:
+        yield row("previous", found.previous)
     for shadowing in found.shadowing:
         name = f"{shadowing.id} {shadowing.name}"
         yield (

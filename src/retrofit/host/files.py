@@ -10,10 +10,10 @@ from .. import errors
 
 
 def write(path: pathlib.Path, text: str, *, mode: int) -> None:
-    """Put ``text`` into ``path`` at once; who reads sees the former content or all of the new.
+    """Put ``text`` into ``path`` at once; who reads sees the previous content or all of the new.
 
     Args:
-        path: File to write; a former one is replaced.
+        path: File to write; a previous one is replaced.
         text: What it is to hold.
         mode: Its permissions, whatever the umask says.
 

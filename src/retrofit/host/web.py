@@ -215,8 +215,8 @@ class _Servers:
                 _check(what, response)
                 return response
             response.close()
-            former, url = url, urllib.parse.urljoin(url, location)
-            if not url.startswith("https://" if former.startswith("https:") else "http"):
+            previous, url = url, urllib.parse.urljoin(url, location)
+            if not url.startswith("https://" if previous.startswith("https:") else "http"):
                 raise errors.Denied(
                     f"cannot {what}: the server redirects to {urls.shown(url)}, "
                     "which nothing protects",

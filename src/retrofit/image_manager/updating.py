@@ -48,11 +48,11 @@ def _write(product: catalog.Product, newest: catalog.Version) -> None:
     """Put a version into the place of a product's newest one."""
     path = pathlib.Path(product.place.rpartition(":")[0])
     document = yaml_lines.read(path)
-    former = product.versions[-1]
+    previous = product.versions[-1]
     images = [image.get("name") for image in document.value["images"]]
     number = images.index(product.name)
     versions = [str(each.get("version")) for each in document.value["images"][number]["versions"]]
-    place = ("images", number, "versions", versions.index(former.name))
+    place = ("images", number, "versions", versions.index(previous.name))
     values: dict[tuple[str | int, ...], str | datetime.date | None] = {
         (*place, "version"): newest.name,
         (*place, "url"): newest.url,

@@ -55,11 +55,11 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
     Raises:
         errors.RetrofitError: It does not answer as it should, or does not say what it has.
     """
-    former = product.versions[-1]
+    previous = product.versions[-1]
     text = _text(product.latest_checksum_url, access)
     url = _matching(product.latest_url, text)
     found = listed(text, url, product.latest_checksum_url)
-    if found == former.checksum:
+    if found == previous.checksum:
         return None
     changed = web.modified(url, access)
     if changed is None:
@@ -69,19 +69,19 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
             hint="write its version, url, checksum and build_date by hand",
         )
     name = f"{changed:%Y%m%d}"
-    if name == former.name:
+    if name == previous.name:
         name = f"{changed:%Y%m%d%H%M%S}"
-    if former.mirror_url and former.name not in former.mirror_url:
+    if previous.mirror_url and previous.name not in previous.mirror_url:
         raise errors.ConfigError(
-            f"{product.place}: mirror_url does not contain the version {former.name}, so that of "
+            f"{product.place}: mirror_url does not contain the version {previous.name}: that of "
             "the next is not known",
             hint="write the next version by hand",
         )
     return dataclasses.replace(
-        former,
+        previous,
         name=name,
         url=url,
-        mirror_url=former.mirror_url.replace(former.name, name),
+        mirror_url=previous.mirror_url.replace(previous.name, name),
         checksum=found,
         build_date=changed.date(),
     )

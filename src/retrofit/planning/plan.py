@@ -14,8 +14,7 @@ from ..cloud import images
 from ..model import findings
 from ..model.reasons import CHOICES, USUAL, Action, Change, Kind, Reason
 from ..provenance import marks, property_text
-from ..publishing import current as standing
-from ..publishing import naming
+from ..publishing import image_states, naming
 from . import fingerprint
 
 # What of a hash and of a list of packages goes into one line.
@@ -110,30 +109,30 @@ def _decide(
 ) -> Plan:
     """Decide; see :func:`decide`."""
     mark, tag = wanted.fingerprint, wanted.own_tag
-    present = standing.lead(own, tag)
-    current = standing.current(own, tag, mark, wanted.depth)
+    current = image_states.current(own, tag)
+    up_to_date = image_states.up_to_date(own, tag, mark, wanted.depth)
     if wanted.force:
-        forced = Reason(Kind.FORCED, "it was asked for in any case")
-        return Plan(Action.BUILD, wanted, (forced,), current or present)
-    if current is not None and (changes := tuple(_not_said(wanted.appearance, current))):
-        text = f"{current.name} ({current.id}): {'; '.join(map(_told, changes))}"
-        return Plan(Action.RETAG, wanted, (Reason(Kind.APPEARANCE, text, changes),), current)
-    if current is not None:
-        remark = f"the image is up to date: {current.name} ({current.id})"
-        return Plan(Action.NONE, wanted, (), current, remark=remark)
-    taken_back = standing.rolled_back(own, mark)
-    if taken_back is not None:
+        forced = Reason(Kind.FORCED, "a new image was requested by force")
+        return Plan(Action.BUILD, wanted, (forced,), up_to_date or current)
+    if up_to_date is not None and (changes := tuple(_not_said(wanted.appearance, up_to_date))):
+        text = f"{up_to_date.name} ({up_to_date.id}): {'; '.join(map(_told, changes))}"
+        return Plan(Action.RETAG, wanted, (Reason(Kind.APPEARANCE, text, changes),), up_to_date)
+    if up_to_date is not None:
+        remark = f"the image is up to date: {up_to_date.name} ({up_to_date.id})"
+        return Plan(Action.NONE, wanted, (), up_to_date, remark=remark)
+    rolled_back = image_states.rolled_back(own, mark)
+    if rolled_back is not None:
         remark = (
-            f"{taken_back.name} ({taken_back.id}) was rolled back, and what it is made of has not "
+            f"{rolled_back.name} ({rolled_back.id}) was rolled back, and its inputs have not "
             "changed since"
         )
-        return Plan(Action.NONE, wanted, (), taken_back, remark=remark)
-    fitting = _to_be_tagged(wanted, present, same_fingerprint)
+        return Plan(Action.NONE, wanted, (), rolled_back, remark=remark)
+    fitting = _to_be_tagged(wanted, current, same_fingerprint)
     if fitting is not None:
-        text = f"{fitting.name} ({fitting.id}) is made of the same and has not the tag {tag}"
+        text = f"{fitting.name} ({fitting.id}) has the same fingerprint, but not the tag {tag}"
         change = Change("tag", " ".join(sorted(fitting.tags)), tag)
         return Plan(Action.RETAG, wanted, (Reason(Kind.TAG, text, (change,)),), fitting)
-    return _planned(wanted, present, [*_after_failure(same_fingerprint), *_since(wanted, present)])
+    return _planned(wanted, current, [*_after_failure(same_fingerprint), *_since(wanted, current)])
 
 
 def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[Change]) -> Plan:
@@ -191,12 +190,12 @@ def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Ch
 
 
 def _to_be_tagged(
-    wanted: Wanted, present: images.Image | None, same_fingerprint: Iterable[images.Image]
+    wanted: Wanted, current: images.Image | None, same_fingerprint: Iterable[images.Image]
 ) -> images.Image | None:
     """Return an image that only lacks the tag, and that Octavia would take if it had it."""
     free = (image for image in same_fingerprint if not image.tags & wanted.apart_from)
-    image = standing.published(free, wanted.depth)
-    if image is None or (present is not None and present.created_at > image.created_at):
+    image = image_states.published(free, wanted.depth)
+    if image is None or (current is not None and current.created_at > image.created_at):
         return None
     return image
 
@@ -204,32 +203,32 @@ def _to_be_tagged(
 def _after_failure(same_fingerprint: Iterable[images.Image]) -> Iterator[Reason]:
     """Yield that the last image made of the same did not pass its proof."""
     last = next(iter(same_fingerprint), None)
-    if last is not None and standing.state(last) == marks.FAILED:
+    if last is not None and image_states.state(last) == marks.FAILED:
         summary = last.properties.get(marks.PROOF_SUMMARY, "")
         yield Reason(Kind.PROOF, f"the last one, {last.id}, did not pass its proof: {summary}")
 
 
-def _since(wanted: Wanted, present: images.Image | None) -> Iterator[Reason]:
-    """Yield what is other than when the present image was made."""
-    if present is None:
+def _since(wanted: Wanted, current: images.Image | None) -> Iterator[Reason]:
+    """Yield what is other than when the current image was made."""
+    if current is None:
         yield Reason(Kind.FIRST, f"no image of this project has the tag {wanted.own_tag}")
         return
-    if present.properties.get(marks.FINGERPRINT) == wanted.fingerprint:
-        depth = standing.depth(present)
+    if current.properties.get(marks.FINGERPRINT) == wanted.fingerprint:
+        depth = image_states.depth(current)
         proved = f"proved to depth {depth}" if depth is not findings.Depth.OFF else "not proved"
         change = Change("depth", depth.value, wanted.depth.value)
         yield Reason(
-            Kind.PROOF, f"{present.name} is {proved}, {wanted.depth} is wanted", (change,)
+            Kind.PROOF, f"{current.name} is {proved}, {wanted.depth} is wanted", (change,)
         )
         return
-    told = read_inputs(present)
+    told = read_inputs(current)
     if told is None:
-        yield Reason(Kind.RECIPE, f"{present.name} does not say what it was made of")
+        yield Reason(Kind.RECIPE, f"{current.name} does not say what it was made of")
         return
     differences = fingerprint.differences(told, fingerprint.tell(wanted.inputs))
     for difference in differences:
         if difference.name == fingerprint.BASE:
-            yield _other_base(wanted, present)
+            yield _other_base(wanted, current)
     changes = tuple(
         Change(difference.name, difference.before or "", difference.after or "")
         for difference in differences
@@ -242,13 +241,13 @@ def _since(wanted: Wanted, present: images.Image | None) -> Iterator[Reason]:
         yield Reason(Kind.RECIPE, "the user of an archive, or the value of a variable, is another")
 
 
-def _other_base(wanted: Wanted, present: images.Image) -> Reason:
+def _other_base(wanted: Wanted, current: images.Image) -> Reason:
     """Return that there is another base image than the one that was used."""
-    before = present.properties.get("source_version_name", "")
+    before = current.properties.get("source_version_name", "")
     after = wanted.base.version_name or wanted.base.name
     if before in ("", marks.CUSTOM) or before == after:
         # Two images of one version or name: their hashes tell them apart.
-        before = present.properties.get("retrofit_source_hash", "")[:_HASH_LENGTH]
+        before = current.properties.get("retrofit_source_hash", "")[:_HASH_LENGTH]
         after = wanted.base.content_hash[:_HASH_LENGTH]
     word = "newer" if wanted.base.version_name and before < after else "other"
     change = Change("base", before, after)

@@ -64,7 +64,7 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
 
 
 def check(pinned: plan_document.Image, planned: plan.Plan, project_id: str) -> None:
-    """Refuse a plan that does not hold any more.
+    """Refuse a plan that is outdated.
 
     Args:
         pinned: The plan.
@@ -76,9 +76,7 @@ def check(pinned: plan_document.Image, planned: plan.Plan, project_id: str) -> N
     """
     why = _why_not(pinned, pin(pinned.name, planned, project_id))
     if why:
-        raise errors.PlanOutdated(
-            f"the plan for {pinned.name} does not hold any more: {why}", hint=_AGAIN
-        )
+        raise errors.PlanOutdated(f"the plan for {pinned.name} is outdated: {why}", hint=_AGAIN)
 
 
 def pin(
@@ -93,7 +91,7 @@ def pin(
         name: Name of the request.
         planned: The plan.
         project_id: The project in which the image is made.
-        untrusted: What would have been the base image, but for its owner.
+        untrusted: Images of untrusted projects that would be the base image otherwise.
     """
     wanted, base = planned.wanted, planned.wanted.base
     return plan_document.Image(
@@ -107,7 +105,7 @@ def pin(
             id=base.id, name=base.name, hash=base.content_hash, version=base.version_name
         ),
         untrusted=tuple(map(documents.UntrustedImage.model_validate, untrusted)),
-        image=plan_document.Present.model_validate(planned.image) if planned.image else None,
+        image=plan_document.CurrentImage.model_validate(planned.image) if planned.image else None,
         fingerprint=wanted.fingerprint,
         inputs=fingerprint.tell(wanted.inputs),
     )
@@ -123,7 +121,7 @@ def _why_not(pinned: plan_document.Image, now: plan_document.Image) -> str:
         return f"changed since: {names or 'the user of an archive, or the value of a variable'}"
     before, after = (one.image.id if one.image else "none" for one in (pinned, now))
     if before != after:
-        return f"the present image is {after} now, not {before}"
+        return f"the current image is {after} now, not {before}"
     if pinned.packages != now.packages:
         moved = sorted(
             name

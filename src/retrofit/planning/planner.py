@@ -30,7 +30,7 @@ class Planned:
 
     Attributes:
         plan: What, and why.
-        untrusted: What would have been the base image, but for its owner.
+        untrusted: Images of untrusted projects that would be the base image otherwise.
     """
 
     plan: plan.Plan

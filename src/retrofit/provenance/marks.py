@@ -38,7 +38,7 @@ UNPROVEN = "unproven"
 FAILED = "failed"
 
 
-FORMER = "former"
+PREVIOUS = "former"
 
 
 ROLLED_BACK = "rolled-back"

@@ -16,7 +16,7 @@ class GlanceTarget:
     """Publish in Glance.
 
     Attributes:
-        amp_image_tag: Tag by which Octavia finds the image, and by which former ones are told
+        amp_image_tag: Tag by which Octavia finds the image, and by which previous ones are told
             from those of others; empty for none.
         labels: Further tags; it keeps them when a newer image takes the first.
         variant: End of its name, where others are made that would be called the same.

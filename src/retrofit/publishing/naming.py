@@ -174,7 +174,7 @@ def failed(name: str, ended: datetime.datetime) -> str:
 
 
 def superseded(name: str, created: datetime.datetime) -> str:
-    """Return what a former image is called when a newer one takes its name."""
+    """Return what a previous image is called when a newer one takes its name."""
     return f"{name}-{created:%Y%m%dT%H%M%SZ}"
 
 

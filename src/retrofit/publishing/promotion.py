@@ -13,7 +13,7 @@ from .. import cloud, errors
 from ..cloud import images
 from ..model import findings
 from ..provenance import marks
-from . import current, naming, transition
+from . import image_states, naming, transition
 
 _LOG = logging.getLogger(__name__)
 _PLAIN = naming.Appearance()
@@ -59,7 +59,7 @@ def reject(
 def own(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     """Return the images of this project that were made for a tag, newest first."""
     mine = ("owner", connection.project_id)
-    # The former charm's images have the tags and nothing else; others may have lost the tag.
+    # The existing charm's images have the tags and nothing else; others may have lost the tag.
     tagged = connection.images([mine, ("tag", tag), ("tag", marks.OWN_TAG)])
     found = {image.id: image for image in tagged}
     found |= {image.id: image for image in connection.images([mine, (marks.AMP_IMAGE_TAG, tag)])}
@@ -126,7 +126,7 @@ def apply(
         changes.append(_set("visibility", appearance.visibility))
     if change.state:
         changes.append(_set(marks.STATE, change.state))
-    elif current.state(image):
+    elif image_states.state(image):
         changes.append({"op": "remove", "path": f"/{marks.STATE}"})
     _LOG.info("image %s (%s) becomes %s", image.id, image.name, change.state or "current")
     return _patched(connection, image.id, changes, tags=change.tags, state=change.state)
@@ -145,7 +145,7 @@ def _patched(
         return connection.patch(image_id, changes)
     except errors.RetrofitError:
         shown = connection.image(image_id)
-        if shown.tags != tags or current.state(shown) != state:
+        if shown.tags != tags or image_states.state(shown) != state:
             raise
         return shown
 

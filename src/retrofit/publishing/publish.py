@@ -16,7 +16,7 @@ from ..cloud import images
 from ..host import progress
 from ..model import findings
 from ..provenance import marks
-from . import current, naming, promotion, prune, staging, survey, transition
+from . import image_states, naming, promotion, prune, staging, survey, transition
 
 _LOG = logging.getLogger(__name__)
 _PLAIN = naming.Appearance()
@@ -139,7 +139,7 @@ def retag(
 def shadowing(
     connection: cloud.Cloud, tag: str, own: Sequence[images.Image] | None = None
 ) -> tuple[survey.ShadowingImage, ...]:
-    """Return what Octavia takes in place of our newest image, as far as this project sees it.
+    """Return the shadowing images of our newest image, as far as this project sees them.
 
     Args:
         connection: Where.
@@ -150,7 +150,7 @@ def shadowing(
         return ()
     try:
         found = promotion.own(connection, tag) if own is None else own
-        leading = current.lead(found, tag)
+        leading = image_states.current(found, tag)
         visible = promotion.visible(connection, tag)
         return survey.shadowing(visible, leading, connection.project_id)
     except errors.RetrofitError as error:
@@ -253,7 +253,7 @@ def _yield_to_another(
         ("tag", tag or marks.OWN_TAG),
     ]
     found = [image for image in connection.images(query) if image.id not in same_fingerprint]
-    other = current.published(found, depth)
+    other = image_states.published(found, depth)
     if other is not None:
         raise up_to_date(
             connection,

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..cloud import images
 from ..provenance import marks
-from . import current
+from . import image_states
 
 # An amphora does not tell its image before it is up, nor does a volume before it is filled: who
 # took an image just before it was hidden is known by then.
@@ -77,10 +77,10 @@ def rotation(
         return []
     only_by = _found_only(visible)
     steps: list[Step] = []
-    for architecture in dict.fromkeys(map(current.architecture, visible)):
+    for architecture in dict.fromkeys(map(image_states.architecture, visible)):
         line = _Line(
-            [image for image in visible if current.architecture(image) == architecture],
-            [image for image in hidden if current.architecture(image) == architecture],
+            [image for image in visible if image_states.architecture(image) == architecture],
+            [image for image in hidden if image_states.architecture(image) == architecture],
             tag,
         )
         steps += _rotation(line, only_by, keep=keep, now=now)
@@ -97,12 +97,12 @@ def leftovers(marked: Iterable[images.Image], now: datetime.datetime) -> list[St
     steps = []
     failed = set()
     for image in filter(_is_ours, marked):
-        line = image.properties.get(marks.AMP_IMAGE_TAG), current.architecture(image)
+        line = image.properties.get(marks.AMP_IMAGE_TAG), image_states.architecture(image)
         if _is_abandoned(image, now):
             steps.append(_deletion(image, "a run that was killed left it"))
-        elif current.state(image) == marks.FAILED and line in failed:
+        elif image_states.state(image) == marks.FAILED and line in failed:
             steps.append(_deletion(image, "it failed its proof, and so did a newer one"))
-        elif current.state(image) == marks.FAILED:
+        elif image_states.state(image) == marks.FAILED:
             failed.add(line)
     return steps
 
@@ -148,12 +148,12 @@ def _rotation(
     line: _Line, only_by: Mapping[str, str], *, keep: int, now: datetime.datetime
 ) -> Iterator[Step]:
     """Yield what is to become of the images of a line."""
-    leading = current.lead(line.visible, line.tag)
+    leading = image_states.current(line.visible, line.tag)
     if leading is None:
         # Without a current image nobody knows which of the others is wanted next.
         return
     hidden = [image for image in line.hidden if image.created_at <= leading.created_at]
-    target = current.former(line.visible, leading, hidden=hidden)
+    target = image_states.previous(line.visible, leading, hidden=hidden)
     older = [*line.visible[line.visible.index(leading) + 1 :], *hidden]
     older.sort(key=lambda image: image.created_at, reverse=True)
     superseded = [image for image in older if _is_superseded(image, line.tag)]
@@ -168,7 +168,7 @@ def _rotation(
     for image in older:
         # Glance's times have whole seconds: one of the same second may be the newer one.
         surely_older = image.created_at < leading.created_at
-        if surely_older and _is_ours(image) and current.state(image) == marks.FAILED:
+        if surely_older and _is_ours(image) and image_states.state(image) == marks.FAILED:
             yield _deletion(image, "it failed its proof, and a newer one is current")
 
 
@@ -200,7 +200,7 @@ def _found_only(visible: Sequence[images.Image]) -> dict[str, str]:
 
 
 def _is_ours(image: images.Image) -> bool:
-    """Tell whether this project's image is one that we made: the former charm's are not."""
+    """Tell whether this project's image is one that we made: the existing charm's are not."""
     return marks.FINGERPRINT in image.properties
 
 
@@ -212,14 +212,14 @@ def _is_superseded(image: images.Image, tag: str) -> bool:
     return (
         _is_ours(image)
         and tag not in image.tags
-        and current.state(image) in (marks.FORMER, marks.ROLLED_BACK, "")
+        and image_states.state(image) in (marks.PREVIOUS, marks.ROLLED_BACK, "")
     )
 
 
 def _is_abandoned(image: images.Image, now: datetime.datetime) -> bool:
     """Tell whether nobody can be at work on an image any more."""
     longest = {marks.UPLOADING: _LONGEST_PAUSE, marks.UNPROVEN: _LONGEST_PROOF}
-    state = current.state(image)
+    state = image_states.state(image)
     if state not in longest:
         return False
     allowed = _LONGEST_UPLOAD if image.status == "saving" else longest[state]

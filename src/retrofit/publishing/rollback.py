@@ -7,8 +7,7 @@ import dataclasses
 from .. import cloud, errors
 from ..cloud import images
 from ..provenance import marks
-from . import current as standing
-from . import naming, promotion, survey, transition
+from . import image_states, naming, promotion, survey, transition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +15,8 @@ class Rollback:
     """What a rollback did.
 
     Attributes:
-        current: The image that Octavia takes from now on.
-        rolled_back: The image that it took before.
+        current: The image that Octavia selects from now on.
+        rolled_back: The image that it selected before.
         shadowing: Shadowing images.
     """
 
@@ -27,10 +26,10 @@ class Rollback:
 
 
 def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
-    """Make the former image current again: the newest proven one before the present one.
+    """Make the previous image current again: the newest proven one before the current one.
 
-    The present one is marked first and keeps its tag until the former one has it: killed at any
-    moment, this leaves an image with the tag, and whoever comes next finishes it.
+    The current image is marked first and keeps its tag until the previous image has it: killed at
+    any moment, this leaves an image with the tag, and the next command finishes the switch.
 
     Args:
         connection: Where.
@@ -43,30 +42,30 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
     """
     check_tag(tag)
     own = promotion.settle(connection, tag)
-    present = standing.lead(own, tag)
-    if present is None:
+    current = image_states.current(own, tag)
+    if current is None:
         raise errors.InputMissing(
             f"no image of this project has the tag {tag}",
             hint="check the tag and the project: retrofit status",
         )
-    target = standing.former(own, present, hidden=promotion.hidden(connection, tag))
+    target = image_states.previous(own, current, hidden=promotion.hidden(connection, tag))
     if target is None:
-        raise _nothing(present, standing.unproven_former(own, present))
+        raise _nothing(current, image_states.unproven_previous(own, current))
     if target.hidden:
-        # Octavia does not see it so, nor does whoever finishes this.
+        # Octavia does not see a hidden image, nor does the command that finishes the switch.
         promotion.hide(connection, target, hidden=False)
-    promotion.apply(connection, transition.withdrawal(present), tag)
+    promotion.apply(connection, transition.withdrawal(current), tag)
     own = promotion.settle(connection, tag)
-    current = standing.lead(own, tag)
-    rolled_back = next((image for image in own if image.id == present.id), present)
-    if current is None or current.id != target.id:
+    restored = image_states.current(own, tag)
+    rolled_back = next((image for image in own if image.id == current.id), current)
+    if restored is None or restored.id != target.id:
         raise errors.Unavailable(
             f"{target.name} ({target.id}) did not become current: another run interfered",
             hint="see retrofit status, and try again",
         )
     visible = promotion.visible(connection, tag)
-    shadowing = survey.shadowing(visible, current, connection.project_id)
-    return Rollback(current, rolled_back, shadowing)
+    shadowing = survey.shadowing(visible, restored, connection.project_id)
+    return Rollback(restored, rolled_back, shadowing)
 
 
 def check_tag(tag: str) -> None:
@@ -78,16 +77,16 @@ def check_tag(tag: str) -> None:
     naming.tags(tag)
     if tag in ("", marks.OWN_TAG):
         raise errors.ConfigError(
-            f"the tag {tag!r} says nothing of which image is current",
-            hint="name the tag that Octavia looks for: --amp-image-tag",
+            f"the tag {tag!r} does not identify one current image",
+            hint="set the tag that Octavia looks for: --amp-image-tag",
         )
 
 
-def _nothing(present: images.Image, unproven: images.Image | None) -> errors.InputMissing:
-    message = f"there is no image to go back to from {present.name} ({present.id})"
+def _nothing(current: images.Image, unproven: images.Image | None) -> errors.InputMissing:
+    message = f"no image is available to roll back to from {current.name} ({current.id})"
     if unproven is None:
-        return errors.InputMissing(message, hint="make another one: retrofit image --force")
+        return errors.InputMissing(message, hint="build another image: retrofit image --force")
     return errors.InputMissing(
-        f"{message}: the former one, {unproven.name} ({unproven.id}), was never proved",
-        hint=f"if it is good (retrofit verify glance:{unproven.id}), move the tag by hand",
+        f"{message}: the previous image, {unproven.name} ({unproven.id}), was never proved",
+        hint=f"if the image is good (retrofit verify glance:{unproven.id}), move the tag by hand",
     )

@@ -56,7 +56,7 @@ def withdraw(connection: cloud.Cloud, image_id: str) -> None:
     """Delete an image that did not get finished, while another error is under way."""
     try:
         if connection.image(image_id).tags:
-            # It was promoted all the same, only the answer was lost: former ones may have lost
+            # It was promoted all the same, only the answer was lost: previous ones may have lost
             # their tag already.
             _LOG.warning("image %s is published", image_id)
             return

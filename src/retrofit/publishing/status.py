@@ -1,4 +1,4 @@
-"""Says what Octavia takes for a tag, and what else there is."""
+"""Says which image Octavia selects for a tag, and what else has or had it."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ def status(connection: cloud.Cloud, tag: str, *, work_base: pathlib.Path | None)
         _LOG.info("nothing is finished: %s", error)
     visible = list(promotion.visible(connection, tag))
     hidden = promotion.hidden(connection, tag)
-    return survey.take(own, visible, tag, connection.project_id, hidden=hidden)
+    return survey.survey(own, visible, tag, connection.project_id, hidden=hidden)

@@ -1,4 +1,4 @@
-"""What Octavia takes for a tag, and what else there is: seen with one project's eyes.
+"""Which image Octavia selects for a tag, and what else has or had it, as one project sees it.
 
 Octavia may see more than that: as an administrator, also what other projects keep to themselves.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from ..cloud import images
 from ..provenance import marks
-from . import current
+from . import image_states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class ShadowingImage:
         owner: Identifier of its project.
         visibility: Why it is seen: ``public``, ``shared``, …
         created_at: When it was registered.
-        amp_image_owner_id: What Octavia's option of that name has to be so that ours is taken;
+        amp_image_owner_id: What Octavia's option of that name has to be so that it selects ours;
             empty where that does not help, as the image is in the same project.
     """
 
@@ -42,19 +42,19 @@ class Survey:
     """All images that matter to a tag.
 
     Attributes:
-        taken: What Octavia takes now.
-        lead: What it should take: the newest of ours with the tag.
-        former: What a rollback makes current.
+        selected: The image that Octavia selects now.
+        current: The image that it should select: the newest of ours with the tag.
+        previous: The image that a rollback makes current.
         shadowing: Shadowing images, newest first.
         failed: Images of ours whose proof failed.
         unproven: Images of ours that are being uploaded or proved, or were when that was killed;
             and such as Glance was killed at.
-        rolled_back: Images of ours that were taken back.
+        rolled_back: Images of ours that were rolled back.
     """
 
-    taken: images.Image | None
-    lead: images.Image | None
-    former: images.Image | None
+    selected: images.Image | None
+    current: images.Image | None
+    previous: images.Image | None
     shadowing: tuple[ShadowingImage, ...]
     failed: tuple[images.Image, ...]
     unproven: tuple[images.Image, ...]
@@ -64,11 +64,11 @@ class Survey:
 def shadowing(
     visible: Iterable[images.Image], leading: images.Image | None, project_id: str
 ) -> tuple[ShadowingImage, ...]:
-    """Return what Octavia takes in place of an image.
+    """Return the images that Octavia selects instead of one.
 
     Args:
         visible: Active images with the tag, whoever's they are.
-        leading: What it should take; without one, all others are shadowing images.
+        leading: The image that it should select; without one, all others are shadowing images.
         project_id: The project of our images.
     """
     before = itertools.takewhile(lambda image: leading is None or image.id != leading.id, visible)
@@ -85,7 +85,7 @@ def shadowing(
     )
 
 
-def take(
+def survey(
     own: Sequence[images.Image],
     visible: Sequence[images.Image],
     tag: str,
@@ -104,15 +104,15 @@ def take(
     """
 
     def having(*states: str) -> tuple[images.Image, ...]:
-        return tuple(image for image in own if current.state(image) in states)
+        return tuple(image for image in own if image_states.state(image) in states)
 
     # Glance saves properties before tags.
-    torn = tuple(image for image in own if not image.tags and not current.state(image))
-    leading = current.lead(own, tag)
+    torn = tuple(image for image in own if not image.tags and not image_states.state(image))
+    leading = image_states.current(own, tag)
     return Survey(
-        taken=next(iter(visible), None),
-        lead=leading,
-        former=current.former(own, leading, hidden=hidden) if leading else None,
+        selected=next(iter(visible), None),
+        current=leading,
+        previous=image_states.previous(own, leading, hidden=hidden) if leading else None,
         shadowing=shadowing(visible, leading, project_id),
         failed=having(marks.FAILED),
         unproven=having(marks.UPLOADING, marks.UNPROVEN) + torn,

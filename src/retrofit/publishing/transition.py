@@ -1,4 +1,4 @@
-"""What has to change so that Octavia takes another image, step by step.
+"""What has to change so that Octavia selects another image, step by step.
 
 A step is one change of one image, and whoever makes them may be killed after any. What was begun
 can be told from the images alone, so the next one to come goes on from there.
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ..cloud import images
 from ..provenance import marks
-from . import current
+from . import image_states
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Change:
     state: str
 
 
-def withdrawal(present: images.Image) -> Change:
+def withdrawal(current: images.Image) -> Change:
     """Return what begins a rollback: :func:`settling` does the rest, whoever comes to it."""
-    return Change(present, present.tags, marks.ROLLED_BACK)
+    return Change(current, current.tags, marks.ROLLED_BACK)
 
 
 def settling(own: Sequence[images.Image], tag: str) -> list[Change]:
@@ -47,12 +47,12 @@ def settling(own: Sequence[images.Image], tag: str) -> list[Change]:
     if tag == marks.OWN_TAG:
         # It is on all our images and never moves.
         return []
-    architectures = dict.fromkeys(current.architecture(image) for image in own)
+    architectures = dict.fromkeys(image_states.architecture(image) for image in own)
     return [
         change
         for architecture in architectures
         for change in _settling(
-            [image for image in own if current.architecture(image) == architecture], tag
+            [image for image in own if image_states.architecture(image) == architecture], tag
         )
     ]
 
@@ -60,16 +60,16 @@ def settling(own: Sequence[images.Image], tag: str) -> list[Change]:
 def _settling(own: Sequence[images.Image], tag: str) -> Iterator[Change]:
     """Yield what is left to do with the images of one architecture."""
     tagged = [image for image in own if tag in image.tags]
-    leading = current.lead(own, tag)
+    leading = image_states.current(own, tag)
     if leading is None:
         withdrawn = next(
-            (image for image in tagged if current.state(image) == marks.ROLLED_BACK), None
+            (image for image in tagged if image_states.state(image) == marks.ROLLED_BACK), None
         )
-        leading = current.former(own, withdrawn) if withdrawn else None
+        leading = image_states.previous(own, withdrawn) if withdrawn else None
         if leading is None:
             return
         yield Change(leading, leading.tags | {tag, marks.OWN_TAG}, "")
     older = own[own.index(leading) + 1 :]
     for image in tagged:
-        if image != leading and (image in older or current.state(image) == marks.ROLLED_BACK):
-            yield Change(image, image.tags - {tag}, current.state(image) or marks.FORMER)
+        if image != leading and (image in older or image_states.state(image) == marks.ROLLED_BACK):
+            yield Change(image, image.tags - {tag}, image_states.state(image) or marks.PREVIOUS)

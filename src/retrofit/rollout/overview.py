@@ -77,21 +77,21 @@ def look(
 def _survey(connection: cloud.Cloud, tag: str) -> survey.Survey:
     own = promotion.own(connection, tag)
     visible = list(promotion.visible(connection, tag))
-    return survey.take(own, visible, tag, connection.project_id)
+    return survey.survey(own, visible, tag, connection.project_id)
 
 
 def _target(found: survey.Survey, tag: str) -> fleet.Target:
     """Return what amphorae are to run: our newest image with the tag, if Octavia takes that."""
-    if found.lead is None:
+    if found.current is None:
         return fleet.Target("", f"has the tag {tag}, which no image of this project has")
     for image in found.shadowing:
         # Octavia may be told to pass over those of other projects; it does not say whether it is.
         if not image.amp_image_owner_id:
             return fleet.Target(
-                found.lead.id,
+                found.current.id,
                 f"would get {image.name} ({image.id}) of this project, not our own",
             )
-    return fleet.Target(found.lead.id)
+    return fleet.Target(found.current.id)
 
 
 def _images(

@@ -1,4 +1,4 @@
-"""Replaces amphorae that run a former image, load balancer by load balancer, by failover.
+"""Replaces amphorae that run a previous image, load balancer by load balancer, by failover.
 
 All that is known stands in Octavia: whoever comes next goes on with a rollout that was ended at
 any moment. What Octavia has begun it ends by itself.

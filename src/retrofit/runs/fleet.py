@@ -17,7 +17,7 @@ def check(found: survey.Survey, tag: str) -> None:
     Raises:
         errors.ConfigError: They are of a kind without a fleet.
     """
-    name = found.lead.properties.get(marks.RECIPE, "") if found.lead else ""
+    name = found.current.properties.get(marks.RECIPE, "") if found.current else ""
     # An image of a kind that is not known here is left to who looks at it.
     if name in recipes.names() and recipes.get(name).fleet is None:
         raise errors.ConfigError(

@@ -37,7 +37,7 @@ class RunResult:
     Attributes:
         build: The image; its path is the target's, or gone where it was published.
         base: What the base image's publisher says of it; ``None`` for a file.
-        untrusted: What would have been the base image, but for its owner.
+        untrusted: Images of untrusted projects that would be the base image otherwise.
         published: The image in Glance, where it went there.
         proof: How the image was proved, if it was.
         shadowing: Shadowing images.

@@ -38,9 +38,9 @@ def test_scenario(
     scenario(driver)
 
 
-def test_upgrade_from_a_former_revision(driver: deployment.Deployment) -> None:
+def test_upgrade_from_a_previous_revision(driver: deployment.Deployment) -> None:
     """Schedule and history stay, and runs go on; the machine had a unit before."""
-    driver.agent.packed = charm.PackedCharm(pack.former())
+    driver.agent.packed = charm.PackedCharm(pack.previous())
     scenarios.deployed_without_cloud(driver)
     scenarios.ready_with_cloud(driver)
     scenarios.run_without_a_base_fails(driver)

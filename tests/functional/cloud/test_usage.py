@@ -202,8 +202,8 @@ def test_a_rollback_goes_back_to_a_hidden_image_if_there_is_no_other(
     shown = status.status(connection, tag, work_base=tmp_path)
     done = rollback.rollback(connection, tag)
 
-    assert shown.former is not None
-    assert done.current.id == shown.former.id == first
+    assert shown.previous is not None
+    assert done.current.id == shown.previous.id == first
     (current,) = running_cloud.images(tag=tag)
     assert (current["id"], current["os_hidden"]) == (first, False)
 

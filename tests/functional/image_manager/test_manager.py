@@ -365,7 +365,7 @@ def test_an_identifier_is_not_taken_from_another_image(
     assert running_cloud.image(taken) == before
 
 
-def test_images_of_the_former_manager_are_adopted(
+def test_images_of_the_previous_manager_are_adopted(
     running_cloud: support.Cloud, connect: Connect, tmp_path: pathlib.Path, work: pathlib.Path
 ) -> None:
     connection = connect()

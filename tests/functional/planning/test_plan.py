@@ -212,7 +212,7 @@ def test_a_changed_option_and_a_changed_element(operator: Operator) -> None:
 @pytest.mark.usefixtures("published")
 def test_forced(operator: Operator) -> None:
     planned = operator.plan(force=True)
-    assert planned["summary"] == "build: it was asked for in any case"
+    assert planned["summary"] == "build: a new image was requested by force"
 
 
 def test_another_tag(operator: Operator, published: str, running_cloud: cloud.Cloud) -> None:
@@ -246,7 +246,7 @@ def test_newer_packages_make_a_newer_image(operator: Operator, published: str) -
     plan_file = operator.place / "security.json"
     plan_file.write_text((operator.place / "plan.json").read_text())
 
-    # What was planned before does not hold any more.
+    # The earlier plan is outdated.
     stale, _ = operator.run("--plan", str(outdated))
     assert stale.code == 5
     assert "versions now of from-noble-security, from-noble-updates" in stale.line
@@ -261,7 +261,7 @@ def test_newer_packages_make_a_newer_image(operator: Operator, published: str) -
     # And it cannot be done twice.
     again, _ = operator.run("--plan", str(plan_file))
     assert again.code == 5
-    assert "the present image is" in again.line
+    assert "the current image is" in again.line
 
 
 @pytest.mark.usefixtures("published")

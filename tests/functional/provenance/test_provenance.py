@@ -99,7 +99,7 @@ def shelf(running_cloud: cloud.Cloud) -> Iterator[Shelf]:
             second=build(now, "first", "further"),
             later=build(later.replace("://", f"://{_SECRET}"), "first", "further"),
             undescribed=running_cloud.upload_base(
-                simple_disks.installable(), name="former charm's"
+                simple_disks.installable(), name="existing charm's"
             ),
         )
 
@@ -236,7 +236,7 @@ def test_an_image_of_others_is_one_line(shelf: Shelf, words: tuple[str, ...]) ->
     assert ended.returncode == os.EX_DATAERR
     assert ended.stdout == ""
     assert ended.stderr.startswith(
-        f'retrofit: error: the image {shelf.undescribed} ("former charm\'s") does not say what'
+        f'retrofit: error: the image {shelf.undescribed} ("existing charm\'s") does not say what'
     )
     assert ended.stderr.count("\n") == 1
 

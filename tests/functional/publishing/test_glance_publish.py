@@ -134,11 +134,11 @@ def test_same_inputs_are_up_to_date_and_others_are_not(
 ) -> None:
     connection = connect()
     tag, mark = "inputs", "71" * 32
-    # What the former charm made bears the same name and tags, but says nothing of its inputs.
-    former = running_cloud.upload_base(image_file, disk_format="raw", who=support.RETROFIT)
+    # What the existing charm made bears the same name and tags, but says nothing of its inputs.
+    previous = running_cloud.upload_base(image_file, disk_format="raw", who=support.RETROFIT)
     with running_cloud.connect(support.RETROFIT) as owner:
         for each in (tag, marks.OWN_TAG):
-            owner.image.add_tag(former, each)
+            owner.image.add_tag(previous, each)
     first = publishing.planned(connection, mark, tag=tag, depth=OFF)
     assert [reason.kind.value for reason in first.reasons] == ["first"]
 
@@ -156,17 +156,17 @@ def test_same_inputs_are_up_to_date_and_others_are_not(
     assert published.id == publishing.planned(connection, mark, tag=tag, depth=OFF).image.id
 
 
-def test_the_former_image_of_the_same_name_steps_aside(
+def test_the_previous_image_of_the_same_name_steps_aside(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
 ) -> None:
     connection = connect()
-    former = publishing.published(connection, image_file, "twice", tag="first")
+    previous = publishing.published(connection, image_file, "twice", tag="first")
     present = publishing.published(connection, image_file, "twice", tag="second")
 
     name = "amphora-haproxy-x86_64-ubuntu-24.04-twice"
     assert running_cloud.image(present.id)["name"] == name
-    shown = running_cloud.image(former.id)
-    assert shown["name"] == f"{name}-{former.created_at:%Y%m%dT%H%M%SZ}"
+    shown = running_cloud.image(previous.id)
+    assert shown["name"] == f"{name}-{previous.created_at:%Y%m%dT%H%M%SZ}"
     # It is for another tag, which it keeps.
     assert "first" in shown["tags"]
 

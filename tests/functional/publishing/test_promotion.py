@@ -40,10 +40,10 @@ def _next_second() -> None:
     time.sleep(1.1)
 
 
-def _made_by_the_former_charm(
+def _made_by_the_existing_charm(
     running: support.Cloud, file: pathlib.Path, tag: str, **properties: str
 ) -> str:
-    """Upload an image as the former charm did."""
+    """Upload an image as the existing charm did."""
     image_id = running.upload_base(
         file,
         name="amphora-haproxy-x86_64-ubuntu-24.04-20250101",
@@ -71,11 +71,11 @@ def _share(running: support.Cloud, image_id: str, project_id: str) -> None:
 
 
 class TestPromotion:
-    def test_former_ones_of_ours_lose_the_tag(
+    def test_previous_ones_of_ours_lose_the_tag(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
-        connection, tag = connect(), "formers"
-        old = _made_by_the_former_charm(running_cloud, image_file, tag)
+        connection, tag = connect(), "previous"
+        old = _made_by_the_existing_charm(running_cloud, image_file, tag)
         arm = publishing.published(connection, image_file, "arm", tag=tag, architecture="aarch64")
         other_charms = running_cloud.upload_base(
             image_file, disk_format="raw", visibility="private", who=support.TENANT
@@ -89,8 +89,8 @@ class TestPromotion:
         second = publishing.published(connection, image_file, "second", tag=tag)
 
         assert set(_tagged(running_cloud, tag)) == {second.id, arm.id, other_charms}
-        for former in (old, first.id):
-            shown = running_cloud.image(former)
+        for previous in (old, first.id):
+            shown = running_cloud.image(previous)
             assert shown["retrofit_state"] == "former"
             assert shown["tags"] == [marks.OWN_TAG]
 
@@ -269,7 +269,7 @@ class TestRollback:
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
         connection, tag = connect(), "back"
-        _made_by_the_former_charm(running_cloud, image_file, tag)
+        _made_by_the_existing_charm(running_cloud, image_file, tag)
         made = []
         for number in (1, 2, 3):
             _next_second()
@@ -376,7 +376,12 @@ class TestStatus:
     def test_nothing_has_the_tag(self, connect: Connect) -> None:
         found = status.status(connect(), "nobody's", work_base=None)
 
-        assert (found.taken, found.lead, found.former, found.shadowing) == (None, None, None, ())
+        assert (found.selected, found.current, found.previous, found.shadowing) == (
+            None,
+            None,
+            None,
+            (),
+        )
         assert (
             "no active image has the tag"
             in _command("status", "--amp-image-tag", "nobody's").stdout
@@ -453,18 +458,18 @@ class TestShadowing:
 
         assert publish.shadowing(connect(), tag) == ()
 
-    def test_one_that_the_former_charm_made_since_is_left_alone_and_named(
+    def test_one_that_the_existing_charm_made_since_is_left_alone_and_named(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
     ) -> None:
-        tag = "former-charm-goes-on"
+        tag = "existing-charm-goes-on"
         publishing.published(connect(), image_file, tag, tag=tag)
         _next_second()
-        newer = _made_by_the_former_charm(running_cloud, image_file, tag)
+        newer = _made_by_the_existing_charm(running_cloud, image_file, tag)
 
         found = status.status(connect(), tag, work_base=None)
 
-        assert found.taken is not None
-        assert found.taken.id == newer
+        assert found.selected is not None
+        assert found.selected.id == newer
         (shadowing_image,) = found.shadowing
         # It is in our project, so that its owner tells it from none of ours.
         assert (shadowing_image.id, shadowing_image.amp_image_owner_id) == (newer, "")

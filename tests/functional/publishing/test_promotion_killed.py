@@ -50,7 +50,7 @@ def test_a_promotion_killed_at_any_request(
     assert watched.wrong == []
     assert watched.asked > 50
     # Those that got as far as their promotion were taken from then on.
-    assert len(watched.taken) > 3
+    assert len(watched.selected) > 3
     # Between its promotion and what follows, two have the tag.
     assert numbers == {1, 2}
     assert {"POST", "PUT", "PATCH"} <= {request.split()[0] for request in proxy.requests}
@@ -61,7 +61,7 @@ def test_a_promotion_killed_at_any_request(
     assert set(_states(running_cloud, tag)) == {
         marks.UPLOADING,
         marks.UNPROVEN,
-        marks.FORMER,
+        marks.PREVIOUS,
     }
 
 
@@ -77,7 +77,7 @@ def test_a_rejection_killed_at_any_request(
                 break
 
     assert watched.wrong == []
-    assert watched.taken == [first.id]
+    assert watched.selected == [first.id]
     states = _states(running_cloud, tag)
     assert set(states) == {marks.UPLOADING, marks.UNPROVEN, marks.FAILED}
     assert states.count(marks.FAILED) == 1

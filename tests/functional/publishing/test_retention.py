@@ -19,7 +19,7 @@ from retrofit.publishing import publish
 
 Connect = Callable[..., cloud.Cloud]
 Run = Callable[..., int]
-CURRENT, FORMER, HIDDEN = "current", "former", "hidden"
+CURRENT, PREVIOUS, HIDDEN = "current", "former", "hidden"
 # Of publishing.rotate: two versions each have the same name.
 VERSIONS = ("a.1", "a.2", "b.1", "b.2", "b.3", "c.1")
 
@@ -52,8 +52,8 @@ def _rotation(running: support.Cloud, tag: str, versions: Iterator[str] | tuple[
         state = image.get(marks.STATE), tag in image["tags"], image["os_hidden"]
         told[version] = {
             (None, True, False): CURRENT,
-            (marks.FORMER, False, False): FORMER,
-            (marks.FORMER, False, True): HIDDEN,
+            (marks.PREVIOUS, False, False): PREVIOUS,
+            (marks.PREVIOUS, False, True): HIDDEN,
         }[state]
         assert marks.OWN_TAG in image["tags"]
         if told[version] == CURRENT:
@@ -79,11 +79,11 @@ def test_six_versions_of_which_three_are_kept(
 
     assert states == [
         {"a.1": CURRENT},
-        {"a.2": CURRENT, "a.1": FORMER},
-        {"b.1": CURRENT, "a.2": FORMER, "a.1": FORMER},
-        {"b.2": CURRENT, "b.1": FORMER, "a.2": FORMER, "a.1": HIDDEN},
-        {"b.3": CURRENT, "b.2": FORMER, "b.1": FORMER, "a.2": HIDDEN},
-        {"c.1": CURRENT, "b.3": FORMER, "b.2": FORMER, "b.1": HIDDEN},
+        {"a.2": CURRENT, "a.1": PREVIOUS},
+        {"b.1": CURRENT, "a.2": PREVIOUS, "a.1": PREVIOUS},
+        {"b.2": CURRENT, "b.1": PREVIOUS, "a.2": PREVIOUS, "a.1": HIDDEN},
+        {"b.3": CURRENT, "b.2": PREVIOUS, "b.1": PREVIOUS, "a.2": HIDDEN},
+        {"c.1": CURRENT, "b.3": PREVIOUS, "b.2": PREVIOUS, "b.1": HIDDEN},
     ]
     # Before the first there is none.
     assert {wrong for wrong in watched.wrong if wrong != "no image"} == set()
@@ -91,8 +91,8 @@ def test_six_versions_of_which_three_are_kept(
     publishing.rotate(connection, image_file, "c.1", tag=tag, keep=3)
     assert _rotation(running_cloud, tag, VERSIONS) == {
         "c.1": CURRENT,
-        "b.3": FORMER,
-        "b.2": FORMER,
+        "b.3": PREVIOUS,
+        "b.2": PREVIOUS,
     }
 
 
@@ -121,7 +121,7 @@ def test_a_rotation_killed_at_any_change_and_run_again(
                 assert status == -signal.SIGKILL
                 publishing.rotate(connection, image_file, versions[-1], tag=tag, keep=3)
             assert _rotation(running_cloud, tag, tuple(versions)) == dict(
-                zip(reversed(versions[-4:]), (CURRENT, FORMER, FORMER, HIDDEN), strict=True)
+                zip(reversed(versions[-4:]), (CURRENT, PREVIOUS, PREVIOUS, HIDDEN), strict=True)
             )
             if status == 0:
                 break
@@ -134,10 +134,10 @@ def test_a_rotation_killed_at_any_change_and_run_again(
     assert [write.split()[0] for write in proxy.writes] == [
         "POST",
         "PUT",
-        # It is whole; the name is free; it is current; the former one has no tag any more.
+        # It is whole; the name is free; it is current; the previous one has no tag any more.
         *["PATCH"] * 4,
         # One is hidden, one that was is deleted.
         "PATCH",
         "DELETE",
     ]
-    assert left == {None, marks.FORMER, marks.UPLOADING, marks.UNPROVEN}
+    assert left == {None, marks.PREVIOUS, marks.UPLOADING, marks.UNPROVEN}

@@ -1,4 +1,4 @@
-"""Amphorae of former images are replaced: the real Octavia API, and what its worker does."""
+"""Amphorae of previous images are replaced: the real Octavia API, and what its worker does."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEADLINE_S = 60
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """Identifiers of the images in Glance: a former and a current one of each tag."""
+    """Identifiers of the images in Glance: a previous and a current one of each tag."""
 
     old: str
     new: str

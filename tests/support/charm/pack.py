@@ -1,7 +1,7 @@
 """Packs the charm for this machine's distribution, once for every content.
 
-A former revision comes from the history: its code, templates, options and actions, in the package
-of the present one, whose Python packages suit it. To install its own would take another minute.
+A previous revision comes from the history: its code, templates, options and actions, in the
+package of the current one, whose Python packages suit it. To install its own takes another minute.
 
 ``python -m tests.support.charm.pack`` prints the path of the packed charm.
 """
@@ -36,11 +36,11 @@ _INPUTS = (
     "templates",
 )
 # The last one before modules got rooms: its service starts by other modules' names.
-FORMER = "3e53f45fa3d0586e7bc2810929f1f5931f53763c"
+PREVIOUS = "3e53f45fa3d0586e7bc2810929f1f5931f53763c"
 _FROM_HISTORY = ("actions.yaml", "config.yaml", "lib", "src", "templates")
 # Made while packing, and where that revision looks for it.
-_KEPT_OF_PRESENT = "src/retrofit/recipes/amphora/packed/"
-_KEPT_IN_FORMER = "src/retrofit/elements/packed/"
+_KEPT_IN_CURRENT = "src/retrofit/recipes/amphora/packed/"
+_KEPT_IN_PREVIOUS = "src/retrofit/elements/packed/"
 _IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
 _PACK_TIMEOUT_S = 900
 _KEPT = 3
@@ -70,26 +70,26 @@ def charm() -> pathlib.Path:
     return packed
 
 
-def former() -> pathlib.Path:
-    """Return the charm as it was at :data:`FORMER`.
+def previous() -> pathlib.Path:
+    """Return the charm as it was at :data:`PREVIOUS`.
 
     Raises:
         RuntimeError: The history of this clone does not reach back so far, and cannot be had.
     """
     present = charm()
-    packed = present.with_name(f"former-{FORMER[:12]}-{present.name}")
+    packed = present.with_name(f"previous-{PREVIOUS[:12]}-{present.name}")
     if packed.exists():
         return packed
     half_done = packed.with_suffix(".half")
     with (
-        tarfile.open(fileobj=io.BytesIO(_tree(FORMER))) as tree,
+        tarfile.open(fileobj=io.BytesIO(_tree(PREVIOUS))) as tree,
         zipfile.ZipFile(present) as source,
         zipfile.ZipFile(half_done, "w") as target,
     ):
         for entry in source.infolist():
             content = source.read(entry)
-            if entry.filename.startswith(_KEPT_OF_PRESENT):
-                entry.filename = entry.filename.replace(_KEPT_OF_PRESENT, _KEPT_IN_FORMER, 1)
+            if entry.filename.startswith(_KEPT_IN_CURRENT):
+                entry.filename = entry.filename.replace(_KEPT_IN_CURRENT, _KEPT_IN_PREVIOUS, 1)
             elif entry.filename.partition("/")[0] in _FROM_HISTORY:
                 continue
             target.writestr(entry, content)
@@ -114,7 +114,7 @@ def _tree(commit: str) -> bytes:
     )
     if completed.returncode != 0:
         raise RuntimeError(
-            f"no former revision to upgrade from: {completed.stderr.decode()}"
+            f"no previous revision to upgrade from: {completed.stderr.decode()}"
             "clone this repository with its history"
         )
     return completed.stdout
@@ -136,8 +136,8 @@ def _files() -> list[pathlib.Path]:
 def _pack(project: pathlib.Path) -> pathlib.Path:
     """Pack in a copy of the work tree, where charmcraft keeps its parts for the next time."""
     _update(project)
-    for former in project.glob("*.charm"):
-        former.unlink()
+    for previous in project.glob("*.charm"):
+        previous.unlink()
     release = dict(
         line.split("=", 1)
         for line in pathlib.Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
@@ -182,8 +182,8 @@ def _update(project: pathlib.Path) -> None:
     """
     sources = {path.relative_to(paths.REPOSITORY): path for path in _files()}
     copied = project / "copied.txt"
-    former = copied.read_text(encoding="utf-8").splitlines() if copied.exists() else []
-    if not set(former) <= {str(name) for name in sources}:
+    previous = copied.read_text(encoding="utf-8").splitlines() if copied.exists() else []
+    if not set(previous) <= {str(name) for name in sources}:
         shutil.rmtree(project)
     for name, source in sources.items():
         target = project / name

@@ -65,15 +65,15 @@ class User:
 def _namespaces_for_all() -> Iterator[None]:
     """Lift Ubuntu's restriction of user namespaces, as docs/reference/requirements.md says."""
     restriction = pathlib.Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-    former = restriction.read_text() if restriction.exists() else None
-    if former is None:
+    previous = restriction.read_text() if restriction.exists() else None
+    if previous is None:
         yield
         return
     restriction.write_text("0")
     try:
         yield
     finally:
-        restriction.write_text(former)
+        restriction.write_text(previous)
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ class Observer:
         self._tag = tag
         self._end = threading.Event()
         self.asked = 0
-        self.taken: list[str] = []
+        self.selected: list[str] = []
         self.wrong: list[str] = []
 
     def look(self, connection: Any) -> None:
@@ -46,8 +46,8 @@ class Observer:
             "amphora-h",
         ):
             self.wrong.append(f"{image['id']}: {proof}")
-        if image["id"] not in self.taken[-1:]:
-            self.taken.append(image["id"])
+        if image["id"] not in self.selected[-1:]:
+            self.selected.append(image["id"])
 
     def run(self) -> None:
         """Ask until the end."""

@@ -53,7 +53,7 @@ def _server(version: str, **more: str) -> images.Image:
     )
 
 
-def test_products_are_those_of_the_former_charm_in_its_order() -> None:
+def test_products_are_those_of_the_existing_charm_in_its_order() -> None:
     assert NOBLE.products == (
         "com.ubuntu.cloud.daily:server:24.04:amd64",
         "com.ubuntu.cloud.daily:minimal:24.04:amd64",

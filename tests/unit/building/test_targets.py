@@ -47,7 +47,7 @@ def test_holes_stay_holes(tmp_path: pathlib.Path):
     assert (tmp_path / "out").stat().st_blocks * 512 < _MIB
 
 
-def test_former_file_is_replaced(tmp_path: pathlib.Path):
+def test_previous_file_is_replaced(tmp_path: pathlib.Path):
     (tmp_path / "made").write_text("new")
     (tmp_path / "out").write_text("old and longer")
 
@@ -56,7 +56,7 @@ def test_former_file_is_replaced(tmp_path: pathlib.Path):
     assert (tmp_path / "out").read_text() == "new"
 
 
-def test_failure_keeps_the_former_file(tmp_path: pathlib.Path):
+def test_failure_keeps_the_previous_file(tmp_path: pathlib.Path):
     (tmp_path / "made").write_text("new")
     (tmp_path / "taken").mkdir()
 

@@ -74,9 +74,9 @@ class Workload:
     def configure(
         self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
     ) -> bool:
-        former, self.wanted = self.wanted, wanted
+        previous, self.wanted = self.wanted, wanted
         self.cloud, self.authority = cloud, authority
-        return former is not None and not request.same_image(former, wanted)
+        return previous is not None and not request.same_image(previous, wanted)
 
     def forget_credentials(self) -> None:
         self.cloud = None

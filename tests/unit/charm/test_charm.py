@@ -105,7 +105,7 @@ def test_names_a_wrong_option_and_what_it_may_be(
     if value in ("fortnightly", "at night"):
         assert f"`blocked`: `{out.unit_status.message}`" in _BAD_INPUT.read_text()
     assert allowed in out.unit_status.message
-    assert fake.timer is None, "a schedule went on with the former options"
+    assert fake.timer is None, "a schedule went on with the previous options"
 
 
 def test_is_ready_before_the_first_build(context: Context, keystone: testing.Relation) -> None:
@@ -142,7 +142,7 @@ def test_shows_why_a_build_goes_on(
     assert len(told) < 150
 
 
-def test_does_not_take_the_former_result_for_the_present_step(
+def test_does_not_take_the_previous_result_for_the_current_step(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
     fake.running = True

@@ -126,11 +126,11 @@ def publication() -> publish.Published:
 def _signals_and_logging() -> Iterator[None]:
     """Put back what a command changes in its process."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    former = {number: signal.getsignal(number) for number in numbers}
+    previous = {number: signal.getsignal(number) for number in numbers}
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     yield
-    for number, handler in former.items():
+    for number, handler in previous.items():
         signal.signal(number, handler)
     root.setLevel(level)
     root.handlers = handlers

@@ -12,17 +12,17 @@ from retrofit.host import files
 
 def test_mode_holds_whatever_the_umask(tmp_path: pathlib.Path):
     path = tmp_path / "result.json"
-    former = os.umask(0o077)
+    previous = os.umask(0o077)
     try:
         files.write(path, "text", mode=0o644)
     finally:
-        os.umask(former)
+        os.umask(previous)
 
     assert path.read_text() == "text"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-def test_former_content_is_replaced(tmp_path: pathlib.Path):
+def test_previous_content_is_replaced(tmp_path: pathlib.Path):
     path = tmp_path / "secret"
     files.write(path, "one", mode=0o644)
     files.write(path, "two", mode=0o600)

@@ -87,7 +87,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
         (
             lambda: _up_to_date(_wanted(), id="another"),
             PROJECT,
-            f"the present image is another now, not {records.image({}).id}",
+            f"the current image is another now, not {records.image({}).id}",
         ),
         (
             lambda: _secure(dataclasses.replace(OPENSSL, after="3")),
@@ -97,17 +97,17 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
         (
             lambda: plan.decide(dataclasses.replace(_wanted(), force=True), [], []),
             PROJECT,
-            "the present image is none now",
+            "the current image is none now",
         ),
     ],
     ids=["cloud", "option", "image", "archive", "gone"],
 )
-def test_a_plan_that_does_not_hold_any_more(
+def test_an_outdated_plan(
     tmp_path: pathlib.Path, now: Callable[[], plan.Plan], project: str, why: str
 ) -> None:
     pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
 
-    with pytest.raises(errors.PlanOutdated, match=f"for request does not hold .*{why}") as raised:
+    with pytest.raises(errors.PlanOutdated, match=f"for request is outdated: .*{why}") as raised:
         plan_files.check(pinned, now(), project)
 
     assert raised.value.exit_code == 5

@@ -83,7 +83,7 @@ def test_the_first() -> None:
 def test_forced() -> None:
     assert _decide(_wanted(force=True), _image()) == (
         "build",
-        [("forced", "it was asked for in any case")],
+        [("forced", "a new image was requested by force")],
     )
 
 
@@ -232,13 +232,13 @@ def test_an_image_that_was_taken_back_is_not_made_again() -> None:
 
 
 def test_an_image_for_another_tag_only_gets_this_one() -> None:
-    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
+    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "previous-tag")))
     planned = plan.decide(_wanted(), [], [other])
 
     assert planned.action is reasons.Action.RETAG
     assert planned.image == other
     assert planned.summary() == (
-        f"tag: {other.name} (other) is made of the same and has not the tag octavia-amphora"
+        f"tag: {other.name} (other) has the same fingerprint, but not the tag octavia-amphora"
     )
 
 
@@ -265,7 +265,7 @@ def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
 
 
 def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
-    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "former-tag")))
+    other = _image(id="other", tags=frozenset((marks.OWN_TAG, "previous-tag")))
     newer = _image(_wanted(NEWER), created_at=other.created_at + datetime.timedelta(hours=1))
 
     assert _decide(_wanted(), newer, same_fingerprint=(other,))[0] == "build"

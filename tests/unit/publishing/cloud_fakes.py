@@ -70,7 +70,7 @@ class Store:
         found = [image for image in self.images.values() if image.hidden is hidden]
         return sorted(found, key=lambda image: (image.created_at, image.id), reverse=True)
 
-    def taken(self, tag: str) -> images.Image | None:
+    def selected(self, tag: str) -> images.Image | None:
         """Return what Octavia takes, which looks at this project only."""
         return next(
             (

@@ -22,7 +22,7 @@ PROVEN = {marks.PROOF_RESULT: marks.PASSED, marks.PROOF_DEPTH: "boot"}
 HIDE, DELETE, KEEP = retention.Action.HIDE, retention.Action.DELETE, retention.Action.KEEP
 
 
-def _image(number: int, state: str = marks.FORMER, **changes: Any) -> images.Image:
+def _image(number: int, state: str = marks.PREVIOUS, **changes: Any) -> images.Image:
     """Return the image of a day; changes are of it, or of its properties."""
     fields = {field.name for field in dataclasses.fields(images.Image)}
     said = {marks.FINGERPRINT: "f", marks.AMP_IMAGE_TAG: TAG, "architecture": "x86_64"}
@@ -98,9 +98,9 @@ def test_an_image_that_alone_has_a_tag_is_kept() -> None:
     visible = [
         _current(9, tags=OWN | {TAG, "label"}),
         _image(8, tags=OWN | {"label"}),
-        _image(7, tags=OWN | {"label", "former-tag"}, status="deactivated"),
-        _image(6, tags=OWN | {"label", "former-tag"}),
-        _image(5, tags=OWN | {"former-tag"}),
+        _image(7, tags=OWN | {"label", "previous-tag"}, status="deactivated"),
+        _image(6, tags=OWN | {"label", "previous-tag"}),
+        _image(5, tags=OWN | {"previous-tag"}),
     ]
 
     assert _decided(visible, [], keep=1) == {"i8": KEEP, "i7": HIDE, "i6": KEEP, "i5": HIDE}
@@ -114,12 +114,12 @@ def test_protected_images_are_not_deleted() -> None:
     assert (step.action, step.reason) == (KEEP, "it is protected from deletion")
 
 
-def test_what_the_former_charm_or_anybody_else_made_is_not_touched() -> None:
-    former_charm = _image(6)
-    del former_charm.properties[marks.FINGERPRINT]  # type: ignore[attr-defined]
+def test_what_the_existing_charm_or_anybody_else_made_is_not_touched() -> None:
+    existing_charm = _image(6)
+    del existing_charm.properties[marks.FINGERPRINT]  # type: ignore[attr-defined]
     tagged_by_hand = _current(5)
 
-    assert _decided([_current(9), _image(8), former_charm, tagged_by_hand], [], keep=2) == {}
+    assert _decided([_current(9), _image(8), existing_charm, tagged_by_hand], [], keep=2) == {}
 
 
 @pytest.mark.parametrize("state", [marks.UPLOADING, marks.UNPROVEN])
@@ -154,7 +154,7 @@ def test_without_a_line_or_a_number_all_stay(tag: str, keep: int) -> None:
 @hypothesis.given(
     strategies.lists(
         strategies.tuples(
-            strategies.sampled_from((marks.UPLOADING, marks.UNPROVEN, marks.FORMER, "")),
+            strategies.sampled_from((marks.UPLOADING, marks.UNPROVEN, marks.PREVIOUS, "")),
             strategies.sampled_from(("queued", "saving", "active")),
             strategies.integers(min_value=-100, max_value=200_000),
         )

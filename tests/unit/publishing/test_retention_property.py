@@ -22,8 +22,7 @@ from tests.unit.publishing import cloud_fakes
 from retrofit import errors
 from retrofit.cloud import images
 from retrofit.provenance import marks
-from retrofit.publishing import current as standing
-from retrofit.publishing import prune, publish, rollback
+from retrofit.publishing import image_states, prune, publish, rollback
 
 TAGS = ("octavia-amphora", "octavia-amphora-2")
 LABEL = "label"
@@ -71,7 +70,7 @@ class Rotation(stateful.RuleBasedStateMachine):
             if before is not None and after is None:
                 self.check_deletion(before)
         for tag in TAGS:
-            taken = self.store.taken(tag)
+            taken = self.store.selected(tag)
             proven = taken is not None and _is_proven(taken)
             assert proven or tag not in self.proven, f"Octavia finds no proven image for {tag}"
             if proven:
@@ -88,7 +87,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         there = [image, *self.store.images.values()]
         for tag in TAGS:
             assert tag not in image.tags, "it is or was current"
-            assert image.id != self.target(there, tag, standing.architecture(image)), "target"
+            assert image.id != self.target(there, tag, image_states.architecture(image)), "target"
 
     def target(self, there: list[images.Image], tag: str, architecture: str) -> str | None:
         """Return what a rollback goes back to, told in another way than the code does."""
@@ -108,7 +107,7 @@ class Rotation(stateful.RuleBasedStateMachine):
             (not image.hidden, image.created_at, image.id)
             for image in line
             if image.properties.get(marks.AMP_IMAGE_TAG) == tag
-            and image.properties.get(marks.STATE) == marks.FORMER
+            and image.properties.get(marks.STATE) == marks.PREVIOUS
             and image.properties.get(marks.PROOF_RESULT) == marks.PASSED
             and current
             and image.created_at < max(current)
@@ -127,7 +126,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         tag, architecture = TAGS[0], "x86_64"
         if theirs:
             self.upload_something_else(
-                cloud_fakes.THEIRS, marks.FORMER, tag, architecture, hidden=True, tagged=False
+                cloud_fakes.THEIRS, marks.PREVIOUS, tag, architecture, hidden=True, tagged=False
             )
         for number in range(published):
             version = number % 2 + 1
@@ -186,9 +185,9 @@ class Rotation(stateful.RuleBasedStateMachine):
     @stateful.rule(lives=lives)
     def change_the_tag(self, lives: int | None) -> None:
         """Give the current image another tag, where no newer one has it."""
-        former, tag = TAGS
-        current, other = self.store.taken(former), self.store.taken(tag)
-        if current is None or not cloud_fakes.is_ours(current) or standing.state(current):
+        previous, tag = TAGS
+        current, other = self.store.selected(previous), self.store.selected(tag)
+        if current is None or not cloud_fakes.is_ours(current) or image_states.state(current):
             return
         if other is None or other.created_at < current.created_at:
             self.act(lambda connection: publish.retag(connection, current, tag), lives)
@@ -261,7 +260,7 @@ class Rotation(stateful.RuleBasedStateMachine):
     def meddle(self, pick: int, change: str) -> None:
         """Change an image by hand, but none that Octavia takes."""
         for image in self.picked(pick):
-            if image in [self.store.taken(tag) for tag in TAGS]:
+            if image in [self.store.selected(tag) for tag in TAGS]:
                 continue
             said = {key: value for key, value in image.properties.items() if key != marks.STATE}
             changes: dict[str, Any] = {
@@ -279,7 +278,7 @@ class Rotation(stateful.RuleBasedStateMachine):
 
     @stateful.rule(
         owner=strategies.sampled_from((cloud_fakes.OURS, cloud_fakes.THEIRS)),
-        state=strategies.sampled_from(("", marks.FORMER, marks.UNPROVEN, marks.FAILED)),
+        state=strategies.sampled_from(("", marks.PREVIOUS, marks.UNPROVEN, marks.FAILED)),
         tag=tags,
         architecture=architectures,
         hidden=strategies.booleans(),

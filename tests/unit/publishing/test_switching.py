@@ -13,7 +13,7 @@ from tests.support.provenance import records
 
 from retrofit.cloud import images
 from retrofit.provenance import marks
-from retrofit.publishing import current, transition
+from retrofit.publishing import image_states, transition
 
 TAG = "octavia-amphora"
 BOTH = frozenset((TAG, marks.OWN_TAG))
@@ -33,12 +33,12 @@ def _image(
 class Store:
     """Glance with one project's images for one tag; every change of an image is seen at once."""
 
-    def __init__(self, *, former_charm: bool) -> None:
+    def __init__(self, *, existing_charm: bool) -> None:
         self._images: dict[str, images.Image] = {}
         self._numbers = itertools.count()
         self._seconds = 0
         self.had_proven = False
-        if former_charm:
+        if existing_charm:
             self.add(BOTH, architecture="x86_64")
 
     def add(self, tags: frozenset[str], *, later: bool = True, **said: str) -> images.Image:
@@ -56,13 +56,15 @@ class Store:
         by_id = sorted(self._images.values(), key=lambda image: image.id, reverse=True)
         return sorted(by_id, key=lambda image: image.created_at, reverse=True)
 
-    def taken(self) -> images.Image | None:
+    def selected(self) -> images.Image | None:
         """Return what Octavia takes."""
         return next((image for image in self.own() if TAG in image.tags), None)
 
     def check(self) -> None:
-        taken = self.taken()
-        proven = taken is not None and current.depth(taken).includes(current.findings.Depth.BOOT)
+        taken = self.selected()
+        proven = taken is not None and image_states.depth(taken).includes(
+            image_states.findings.Depth.BOOT
+        )
         assert proven or not self.had_proven
         self.had_proven |= proven
 
@@ -98,8 +100,8 @@ def _publish(store: Store, *, passes: bool, architecture: str, later: bool) -> I
 def _rollback(store: Store) -> Iterator[None]:
     yield from _settle(store)
     own = store.own()
-    present = current.lead(own, TAG)
-    if present is None or current.former(own, present) is None:
+    present = image_states.current(own, TAG)
+    if present is None or image_states.previous(own, present) is None:
         return
     store.apply(transition.withdrawal(present))
     yield
@@ -118,9 +120,9 @@ RUNS = strategies.tuples(
 
 @hypothesis.given(strategies.booleans(), strategies.lists(RUNS, max_size=12))
 def test_whenever_runs_are_killed_octavia_takes_a_proven_image(
-    former_charm: bool, runs: list[tuple[str, str, bool, int]]
+    existing_charm: bool, runs: list[tuple[str, str, bool, int]]
 ) -> None:
-    store = Store(former_charm=former_charm)
+    store = Store(existing_charm=existing_charm)
     for kind, architecture, later, killed_after in runs:
         steps = {
             "publish": _publish(store, passes=True, architecture=architecture, later=later),
@@ -135,23 +137,23 @@ def test_whenever_runs_are_killed_octavia_takes_a_proven_image(
         pass
     own = store.own()
     tagged = [image for image in own if TAG in image.tags]
-    architectures = [current.architecture(image) for image in tagged]
+    architectures = [image_states.architecture(image) for image in tagged]
     assert len(set(architectures)) == len(architectures)
     assert transition.settling(own, TAG) == []
-    assert current.lead(own, TAG) == (store.taken() if store.had_proven else None)
+    assert image_states.current(own, TAG) == (store.selected() if store.had_proven else None)
 
 
 def test_a_promotion_that_was_killed_is_finished() -> None:
     present = _image(2, **PROVEN, **{marks.FINGERPRINT: "b"})
     before = _image(1, age_s=60, **PROVEN, **{marks.FINGERPRINT: "a"})
-    former_charm = _image(0, age_s=3600)
+    existing_charm = _image(0, age_s=3600)
 
-    changes = transition.settling([present, before, former_charm], TAG)
+    changes = transition.settling([present, before, existing_charm], TAG)
 
     own_tag = frozenset((marks.OWN_TAG,))
     assert changes == [
-        transition.Change(before, own_tag, marks.FORMER),
-        transition.Change(former_charm, own_tag, marks.FORMER),
+        transition.Change(before, own_tag, marks.PREVIOUS),
+        transition.Change(existing_charm, own_tag, marks.PREVIOUS),
     ]
 
 
@@ -159,7 +161,7 @@ def test_a_rollback_that_was_killed_is_finished() -> None:
     said = {**PROVEN, marks.FINGERPRINT: "a"}
     present = _image(2, **said, **{marks.STATE: marks.ROLLED_BACK})
     own_tag = frozenset((marks.OWN_TAG,))
-    before = _image(1, age_s=60, tags=own_tag, **said, **{marks.STATE: marks.FORMER})
+    before = _image(1, age_s=60, tags=own_tag, **said, **{marks.STATE: marks.PREVIOUS})
 
     changes = transition.settling([present, before], TAG)
 
@@ -169,7 +171,7 @@ def test_a_rollback_that_was_killed_is_finished() -> None:
     ]
 
 
-def test_what_the_former_charm_made_since_is_left_alone() -> None:
+def test_what_the_existing_charm_made_since_is_left_alone() -> None:
     newer = _image(3)
     ours = _image(2, age_s=60, **PROVEN, **{marks.FINGERPRINT: "b"})
 

@@ -19,7 +19,7 @@ def upgrade(
 ) -> None:
     """Have apt upgrade all packages but boot loaders, within the archives it was told of.
 
-    A kernel comes as a package of its own beside the former one; the system starts the newer one
+    A kernel comes as a package of its own beside the previous one; the system starts the newer one
     once ``update-grub`` has run.
 
     Args:

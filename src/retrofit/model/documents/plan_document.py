@@ -21,8 +21,8 @@ class Base(Part):
     version: str
 
 
-class Present(Part):
-    """The image that there is."""
+class CurrentImage(Part):
+    """The current image."""
 
     id: str
     name: str
@@ -54,7 +54,7 @@ class Image(Part):
     tag: str
     base: Base
     untrusted: tuple[UntrustedImage, ...] = pydantic.Field(alias="foreign")
-    image: Present | None
+    image: CurrentImage | None
     fingerprint: str
     inputs: dict[str, str]
 

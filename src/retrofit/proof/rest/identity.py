@@ -57,7 +57,7 @@ def _host_keys(image: subject.Subject) -> findings.Verdict:
 
 
 def first_boot() -> subject.Check:
-    """Nothing is left of a former boot: leases, random seed, what cloud-init did already."""
+    """Nothing is left of a previous boot: leases, random seed, what cloud-init did already."""
     return subject.Check("first boot", _first_boot)
 
 

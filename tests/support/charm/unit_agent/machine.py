@@ -52,7 +52,7 @@ class Machine:
         self.container.run(["sh", "-c", script, "link", client, *links, "/usr/bin/juju-exec"])
 
     def unpack(self, packed: charm.PackedCharm) -> None:
-        """Put the charm's files where Juju puts them, in place of those of a former revision."""
+        """Put the charm's files where Juju puts them, in place of those of a previous revision."""
         with tempfile.TemporaryDirectory() as directory:
             archive = pathlib.Path(directory) / "charm.tar"
             packed.to_tar(archive)

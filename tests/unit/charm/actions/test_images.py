@@ -17,7 +17,7 @@ from workload import unit
 
 Context = testing.Context[charm.RetrofitCharm]
 
-FORMER, CURRENT = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+PREVIOUS, CURRENT = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
 CLOUD = ["--json", "--os-cloud=octavia-diskimage-retrofit"]
 SHOWN = {
     "id": CURRENT,
@@ -47,7 +47,7 @@ def state(
     context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine
 ) -> testing.State:
     """A leader that is ready, whose cloud has two images."""
-    retrofit.answers["status"] = (0, {"current": {"id": CURRENT}, "former": {"id": FORMER}}, "")
+    retrofit.answers["status"] = (0, {"current": {"id": CURRENT}, "former": {"id": PREVIOUS}}, "")
     options: dict[str, str | int | float | bool] = {"amp-image-tag": "octavia-amphora"}
     before = testing.State(relations=[keystone], leader=True, config=options)
     return context.run(context.on.relation_changed(keystone), before)
@@ -148,7 +148,7 @@ def test_shows_a_list_that_is_too_long_for_juju_as_a_number(
     packages = [{"name": "p" * 100, "version": "1"}] * 1000
     retrofit.answers["show"] = (0, SHOWN | {"packages": packages}, "")
 
-    found = _act(context, state, "show-image", image=FORMER)
+    found = _act(context, state, "show-image", image=PREVIOUS)
 
     assert found["packages"] == "1000"
     assert json.loads(found["json"])["proof"] == SHOWN["proof"]
@@ -157,9 +157,9 @@ def test_shows_a_list_that_is_too_long_for_juju_as_a_number(
 
 @pytest.mark.parametrize(
     ("given", "compared"),
-    [({}, [FORMER, CURRENT]), ({"from_": CURRENT, "to": FORMER}, [CURRENT, FORMER])],
+    [({}, [PREVIOUS, CURRENT]), ({"from_": CURRENT, "to": PREVIOUS}, [CURRENT, PREVIOUS])],
 )
-def test_compares_the_former_image_with_the_current_one(
+def test_compares_the_previous_image_with_the_current_one(
     context: Context,
     state: testing.State,
     retrofit: charm_fakes.Engine,
@@ -233,7 +233,7 @@ def test_proves_as_deep_as_asked(
     retrofit.answers["verify"] = (0, PROVED, "")
     state = testing.State(relations=[keystone], config={"proof-depth": option})
 
-    _act(context, state, "verify-image", image=FORMER, **given)
+    _act(context, state, "verify-image", image=PREVIOUS, **given)
 
     assert f"--depth={depth}" in retrofit.asked[-1]
 
@@ -288,7 +288,7 @@ def test_says_that_there_is_no_image_yet(
 ) -> None:
     retrofit.answers["status"] = (0, {"current": None, "former": None}, "")
 
-    with pytest.raises(testing.ActionFailed, match="there is no (current|former) image"):
+    with pytest.raises(testing.ActionFailed, match="no (current|previous) image is available"):
         _act(context, state, action)
 
 
@@ -296,7 +296,7 @@ def test_says_that_there_is_no_image_yet(
 def test_takes_nothing_but_ids(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine, given: str
 ) -> None:
-    with pytest.raises(testing.ActionFailed, match="is no ID of an image"):
+    with pytest.raises(testing.ActionFailed, match="is not the ID of an image"):
         _act(context, state, "verify-image", image=given)
 
     assert retrofit.asked == []
@@ -327,7 +327,7 @@ def test_says_where_octavias_image_is_after_a_rollback(
     retrofit: charm_fakes.Engine,
 ) -> None:
     fake.record(outcome="failed", message="the newest image fails")
-    current = {"id": FORMER, "name": "amphora-1", "created-at": charm_fakes.hours_ago(50)}
+    current = {"id": PREVIOUS, "name": "amphora-1", "created-at": charm_fakes.hours_ago(50)}
     document = {"current": current, "rolled-back": {"id": CURRENT}, "rivals": []}
     retrofit.answers["rollback"] = (0, document, "")
 
@@ -335,7 +335,7 @@ def test_says_where_octavias_image_is_after_a_rollback(
 
     assert retrofit.asked == [["rollback", *CLOUD, "--amp-image-tag=octavia-amphora", "--"]]
     assert context.action_results == {
-        "image-id": FORMER,
+        "image-id": PREVIOUS,
         "image-name": "amphora-1",
         "rolled-back": CURRENT,
         "json": json.dumps(document, separators=(",", ":")),
@@ -364,7 +364,7 @@ def test_prunes_when_told(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine, dry: bool
 ) -> None:
     document = {
-        "hidden": [{"id": FORMER, "name": "amphora-1", "reason": "3 newer ones are kept"}],
+        "hidden": [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer ones are kept"}],
         "deleted": [],
         "kept": [{"id": CURRENT, "name": "amphora-0", "reason": "server 4f uses it"}],
         "problem": "",
@@ -376,13 +376,13 @@ def test_prunes_when_told(
     options = ["--amp-image-tag=octavia-amphora", "--keep=3", *([] if dry else ["--yes"])]
     assert retrofit.asked == [["prune", *CLOUD, *options, "--"]]
     assert json.loads(found.pop("json")) == document
-    assert found == {"hidden": FORMER, "kept": CURRENT}
+    assert found == {"hidden": PREVIOUS, "kept": CURRENT}
 
 
 def test_tells_what_was_done_although_something_kept_the_rest_from_it(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine
 ) -> None:
-    hidden = [{"id": FORMER, "name": "amphora-1", "reason": "3 newer ones are kept"}]
+    hidden = [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer ones are kept"}]
     document = {"hidden": hidden, "deleted": [], "kept": [], "problem": "Nova is away"}
     retrofit.answers["prune"] = (69, document, "no image is deleted: Nova is away")
 
@@ -390,7 +390,7 @@ def test_tells_what_was_done_although_something_kept_the_rest_from_it(
         _act(context, state, "prune-images", **{"dry-run": False})
 
     assert context.action_results is not None
-    assert context.action_results["hidden"] == FORMER
+    assert context.action_results["hidden"] == PREVIOUS
 
 
 def test_prunes_on_the_leader_only(
@@ -413,7 +413,7 @@ ROLLED_OUT = {
     "outdated": 1,
     "images": [
         {"id": CURRENT, "name": "b", "tag": "octavia-amphora", "current": True, "amphorae": 4},
-        {"id": FORMER, "name": "a", "tag": "octavia-amphora", "current": False, "amphorae": 1},
+        {"id": PREVIOUS, "name": "a", "tag": "octavia-amphora", "current": False, "amphorae": 1},
     ],
     "balancers": [{"id": "lb1", "state": "left"}, {"id": "lb2", "state": "current"}],
 }
@@ -437,7 +437,7 @@ def test_rolls_out_when_told(
     assert found == {
         "load-balancers": "3",
         "outdated": "1",
-        "images": f"4 on {CURRENT} (current), 1 on {FORMER}",
+        "images": f"4 on {CURRENT} (current), 1 on {PREVIOUS}",
         "left": "lb1",
     }
 
@@ -471,7 +471,7 @@ def test_rolls_out_on_the_leader_only(
 def test_knows_no_current_image_without_octavias_tag(
     context: Context, keystone: testing.Relation, retrofit: charm_fakes.Engine, action: str
 ) -> None:
-    with pytest.raises(testing.ActionFailed, match="without amp-image-tag"):
+    with pytest.raises(testing.ActionFailed, match="set amp-image-tag"):
         _act(context, testing.State(relations=[keystone], leader=True), action)
 
     assert retrofit.asked == []

@@ -211,7 +211,7 @@ def test_the_status_tells_of_all(
     }
     shown = run_document.Result.model_validate(result)
 
-    status = results.standing(shown, datetime.datetime.now(datetime.UTC))
+    status = results.status(shown, datetime.datetime.now(datetime.UTC))
 
     assert status == "3 images: 2 up-to-date, 1 published, 1 h ago"
 
@@ -228,7 +228,8 @@ class TestActions:
         with pytest.raises(testing.ActionFailed) as caught:
             context.run(context.on.action("rollback-image"), state)
         assert caught.value.message == (
-            "definition= has to name one image of amphora-jammy, amphora-noble, weekly-raw"
+            "definition= must select exactly one of these images: "
+            "amphora-jammy, amphora-noble, weekly-raw"
         )
         with pytest.raises(testing.ActionFailed):
             context.run(context.on.action("prune-images", {"definition": "amphora"}), state)

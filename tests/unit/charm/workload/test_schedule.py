@@ -245,7 +245,7 @@ def test_a_clock_that_was_wrong_postpones_nothing(unit: Unit, trigger: str, year
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"run-id": ""}', '{"trigger": "else"}'])
-def test_a_request_of_a_former_revision_is_one(unit: Unit, content: str) -> None:
+def test_a_request_of_a_previous_revision_is_one(unit: Unit, content: str) -> None:
     (unit.state / "once.json").write_text(content, encoding="utf-8")
 
     assert unit.plan().asked() is model.Trigger.SCHEDULE

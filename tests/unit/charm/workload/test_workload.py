@@ -63,7 +63,7 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(unit, "STATE", made.state)
     monkeypatch.setattr(unit, "EVIDENCE", made.state / "evidence")
     monkeypatch.setattr(unit, "_UNITS", made.units)
-    monkeypatch.setattr(unit, "_FORMER_SCHEDULES", (cron,))
+    monkeypatch.setattr(unit, "_PREVIOUS_SCHEDULES", (cron,))
     monkeypatch.setattr(unit, "_juju_exec", lambda: "/usr/bin/juju-exec")
     monkeypatch.setattr(schedule.Schedule, "disarm", lambda _: made.told.append("disarm"))
     monkeypatch.setattr(
@@ -232,7 +232,7 @@ def test_service_and_timer_come_once_and_go(machine: Machine, builds: unit.Workl
     assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
 
 
-def test_the_schedule_of_the_former_charm_goes(
+def test_the_schedule_of_the_existing_charm_goes(
     builds: unit.Workload, tmp_path: pathlib.Path
 ) -> None:
     builds.install_service(opening="", debug=False, schedules=())
@@ -386,7 +386,7 @@ def test_a_request_from_before_there_were_proofs_makes_the_same_image(
     assert not builds.configure(_request(), CLOUD, "")
 
 
-def test_what_a_former_revision_left_is_kept(
+def test_what_a_previous_revision_left_is_kept(
     machine: Machine, builds: unit.Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(builds, "building", lambda: False)

@@ -11,8 +11,7 @@ from tests.support.provenance import records
 from retrofit.cloud import images
 from retrofit.model import findings
 from retrofit.provenance import marks
-from retrofit.publishing import current as standing
-from retrofit.publishing import survey
+from retrofit.publishing import image_states, survey
 
 TAG = "octavia-amphora"
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
@@ -36,7 +35,7 @@ def _image(name: str, *, owner: str = "ours", **said: str) -> images.Image:
     ],
 )
 def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
-    assert standing.depth(_image("i", **said)) == findings.Depth(depth)
+    assert image_states.depth(_image("i", **said)) == findings.Depth(depth)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_only_what_passed_is_proved(said: dict[str, str], depth: str) -> None:
         ({"properties": PROVEN}, False),
         ({"properties": {**PROVEN, marks.FINGERPRINT: "other"}}, False),
         (
-            {"properties": {**PROVEN, marks.FINGERPRINT: "f", marks.STATE: marks.FORMER}},
+            {"properties": {**PROVEN, marks.FINGERPRINT: "f", marks.STATE: marks.PREVIOUS}},
             False,
         ),
     ],
@@ -59,44 +58,48 @@ def test_current_is_what_octavia_may_take_and_was_made_so(
 ) -> None:
     image = dataclasses.replace(_image("i", **PROVEN), **changes)  # type: ignore[arg-type]
 
-    found = standing.current([image], TAG, "f", findings.Depth.BOOT)
+    found = image_states.up_to_date([image], TAG, "f", findings.Depth.BOOT)
 
     assert found == (image if current else None)
 
 
-def test_the_former_one_is_the_newest_proven_before_the_present_one() -> None:
-    former = {**PROVEN, marks.STATE: marks.FORMER}
-    newer = _image("newer", **former)
+def test_the_previous_one_is_the_newest_proven_before_the_current_one() -> None:
+    previous = {**PROVEN, marks.STATE: marks.PREVIOUS}
+    newer = _image("newer", **previous)
     present = _image("present", **PROVEN)
-    off = _image("off", **{marks.STATE: marks.FORMER, marks.PROOF_DEPTH: "off"})
+    off = _image("off", **{marks.STATE: marks.PREVIOUS, marks.PROOF_DEPTH: "off"})
     taken_back = _image("back", **PROVEN, **{marks.STATE: marks.ROLLED_BACK})
-    arm = _image("arm", **former, architecture="aarch64")
-    gone = dataclasses.replace(_image("gone", **former), status="deactivated")
-    good, older = _image("good", **former), _image("older", **former)
+    arm = _image("arm", **previous, architecture="aarch64")
+    gone = dataclasses.replace(_image("gone", **previous), status="deactivated")
+    good, older = _image("good", **previous), _image("older", **previous)
     own = [newer, present, off, taken_back, arm, gone, good, older]
 
-    assert standing.former(own, present) == good
-    assert standing.unproven_former(own, present) == off
-    assert standing.former(own, older) is None
-    assert standing.former([present, off, arm, gone], present, hidden=[newer, older]) == newer
+    assert image_states.previous(own, present) == good
+    assert image_states.unproven_previous(own, present) == off
+    assert image_states.previous(own, older) is None
+    assert (
+        image_states.previous([present, off, arm, gone], present, hidden=[newer, older]) == newer
+    )
     before = dataclasses.replace(older, created_at=NOW - datetime.timedelta(days=400))
     after = dataclasses.replace(newer, created_at=NOW)
-    assert standing.former([present, off], present, hidden=[after, before]) == before
-    assert standing.former([present, good], present, hidden=[before]) == good
+    assert image_states.previous([present, off], present, hidden=[after, before]) == before
+    assert image_states.previous([present, good], present, hidden=[before]) == good
 
 
 def test_a_survey_sorts_all_there_is() -> None:
     public = dataclasses.replace(_image("public", owner="theirs"), visibility="public")
     lead = _image("lead", **PROVEN)
-    former = _image("former", **PROVEN, **{marks.STATE: marks.FORMER})
+    previous = _image("previous", **PROVEN, **{marks.STATE: marks.PREVIOUS})
     failed = _image("failed", **{marks.STATE: marks.FAILED})
     unproven = _image("unproven", **{marks.STATE: marks.UNPROVEN})
     torn = dataclasses.replace(_image("torn", **PROVEN), tags=frozenset())
     back = _image("back", **{marks.STATE: marks.ROLLED_BACK})
 
-    found = survey.take([unproven, failed, torn, back, lead, former], [public, lead], TAG, "ours")
+    found = survey.survey(
+        [unproven, failed, torn, back, lead, previous], [public, lead], TAG, "ours"
+    )
 
-    assert (found.taken, found.lead, found.former) == (public, lead, former)
+    assert (found.selected, found.current, found.previous) == (public, lead, previous)
     assert (found.failed, found.rolled_back) == ((failed,), (back,))
     assert found.unproven == (unproven, torn)
     (shadowing_image,) = found.shadowing
@@ -108,8 +111,8 @@ def test_a_survey_sorts_all_there_is() -> None:
 
 
 def test_without_one_of_ours_all_others_are_shadowing() -> None:
-    theirs, former_charm = _image("theirs", owner="theirs"), _image("former-charm")
+    theirs, existing_charm = _image("theirs", owner="theirs"), _image("existing-charm")
 
-    shadowing = survey.shadowing([theirs, former_charm], None, "ours")
+    shadowing = survey.shadowing([theirs, existing_charm], None, "ours")
 
     assert [image.amp_image_owner_id for image in shadowing] == ["ours", ""]

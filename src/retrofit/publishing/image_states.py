@@ -1,6 +1,6 @@
-"""Which of several images Octavia takes, and which it should take.
+"""Which image Octavia selects, and which image it should select.
 
-Octavia takes the newest active image with its tag, whatever else is said of it
+Octavia selects the newest active image with its tag, whatever the image's other metadata says
 (https://opendev.org/openstack/octavia, ``image/drivers/glance_driver.py``). So an image of ours
 gets the tag only when it is proved, and loses it only when another one has it. Every list of
 images here is in the order in which Glance gives it, newest first: it decides between images of
@@ -18,7 +18,7 @@ from ..provenance import marks
 
 
 def state(image: images.Image) -> str:
-    """Return the state of an image; empty for one that Octavia may take."""
+    """Return the state of an image; empty for one that Octavia may select."""
     return image.properties.get(marks.STATE, "")
 
 
@@ -38,8 +38,8 @@ def architecture(image: images.Image) -> str:
     return image.properties.get("architecture", "")
 
 
-def lead(own: Iterable[images.Image], tag: str) -> images.Image | None:
-    """Return the image that Octavia should take: the newest of ours that was published.
+def current(own: Iterable[images.Image], tag: str) -> images.Image | None:
+    """Return the current image, which Octavia should select: the newest of ours with the tag.
 
     Args:
         own: Images of this project that were made for the tag.
@@ -49,12 +49,12 @@ def lead(own: Iterable[images.Image], tag: str) -> images.Image | None:
     return next(published, None)
 
 
-def current(
+def up_to_date(
     own: Iterable[images.Image], tag: str, fingerprint: str, wanted: findings.Depth
 ) -> images.Image | None:
     """Return the published image that was made from the same inputs, if it is proved enough.
 
-    An image that the former charm made has no fingerprint and so is never current.
+    An image of the existing charm has no fingerprint, so it is never up to date.
     """
     same_fingerprint = (
         image
@@ -73,7 +73,7 @@ def published(found: Iterable[images.Image], wanted: findings.Depth) -> images.I
 
 
 def rolled_back(own: Iterable[images.Image], fingerprint: str) -> images.Image | None:
-    """Return an image that was made from the same inputs and taken back."""
+    """Return an image that was made from the same inputs and rolled back."""
     for image in own:
         made_so = image.properties.get(marks.FINGERPRINT) == fingerprint
         if made_so and state(image) == marks.ROLLED_BACK:
@@ -81,32 +81,32 @@ def rolled_back(own: Iterable[images.Image], fingerprint: str) -> images.Image |
     return None
 
 
-def former(
-    own: Iterable[images.Image], present: images.Image, *, hidden: Iterable[images.Image] = ()
+def previous(
+    own: Iterable[images.Image], current: images.Image, *, hidden: Iterable[images.Image] = ()
 ) -> images.Image | None:
-    """Return what a rollback makes current: the newest proven one before the present one.
+    """Return what a rollback makes current: the newest proven one before the current one.
 
     Args:
         own: Images of this project that were made for the tag.
-        present: The one to be taken back.
+        current: The image to roll back.
         hidden: Those of them that are hidden, which come last.
     """
-    older = (image for image in hidden if image.created_at <= present.created_at)
-    for image in itertools.chain(_formers(own, present), _replaced(older, present)):
+    older = (image for image in hidden if image.created_at <= current.created_at)
+    for image in itertools.chain(_all_previous(own, current), _replaced(older, current)):
         if depth(image) is not findings.Depth.OFF:
             return image
     return None
 
 
-def unproven_former(own: Iterable[images.Image], present: images.Image) -> images.Image | None:
-    """Return a former image that a rollback refuses, as it is not proved."""
-    return next(_formers(own, present), None)
+def unproven_previous(own: Iterable[images.Image], current: images.Image) -> images.Image | None:
+    """Return a previous image that a rollback refuses because it is not proved."""
+    return next(_all_previous(own, current), None)
 
 
 def _is_published(image: images.Image) -> bool:
     """Tell whether an image is one of ours, whole, and meant for Octavia.
 
-    The former charm's images are not: they have no fingerprint.
+    Images of the existing charm are not: they have no fingerprint.
     """
     return (
         image.status == "active"
@@ -116,17 +116,17 @@ def _is_published(image: images.Image) -> bool:
     )
 
 
-def _formers(own: Iterable[images.Image], present: images.Image) -> Iterator[images.Image]:
-    onward = itertools.dropwhile(lambda image: image.id != present.id, own)
-    return _replaced(itertools.islice(onward, 1, None), present)
+def _all_previous(own: Iterable[images.Image], current: images.Image) -> Iterator[images.Image]:
+    onward = itertools.dropwhile(lambda image: image.id != current.id, own)
+    return _replaced(itertools.islice(onward, 1, None), current)
 
 
-def _replaced(older: Iterable[images.Image], present: images.Image) -> Iterator[images.Image]:
-    """Yield the images that others replaced until it was the present one."""
+def _replaced(older: Iterable[images.Image], current: images.Image) -> Iterator[images.Image]:
+    """Yield the images that others replaced until it was the current one."""
     return (
         image
         for image in older
         if image.status == "active"
-        and state(image) == marks.FORMER
-        and architecture(image) == architecture(present)
+        and state(image) == marks.PREVIOUS
+        and architecture(image) == architecture(current)
     )
