@@ -6,7 +6,6 @@ Library code raises these and never exits; only the command line turns one into 
 
 from __future__ import annotations
 
-import datetime
 import traceback
 from collections.abc import Mapping
 
@@ -30,41 +29,6 @@ class RetrofitError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
-
-
-class UpToDate(RetrofitError):
-    """Nothing to do: the image wanted is published already.
-
-    Args:
-        message: As for every error.
-        hint: As for every error.
-        image_id: Identifier of that image in Glance.
-        image_name: Its name.
-        created_at: When it was made.
-        shadowing: Shadowing images (:class:`retrofit.publishing.survey.ShadowingImage`).
-        retired: What became of images that it has replaced
-            (:class:`retrofit.publishing.prune.Pruning`).
-    """
-
-    exit_code = 3
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        image_id: str = "",
-        image_name: str = "",
-        created_at: datetime.datetime | None = None,
-        shadowing: tuple[object, ...] = (),
-        retired: object = None,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.image_id = image_id
-        self.image_name = image_name
-        self.created_at = created_at
-        self.shadowing = shadowing
-        self.retired = retired
 
 
 class ProofFailed(RetrofitError):

@@ -8,7 +8,6 @@ from retrofit import errors
 
 _ALL = [
     errors.RetrofitError,
-    errors.UpToDate,
     errors.ProofFailed,
     errors.PlanOutdated,
     errors.NewerDocument,
@@ -43,7 +42,7 @@ def test_exit_codes_tell_errors_apart():
     codes = [kind.exit_code for kind in _ALL if kind not in general]
 
     assert len(set(codes)) == len(codes)
-    assert all(code in (3, 4, 5, 6, 7) or 64 <= code <= 78 for code in codes)
+    assert all(code in (4, 5, 6, 7) or 64 <= code <= 78 for code in codes)
 
 
 def test_hint_follows_the_message():
@@ -64,8 +63,7 @@ def test_interruption_has_the_exit_code_a_shell_gives():
     assert errors.Interrupted(15).exit_code == 143
 
 
-# Whether an image is up to date is found out before there is a workshop.
-@pytest.mark.parametrize("kind", [kind for kind in _ALL if kind is not errors.UpToDate])
+@pytest.mark.parametrize("kind", _ALL)
 def test_error_survives_pickling(kind: type[errors.RetrofitError]):
     error = kind("what", hint="how", details=("one", "two"))
 

@@ -46,6 +46,17 @@ def start_logging(*, debug: bool) -> None:
     )
 
 
+def nothing_to_do(message: str, hint: str) -> None:
+    """Say why a command had nothing to do, in the form of an error.
+
+    Args:
+        message: Why.
+        hint: What to do if something is to be done all the same.
+    """
+    program = click.get_current_context().find_root().info_name
+    _print_error(program or "", f"{message}; {hint}")
+
+
 def _as_usage_error(error: click.ClickException) -> errors.RetrofitError:
     """Say what click found wrong, in the form of all other errors."""
     message = " ".join(error.format_message().split()).rstrip(".").replace(". (", " (")
@@ -60,6 +71,9 @@ def _complain(name: str, error: errors.RetrofitError | errors.Interrupted) -> in
     if debug or isinstance(error, errors.RecipeError | errors.ProofFailed):
         for line in error.details:
             print(f"  | {line}", file=sys.stderr)
-    message = " ".join(str(error).splitlines())
-    print(f"{name}: error: {message}", file=sys.stderr, flush=True)
+    _print_error(name, str(error))
     return error.exit_code
+
+
+def _print_error(name: str, text: str) -> None:
+    print(f"{name}: error: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)

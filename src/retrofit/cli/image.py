@@ -9,6 +9,7 @@ import rich_click as click
 
 from .. import errors, recipes
 from ..definitions import run_definition
+from ..model.documents import run_document
 from ..runs import one, results
 from . import execution, images, options, reporting
 
@@ -126,7 +127,7 @@ def image(
     as_json: bool,
     debug: bool,
     **given: object,
-) -> None:
+) -> int:
     """Build an amphora image from a cloud image.
 
     INPUT is the base image: a file, a URL with --checksum, or glance:ID for an image in Glance.
@@ -145,11 +146,14 @@ def image(
     request = definition.to_request()
     with reporting.reporter() as reporter:
         result = one.run(request, reporter)
-    if as_json:
+    if result.outcome is run_document.Outcome.UP_TO_DATE:
+        execution.nothing_to_do(result.message, result.hint)
+    elif as_json:
         click.echo(json.dumps(results.as_json(result), indent=2))
-        return
-    click.echo(results.as_line(result))
-    images.warn(result.shadowing)
+    else:
+        click.echo(results.as_line(result))
+        images.warn(result.shadowing)
+    return result.outcome.exit_code
 
 
 def _pairs(variables: tuple[str, ...]) -> dict[str, str]:

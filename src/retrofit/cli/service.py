@@ -8,6 +8,7 @@ import rich_click as click
 
 from .. import errors
 from ..definitions import expansion, run_definition
+from ..model.documents import run_document
 from ..planning import plan_files, run_request
 from ..runs import many, one, record, summary
 from . import execution, options, reporting
@@ -49,7 +50,7 @@ def run(
     plan_file: pathlib.Path | None,
     result_file: pathlib.Path | None,
     debug: bool,
-) -> None:
+) -> int:
     """Build and publish the images that are due.
 
     Give a request file for one image, or definitions for several images.
@@ -57,13 +58,16 @@ def run(
     """
     execution.start_logging(debug=debug)
     if definitions is not None and request is None:
-        _defined(definitions, result_file, once, plan_file, max_parallel)
+        result = _defined(definitions, result_file, once, plan_file, max_parallel)
     elif request is not None and definitions is None:
-        _requested(request, result_file, once, plan_file)
+        result = _requested(request, result_file, once, plan_file)
     else:
         raise errors.UsageError(
             "run needs either a request file or --definitions, not both", hint="give one of them"
         )
+    if result.outcome is run_document.Outcome.UP_TO_DATE:
+        execution.nothing_to_do(result.message, result.hint)
+    return result.outcome.exit_code
 
 
 def _requested(
@@ -71,12 +75,13 @@ def _requested(
     result_file: pathlib.Path | None,
     once: pathlib.Path | None,
     plan_file: pathlib.Path | None,
-) -> None:
+) -> run_document.Result:
     """Do a run from a request file."""
     state = record.Record(result_file, reporting.Lines())
     with state.until_it_ends():
         definition = run_definition.RunDefinition.read(request, once=once)
         _alone(request.stem, definition, definition.to_request(), state, plan_file)
+    return state.result
 
 
 def _defined(
@@ -85,7 +90,7 @@ def _defined(
     once: pathlib.Path | None,
     plan_file: pathlib.Path | None,
     max_parallel: int,
-) -> None:
+) -> run_document.Result:
     """Do a run for the images that are defined."""
     try:
         images = expansion.read(path, once=once)
@@ -97,7 +102,7 @@ def _defined(
         state = record.Record(result_file, reporting.Lines())
         with state.until_it_ends():
             _alone(first.name, first.run, first.request, state, plan_file)
-        return
+        return state.result
     together = summary.Summary(
         result_file, [image.name for image in images], reporting.Lines(), reporting.say
     )
@@ -106,6 +111,7 @@ def _defined(
         many.run(
             images, together, plan_file=plan_file, at_once=max_parallel, reporter=reporting.Lines
         )
+    return together.result
 
 
 def _alone(

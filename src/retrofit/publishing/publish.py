@@ -43,6 +43,22 @@ class Published:
     created_at: datetime.datetime
 
 
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """What came of publishing an image.
+
+    Attributes:
+        image: The image that is in Glance now.
+        proof: How ours was proved.
+        another: Whether it is one that another run, of another machine, published meanwhile; ours
+            was withdrawn.
+    """
+
+    image: Published
+    proof: findings.Proof | None
+    another: bool = False
+
+
 class Gate(Protocol):
     """What stands between an image and its tags."""
 
@@ -81,36 +97,6 @@ def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
         return promotion.own(connection, tag)
 
 
-def up_to_date(
-    connection: cloud.Cloud,
-    image: images.Image,
-    *,
-    tag: str,
-    remark: str,
-    retired: prune.Pruning | None = None,
-    own: Sequence[images.Image] | None = None,
-) -> errors.UpToDate:
-    """Return the error that says that there is nothing to do.
-
-    Args:
-        connection: Where the image is.
-        image: The image.
-        tag: By which Octavia finds it; empty for none.
-        remark: Why there is nothing to do.
-        retired: What became of images that it has replaced, if that was seen to.
-        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
-    """
-    return errors.UpToDate(
-        remark,
-        hint="force a build to have it made again",
-        image_id=image.id,
-        image_name=image.name,
-        created_at=image.created_at,
-        shadowing=shadowing(connection, tag, own),
-        retired=retired,
-    )
-
-
 def retag(
     connection: cloud.Cloud,
     image: images.Image,
@@ -133,7 +119,7 @@ def retag(
     tagged = promotion.apply(connection, change, tag, appearance)
     if tag:
         _attempt(lambda: promotion.settle(connection, tag))
-    return _published(tagged)
+    return described(tagged)
 
 
 def shadowing(
@@ -169,7 +155,7 @@ def publish(
     gate: Gate,
     reporter: progress.Reporter,
     turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
-) -> tuple[Published, findings.Proof | None]:
+) -> Publication:
     """Publish an image; after an error or an interruption nothing is left of it.
 
     An older image of ours for the same tag loses it. One with the same name gets the time it was
@@ -186,11 +172,7 @@ def publish(
         reporter: Told of the steps, and how many bytes of how many were sent.
         turn: Entered wherever something is changed, so that runs beside this one wait.
 
-    Returns:
-        The image in Glance, and how it was proved.
-
     Raises:
-        errors.UpToDate: Another run, of another machine, published the same image meanwhile.
         errors.ProofFailed: It did not pass; it is in Glance for inspection, without tags.
         errors.NoSpace: A quota or the store is full.
         errors.Denied: The user may not make images.
@@ -212,7 +194,10 @@ def publish(
         with turn(), progress.step(reporter, "promote"):
             if proof is None or proof.passed:
                 depth = findings.Depth.OFF if proof is None else proof.depth
-                _yield_to_another(connection, description, depth, same_fingerprint)
+                other = _published_meanwhile(connection, description, depth, same_fingerprint)
+                if other is not None:
+                    staging.withdraw(connection, image_id)
+                    return Publication(described(other), proof, another=True)
                 _free_name(connection, description.name, image_id)
                 finished = promotion.promote(connection, staged, description, proof)
             else:
@@ -236,31 +221,23 @@ def publish(
             _attempt(lambda: promotion.settle(connection, tag))
         # Another machine may have published under that name meanwhile.
         _attempt(lambda: _free_name(connection, finished.name, image_id))
-    return _published(finished), proof
+    return Publication(described(finished), proof)
 
 
-def _yield_to_another(
+def _published_meanwhile(
     connection: cloud.Cloud,
     description: naming.Description,
     depth: findings.Depth,
     same_fingerprint: Collection[str],
-) -> None:
-    """Refuse to publish what another run has published since this one was planned."""
-    tag = description.amp_image_tag
+) -> images.Image | None:
+    """Return the same image, if another run has published it since this one was planned."""
     query = [
         ("owner", connection.project_id),
         (marks.FINGERPRINT, description.fingerprint),
-        ("tag", tag or marks.OWN_TAG),
+        ("tag", description.amp_image_tag or marks.OWN_TAG),
     ]
     found = [image for image in connection.images(query) if image.id not in same_fingerprint]
-    other = image_states.published(found, depth)
-    if other is not None:
-        raise up_to_date(
-            connection,
-            other,
-            tag=tag,
-            remark=f"another run published the same image meanwhile: {other.name} ({other.id})",
-        )
+    return image_states.published(found, depth)
 
 
 def _attempt(action: Callable[[], object]) -> None:
@@ -294,7 +271,8 @@ def _called(connection: cloud.Cloud, name: str) -> list[images.Image]:
     ]
 
 
-def _published(image: images.Image) -> Published:
+def described(image: images.Image) -> Published:
+    """Return what there is to say of an image that is in Glance."""
     return Published(
         id=image.id,
         name=image.name,

@@ -7,7 +7,8 @@ import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
-from .. import errors
+from .. import cloud, errors
+from ..cloud import images
 from ..definitions import expansion
 from ..host import locks, parallel, progress
 from ..host.sandbox import workshop
@@ -40,7 +41,6 @@ def run(
         reporter: Returns what is told of the steps of an image, by its name.
 
     Raises:
-        errors.UpToDate: Nothing was to be done.
         errors.Several: Something went wrong with some images.
         errors.Busy: Another run publishes.
         errors.Interrupted: A signal arrived; nothing half-done is left.
@@ -50,10 +50,10 @@ def run(
         for base in sorted({workshop.work_base(image.request.work_base) for image in images}):
             held.enter_context(locks.publishing(base))
         place = held.enter_context(workshop.work_directory(images[0].request.work_base))
-        planning = _Planning(planner.Session(held), place, reporter)
+        beginning = _Beginning(planner.Session(held), place, reporter)
         due: dict[str, Callable[[], int]] = {}
         for image in images:
-            pin = planning.plan(image, pins.get(image.name))
+            pin = beginning.begin(image, pins.get(image.name))
             state.note(image.name, _state(place, image.name))
             if pin is not None:
                 due[image.name] = functools.partial(_make, image, pin, place, reporter(image.name))
@@ -62,12 +62,12 @@ def run(
     state.finish()
 
 
-class _Planning:
-    """Plans images, each in a directory of its own.
+class _Beginning:
+    """Begins with images: tidies up before them, plans, and ends with those that are up to date.
 
     Args:
         session: Asks the clouds and archives.
-        place: Directory of those directories.
+        place: Directory with a directory for each image.
         reporter: As for :func:`run`.
     """
 
@@ -82,36 +82,38 @@ class _Planning:
         self._place = place
         self._tidied: set[object] = set()
 
-    def plan(
+    def begin(
         self, image: expansion.Image, pin: plan_document.Image | None
     ) -> plan_document.Image | None:
-        """Plan an image; return what is to be done, ``None`` if it has come to its end."""
+        """Begin with an image; return what is to be done, ``None`` if it has come to its end."""
         state = record.Record(_result(self._place, image.name), self._reporter(image.name))
+        target = image.request.target
+        assert isinstance(target, glance_target.GlanceTarget)
         try:
             with state.until_it_ends():
-                return self._planned(image, pin, state)
+                connection = self._session.connect(image.request.cloud)
+                own = self._tidy(image.request.cloud, connection, target.amp_image_tag)
+                planned = self._session.plan(image.request, own, pin)
+                state.planned(planned)
+                if pin is not None:
+                    plan_files.check(pin, planned.plan, connection.project_id)
+                if planned.plan.action is not reasons.Action.NONE:
+                    project = connection.project_id
+                    return plan_files.pin(image.name, planned.plan, project, planned.untrusted)
+                state.succeed(one.conclude(connection, one.up_to_date(planned), target, own))
         except errors.RetrofitError:
-            return None
+            # The result tells.
+            pass
+        return None
 
-    def _planned(
-        self, image: expansion.Image, pin: plan_document.Image | None, state: record.Record
-    ) -> plan_document.Image:
-        request = image.request
-        target = request.target
-        assert isinstance(target, glance_target.GlanceTarget)
-        connection = self._session.connect(request.cloud)
-        if request.cloud not in self._tidied:
-            self._tidied.add(request.cloud)
+    def _tidy(
+        self, options: cloud.Options, connection: cloud.Cloud, tag: str
+    ) -> Sequence[images.Image] | None:
+        """Finish and remove what killed runs left; return the images made for the tag."""
+        if options not in self._tidied:
+            self._tidied.add(options)
             prune.tidy(connection)
-        tag = target.amp_image_tag
-        own = publish.settle(connection, tag) if tag else None
-        planned = self._session.plan(request, own, pin)
-        state.planned(planned)
-        if pin is not None:
-            plan_files.check(pin, planned.plan, connection.project_id)
-        if planned.plan.action is reasons.Action.NONE:
-            raise one.nothing_to_do(connection, planned.plan, target, own)
-        return plan_files.pin(image.name, planned.plan, connection.project_id, planned.untrusted)
+        return publish.settle(connection, tag) if tag else None
 
 
 def _make(

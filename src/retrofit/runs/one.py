@@ -13,7 +13,7 @@ import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
-from .. import cloud, errors, model, recipes
+from .. import cloud, model, recipes
 from ..base_images import origins, selection
 from ..building import layers, output, pipeline
 from ..building.elements import collect
@@ -21,38 +21,45 @@ from ..cloud import images
 from ..host import locks, progress
 from ..host.sandbox import workshop
 from ..model import findings, reasons
-from ..model.documents import plan_document
+from ..model.documents import plan_document, run_document
 from ..planning import fingerprint, plan, plan_files, planner, run_request, upgrades
 from ..proof import gate, prover
 from ..provenance import description, marks
 from ..publishing import glance_target, naming, prune, publish, survey
 
-_NOTHING_RETIRED = prune.Pruning()
+# What to do where nothing is to be done.
+ALL_THE_SAME = "force a build to have it made again"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """What a run made.
+    """How a run ended that came to its end.
 
     Attributes:
-        build: The image; its path is the target's, or gone where it was published.
+        outcome: What came of it: an image was made, one got the tag, or all was up to date.
+        untrusted: Images of untrusted projects that were not used as the base image.
         base: What the base image's publisher says of it; ``None`` for a file.
-        untrusted: Images of untrusted projects that would be the base image otherwise.
-        published: The image in Glance, where it went there.
+        build: The image that was made; its path is the target's, or gone where it was published.
+        published: The image in Glance, where it went there or was there.
         proof: How the image was proved, if it was.
-        shadowing: Shadowing images.
+        message: Why there was nothing to do; empty if something was done.
+        hint: What to do if something is to be done all the same.
+        shadowing: What Octavia selects instead of it.
         retired: What became of images that it, or one before it, has replaced.
         steps: What each step cost, in order.
     """
 
-    build: model.BuildResult | None
-    base: model.BaseImage | None
+    outcome: run_document.Outcome
     untrusted: tuple[selection.UntrustedImage, ...]
-    published: publish.Published | None
-    proof: findings.Proof | None
-    shadowing: tuple[survey.ShadowingImage, ...]
-    retired: prune.Pruning
-    steps: tuple[model.StepRecord, ...]
+    base: model.BaseImage | None = None
+    build: model.BuildResult | None = None
+    published: publish.Published | None = None
+    proof: findings.Proof | None = None
+    message: str = ""
+    hint: str = ""
+    shadowing: tuple[survey.ShadowingImage, ...] = ()
+    retired: prune.Pruning = prune.Pruning()  # noqa: RUF009 -- frozen
+    steps: tuple[model.StepRecord, ...] = ()
 
 
 def run(
@@ -74,7 +81,6 @@ def run(
             is in Glance; that command keeps others out. ``None`` for a run that is alone.
 
     Raises:
-        errors.UpToDate: There is nothing to do; the message says why.
         errors.PlanOutdated: What was planned cannot be done any more.
         errors.ConfigError: Something was planned, and the target is a file.
         errors.ProofFailed: The image was made, and is not what it has to be.
@@ -97,30 +103,37 @@ def run(
         return current.to_glance(connect(), request.target, pin, on_plan)
 
 
-def nothing_to_do(
+def up_to_date(planned: planner.Planned) -> RunResult:
+    """Return the result of a run that was planned to do nothing."""
+    image = planned.plan.image
+    assert image is not None
+    return RunResult(
+        run_document.Outcome.UP_TO_DATE,
+        planned.untrusted,
+        published=publish.described(image),
+        message=planned.plan.summary(),
+        hint=ALL_THE_SAME,
+    )
+
+
+def conclude(
     connection: cloud.Cloud,
-    planned: plan.Plan,
+    result: RunResult,
     target: glance_target.GlanceTarget,
     own: Sequence[images.Image] | None = None,
-) -> errors.UpToDate:
-    """Do what there is to do nevertheless; return the error that says that nothing else is.
+) -> RunResult:
+    """Do the last step of a run: retire what nobody needs any more, whatever the run has done.
 
     Args:
         connection: Where the image is.
-        planned: The plan to do nothing.
-        target: How the image is to be published.
+        result: What the run did.
+        target: How the image was to be published.
         own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
     """
-    assert planned.image is not None
-    return publish.up_to_date(
-        connection,
-        planned.image,
-        tag=target.amp_image_tag,
-        remark=planned.summary(),
-        # Something may have come out of use.
-        retired=prune.retire(connection, target.amp_image_tag, target.keep, own),
-        own=own,
-    )
+    tag = target.amp_image_tag
+    retired = prune.retire(connection, tag, target.keep, own)
+    shadowing = publish.shadowing(connection, tag, own)
+    return dataclasses.replace(result, retired=retired, shadowing=shadowing)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,8 +165,14 @@ class _Run:
         if proof is not None and not proof.passed:
             raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
         output.deliver(built.image, target)
-        made = dataclasses.replace(built, image=target)
-        return self._result(made, proof=proof)
+        return RunResult(
+            run_document.Outcome.PUBLISHED,
+            self.origin.untrusted,
+            self.origin.base,
+            dataclasses.replace(built, image=target),
+            proof=proof,
+            steps=tuple(self.recorder.records),
+        )
 
     def to_glance(
         self,
@@ -173,28 +192,35 @@ class _Run:
             plan_files.check(pin, planned, connection.project_id)
         if on_plan is not None:
             on_plan(planner.Planned(planned, self.origin.untrusted))
-        published, built, proof = None, None, None
         if planned.action is reasons.Action.BUILD:
-            built, published, proof = self._publish(connection, planned, target)
-        elif planned.image is not None and planned.action is reasons.Action.RETAG:
-            with locks.turn(self.turns):
-                published = publish.retag(connection, planned.image, tag, target.appearance)
-        elif planned.image is not None:
-            with locks.turn(self.turns):
-                raise nothing_to_do(connection, planned, target)
+            result = self._publish(connection, planned, target)
+        elif planned.action is reasons.Action.RETAG:
+            result = self._retag(connection, planned, target)
+        else:
+            result = up_to_date(planner.Planned(planned, self.origin.untrusted))
         with locks.turn(self.turns):
-            retired = prune.retire(connection, tag, target.keep)
-        return self._result(
-            built,
-            published=published,
-            proof=proof,
-            shadowing=publish.shadowing(connection, tag),
-            retired=retired,
+            concluded = conclude(connection, result, target)
+        return dataclasses.replace(concluded, steps=tuple(self.recorder.records))
+
+    def _retag(
+        self, connection: cloud.Cloud, planned: plan.Plan, target: glance_target.GlanceTarget
+    ) -> RunResult:
+        """Give the image that is there the tag, and what is said of it."""
+        assert planned.image is not None
+        with locks.turn(self.turns):
+            tagged = publish.retag(
+                connection, planned.image, target.amp_image_tag, target.appearance
+            )
+        return RunResult(
+            run_document.Outcome.TAGGED,
+            self.origin.untrusted,
+            self.origin.base,
+            published=tagged,
         )
 
     def _publish(
         self, connection: cloud.Cloud, planned: plan.Plan, target: glance_target.GlanceTarget
-    ) -> tuple[model.BuildResult, publish.Published, findings.Proof | None]:
+    ) -> RunResult:
         """Make the image that is planned, and publish it."""
         wanted = planned.wanted
         work = self._work()
@@ -221,7 +247,7 @@ class _Run:
                 (marks.INPUTS, plan.write_inputs(wanted.inputs)),
             ),
         )
-        published, proof = publish.publish(
+        publication = publish.publish(
             connection,
             built.image,
             described,
@@ -231,7 +257,24 @@ class _Run:
             reporter=self.recorder,
             turn=functools.partial(locks.turn, self.turns),
         )
-        return built, published, proof
+        image = publication.image
+        if publication.another:
+            return RunResult(
+                run_document.Outcome.UP_TO_DATE,
+                self.origin.untrusted,
+                published=image,
+                message="another run published the same image meanwhile: "
+                f"{image.name} ({image.id})",
+                hint=ALL_THE_SAME,
+            )
+        return RunResult(
+            run_document.Outcome.PUBLISHED,
+            self.origin.untrusted,
+            self.origin.base,
+            built,
+            image,
+            publication.proof,
+        )
 
     def _work(self) -> pathlib.Path:
         """Make the work directory of the build."""
@@ -261,21 +304,6 @@ class _Run:
             checks=self.recipe.checks(),
             work=work,
             reporter=self.recorder,
-        )
-
-    def _result(
-        self,
-        built: model.BuildResult | None,
-        *,
-        proof: findings.Proof | None,
-        published: publish.Published | None = None,
-        shadowing: tuple[survey.ShadowingImage, ...] = (),
-        retired: prune.Pruning = _NOTHING_RETIRED,
-    ) -> RunResult:
-        steps = tuple(self.recorder.records)
-        origin = self.origin
-        return RunResult(
-            built, origin.base, origin.untrusted, published, proof, shadowing, retired, steps
         )
 
 

@@ -14,7 +14,6 @@ from .. import errors, model
 from ..host import files, progress
 from ..model.documents import run_document
 from ..planning import planner
-from ..publishing import prune
 from . import history, one, results
 
 _LOG = logging.getLogger(__name__)
@@ -71,22 +70,18 @@ class Record:
 
     def succeed(self, result: one.RunResult) -> None:
         """Write the result of a run that came to its end."""
-        # One that only got the tag was there before.
-        outcome = run_document.Outcome.PUBLISHED if result.build else run_document.Outcome.TAGGED
-        self._end(outcome, code=0, **results.told(result))
+        self._end(
+            result.outcome,
+            code=result.outcome.exit_code,
+            message=result.message,
+            hint=result.hint,
+            **results.told(result),
+        )
 
     def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why a run ended early."""
         outcome = run_document.Outcome.FAILED
         found: dict[str, Any] = {}
-        if isinstance(error, errors.UpToDate):
-            outcome = run_document.Outcome.UP_TO_DATE
-            found = {
-                "image": results.current(error),
-                "shadowing": results.shadowing(error.shadowing),
-            }
-            if isinstance(error.retired, prune.Pruning):
-                found["retired"] = results.retired(error.retired)
         if isinstance(error, errors.ProofFailed):
             found = {"image": results.kept(error), "proof": error.proof}
         if isinstance(error, errors.Interrupted):

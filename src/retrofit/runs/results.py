@@ -30,7 +30,7 @@ def as_line(result: one.RunResult) -> str:
 def as_json(result: one.RunResult) -> dict[str, Any]:
     """Return a result in the form of ``--json``: what of the result file is about an image."""
     known = told(result)
-    whole = run_document.Result(outcome=run_document.Outcome.PUBLISHED, **known)
+    whole = run_document.Result(outcome=result.outcome, **known)
     return whole.model_dump(mode="json", by_alias=True, include={*known})
 
 
@@ -49,13 +49,6 @@ def told(result: one.RunResult) -> dict[str, Any]:
         "retired": retired(result.retired),
         "steps": tuple(map(step, result.steps)),
     }
-
-
-def current(error: errors.UpToDate) -> run_document.Image:
-    """Return the image that is up to date."""
-    return run_document.Image(
-        id=error.image_id, name=error.image_name, created_at=error.created_at
-    )
 
 
 def kept(error: errors.ProofFailed) -> run_document.Image | None:

@@ -45,24 +45,10 @@ class Summary(record.Record):
         self._keep(images=images, step=f"{ended} of {len(images)} images")
         self._say(f"{name}: {_line(result)}")
 
-    def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
-        """Write why the run ended early, or that there was nothing to do."""
-        if isinstance(error, errors.UpToDate):
-            # Shadowing images are known already.
-            self._end(
-                run_document.Outcome.UP_TO_DATE,
-                code=error.exit_code,
-                message=error.message,
-                hint=error.hint,
-            )
-            return
-        super().fail(error)
-
     def finish(self) -> None:
         """Write how the run ended.
 
         Raises:
-            errors.UpToDate: Nothing was to be done about any of the images.
             errors.Several: Something went wrong with some of them.
         """
         images = tuple(self._images.values())
@@ -81,16 +67,19 @@ class Summary(record.Record):
         )
         if failed:
             raise errors.Several("failed", failed, len(images))
-        if not made:
-            raise errors.UpToDate(
-                f"all {len(images)} images are up to date",
-                hint="force a build to have them made again",
+        if made:
+            self._end(
+                run_document.Outcome.PUBLISHED,
+                code=0,
+                message=f"{len(images)} images: {parts}",
+                image=made[0].image,
             )
+            return
         self._end(
-            run_document.Outcome.PUBLISHED,
-            code=0,
-            message=f"{len(images)} images: {parts}",
-            image=made[0].image,
+            run_document.Outcome.UP_TO_DATE,
+            code=run_document.NOTHING_TO_DO,
+            message=f"all {len(images)} images are up to date",
+            hint="force a build to have them made again",
         )
 
 

@@ -38,7 +38,7 @@ def _publish(
     connection: cloud.Cloud, file: pathlib.Path, version: str, watch: Callable[[int, int], None]
 ) -> publish.Published:
     """Publish a file, and tell of its upload."""
-    made, _ = publish.publish(
+    publication = publish.publish(
         connection,
         file,
         publishing.description(version, tag=version),
@@ -47,7 +47,7 @@ def _publish(
         gate=publishing.Gate(publishing.PASSING),
         reporter=Watching(watch),
     )
-    return made
+    return publication.image
 
 
 @pytest.mark.parametrize("who", [support.RETROFIT, support.TENANT])

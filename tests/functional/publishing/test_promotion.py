@@ -17,8 +17,11 @@ from tests.support.publishing import publishing
 
 from retrofit import cloud, errors
 from retrofit.model import findings, reasons
+from retrofit.model.documents import run_document
+from retrofit.planning import planner
 from retrofit.provenance import marks
-from retrofit.publishing import publish, retention, rollback, status
+from retrofit.publishing import glance_target, publish, retention, rollback, status
+from retrofit.runs import one
 
 Connect = Callable[..., cloud.Cloud]
 BOOT = findings.Depth.BOOT
@@ -137,20 +140,20 @@ class TestPromotion:
                 publishing.published(connection, image_file, "other", tag=tag, fingerprint=mark)
                 return super().prove()
 
-        with pytest.raises(errors.UpToDate, match="another run published the same") as raised:
-            publish.publish(
-                connection,
-                image_file,
-                publishing.description("mine", tag=tag, fingerprint=mark),
-                hashes={},
-                same_fingerprint=(),
-                gate=Slow(publishing.PASSING),
-                reporter=publishing.Silent(),
-            )
+        publication = publish.publish(
+            connection,
+            image_file,
+            publishing.description("mine", tag=tag, fingerprint=mark),
+            hashes={},
+            same_fingerprint=(),
+            gate=Slow(publishing.PASSING),
+            reporter=publishing.Silent(),
+        )
 
-        assert _tagged(running_cloud, tag) == [raised.value.image_id]
+        assert publication.another
+        assert _tagged(running_cloud, tag) == [publication.image.id]
         made = running_cloud.images(retrofit_amp_image_tag=tag)
-        assert [image["id"] for image in made] == [raised.value.image_id]
+        assert [image["id"] for image in made] == [publication.image.id]
 
     def test_an_error_of_the_proof_leaves_nothing(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
@@ -483,9 +486,13 @@ class TestShadowing:
         _next_second()
         theirs = running_cloud.upload_base(image_file, disk_format="raw")
         _tag(running_cloud, theirs, tag, who=support.ADMIN)
-        current = publishing.planned(connection, "f" * 64, tag=tag, depth=BOOT).image
-        assert current is not None
+        planned = publishing.planned(connection, "f" * 64, tag=tag, depth=BOOT)
 
-        error = publish.up_to_date(connection, current, tag=tag, remark="it is")
+        result = one.conclude(
+            connection,
+            one.up_to_date(planner.Planned(planned, ())),
+            glance_target.GlanceTarget(tag),
+        )
 
-        assert [getattr(image, "id", None) for image in error.shadowing] == [theirs]
+        assert result.outcome is run_document.Outcome.UP_TO_DATE
+        assert [image.id for image in result.shadowing] == [theirs]

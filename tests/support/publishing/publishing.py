@@ -139,7 +139,7 @@ def published(
     same = connection.images(
         [("owner", connection.project_id), (marks.FINGERPRINT, wanted.fingerprint)]
     )
-    made, _ = publish.publish(
+    publication = publish.publish(
         connection,
         file,
         wanted,
@@ -148,7 +148,7 @@ def published(
         gate=gate or Gate(PASSING),
         reporter=Silent(),
     )
-    return made
+    return publication.image
 
 
 class _Marked(plan.Wanted):

@@ -23,7 +23,7 @@ from retrofit.base_images import glance, selection
 from retrofit.cli import execution, main, snap
 from retrofit.host import progress
 from retrofit.model import findings, reasons
-from retrofit.model.documents import plan_document
+from retrofit.model.documents import plan_document, run_document
 from retrofit.planning import plan, plan_files, planner, run_request
 from retrofit.proof import proof_request
 from retrofit.publishing import glance_target, prune, publish, retention, survey
@@ -60,6 +60,7 @@ class FakeRun:
         self.pin: plan_document.Image | None = None
         self.error: BaseException | None = None
         self.tagged = False
+        self.up_to_date = False
         self.published: publish.Published | None = None
         self.proof: findings.Proof | None = None
 
@@ -91,7 +92,18 @@ class FakeRun:
             packages=(model.Package("haproxy", "2.6", "amd64"),),
         )
         base = _BASE if self.published else None
+        if self.up_to_date:
+            return one.RunResult(
+                run_document.Outcome.UP_TO_DATE,
+                untrusted=(_UNTRUSTED,),
+                published=self.published,
+                message="same",
+                hint="force it",
+                shadowing=(_SHADOWING,),
+                retired=_RETIRED,
+            )
         return one.RunResult(
+            run_document.Outcome.TAGGED if self.tagged else run_document.Outcome.PUBLISHED,
             build=None if self.tagged else made,
             base=base,
             untrusted=(),
@@ -400,7 +412,7 @@ class TestService:
     def test_reasons_and_untrusted_images_are_reported_when_there_is_nothing_to_do(
         self, engine: FakeRun, go: Callable[..., Any]
     ):
-        engine.error = errors.UpToDate("same")
+        engine.up_to_date = True
 
         _, result = go()
 
@@ -409,49 +421,39 @@ class TestService:
             {"id": "f0", "name": "noble", "owner": "theirs", "visibility": "shared"}
         ]
 
-    @pytest.mark.parametrize(
-        ("error", "outcome", "code"),
-        [
-            (errors.UpToDate("same", hint="force it"), "up-to-date", 3),
-            (errors.Denied("same", hint="force it"), "failed", 77),
-        ],
-    )
-    def test_early_end(
-        self,
-        engine: FakeRun,
-        go: Callable[..., Any],
-        error: errors.RetrofitError,
-        outcome: str,
-        code: int,
-    ):
-        engine.error = error
+    def test_early_end(self, engine: FakeRun, go: Callable[..., Any]):
+        engine.error = errors.Denied("same", hint="force it")
 
         exited, result = go()
 
-        assert exited == result["exit-code"] == code
-        assert (result["outcome"], result["step"]) == (outcome, "unpack")
+        assert exited == result["exit-code"] == 77
+        assert (result["outcome"], result["step"]) == ("failed", "unpack")
         assert (result["message"], result["hint"]) == ("same", "force it")
 
-    def test_the_image_that_is_up_to_date_is_named(self, engine: FakeRun, go: Callable[..., Any]):
-        made = datetime.datetime(2026, 11, 20, 6, tzinfo=datetime.UTC)
-        engine.error = errors.UpToDate(
-            "same",
-            image_id="i1",
-            image_name="a",
-            created_at=made,
-            shadowing=(_SHADOWING,),
-            retired=_RETIRED,
-        )
+    def test_the_image_that_is_up_to_date_is_named(
+        self,
+        engine: FakeRun,
+        go: Callable[..., Any],
+        publication: publish.Published,
+        capsys: pytest.CaptureFixture[str],
+    ):
+        engine.up_to_date, engine.published = True, publication
 
-        _, result = go()
+        exited, result = go()
 
+        assert exited == result["exit-code"] == 3
+        assert (result["outcome"], result["message"]) == ("up-to-date", "same")
         assert [image["id"] for image in result["rivals"]] == ["r1"]
         assert [image["id"] for image in result["retired"]["deleted"]] == ["d1"]
         assert result["image"] == {
             "id": "i1",
-            "name": "a",
-            "created-at": "2026-11-20T06:00:00+00:00",
+            "name": "amphora-haproxy",
+            "size": 300 * model.MIB,
+            "content-hash": "sha512:bb",
+            "tags": ["octavia-amphora"],
+            "created-at": "2026-08-01T00:00:00+00:00",
         }
+        assert capsys.readouterr().err.splitlines()[-1] == "retrofit: error: same; force it"
 
     def test_a_failed_proof_is_told_with_the_image_kept(
         self, engine: FakeRun, go: Callable[..., Any]

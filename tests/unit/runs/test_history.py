@@ -8,13 +8,23 @@ from typing import Any
 
 import pytest
 from click import testing
+from tests.support.provenance import records
 
 from retrofit import errors, model
 from retrofit.cli import main, reporting
 from retrofit.model.documents import run_document
-from retrofit.runs import history, record
+from retrofit.publishing import publish
+from retrofit.runs import history, one, record
 
 STARTED = "2026-11-21T22:00:00+00:00"
+
+
+_UP_TO_DATE = one.RunResult(
+    run_document.Outcome.UP_TO_DATE,
+    (),
+    published=publish.described(records.image({}, id="5f3c")),
+    message="up to date",
+)
 
 
 def _state(number: int = 0, **values: Any) -> dict[str, Any]:
@@ -106,7 +116,7 @@ def test_runs_add_themselves(tmp_path: pathlib.Path) -> None:
     result = tmp_path / "result.json"
     found = record.Record(result, reporting.Lines())
     found.name("a", model.Trigger.ACTION)
-    found.fail(errors.UpToDate("up to date", image_id="5f3c", image_name="amphora"))
+    found.succeed(_UP_TO_DATE)
     lost = record.Record(result, reporting.Lines())
     lost.name("b", model.Trigger.RETRY)
     failed = record.Record(result, reporting.Lines())
@@ -129,7 +139,7 @@ def test_a_history_that_cannot_be_written_changes_no_result(tmp_path: pathlib.Pa
     result = tmp_path / "result.json"
     (tmp_path / "history.jsonl").mkdir()
 
-    record.Record(result, reporting.Lines()).fail(errors.UpToDate("up to date"))
+    record.Record(result, reporting.Lines()).succeed(_UP_TO_DATE)
 
     assert json.loads(result.read_text())["outcome"] == "up-to-date"
 

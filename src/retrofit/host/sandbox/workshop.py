@@ -70,8 +70,6 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         _check_space(work)
         try:
             yield work
-        except errors.UpToDate:
-            raise
         except (errors.RetrofitError, OSError):
             # Whatever a program made of it: this is what is to be mended first.
             _check_space(work)

@@ -15,6 +15,9 @@ import pydantic
 from .. import Release, Trigger
 from . import Document, Part, Time, UntrustedImage
 
+# Exit code of a run that found the image that is wanted.
+NOTHING_TO_DO = 3
+
 
 class Outcome(enum.StrEnum):
     """What came of a run."""
@@ -37,6 +40,11 @@ class Outcome(enum.StrEnum):
     def made(self) -> bool:
         """Whether there is something that was not there before."""
         return self in (Outcome.PUBLISHED, Outcome.TAGGED)
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a run that ended well so."""
+        return NOTHING_TO_DO if self is Outcome.UP_TO_DATE else 0
 
     @property
     def good(self) -> bool:
