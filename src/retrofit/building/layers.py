@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .. import __version__, errors, model
-from ..host import caches, locks
+from ..host import caches, locks, trees
 from ..host.sandbox import workshop
 
 _LOG = logging.getLogger(__name__)
@@ -120,7 +120,8 @@ class Layers:
             self._tidy()
             install()
             # What a killed build left of it.
-            shutil.rmtree(layer.with_suffix(".new"), ignore_errors=True)
+            with contextlib.suppress(FileNotFoundError):
+                trees.remove(layer.with_suffix(".new"))
             tree.keep(layer)
 
     def _lock(self, name: str) -> pathlib.Path:
@@ -139,4 +140,4 @@ class Layers:
                 locks.held(self._lock(name), fcntl.LOCK_EX | fcntl.LOCK_NB),
             ):
                 _LOG.info("removing %s, which was not used for long", layer)
-                shutil.rmtree(layer)
+                trees.remove(layer)

@@ -12,11 +12,10 @@ import functools
 import hashlib
 import logging
 import pathlib
-import shutil
 from concurrent import futures
 
 from .. import errors, model
-from ..host import progress
+from ..host import progress, trees
 from ..host.sandbox import cells, workshop
 from . import customise, layers, manifest, seal
 from .archives import recording, security
@@ -102,7 +101,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             opened.write_back()
     with step("convert"), futures.ThreadPoolExecutor() as pool:
         # There need not be room for these and for the image.
-        removed = pool.submit(shutil.rmtree, opened.place)
+        removed = pool.submit(trees.remove, opened.place)
         virtual_size = raw.stat().st_size
         conversion.from_raw(raw, output, request.image_format, request.compression)
         raw.unlink()

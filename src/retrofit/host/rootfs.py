@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import pathlib
-import shutil
 
 from .. import errors
+from . import trees
 
 _MAX_LINKS = 40
 
@@ -75,7 +75,7 @@ def remove(root: pathlib.Path, path: str) -> None:
     """Remove a file, link or directory with all in it, if it is there."""
     file = resolve(root, path, follow_last=False)
     if file.is_dir() and not file.is_symlink():
-        shutil.rmtree(file)
+        trees.remove(file)
     else:
         file.unlink(missing_ok=True)
 

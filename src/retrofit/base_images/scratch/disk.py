@@ -12,7 +12,7 @@ from concurrent import futures
 
 from ... import model
 from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, volume
-from ...host import process
+from ...host import process, trees
 from . import boot_loader
 
 _TOOL_TIMEOUT_S = 300.0
@@ -119,11 +119,7 @@ def _fstab(slots: tuple[_Slot, ...]) -> str:
 
 def _fitting_size(tree: pathlib.Path, slots: tuple[_Slot, ...]) -> int:
     """Choose a size that leaves the root file system nearly full."""
-    files = sum(
-        os.lstat(os.path.join(directory, name)).st_blocks * 512
-        for directory, subdirectories, names in os.walk(tree)
-        for name in (*subdirectories, *names)
-    )
+    files = sum(entry.stat(follow_symlinks=False).st_blocks * 512 for _, entry in trees.walk(tree))
     root = max(int(files * _ROOT_SLACK) + 64 * model.MIB, _XFS_MINIMUM)
     total = sum(slot.size for slot in slots) + root + 2 * model.MIB
     return -(-total // model.MIB) * model.MIB

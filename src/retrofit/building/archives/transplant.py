@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from ... import errors, model
-from ...host import rootfs
+from ...host import rootfs, trees
 from .. import archives
 from . import pockets, recording
 
@@ -53,7 +53,7 @@ def write(
     if cloud_archive:
         rootfs.write(private, pockets.FILE, cloud_archive)
 
-    written = [file for file in private.rglob("*") if file.is_file()]
+    written = [pathlib.Path(entry) for _, entry in trees.walk(private) if entry.is_file()]
     named = {key for file in written for key in recording.KEYRING.findall(file.read_text("utf-8"))}
     for path, content in {**dict.fromkeys(named, b""), **dict(settings.keys)}.items():
         key = content or _of_host(path)
@@ -67,7 +67,7 @@ def write(
                 hint="install the package of keyrings that has it here, such as"
                 " debian-archive-keyring",
             )
-    elsewhere = [f"/{file.relative_to(public)}" for file in public.rglob("*") if file.is_file()]
+    elsewhere = [f"/{path}" for path, entry in trees.walk(public) if entry.is_file()]
     for file in written:
         file.write_text(_relocated(file.read_text("utf-8"), elsewhere, public), "utf-8")
         os.utime(file, _LONG_AGO)

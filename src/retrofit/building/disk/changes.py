@@ -9,6 +9,7 @@ import pathlib
 import stat
 from collections.abc import Sequence
 
+from ...host import trees
 from . import mounts
 
 _OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
@@ -29,15 +30,7 @@ class Difference:
 
 def names(tree: pathlib.Path) -> frozenset[str]:
     """Return the paths of everything below a directory but what is in its ``dev``."""
-    found: set[str] = set()
-    for directory, subdirectories, files in os.walk(tree):
-        below = os.path.relpath(directory, tree)
-        prefix = "" if below == "." else below + "/"
-        found.update(prefix + name for name in (*subdirectories, *files))
-        if below == "dev":
-            found.difference_update({prefix + name for name in (*subdirectories, *files)})
-            subdirectories.clear()
-    return frozenset(found)
+    return frozenset(path for path, _ in trees.walk(tree) if not path.startswith("dev/"))
 
 
 def difference(files: mounts.Overlay) -> Difference:
@@ -77,16 +70,9 @@ def digest(upper: pathlib.Path, ignored: Sequence[str]) -> str:
         ignored: Paths in it that do not count, with all below.
     """
     total = hashlib.sha256()
-    for directory, subdirectories, files in os.walk(upper):
-        below = os.path.relpath(directory, upper)
-        paths = {name: os.path.normpath(os.path.join(below, name)) for name in files}
-        inner = {name: os.path.normpath(os.path.join(below, name)) for name in subdirectories}
-        # os.walk goes on in this order.
-        subdirectories[:] = sorted(name for name, path in inner.items() if path not in ignored)
-        for path in sorted({**paths, **inner}.values()):
-            if path not in ignored:
-                line = f"{path}\0{_describe(upper / path)}\n"
-                total.update(line.encode(errors="surrogateescape"))
+    for path, entry in trees.walk(upper, without=ignored):
+        line = f"{path}\0{_describe(pathlib.Path(entry))}\n"
+        total.update(line.encode(errors="surrogateescape"))
     return total.hexdigest()
 
 

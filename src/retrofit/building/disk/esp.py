@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import pathlib
-import stat
 
 from ... import errors
-from ...host import process
+from ...host import process, trees
 from . import partitions
 
 _TOOL_TIMEOUT_S = 120.0
@@ -93,17 +91,14 @@ def _contents(tree: pathlib.Path) -> _Contents:
             be followed to files of the host.
     """
     contents: _Contents = {}
-    for directory, subdirectories, files in os.walk(tree):
-        for name in (*subdirectories, *files):
-            path = pathlib.Path(directory, name)
-            place, mode = os.path.relpath(path, tree), path.lstat().st_mode
-            if stat.S_ISDIR(mode):
-                contents[place] = "directory"
-                continue
-            if not stat.S_ISREG(mode):
-                raise errors.OutputError(
-                    f"/boot/efi/{place} is neither a file nor a directory, which is all that the"
-                    " EFI system partition can hold"
-                )
-            contents[place] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for place, entry in trees.walk(tree):
+        if entry.is_dir(follow_symlinks=False):
+            contents[place] = "directory"
+            continue
+        if not entry.is_file(follow_symlinks=False):
+            raise errors.OutputError(
+                f"/boot/efi/{place} is neither a file nor a directory, which is all that the"
+                " EFI system partition can hold"
+            )
+        contents[place] = hashlib.sha256(pathlib.Path(entry).read_bytes()).hexdigest()
     return contents

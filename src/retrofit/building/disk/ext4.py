@@ -11,7 +11,7 @@ import os
 import pathlib
 
 from ... import errors, model
-from ...host import process
+from ...host import process, trees
 from ...host.sandbox import cells
 from . import inodes, partitions, sparse
 
@@ -293,17 +293,12 @@ def _count_inodes(tree: pathlib.Path) -> int:
     """Count the inodes of the files and directories below a directory."""
     seen: set[tuple[int, int]] = set()
     count = 0
-    pending = [os.fspath(tree)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
-                elif status.st_nlink > 1:
-                    seen.add((status.st_dev, status.st_ino))
-                    continue
-                count += 1
+    for _, entry in trees.walk(tree):
+        status = entry.stat(follow_symlinks=False)
+        if status.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
+            seen.add((status.st_dev, status.st_ino))
+            continue
+        count += 1
     return count + len(seen)
 
 

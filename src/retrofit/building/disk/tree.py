@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 
-from ...host import rootfs
+from ...host import rootfs, trees
 from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, volume
 
 
@@ -126,7 +126,7 @@ class OpenTree:
         self.unmount()
         for part, overlay in zip(self._parts, self._overlays, strict=True):
             overlay.upper.rename(new / part.name)
-            shutil.rmtree(part.changes)
+            trees.remove(part.changes)
         if self._esp is not None:
             shutil.copytree(self._esp.path, new / "esp")
         self._layer = new.rename(layer)
@@ -136,9 +136,9 @@ class OpenTree:
         """Drop all that changed, and go on from a layer that a tree of the same image kept."""
         self.unmount()
         for part in self._parts:
-            shutil.rmtree(part.changes)
+            trees.remove(part.changes)
         if self._esp is not None:
-            shutil.rmtree(self._esp.path)
+            trees.remove(self._esp.path)
             shutil.copytree(layer / "esp", self._esp.path)
         self._layer = layer
         self.mount()

@@ -16,6 +16,7 @@ import diskimage_builder
 import yaml
 
 from ... import errors, model
+from ...host import trees
 from . import dependencies, sources
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
@@ -111,7 +112,7 @@ def releases(recipe: Recipe) -> dict[str, str]:
 def digest(element: pathlib.Path) -> str:
     """Return the SHA-256 of an element: names, modes and content of what :func:`collect` takes."""
     total = hashlib.sha256()
-    for path in sorted(element.rglob("*")):
+    for path in sorted(element / name for name, _ in trees.walk(element)):
         if path.is_dir() and not path.is_symlink():
             continue
         if any(part in _PASSED_OVER for part in path.relative_to(element).parts):
@@ -176,10 +177,9 @@ def _copy_support(into: pathlib.Path) -> None:
 
 def _open_to_all(root: pathlib.Path) -> None:
     """Let the workshop read everything: there the files belong to somebody else."""
-    for directory, names, files in os.walk(root):
-        for path in (pathlib.Path(directory, name) for name in [*names, *files]):
-            if path.is_symlink():
-                continue
-            mode = stat.S_IMODE(path.stat().st_mode)
-            path.chmod(mode | (0o055 if path.is_dir() else 0o044 | (mode & 0o100 and 0o011)))
+    for _, entry in trees.walk(root):
+        if entry.is_symlink():
+            continue
+        mode = stat.S_IMODE(entry.stat().st_mode)
+        os.chmod(entry, mode | (0o055 if entry.is_dir() else 0o044 | (mode & 0o100 and 0o011)))
     root.chmod(0o755)

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ... import errors, model
-from .. import progress, signals
+from .. import progress, signals, trees
 from . import identity, inside, networks
 
 _LOG = logging.getLogger(__name__)
@@ -114,9 +114,17 @@ def _sweep(parent: pathlib.Path) -> None:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _LOG.info("removing %s, left by a build that was killed", left)
-                _remove(left)
+                _remove_if_possible(left)
             finally:
                 os.close(handle)
+
+
+def _remove_if_possible(left: pathlib.Path) -> None:
+    """Remove what another build left; this one goes on where that fails, and says so."""
+    try:
+        _remove(left)
+    except (errors.RetrofitError, OSError) as error:
+        _LOG.warning("cannot remove %s, left by a build that was killed: %s", left, error)
 
 
 def work_base(given: pathlib.Path | None) -> pathlib.Path:
@@ -229,19 +237,12 @@ def _empty(first: int) -> None:
 
 def _remove(work: pathlib.Path) -> None:
     """Remove a work directory, files of the workshop's other ids included."""
-    if os.geteuid() == 0:
-        shutil.rmtree(work)
-        return
-
-    def clear(_: progress.Reporter) -> None:
-        for entry in work.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-
-    run(work, clear, _Silent(), network=networks.Network.HOST)
-    work.rmdir()
+    with signals.deferred():
+        if os.geteuid() == 0:
+            trees.remove(work)
+            return
+        run(work, lambda _: trees.clear(work), _Silent(), network=networks.Network.HOST)
+        work.rmdir()
 
 
 class _Silent:
