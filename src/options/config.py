@@ -13,9 +13,9 @@ import pydantic
 import pydantic_core
 
 from options import window
-from retrofit import errors, recipes
+from retrofit import errors, model, recipes
 from retrofit.host import calendars
-from retrofit.model import findings, releases
+from retrofit.model import findings, releases, tags
 from retrofit.provenance import marks
 
 if TYPE_CHECKING:
@@ -24,28 +24,12 @@ if TYPE_CHECKING:
 # What the engine takes: a release, and a series with kind before it or a kind behind it.
 _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed))?")
 _PROJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
-# What Glance takes as a tag.
-_TAG_LENGTH = 255
 _DISTRIBUTIONS = ("ubuntu", "debian")
 _DEFINITIONS = "image-definitions"
 
 
 class WrongOption(Exception):
     """An option has a value that cannot be used; the text names it and what it may be."""
-
-
-class ImageFormat(enum.StrEnum):
-    """Disk formats that a published image can have."""
-
-    QCOW2 = "qcow2"
-    RAW = "raw"
-
-
-class Compression(enum.StrEnum):
-    """How a published qcow2 image can be compressed."""
-
-    ZSTD = "zstd"
-    ZLIB = "zlib"
 
 
 class Reason(enum.StrEnum):
@@ -76,8 +60,8 @@ class Options(pydantic.BaseModel):
     uca_mirror: str = ""
     retrofit_series: str = ""
     retrofit_uca_pocket: str = ""
-    image_format: ImageFormat = ImageFormat.QCOW2
-    image_compression: Compression = Compression.ZSTD
+    image_format: model.ImageFormat = model.ImageFormat.QCOW2
+    image_compression: model.Compression = model.Compression.ZSTD
     amp_image_tag: str = ""
     image_definitions: str = ""
     auto_retrofit: bool = False
@@ -165,8 +149,8 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("amp_image_tag")
     @classmethod
     def _check_tag(cls, value: str) -> str:
-        if len(value) > _TAG_LENGTH or re.search(r"[\s,]", value) or not value.isprintable():
-            raise ValueError(f"at most {_TAG_LENGTH} printable characters without comma or space")
+        if value and not re.fullmatch(tags.PATTERN, value):
+            raise ValueError(tags.MEANING)
         return value
 
     @pydantic.field_validator("image_definitions")

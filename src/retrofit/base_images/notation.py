@@ -7,6 +7,7 @@ import pathlib
 import re
 
 from .. import errors
+from ..host import urls
 from . import bootstrap, download, finding, glance, simplestreams
 
 GLANCE = "glance:"
@@ -54,6 +55,7 @@ def parse(source: str, options: Options) -> finding.Source:
         errors.ConfigError: The word is none of those known, or an option has nothing to say of it.
     """
     _check_options(source, options)
+    shown = urls.without_user(source)
     if source.startswith(GLANCE):
         return glance.Wanted(
             image_id=source.removeprefix(GLANCE),
@@ -65,7 +67,7 @@ def parse(source: str, options: Options) -> finding.Source:
         url = source.removeprefix(_SIMPLESTREAMS)
         if url and not url.startswith(_WEB):
             raise errors.ConfigError(
-                f"{shown(url)!r} in the source {shown(source)!r} is no URL",
+                f"{shown.removeprefix(_SIMPLESTREAMS)!r} in the source {shown!r} is no URL",
                 hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
             )
         return simplestreams.Wanted(
@@ -84,8 +86,8 @@ def parse(source: str, options: Options) -> finding.Source:
     word = _WORD.match(source)
     if word is not None and not path.exists():
         raise errors.ConfigError(
-            f"unknown word {word[0]!r} in the source {shown(source)!r}",
-            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown(source)}",
+            f"unknown word {word[0]!r} in the source {shown!r}",
+            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown}",
         )
     return path
 
@@ -98,11 +100,6 @@ def names_one(source: str) -> bool:
 def below(directory: pathlib.Path, source: str) -> str:
     """Return a source, its path taken as one from a directory if it is a path."""
     return source if source.startswith(_KNOWN) else str(directory / source)
-
-
-def shown(source: str) -> str:
-    """Return a source without the password that may be in its URL."""
-    return re.sub(r"//[^/]*@", "//", source)
 
 
 def _fresh(source: str, options: Options) -> bootstrap.Wanted:
@@ -131,6 +128,6 @@ def _check_options(source: str, options: Options) -> None:
     ):
         if value and not source.startswith(words):
             raise errors.ConfigError(
-                f"{key} means nothing for the source {shown(source)!r}",
+                f"{key} means nothing for the source {urls.without_user(source)!r}",
                 hint=f"it is for {' and '.join(words)}; leave it out",
             )

@@ -36,8 +36,8 @@ from . import execution, options, reporting
 @click.option(
     "--format",
     "image_format",
-    type=click.Choice(["qcow2", "raw"]),
-    default="qcow2",
+    type=options.one_of(model.ImageFormat),
+    default=model.ImageFormat.QCOW2.value,
     show_default=True,
     help="Format of the image file.",
 )

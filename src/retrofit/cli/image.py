@@ -7,8 +7,9 @@ import json
 
 import rich_click as click
 
-from .. import errors, recipes
+from .. import errors, model, recipes
 from ..definitions import run_definition
+from ..model import findings
 from ..model.documents import run_document
 from ..runs import one, results
 from . import execution, images, options, reporting
@@ -79,7 +80,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
 )
 @_proof(
     "--depth",
-    type=click.Choice(["off", "rest", "boot", "traffic"]),
+    type=options.one_of(findings.Depth),
     help="Depth of the proof, before the image is tagged. [default: boot; off for a file]",
 )
 @options.flavor_disk
@@ -100,12 +101,12 @@ _publishing = functools.partial(click.option, panel="Publishing")
 @click.option(
     "--format",
     "image_format",
-    type=click.Choice(["qcow2", "raw"]),
+    type=options.one_of(model.ImageFormat),
     help="Format of the image. [default: qcow2]",
 )
 @click.option(
     "--compression",
-    type=click.Choice(["zstd", "zlib"]),
+    type=options.one_of(model.Compression),
     help="Compression of a qcow2. QEMU before 5.1 reads zlib only. [default: zstd]",
 )
 @click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import pathlib
@@ -35,6 +36,11 @@ def group(*decorators: Decorator) -> Decorator:
         return command
 
     return decorate
+
+
+def one_of(words: type[enum.StrEnum]) -> click.Choice[str]:
+    """Return the type of an option that takes one of the words of an enumeration."""
+    return click.Choice([word.value for word in words])
 
 
 def gather(name: str, make: Callable[..., object], *decorators: Decorator) -> Decorator:

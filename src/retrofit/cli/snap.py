@@ -18,7 +18,7 @@ from .. import errors, model
 from ..definitions import run_definition
 from ..host import files
 from ..runs import one
-from . import execution, reporting
+from . import execution, options, reporting
 
 _NAME = "octavia-diskimage-retrofit"
 _FILE = click.Path(dir_okay=False, path_type=pathlib.Path)
@@ -39,7 +39,7 @@ _MANIFEST_MODE = 0o644
     "-O",
     "image_format",
     metavar="FORMAT",
-    type=click.Choice(["qcow2", "raw"]),
+    type=options.one_of(model.ImageFormat),
     help="Format of OUTPUT.  [default: qcow2]",
 )
 def retrofit(

@@ -11,7 +11,7 @@ import pydantic
 import pydantic_core
 
 from .. import errors, model, recipes
-from ..model import findings
+from ..model import findings, tags
 from ..publishing import glance_target
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
@@ -80,10 +80,9 @@ Url = Annotated[
 ]
 Pocket = Annotated[str, Shaped(r"[a-z0-9/.-]*", "a pocket such as caracal")]
 Size = Annotated[str, Shaped(r"([1-9][0-9]*[MGT]?i?B?)?", "a size such as 8G or 512M")]
-# Glance allows 255 characters; a comma would split the tag in queries.
-Tag = Annotated[
-    str, Shaped(r"[^\s,]{0,255}", "at most 255 characters, no space or comma among them")
-]
+Tag = Annotated[str, Shaped(tags.PATTERN, tags.MEANING)]
+# The charm has an option that may be left empty, and so has the command line.
+TagOrNone = Annotated[str, Shaped(f"({tags.PATTERN})?", tags.MEANING)]
 _Variable = Annotated[str, Shaped(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a shell variable")]
 _Ppa = Annotated[str, Shaped(r"ppa:[^\s/:]+/[^\s/:]+", "of the form ppa:owner/name")]
 _Stream = Annotated[str, Shaped("(daily|released)?", "daily or released")]

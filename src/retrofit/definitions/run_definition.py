@@ -61,10 +61,10 @@ class RunDefinition(keys.Common):
     uca_pocket: keys.Pocket = ""
     """Pocket of the Ubuntu Cloud Archive."""
 
-    amp_image_tag: Annotated[keys.Tag, pydantic.Field(default_factory=_usual_tag)]
+    amp_image_tag: Annotated[keys.TagOrNone, pydantic.Field(default_factory=_usual_tag)]
     """Tag by which a service finds the image; empty gives it none. Without it, the recipe's."""
 
-    labels: tuple[keys.Tag, ...] = ()
+    labels: tuple[keys.TagOrNone, ...] = ()
     """Further tags."""
 
     variant: str = ""

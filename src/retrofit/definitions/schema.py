@@ -15,7 +15,7 @@ from pydantic import json_schema
 
 from .. import model, recipes
 from ..base_images import notation
-from ..host import calendars
+from ..host import calendars, urls
 from . import keys
 
 # What may stand in a tag, and the key that has to be given for it.
@@ -35,9 +35,6 @@ def _checked_schedule(value: str) -> str:
 
 _Release = Annotated[str, keys.Shaped("[a-z]+", "a series' first name, such as noble")]
 _Architecture = Literal["x86_64", "aarch64", "armv7l", "ppc64le", "riscv64"]
-_Tag = Annotated[
-    str, keys.Shaped(r"[^\s,]{1,255}", "1 to 255 characters, no space or comma among them")
-]
 _Schedule = Annotated[str, pydantic.AfterValidator(_checked_schedule)]
 
 
@@ -62,7 +59,7 @@ class Definition(keys.Common):
     formats: tuple[model.ImageFormat, ...] = ()
     """Disk formats; without any, ``qcow2``."""
 
-    tags: tuple[_Tag, ...] = ()
+    tags: tuple[keys.Tag, ...] = ()
     """By the first of them services find the image; the others are plain labels. Each may have
     ``{release}``, ``{architecture}`` and ``{format}`` in it."""
 
@@ -134,7 +131,7 @@ def problems(image: Image) -> Iterator[Problem]:
     if notation.names_one(image.source) and max(len(image.releases), len(image.architectures)) > 1:
         yield Problem(
             ("source",),
-            f"{notation.shown(image.source)} is one base image, and more than one is needed",
+            f"{urls.without_user(image.source)} is one base image, and more than one is needed",
             "it may be glance:, simplestreams: or bootstrap:",
         )
     if not image.tags:

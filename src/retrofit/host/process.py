@@ -8,7 +8,6 @@ import dataclasses
 import logging
 import os
 import pathlib
-import re
 import selectors
 import shutil
 import signal
@@ -17,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from .. import errors
-from . import signals
+from . import signals, urls
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,8 +37,6 @@ _INHERITED = (
 )
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL_LINES = 20
-# apt and pip name URLs as they were given, with user and password.
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
 _END_GRACE_S = 5.0
 
 
@@ -194,7 +191,8 @@ def _collect(
     pending = memoryview((text_input or "").encode())
 
     def line(raw: bytes) -> None:
-        text = _CREDENTIALS.sub("", raw.decode(errors="replace")).rstrip()
+        # apt and pip name URLs as they were given, with user and password.
+        text = urls.without_user(raw.decode(errors="replace")).rstrip()
         if not text:
             return
         tail.append(text)

@@ -14,6 +14,7 @@ import pydantic
 import yaml
 
 from .. import errors, model
+from . import urls
 
 Location = Sequence[str | int]
 Loader = type[yaml.SafeLoader]
@@ -30,7 +31,6 @@ _TYPES = {
     "list_type": "it must be a list, in brackets",
     "int_type": "it must be a whole number",
 }
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/]+@")
 
 
 class Words(yaml.SafeLoader):
@@ -222,7 +222,7 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
 
 def _shown(value: object) -> str:
     """Return a value as a message may show it: short, and without a password in a URL."""
-    text = _CREDENTIALS.sub("", repr(value))
+    text = urls.without_user(repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

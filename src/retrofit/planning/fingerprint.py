@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 
 from .. import __version__, model
+from ..host import urls
 
 # Part of every fingerprint: changes when the meaning of the inputs does.
 _SCHEME = "2"
@@ -26,8 +26,6 @@ VARIABLE = "variable "
 _DIGEST_LENGTH = 12
 # And too few to find a password by trying: one in 65,536 fits.
 _SECRET_LENGTH = 4
-# User and password in a URL, up to the last @ of the word: a password may hold one unescaped.
-_USER = re.compile(r"(?<=://)\S*@")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +107,7 @@ def tell(all_inputs: Mapping[str, str]) -> dict[str, str]:
             return _digest(value)[:_SECRET_LENGTH]
         if name.startswith(ELEMENT):
             return value[:_DIGEST_LENGTH]
-        return _USER.sub("", value)
+        return urls.without_user(value)
 
     return {name: told(name, value) for name, value in sorted(all_inputs.items())}
 
