@@ -24,6 +24,7 @@ def digest(*parts: pathlib.Path | str) -> str:
         if isinstance(part, str):
             total.update(part.encode())
             continue
+        assert part.exists(), f"{part} is not there to be counted"
         for file in [part] if part.is_file() else sorted(_sources(part)):
             total.update(os.fsencode(file.relative_to(part)) + b"\0")
             total.update(file.read_bytes() if file.is_file() else os.fsencode(file.readlink()))

@@ -14,9 +14,6 @@ from retrofit.host.sandbox import workshop
 
 from .. import artefacts, paths
 
-# The modules that decide what is in a base image.
-_MAKERS = ("bootcode", "bootdisk", "bootstrap", "fresh")
-
 
 class Silent:
     """A reporter that says nothing."""
@@ -43,8 +40,8 @@ def jammy() -> pathlib.Path:
 
 @functools.cache
 def _image(layout_name: str) -> pathlib.Path:
-    sources = paths.REPOSITORY / "src" / "retrofit" / "sources"
-    made_from = artefacts.digest(*(sources / f"{name}.py" for name in _MAKERS))
+    makers = paths.REPOSITORY / "src" / "retrofit" / "base_images"
+    made_from = artefacts.digest(makers / "bootstrap.py", makers / "scratch")
     name = f"base-{layout_name}-ext4-{made_from}"
 
     def build(directory: pathlib.Path) -> None:
