@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import pathlib
 import re
@@ -15,7 +14,7 @@ import pydantic_core
 from options import window
 from retrofit import errors, model, recipes
 from retrofit.host import calendars
-from retrofit.model import findings, releases, tags
+from retrofit.model import findings, reasons, releases, tags
 from retrofit.provenance import marks
 
 if TYPE_CHECKING:
@@ -30,15 +29,6 @@ _DEFINITIONS = "image-definitions"
 
 class WrongOption(Exception):
     """An option has a value that cannot be used; the text names it and what it may be."""
-
-
-class Reason(enum.StrEnum):
-    """What makes a scheduled run build another image."""
-
-    BASE = "base"
-    RECIPE = "recipe"
-    SECURITY = "security"
-    PACKAGES = "packages"
 
 
 def _listed(value: str) -> tuple[str, ...]:
@@ -67,11 +57,7 @@ class Options(pydantic.BaseModel):
     auto_retrofit: bool = False
     frequency: str = "daily"
     maintenance_window: str = ""
-    rebuild_on: Annotated[tuple[Reason, ...], _LISTED] = (
-        Reason.BASE,
-        Reason.RECIPE,
-        Reason.SECURITY,
-    )
+    rebuild_on: Annotated[tuple[reasons.Choice, ...], _LISTED] = reasons.USUAL
     source_projects: Annotated[tuple[str, ...], _LISTED] = ()
     proof_depth: findings.Depth = findings.Depth.BOOT
     keep_images: int = 3
@@ -174,7 +160,7 @@ class Options(pydantic.BaseModel):
 
     @pydantic.field_validator("rebuild_on")
     @classmethod
-    def _check_reasons(cls, value: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    def _check_reasons(cls, value: tuple[reasons.Choice, ...]) -> tuple[reasons.Choice, ...]:
         if not value:
             raise ValueError("at least one of base, recipe, security and packages")
         return value

@@ -9,7 +9,7 @@ import rich_click as click
 
 from .. import errors, model, recipes
 from ..definitions import run_definition
-from ..model import findings
+from ..model import findings, reasons
 from ..model.documents import run_document
 from ..runs import one, results
 from . import execution, images, options, reporting
@@ -94,8 +94,8 @@ _publishing = functools.partial(click.option, panel="Publishing")
 @_publishing(
     "--rebuild-on",
     metavar="REASON,…",
-    help="Reasons to build again: base, recipe, security, packages."
-    " [default: base,recipe,security]",
+    help=f"Reasons to build again: {', '.join(reasons.Choice)}."
+    f" [default: {','.join(reasons.USUAL)}]",
 )
 @options.cloud_options
 @click.option(

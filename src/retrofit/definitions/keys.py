@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pydantic
 import pydantic_core
 
 from .. import errors, model, recipes
-from ..model import findings, tags
+from ..model import findings, reasons, tags
 from ..publishing import glance_target
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
@@ -123,9 +123,7 @@ class Common(pydantic.BaseModel):
     compression: model.Compression = model.Compression.ZSTD
     """Of a qcow2, ``zstd`` or ``zlib``."""
 
-    rebuild_on: frozenset[Literal["base", "recipe", "security", "packages"]] = frozenset(
-        ("base", "recipe", "security")
-    )
+    rebuild_on: frozenset[reasons.Choice] = frozenset(reasons.USUAL)
     """Which reasons to build anew count, of ``base``, ``recipe``, ``security``, ``packages``."""
 
     recipe: Name = recipes.DEFAULT

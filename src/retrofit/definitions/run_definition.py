@@ -17,7 +17,7 @@ import pydantic
 from .. import cloud, errors, model, recipes
 from ..base_images import finding, notation
 from ..host import authorities
-from ..model import findings, reasons, releases
+from ..model import findings, releases
 from ..planning import run_request
 from ..proof import proof_request
 from ..publishing import glance_target
@@ -126,7 +126,7 @@ class RunDefinition(keys.Common):
             ),
             build=self._build(),
             force=self.force,
-            rebuild_on=frozenset(map(reasons.Kind, self.rebuild_on)),
+            rebuild_on=self.rebuild_on,
             proof=self._proof(),
             cloud=cloud.Options(name=self.cloud, region=self.region, interface=self.interface),
             work_base=self.work_dir,

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Collection
+
+
+class Choice(enum.StrEnum):
+    """Reasons that count if an operator chooses them."""
+
+    BASE = "base"
+    RECIPE = "recipe"
+    SECURITY = "security"
+    PACKAGES = "packages"
+
+
+# Those of an operator who chooses none.
+USUAL = (Choice.BASE, Choice.RECIPE, Choice.SECURITY)
 
 
 class Kind(enum.StrEnum):
@@ -14,16 +28,14 @@ class Kind(enum.StrEnum):
     TAG = "tag"
     APPEARANCE = "appearance"
     PROOF = "proof"
-    BASE = "base"
-    RECIPE = "recipe"
-    SECURITY = "security"
-    PACKAGES = "packages"
+    BASE = Choice.BASE.value
+    RECIPE = Choice.RECIPE.value
+    SECURITY = Choice.SECURITY.value
+    PACKAGES = Choice.PACKAGES.value
 
-
-# Those that an operator chooses from; the others always count.
-CHOICES = (Kind.BASE, Kind.RECIPE, Kind.SECURITY, Kind.PACKAGES)
-# Those that an operator has chosen who says nothing.
-USUAL = frozenset({Kind.BASE, Kind.RECIPE, Kind.SECURITY})
+    def counts(self, chosen: Collection[Choice]) -> bool:
+        """Tell whether reasons of this kind count: those that nobody chooses always do."""
+        return self.value in chosen or self.value not in Choice.__members__.values()
 
 
 class Action(enum.StrEnum):

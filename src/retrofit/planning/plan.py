@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from .. import model
 from ..cloud import images
 from ..model import findings
-from ..model.reasons import CHOICES, USUAL, Action, Change, Kind, Reason
+from ..model.reasons import USUAL, Action, Change, Choice, Kind, Reason
 from ..provenance import marks, property_text
 from ..publishing import image_states, naming
 from . import fingerprint
@@ -31,7 +31,7 @@ class Wanted:
         inputs: All that decides on its content (:func:`retrofit.planning.fingerprint.inputs`).
         tag: By which Octavia finds it; empty for none.
         depth: How far it has to be proved.
-        rebuild_on: The reasons that count, of :data:`retrofit.model.reasons.CHOICES`.
+        rebuild_on: The reasons that count.
         force: Whether it is to be made in any case.
         apart_from: Tags of other images that are wanted: what has one is none of this one.
         appearance: What is said of it.
@@ -41,7 +41,7 @@ class Wanted:
     inputs: Mapping[str, str]
     tag: str
     depth: findings.Depth
-    rebuild_on: frozenset[Kind] = USUAL
+    rebuild_on: frozenset[Choice] = frozenset(USUAL)
     force: bool = False
     apart_from: frozenset[str] = frozenset()
     appearance: naming.Appearance = naming.Appearance()  # noqa: RUF009 -- frozen
@@ -161,9 +161,7 @@ def _planned(
 ) -> Plan:
     """Return a plan to build if one of the reasons counts."""
     weighed = [
-        dataclasses.replace(
-            reason, counts=reason.kind not in CHOICES or reason.kind in wanted.rebuild_on
-        )
+        dataclasses.replace(reason, counts=reason.kind.counts(wanted.rebuild_on))
         for reason in reasons
     ]
     weighed.sort(key=lambda reason: (not reason.counts, list(Kind).index(reason.kind)))

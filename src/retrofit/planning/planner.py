@@ -165,7 +165,7 @@ def plan_wanted(
     if own is None:
         own = promotion.own(connection, wanted.own_tag)
     planned = plan.decide(wanted, own, _akin(connection, wanted))
-    asked = wanted.rebuild_on & {reasons.Kind.SECURITY, reasons.Kind.PACKAGES}
+    asked = wanted.rebuild_on & {reasons.Choice.SECURITY, reasons.Choice.PACKAGES}
     if planned.action is not reasons.Action.NONE or planned.image is None or not asked:
         return planned
     try:

@@ -32,7 +32,7 @@ class RunRequest:
     target: pathlib.Path | glance_target.GlanceTarget
     build: model.BuildRequest
     force: bool = False
-    rebuild_on: frozenset[reasons.Kind] = reasons.USUAL
+    rebuild_on: frozenset[reasons.Choice] = frozenset(reasons.USUAL)
     proof: proof_request.ProofRequest = dataclasses.field(
         default_factory=proof_request.ProofRequest
     )

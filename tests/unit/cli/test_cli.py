@@ -199,7 +199,7 @@ class TestImage:
                 series="noble",
             ),
             force=True,
-            rebuild_on=frozenset({reasons.Kind.BASE, reasons.Kind.PACKAGES}),
+            rebuild_on=frozenset({reasons.Choice.BASE, reasons.Choice.PACKAGES}),
             proof=proof_request.ProofRequest(
                 findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
             ),

@@ -167,7 +167,7 @@ def test_a_base_and_a_recipe_are_both_told() -> None:
 def test_reasons_that_do_not_count_change_nothing() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Kind.SECURITY})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.SECURITY})), [_image()], []
     )
 
     assert planned.action is reasons.Action.NONE
@@ -181,7 +181,7 @@ def test_reasons_that_do_not_count_change_nothing() -> None:
 def test_reasons_that_count_come_first() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Kind.RECIPE})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.RECIPE})), [_image()], []
     )
 
     assert planned.action is reasons.Action.BUILD
@@ -274,14 +274,14 @@ def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
 @pytest.mark.parametrize(
     ("rebuild_on", "action", "kinds"),
     [
-        (reasons.USUAL, "build", [("security", True), ("packages", False)]),
-        (frozenset({reasons.Kind.PACKAGES}), "build", [("packages", True), ("security", False)]),
-        (frozenset({reasons.Kind.BASE}), "none", [("security", False), ("packages", False)]),
+        (frozenset(reasons.USUAL), "build", [("security", True), ("packages", False)]),
+        (frozenset({reasons.Choice.PACKAGES}), "build", [("packages", True), ("security", False)]),
+        (frozenset({reasons.Choice.BASE}), "none", [("security", False), ("packages", False)]),
     ],
     ids=["security", "packages", "neither"],
 )
 def test_newer_packages(
-    rebuild_on: frozenset[reasons.Kind], action: str, kinds: list[tuple[str, bool]]
+    rebuild_on: frozenset[reasons.Choice], action: str, kinds: list[tuple[str, bool]]
 ) -> None:
     nothing = plan.decide(_wanted(rebuild_on=rebuild_on), [_image()], [])
 
@@ -309,3 +309,9 @@ def test_nothing_newer_leaves_the_plan_as_it_is() -> None:
     nothing = plan.decide(_wanted(), [_image()], [])
 
     assert plan.with_packages(nothing, updates=[], security=[]) == nothing
+
+
+@pytest.mark.parametrize("kind", reasons.Kind)
+def test_only_what_can_be_chosen_needs_to_be(kind: reasons.Kind) -> None:
+    assert kind.counts(tuple(reasons.Choice))
+    assert kind.counts(()) == (kind.value not in tuple(reasons.Choice))

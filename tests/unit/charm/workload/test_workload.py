@@ -121,7 +121,7 @@ def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -
     assert asked.cloud.interface == "internal"
     assert (definition.source, definition.force, definition.run_id) == ("glance:77aa", True, "run")
     assert definition.trigger is ACTION
-    assert asked.rebuild_on == {reasons.Kind.PACKAGES, reasons.Kind.BASE}
+    assert asked.rebuild_on == {reasons.Choice.PACKAGES, reasons.Choice.BASE}
     assert definition.source_projects == ("e1b0", "e1b1")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
