@@ -61,7 +61,7 @@ class BuildAction(ops.Object):
         )
         self._workload.start()
         if not parameters.wait:
-            event.log("the build has begun; the unit's status tells how it goes")
+            event.log("the build has begun; see the unit's status for its progress")
             event.set_results({"run-id": run_id})
             return
         self._follow(event, run_id)
@@ -86,7 +86,9 @@ class BuildAction(ops.Object):
                     event.log(f"{step.name}: {step.wall_s:.0f} s")
                 reported = len(result.steps)
             if building and time.monotonic() > deadline:
-                event.fail("the build goes on for too long to wait for; the status tells more")
+                event.fail(
+                    "the build takes too long to wait for; see the unit's status for its progress"
+                )
                 return
         if result is None:
             event.fail(f"the build ended without a result; {results.JOURNAL}")

@@ -181,7 +181,7 @@ class ImageActions(ops.Object):
     def _check_alone(self) -> None:
         """Refuse to change what Octavia uses where a build could be met."""
         if not self.model.unit.is_leader():
-            raise _Refused("run this on the leader, whose builds it must not meet")
+            raise _Refused("run this action on the leader")
         self._check_idle()
 
     def _check_idle(self) -> None:

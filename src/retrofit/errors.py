@@ -216,6 +216,6 @@ def unexpected(error: Exception) -> RetrofitError:
     lines = "".join(traceback.format_exception(error)).splitlines()
     return RetrofitError(
         f"unexpected {type(error).__name__}: {error}",
-        hint="run again with --debug and report what it prints",
+        hint="run again with --debug and report the output",
         details=tuple(lines),
     )

@@ -98,7 +98,7 @@ class Arrival:
             raise errors.ImageError(
                 f"the base image {self._base.id or self._base.name} arrived damaged: "
                 f"{actual[:24]}… instead of {wanted[:24]}…",
-                hint="try again; if it stays so, the copy there is damaged: have it renewed",
+                hint="try again; if the error remains, the source is damaged: replace it there",
             )
 
 

@@ -79,7 +79,7 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
     """Return the hash that the image has to have."""
     if not wanted.checksum:
         raise errors.ConfigError(
-            f"nothing tells whether what comes from {urls.shown(wanted.url)} is right",
+            f"the image at {urls.shown(wanted.url)} has no checksum",
             hint="give its checksum: sha256:…, sha512:…, or the URL of a file such as SHA256SUMS "
             "(--checksum)",
         )

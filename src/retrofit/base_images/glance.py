@@ -140,7 +140,7 @@ def _check_owner(image: images.Image, projects: Collection[str]) -> None:
     raise errors.Denied(
         f"the image {image.id} ({image.name}) is {image.visibility} and belongs to project "
         f"{image.owner}, not to this one",
-        hint=f"name {image.owner} in source-projects (--source-project) if you trust it",
+        hint=f"name {image.owner} in source-projects (--source-project) to trust the project",
     )
 
 
@@ -183,7 +183,7 @@ def _nothing_found(
         first = untrusted[0]
         return errors.InputMissing(
             f"{message} but {first.id} ({first.name}), which belongs to project {first.owner}",
-            hint=f"name {first.owner} in source-projects (--source-project) if you trust it",
+            hint=f"name {first.owner} in source-projects (--source-project) to trust the project",
             details=details,
         )
     shown = connection.images([("status", "active"), ("os_distro", candidates[0].distribution)])
@@ -196,7 +196,7 @@ def _nothing_found(
     )
     return errors.InputMissing(
         message,
-        hint="have glance-simplestreams-sync bring one, or name an image or another series; "
+        hint="import one with glance-simplestreams-sync, or choose an image or another series; "
         "products there: " + (", ".join(present) or "none"),
         details=details,
     )

@@ -107,7 +107,7 @@ def _fresh(source: str, options: Options) -> bootstrap.Wanted:
     if source != _BOOTSTRAP:
         raise errors.ConfigError(
             f"nothing may follow bootstrap: in the source {source!r}",
-            hint="say of which series and from which mirror by these options",
+            hint="set the series and the mirror with these options",
         )
     if options.mirror and not options.mirror.startswith(_WEB):
         raise errors.ConfigError(

@@ -173,6 +173,6 @@ class Bootstrap(_Described):
 def expired(name: str, why: str) -> errors.InputMissing:
     """Return the error that says that a base image can no longer be had."""
     return errors.InputMissing(
-        f"the base image {name} has expired since it was chosen: {why}",
-        hint="plan again: what is there now is chosen then",
+        f"the base image {name} has expired since it was selected: {why}",
+        hint="plan again to select the current base image",
     )

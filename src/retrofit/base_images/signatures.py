@@ -48,7 +48,7 @@ def content(document: bytes, keyring: pathlib.Path, name: str) -> bytes:
         return verified.read_bytes()
 
 
-_RENEW = "have the mirror renewed, or fetch from another one"
+_RENEW = "update the mirror, or fetch from another one"
 
 
 def _check_keyring(keyring: pathlib.Path) -> None:
@@ -92,7 +92,7 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
     if "EXPKEYSIG" in by_word:
         raise errors.Denied(
             f"the key that signed {name} has expired: {by_word['EXPKEYSIG'][0]}",
-            hint="install the signer's present keyring, or check this machine's clock",
+            hint="install the signer's current keyring, or check this machine's clock",
         )
     if "REVKEYSIG" in by_word:
         raise errors.Denied(
@@ -101,7 +101,7 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
     if "NO_PUBKEY" in by_word:
         raise errors.Denied(
             f"{name} is signed with key {by_word['NO_PUBKEY'][0]}, which is not in {keyring}",
-            hint="name the keyring that has it (--keyring) if you trust who signs there",
+            hint="set a keyring with this key (--keyring) if you trust the signer",
         )
     if "ERRSIG" in by_word:
         raise errors.Denied(

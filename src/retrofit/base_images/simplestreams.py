@@ -126,7 +126,7 @@ class _Tree:
                 raise errors.Denied(
                     f"{self.base_url}{entry.path} has {found.content_id}, where the index says "
                     f"{content_id}",
-                    hint="have the mirror renewed, or fetch from another one",
+                    hint="update the mirror, or fetch from another one",
                 )
             self._files[entry.path] = found
         return self._files[entry.path]
@@ -159,11 +159,11 @@ class _Tree:
             raise errors.Denied(
                 f"{name} has expired: it is of {file.updated:%Y-%m-%d}, more than "
                 f"{_LONGEST_AGE.days} days ago",
-                hint="have the mirror renewed, or check this machine's clock",
+                hint="update the mirror, or check this machine's clock",
             )
         if -age > _CLOCK_TOLERANCE:
             raise errors.Denied(
-                f"{name} is of {file.updated:%Y-%m-%d}, which is still to come",
+                f"{name} is of {file.updated:%Y-%m-%d}, which is in the future",
                 hint="check this machine's clock",
             )
         return file

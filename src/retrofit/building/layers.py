@@ -66,7 +66,7 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
         path.mkdir(mode=0o700, exist_ok=True)
         workshop.adopt(path)
         usable = workshop.reachable(path)
-        reason = "it is closed to other users, the build's sandbox too"
+        reason = "the build's sandbox, as another user, cannot enter it"
     except OSError as error:
         usable, reason = False, error.strerror or str(error)
     if usable:
@@ -75,7 +75,8 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
         _LOG.info("no layers are kept: %s: %s", path, reason)
         return None
     raise errors.OutputError(
-        f"the cache {given} cannot be used: {reason}", hint="name another with --cache-dir"
+        f"the cache {given} cannot be used: {reason}",
+        hint="set another directory with --cache-dir",
     )
 
 

@@ -23,7 +23,7 @@ def check(target: pathlib.Path, *, force: bool) -> None:
     if target.is_dir():
         raise errors.OutputError(f"{target} is a directory", hint="name a file to write")
     if target.exists() and not force:
-        raise errors.OutputError(f"{target} exists already", hint="give --force to replace it")
+        raise errors.OutputError(f"{target} exists already", hint="use --force to overwrite it")
     if not os.access(target.absolute().parent, os.W_OK):
         raise errors.OutputError(
             f"cannot write {target}: its directory does not exist or may not be written"
@@ -48,7 +48,7 @@ def deliver(made: pathlib.Path, target: pathlib.Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise errors.NoSpace(
-                f"the disk of {target} is full", hint="make room there"
+                f"the disk of {target} is full", hint="free space on it"
             ) from error
         raise errors.OutputError(f"cannot write {target}: {error.strerror}") from error
     finally:

@@ -12,7 +12,7 @@ def answer(seen: overview.Overview) -> str:
     """Answer in a line whether every load balancer is on a current image."""
     outdated, counted = _numbers(seen)
     if not counted:
-        return "there are no load balancers with amphorae"
+        return "no load balancer has amphorae"
     if not outdated:
         return "every load balancer is on a current image"
     return f"{outdated} of {counted} load balancers are not on a current image"
@@ -23,7 +23,7 @@ def images(seen: overview.Overview) -> list[tuple[str, str, str, str]]:
     return [
         (
             "amphorae run",
-            f"{each['id']} {each['name']}".strip() or "an image that Octavia does not tell",
+            f"{each['id']} {each['name']}".strip() or "an image that Octavia does not report",
             str(each["amphorae"]),
             "current" if each["current"] else f"not current for {each['tag'] or 'any known tag'}",
         )

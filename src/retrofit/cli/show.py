@@ -52,7 +52,7 @@ def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[descript
 
     Raises:
         errors.InputMissing: An image does not exist.
-        errors.ImageError: One does not say what it was made of.
+        errors.ImageError: One does not say what it was built from.
         errors.RetrofitError: The cloud cannot be used.
     """
     with contextlib.ExitStack() as held:

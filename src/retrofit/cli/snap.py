@@ -97,9 +97,9 @@ def _check_paths(source: pathlib.Path, target: pathlib.Path) -> None:
         errors.ImageError: INPUT is no file, or OUTPUT's directory does not exist.
     """
     if not source.is_file():
-        raise errors.ImageError(f"there is no file {source}")
+        raise errors.ImageError(f"the file {source} is missing")
     if not target.absolute().parent.is_dir():
-        raise errors.ImageError(f"there is no directory {target.absolute().parent}")
+        raise errors.ImageError(f"the directory {target.absolute().parent} is missing")
 
 
 def _lines(sources: str | None) -> str | None:

@@ -96,7 +96,7 @@ def _authenticate(connection: openstack.connection.Connection) -> str:
     access = service.mapped(what, lambda: plugin.get_access(connection.session))
     if access.project_id is None:
         raise errors.ConfigError(
-            "the credentials name no project, but images belong to one",
+            "the credentials have no project",
             hint="set OS_PROJECT_NAME, or project_name in clouds.yaml",
         )
     if configuration.get_endpoint("image") is None:
@@ -106,26 +106,26 @@ def _authenticate(connection: openstack.connection.Connection) -> str:
 
 
 def _check_endpoint(
-    configuration: openstack.config.cloud_region.CloudRegion, catalogue: Mapping[str, Any]
+    configuration: openstack.config.cloud_region.CloudRegion, catalog: Mapping[str, Any]
 ) -> None:
     """Refuse a region or interface in which there is no image service, naming those there are.
 
     Args:
         configuration: The region and interface wanted.
-        catalogue: Endpoints of the image service, by type of service.
+        catalog: Endpoints of the image service, by type of service.
     """
-    endpoints = [entry for entries in catalogue.values() for entry in entries]
+    endpoints = [entry for entries in catalog.values() for entry in entries]
     region = configuration.get_region_name("image")
     interface = configuration.get_interface("image") or "public"
     regions = sorted({str(entry.region_name) for entry in endpoints})
     if not endpoints:
         raise errors.ConfigError(
-            "the cloud's catalogue has no image service",
-            hint="deploy Glance, or name its endpoint",
+            "the cloud's catalog has no image service",
+            hint="deploy Glance, or set its endpoint",
         )
     if region and region not in regions:
         raise errors.ConfigError(
-            f"there is no image service in region {region}",
+            f"no image service is available in region {region}",
             hint=f"regions with one: {', '.join(regions)}",
         )
     interfaces = {entry.interface for entry in endpoints if region in (None, entry.region_name)}

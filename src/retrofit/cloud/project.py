@@ -54,15 +54,13 @@ class Cloud:
             return service.Service(lambda: getattr(self._connection, kind))
         configuration = self._connection.config
         region = configuration.get_region_name(service_type)
-        catalogue = configuration.get_service_catalog()
-        if catalogue and any(
-            catalogue.get_endpoints_data(service_type, region_name=region).values()
-        ):
+        catalog = configuration.get_service_catalog()
+        if catalog and any(catalog.get_endpoints_data(service_type, region_name=region).values()):
             # Whoever asks for no reason to delete something must not take it for absent.
             interface = configuration.get_interface(service_type) or "public"
             raise errors.ConfigError(
                 f"the cloud's {service_type} service has no {interface} endpoint",
-                hint="have one added to the catalogue, or choose another interface",
+                hint="add one to the catalog, or choose another interface",
             )
         return None
 

@@ -34,19 +34,19 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
         )
     if status == 403:
         return errors.Denied(
-            f"{message}: not allowed: {reason}", hint="grant the user a role that may do it"
+            f"{message}: not allowed: {reason}", hint="grant the user a role with this permission"
         )
     if status == 404:
         return errors.InputMissing(
-            f"cannot {what}: there is no such thing, or not for this project",
+            f"cannot {what}: it does not exist, or this project cannot see it",
             hint="check the identifier, the region and the project",
         )
     if status == 409:
         return Conflict(f"{message}: {reason}")
     if status == 413:
         return errors.NoSpace(
-            f"{message}: it is more than Glance takes: {reason}",
-            hint="delete images, or have the quota, the size cap or the store enlarged",
+            f"{message}: it is more than Glance accepts: {reason}",
+            hint="delete images, or increase the quota, the size limit or the store",
         )
     if status in _TRANSIENT_STATUSES:
         return http_errors.Transient(f"{message}: the service answered {status}: {reason}")
@@ -57,7 +57,7 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
         )
     if status == 400 and "disk_format" in reason:
         return errors.ConfigError(
-            f"{message}: {reason}", hint="choose an image-format that this Glance takes"
+            f"{message}: {reason}", hint="choose an image-format that this Glance accepts"
         )
     return errors.Unavailable(f"{message}: the service answered {status}: {reason}")
 

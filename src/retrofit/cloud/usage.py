@@ -153,5 +153,5 @@ def _identifiers(answer: requests.Response, kind: _Kind, what: str) -> list[str]
     except (ValueError, LookupError, TypeError) as error:
         raise errors.Unavailable(
             f"cannot {what}: the service's answer holds none of them",
-            hint="check its endpoint in the catalogue",
+            hint="check its endpoint in the catalog",
         ) from error

@@ -77,13 +77,14 @@ def read(path: pathlib.Path, *, once: pathlib.Path | None = None) -> tuple[Image
             of those that are wanted this time, or of their definitions; need not exist.
 
     Raises:
-        errors.InputMissing: It cannot be read, or there is no such file in the directory.
+        errors.InputMissing: It cannot be read, or the file does not exist in the directory.
         errors.ConfigError: A definition is wrong; the message names file and line.
     """
     files = sorted(file for file in path.glob("*") if file.suffix in _SUFFIXES)
     if path.is_dir() and not files:
         raise errors.InputMissing(
-            f"there is no definition in {path}", hint="their files are called *.yaml or *.yml"
+            f"{path} has no definitions",
+            hint="the names of definitions files end in .yaml or .yml",
         )
     documents = [yaml_lines.read(file, yaml_lines.Words) for file in files or [path]]
     images = expand(documents)
@@ -295,6 +296,6 @@ def _same_tag(image: Image, other: Image, tag: str = "") -> errors.ConfigError:
     return errors.ConfigError(
         f"{image.tag_place}: {image.name} has the tag {tag or image.tag}, by which {other.name} "
         f"is found ({other.tag_place})",
-        hint="services would take the newer one for both; a tag may have {release}, "
+        hint="services would select the newer image for both; a tag may have {release}, "
         "{architecture} and {format} in it",
     )

@@ -223,5 +223,5 @@ def size(text: str) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise errors.ConfigError(f"{text!r} is no size", hint="write it as 8G or 512M")
+        raise errors.ConfigError(f"{text!r} is not a size", hint="write it as 8G or 512M")
     return int(match["number"]) * _UNITS[match["unit"]]

@@ -207,7 +207,7 @@ def read_object(path: pathlib.Path) -> dict[str, object]:
     except ValueError as error:
         raise errors.ConfigError(f"{path} is not JSON: {error}") from error
     if not isinstance(values, dict):
-        raise errors.ConfigError(f"{path} holds no JSON object")
+        raise errors.ConfigError(f"{path} is not a JSON object")
     return values
 
 

@@ -127,15 +127,15 @@ def problems(image: Image) -> Iterator[Problem]:
         yield from _problems_of_systems(image)
     else:
         known = ", ".join(recipes.names())
-        yield Problem(("recipe",), f"there is no recipe {image.recipe!r}", f"it may be {known}")
+        yield Problem(("recipe",), f"unknown recipe {image.recipe!r}", f"it may be {known}")
     if notation.names_one(image.source) and max(len(image.releases), len(image.architectures)) > 1:
         yield Problem(
             ("source",),
-            f"{urls.without_user(image.source)} is one base image, and more than one is needed",
+            f"{urls.without_user(image.source)} is one base image, but the definition needs several",
             "it may be glance:, simplestreams: or bootstrap:",
         )
     if not image.tags:
-        yield Problem(("tags",), "tags is missing", "services find an image by the first of them")
+        yield Problem(("tags",), "tags is missing", "services find an image by its first tag")
     for number, tag in enumerate(image.tags):
         yield from _problems_of_tag(image, number, tag)
     for key in PLACEHOLDERS.values():
@@ -152,7 +152,7 @@ def _problems_of_systems(image: Image) -> Iterator[Problem]:
         if release not in known:
             yield Problem(
                 ("releases", number),
-                f"{release!r} is no release of {image.distribution} that images can be made of",
+                f"{release!r} is no release of {image.distribution} that the recipe supports",
                 f"it may be {', '.join(known)}",
             )
     if image.distribution == "debian" and not image.releases:
@@ -172,7 +172,7 @@ def _problems_of_tag(image: Image, number: int, tag: str) -> Iterator[Problem]:
         if name not in PLACEHOLDERS:
             allowed = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
             yield Problem(
-                path, f"{{{name}}} in the tag {tag!r} stands for nothing", f"it may be {allowed}"
+                path, f"{{{name}}} in the tag {tag!r} has no meaning", f"it may be {allowed}"
             )
         elif not getattr(image, PLACEHOLDERS[name]):
             key = PLACEHOLDERS[name]

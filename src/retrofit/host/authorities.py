@@ -47,7 +47,7 @@ def read(path: pathlib.Path) -> str:
         found = x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise errors.ConfigError(
-            f"{path} holds no CA certificate", hint="give a file in PEM form"
+            f"{path} has no CA certificate", hint="give a file in PEM form"
         ) from error
     now = datetime.datetime.now(datetime.UTC)
     for certificate in found:
@@ -56,7 +56,7 @@ def read(path: pathlib.Path) -> str:
             raise errors.ConfigError(
                 f"the CA certificate {subject} in {path} expired on "
                 f"{certificate.not_valid_after_utc:%Y-%m-%d}",
-                hint="give a current one",
+                hint="use a valid certificate",
             )
         if certificate.not_valid_before_utc > now:
             raise errors.ConfigError(

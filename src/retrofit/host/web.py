@@ -259,7 +259,7 @@ def _read(servers: _Servers, url: str, limit: int) -> bytes:
             document += piece
             if len(document) > limit:
                 raise errors.Unavailable(
-                    f"cannot {what}: it should not have more than {limit // model.MIB} MiB",
+                    f"cannot {what}: it is larger than {limit // model.MIB} MiB",
                     hint="check the URL",
                 )
     return bytes(document)
@@ -292,7 +292,7 @@ def _check(what: str, response: urllib3.BaseHTTPResponse) -> None:
         return
     response.close()
     if status in (404, 410):
-        raise errors.InputMissing(f"cannot {what}: there is no such file", hint="check the URL")
+        raise errors.InputMissing(f"cannot {what}: the file does not exist", hint="check the URL")
     if status in (401, 403, 407):
         raise errors.Denied(
             f"cannot {what}: the server answers {status} {response.reason}",

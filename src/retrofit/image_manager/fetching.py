@@ -76,7 +76,7 @@ def fetch(
     if file is None:
         if not url.startswith(("http://", "https://")):
             raise errors.ConfigError(
-                f"cannot fetch {urls.shown(url)}: only http and https are spoken",
+                f"cannot fetch {urls.shown(url)}: only http and https are supported",
                 hint="give a mirror_url that begins with https://",
             )
         file = work / "fetched"
@@ -88,7 +88,7 @@ def fetch(
         if not packed:
             return file
     elif not file.is_file():
-        raise errors.InputMissing(f"there is no file {file}", hint="check url and mirror_url")
+        raise errors.InputMissing(f"the file {file} is missing", hint="check url and mirror_url")
     if not packed:
         check(file, checksum, url)
         return file
@@ -133,8 +133,8 @@ def compare(algorithm: str, wanted: str, actual: str, url: str) -> None:
 
 def _differing(url: str, how: str) -> errors.ImageError:
     return errors.ImageError(
-        f"what {urls.shown(url)} has is not what its checksum says: {how}",
-        hint="check the checksum; or the version there is another one by now",
+        f"{urls.shown(url)} does not match its checksum: {how}",
+        hint="check the checksum; the server may have another version now",
     )
 
 
@@ -145,8 +145,8 @@ def _unpack(file: pathlib.Path, suffix: str, target: pathlib.Path, url: str) -> 
             while piece := content.read(_PIECE):
                 if shutil.disk_usage(target.parent).free < _DISK_RESERVE:
                     raise errors.NoSpace(
-                        f"no room in {target.parent} to unpack {urls.shown(url)}",
-                        hint="make room there, or name another directory with --work-dir",
+                        f"no space in {target.parent} to unpack {urls.shown(url)}",
+                        hint="free space, or set another directory with --work-dir",
                     )
                 image.write(piece)
     except _DAMAGED as error:

@@ -97,9 +97,7 @@ def bring(
     where = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
     if not checksum:
-        _LOG.warning(
-            "%s: %s has no checksum: nothing tells whether it is right", product.place, name
-        )
+        _LOG.warning("%s: %s has no checksum: it cannot be verified", product.place, name)
     new = _New(connection, product, version, tag)
     with progress.step(means.reporter, f"import {name}"):
         methods = connection.import_methods()
@@ -200,7 +198,7 @@ class _New:
         if left.properties.get(marks.STATE) != marks.IMPORTING or self.tag not in left.tags:
             raise errors.ConfigError(
                 f"{self.product.place}: the identifier {left.id} of version {self.version.name} "
-                f"is that of {left.name or 'another image'}",
+                f"belongs to {left.name or 'another image'}",
                 hint="give the version another id, or delete that image",
             )
         described = rotation.fields(self.product, self.version, left.size, self.tag)
@@ -239,8 +237,8 @@ def _by_url(new: _New, where: str, checksum: str, deadline: float) -> images.Ima
             if stored.disk_format != new.product.disk_format and actual != wanted:
                 raise errors.Unavailable(
                     f"Glance makes {stored.disk_format} of images that it fetches, so that their "
-                    "checksum tells nothing",
-                    hint="have them fetched here first: --prefetch always",
+                    "checksum cannot be compared",
+                    hint="download them here first: --prefetch always",
                 )
             fetching.compare(algorithm, wanted, actual, where)
         return new.finish(image.id)
@@ -268,7 +266,7 @@ def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
         file, algorithm
     ):
         raise errors.Unavailable(
-            f"Glance stored something else than was sent for {stored.name}",
+            f"Glance stored other content than was sent for {stored.name}",
             hint="try again, and see Glance's own log",
         )
 
@@ -309,7 +307,7 @@ def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> ima
         stuck = shown.status != "importing" and not begun and now - began > _STUCK_S
         if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
             raise errors.Unavailable(
-                f"the import of {image.name} does not end: it is {shown.status} after "
+                f"the import of {image.name} has not ended: it is {shown.status} after "
                 f"{now - began:.0f} s",
                 hint="see Glance's own log, and the options --stuck-retry and --import-timeout",
             )

@@ -77,7 +77,7 @@ def _image(connection: cloud.Cloud, wanted: str) -> images.Image:
         )
     if len(found) > 1:
         raise errors.ConfigError(
-            f"{len(found)} images are called {wanted}", hint="give the identifier of one"
+            f"{len(found)} images have the name {wanted}", hint="use the ID of an image"
         )
     return found[0]
 
@@ -107,7 +107,7 @@ def _one(connection: cloud.Cloud, kind: str, wanted: str, query: dict[str, str])
 def _list(connection: cloud.Cloud, kind: str, query: dict[str, str]) -> list[dict[str, Any]]:
     service = connection.api("identity")
     if service is None:
-        raise errors.ConfigError("the cloud's catalogue has no identity service")
+        raise errors.ConfigError("the cloud's catalog has no identity service")
     answer = service.send("GET", f"/{kind}", f"list {kind}", params=query)
     found: list[dict[str, Any]] = answer.json()[kind]
     return found

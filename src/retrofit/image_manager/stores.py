@@ -37,13 +37,13 @@ def opened(target: str) -> Store:
     """Return the store that is called so: ``s3://BUCKET``, ``s3://BUCKET/PREFIX`` or a directory.
 
     Raises:
-        errors.ConfigError: It names no bucket, or the settings of S3 are wrong.
+        errors.ConfigError: It has no bucket, or the settings of S3 are wrong.
     """
     if not target.startswith("s3://"):
         return Directory(pathlib.Path(target))
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     if not bucket:
-        raise errors.ConfigError(f"{target} names no bucket", hint="write s3://BUCKET/PREFIX")
+        raise errors.ConfigError(f"{target} has no bucket", hint="write s3://BUCKET/PREFIX")
     return Bucket(bucket, f"{prefix.strip('/')}/" if prefix.strip("/") else "")
 
 
@@ -190,7 +190,9 @@ def _refusal(problem: str, error: Any) -> errors.RetrofitError:
     code = str(answer.get("Error", {}).get("Code", ""))
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in ("NoSuchBucket", "404"):
-        return errors.InputMissing(f"{problem}: there is no such bucket", hint="make it first")
+        return errors.InputMissing(
+            f"{problem}: the bucket does not exist", hint="create the bucket first"
+        )
     if status in (401, 403) or "AccessDenied" in str(error) or "(403)" in str(error):
         return errors.Denied(f"{problem}: {error}", hint="check the credentials of S3")
     return errors.Unavailable(f"{problem}: {error}", hint="see the store's own log")

@@ -33,8 +33,8 @@ def held(base: pathlib.Path | None, name: str) -> Iterator[pathlib.Path]:
             directory.mkdir(mode=0o700)
         except OSError as error:
             raise errors.OutputError(
-                f"no work directory can be made at {directory}: {error.strerror}",
-                hint="name another with --work-dir",
+                f"cannot create a work directory at {directory}: {error.strerror}",
+                hint="set another directory with --work-dir",
             ) from error
         try:
             yield directory

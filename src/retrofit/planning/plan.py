@@ -199,11 +199,11 @@ def _to_be_tagged(
 
 
 def _after_failure(same_fingerprint: Iterable[images.Image]) -> Iterator[Reason]:
-    """Yield that the last image made of the same did not pass its proof."""
+    """Yield that the last image made of the same failed its proof."""
     last = next(iter(same_fingerprint), None)
     if last is not None and image_states.state(last) == marks.FAILED:
         summary = last.properties.get(marks.PROOF_SUMMARY, "")
-        yield Reason(Kind.PROOF, f"the last one, {last.id}, did not pass its proof: {summary}")
+        yield Reason(Kind.PROOF, f"the last image, {last.id}, failed its proof: {summary}")
 
 
 def _since(wanted: Wanted, current: images.Image | None) -> Iterator[Reason]:
@@ -221,7 +221,7 @@ def _since(wanted: Wanted, current: images.Image | None) -> Iterator[Reason]:
         return
     told = read_inputs(current)
     if told is None:
-        yield Reason(Kind.RECIPE, f"{current.name} does not say what it was made of")
+        yield Reason(Kind.RECIPE, f"{current.name} does not say what it was built from")
         return
     differences = fingerprint.differences(told, fingerprint.tell(wanted.inputs))
     for difference in differences:
@@ -236,7 +236,7 @@ def _since(wanted: Wanted, current: images.Image | None) -> Iterator[Reason]:
         yield Reason(Kind.RECIPE, "; ".join(map(_told, changes)), changes)
     elif not differences:
         # All that an image does not tell.
-        yield Reason(Kind.RECIPE, "the user of an archive, or the value of a variable, is another")
+        yield Reason(Kind.RECIPE, "the user of an archive, or the value of a variable, changed")
 
 
 def _other_base(wanted: Wanted, current: images.Image) -> Reason:

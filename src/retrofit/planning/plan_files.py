@@ -57,7 +57,7 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
         if image.name == name:
             return image
     raise errors.ConfigError(
-        f"the plan {path} says nothing of {name}, only of "
+        f"the plan {path} does not contain {name}, only "
         + (", ".join(image.name for image in file.images) or "nothing"),
         hint=_AGAIN,
     )

@@ -99,8 +99,8 @@ class Session:
 def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
     """Return the error that says that plans are for Glance, and not for a file."""
     return errors.ConfigError(
-        f"there is nothing to plan: the target is the file {target}",
-        hint="give a request whose target is glance:",
+        f"nothing to plan: the target is the file {target}",
+        hint="use a request with the target glance:",
     )
 
 
@@ -145,7 +145,7 @@ def plan_image(
     Raises:
         errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
         errors.Unavailable: Glance or an archive does not answer.
-        errors.RetrofitError: Elements are missing, or do not go together.
+        errors.RetrofitError: Elements are missing, or cannot be combined.
     """
     naming.tags(target.amp_image_tag)
     wanted = _wanted(request, origin, target)

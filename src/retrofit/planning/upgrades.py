@@ -58,7 +58,7 @@ class Inquiry:
             Sorted by name and architecture.
 
         Raises:
-            errors.ImageError: The image does not say where its packages come from, as one of an
+            errors.ImageError: The image does not say which archives its packages come from, as one of an
                 earlier version does not: nothing is known about them then.
             errors.ConfigError: An archive has no such suite, or its key is not known.
             errors.Unavailable: An archive does not answer as it should, or did not before.
@@ -67,8 +67,8 @@ class Inquiry:
         settings = record.provenance.apt
         if settings is None:
             raise errors.ImageError(
-                f"the image {record.image.id} does not say where its packages come from",
-                hint="images that are built from now on do",
+                f"the image {record.image.id} does not say which archives its packages come from",
+                hint="build the image again: new images have this information",
             )
         release = model.Release(**record.provenance.system.model_dump())
         started = time.monotonic()
@@ -129,7 +129,7 @@ def _kept(cache: pathlib.Path, name: str) -> Iterator[pathlib.Path]:
     except OSError as error:
         raise errors.OutputError(
             f"the cache {cache} cannot be used: {error.strerror}",
-            hint="name another with --cache-dir",
+            hint="set another directory with --cache-dir",
         ) from error
     with held:
         if not place.is_dir():

@@ -37,7 +37,7 @@ def keep(gathered: pathlib.Path, proof: findings.Proof, directory: pathlib.Path)
     except OSError as error:
         raise errors.OutputError(
             f"cannot keep the evidence in {directory}: {error.strerror}",
-            hint="name another directory with --evidence",
+            hint="set another directory with --evidence",
         ) from error
 
 

@@ -78,8 +78,8 @@ def check(
     deepest = checks().depth
     if not deepest.includes(depth):
         raise errors.ConfigError(
-            f"the recipe {recipe} says nothing of how its images are proved beyond {deepest}",
-            hint=f"prove them with --depth {deepest}",
+            f"the recipe {recipe} does not support proofs beyond depth {deepest}",
+            hint=f"use --depth {deepest}",
         )
     _find_emulator(architectures)
 

@@ -208,9 +208,9 @@ def read(image: images.Image) -> Record:
     missing = [name for name in (PROVENANCE, PACKAGES) if name not in image.properties]
     if missing:
         raise errors.ImageError(
-            f"the image {image.id} ({image.name!r}) does not say what it was made of: it has no "
-            f"property {missing[0]}",
-            hint="name one that this project published; others cannot tell",
+            f"the image {image.id} ({image.name!r}) does not say what it was built from: it has "
+            f"no property {missing[0]}",
+            hint="choose an image that this project published",
         )
     try:
         packages = package_list.decode(image.properties[PACKAGES])
@@ -223,7 +223,7 @@ def read(image: images.Image) -> Record:
         )
     except (errors.ImageError, pydantic.ValidationError) as error:
         raise errors.ImageError(
-            f"the image {image.id} has a damaged record of what it was made of: {_reason(error)}",
+            f"the image {image.id} has damaged provenance metadata: {_reason(error)}",
             hint="build the image anew",
         ) from error
     return Record(image, provenance, packages)

@@ -148,7 +148,7 @@ def tags(tag: str) -> tuple[str, ...]:
     """
     if len(tag) > _TAG_LENGTH:
         raise errors.ConfigError(
-            f"the tag {tag[:20]}… has {len(tag)} characters, Glance takes {_TAG_LENGTH}",
+            f"the tag {tag[:20]}… has {len(tag)} characters, Glance accepts {_TAG_LENGTH}",
             hint="choose a shorter amp-image-tag",
         )
     if tag != tag.strip() or "," in tag or not tag.isprintable():

@@ -89,7 +89,7 @@ def _check_stored(stored: images.Image, file: pathlib.Path, hashes: Mapping[str,
     actual = hashes.get(algorithm) or _hash(file, algorithm)
     if stored.status != "active" or actual != expected:
         raise errors.Unavailable(
-            f"Glance stored something else than was sent: the image is {stored.status}, "
+            f"Glance stored other content than was sent: the image is {stored.status}, "
             f"{stored.size} bytes",
             hint="try again, and see Glance's own log",
         )

@@ -38,7 +38,7 @@ def get(name: str) -> Recipe:
     """
     if name not in KINDS:
         raise errors.ConfigError(
-            f"there is no recipe {name!r}", hint=f"known recipes: {', '.join(names())}"
+            f"unknown recipe {name!r}", hint=f"known recipes: {', '.join(names())}"
         )
     recipe: Recipe = importlib.import_module(KINDS[name]).RECIPE
     return recipe

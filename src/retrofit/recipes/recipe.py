@@ -65,7 +65,7 @@ class Recipe:
         # zipl starts a machine from lists of blocks, and a build moves every block.
         if release.architecture == "s390x":
             raise errors.ImageError(
-                "images for s390x would not start after a build: their boot loader goes by blocks",
+                "s390x images do not start after a build: their boot loader uses block addresses",
                 hint="use an image for another architecture",
             )
         if release.architecture not in self.architectures:

@@ -256,7 +256,7 @@ def judge(
         return Progress.FAILED, f"is ACTIVE, but still has amphora {failover.amphora_id}"
     for amphora in present:
         if amphora.id not in failover.known and amphora.image_id != target.image_id:
-            runs = f"image {amphora.image_id}" if amphora.image_id else "an image it does not tell"
+            runs = f"image {amphora.image_id}" if amphora.image_id else "an unknown image"
             return Progress.FAILED, (
                 f"got amphora {amphora.id}, which runs {runs}, not the current {target.image_id}"
             )
@@ -300,5 +300,5 @@ def _obstacle(balancer: Balancer, outdated: Sequence[Amphora]) -> str:
             return f"has amphora {amphora.id} in {amphora.status}"
     for amphora in outdated:
         if not amphora.image_id:
-            return f"has amphora {amphora.id}, of which Octavia does not tell the image"
+            return f"has amphora {amphora.id}, whose image Octavia does not report"
     return ""

@@ -65,15 +65,15 @@ class Octavia:
             question is asked again a few times.
 
     Raises:
-        errors.ConfigError: The cloud's catalogue has no such service.
+        errors.ConfigError: The cloud's catalog has no such service.
     """
 
     def __init__(self, connection: cloud.Cloud, *, patience_s: float | None = None) -> None:
         service = connection.api("load_balancer")
         if service is None:
             raise errors.ConfigError(
-                "the cloud's catalogue has no load balancer service",
-                hint="name the region that has one: --os-region-name",
+                "the cloud's catalog has no load balancer service",
+                hint="set a region that has one: --os-region-name",
             )
         self._service = service
         self._send = (
@@ -191,5 +191,5 @@ def _understood(what: str) -> Iterator[None]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise errors.Unavailable(
             f"cannot {what}: Octavia's answer is not what its API describes",
-            hint="check its endpoint in the catalogue",
+            hint="check its endpoint in the catalog",
         ) from error

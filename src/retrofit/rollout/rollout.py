@@ -260,17 +260,17 @@ def hindrance(seen: overview.Overview, tag: str) -> errors.RetrofitError | None:
     target = seen.targets[tag]
     if not target.image_id:
         return errors.InputMissing(
-            f"there is nothing to roll out: no image of this project has the tag {tag}",
+            f"nothing to roll out: no image of this project has the tag {tag}",
             hint="check the tag and the project: retrofit status",
         )
     if target.problem:
         return errors.ConfigError(
-            f"a new amphora {target.problem}", hint="take the tag from it: retrofit status"
+            f"a new amphora {target.problem}", hint="remove its tag: retrofit status"
         )
     if seen.hindering:
         first, number = seen.hindering[0], len(seen.hindering)
         return errors.ConfigError(
-            f"Octavia would take {number} spare amphorae of another image, such as {first.id}",
+            f"Octavia would use {number} spare amphorae of another image, such as {first.id}",
             hint="delete them: openstack loadbalancer amphora delete ID",
         )
     return None
@@ -289,5 +289,5 @@ def shortfall(seen: overview.Overview) -> errors.RetrofitError | None:
     return errors.RolloutStopped(
         f"{len(missed)} of {len(seen.assessments)} load balancers are not on a current image, "
         f"such as {first.balancer}, which {first.reason or 'has changed meanwhile'}",
-        hint="put right what is listed, and run it again",
+        hint="fix the listed problems, and run the command again",
     )

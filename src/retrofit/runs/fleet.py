@@ -21,7 +21,6 @@ def check(found: survey.Survey, tag: str) -> None:
     # An image of a kind that is not known here is left to who looks at it.
     if name in recipes.names() and recipes.get(name).fleet is None:
         raise errors.ConfigError(
-            f"images with the tag {tag} have no fleet to move: no service keeps machines of the"
-            f" recipe {name}",
-            hint="new servers run the current image; replace the others yourself",
+            f"no service runs machines with images of the recipe {name} (tag {tag})",
+            hint="new servers use the current image; replace the other servers yourself",
         )

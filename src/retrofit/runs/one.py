@@ -28,7 +28,7 @@ from ..provenance import description, marks
 from ..publishing import glance_target, naming, prune, publish, survey
 
 # What to do where nothing is to be done.
-ALL_THE_SAME = "force a build to have it made again"
+ALL_THE_SAME = "use force to build it again"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Summary(record.Record):
             run_document.Outcome.UP_TO_DATE,
             code=run_document.NOTHING_TO_DO,
             message=f"all {len(images)} images are up to date",
-            hint="force a build to have them made again",
+            hint="use force to build them again",
         )
 
 

@@ -146,7 +146,7 @@ def test_says_that_an_image_vanished_after_planning(
     origin = _find(wanted)
     (tree.directory / IMAGE).unlink()
 
-    with pytest.raises(errors.InputMissing, match="has expired since it was chosen.*plan again"):
+    with pytest.raises(errors.InputMissing, match="has expired since it was selected.*plan again"):
         _bring(origin, open_directory)
 
     assert list(open_directory.iterdir()) == []
@@ -214,7 +214,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         ("shift", "message"),
-        [(-_YEAR, "index.sjson has expired"), (_YEAR, "which is still to come; check.*clock")],
+        [(-_YEAR, "index.sjson has expired"), (_YEAR, "which is in the future; check.*clock")],
         ids=["year-old", "year-ahead"],
     )
     def test_time(
@@ -418,7 +418,7 @@ class TestUrl:
     @pytest.mark.parametrize(
         ("checksum", "message"),
         [
-            ("", "nothing tells whether what comes from .* is right; give its checksum"),
+            ("", "the image at .* has no checksum; give its checksum"),
             ("sha256:12", "'sha256:12' is no checksum"),
             (f"md5:{'0' * 32}", "is no checksum"),
         ],

@@ -156,7 +156,7 @@ def test_an_import_that_does_not_begin_is_given_up_or_tried_again(
     never = importing.Prefetch.NEVER
 
     _, (failure,) = image_files.manage(connection, path, work, prefetch=never)
-    assert "the import of Lost (1) does not end: it is queued after" in str(failure)
+    assert "the import of Lost (1) has not ended: it is queued after" in str(failure)
     assert image_files.shown(running_cloud, "Lost") == []
 
     _, failures = image_files.manage(connection, path, work, prefetch=never, retries=1)

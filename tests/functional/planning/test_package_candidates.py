@@ -277,7 +277,9 @@ def test_an_archive_that_sends_next_to_nothing_is_given_up(
 
 
 def test_an_image_that_does_not_tell_is_not_known(bench: Bench) -> None:
-    with pytest.raises(errors.ImageError, match="does not say where its packages come from"):
+    with pytest.raises(
+        errors.ImageError, match="does not say which archives its packages come from"
+    ):
         bench.find(records.record(PACKAGES))
 
 

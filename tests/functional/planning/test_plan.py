@@ -276,7 +276,7 @@ def test_a_failed_proof_is_a_reason_to_try_again(operator: Operator) -> None:
     assert planned["action"] == "build"
     assert _reasons(planned)[0] == ("proof", True)
     assert planned["reasons"][0]["text"] == (
-        f"the last one, {result['image']['id']}, did not pass its proof: failed: size"
+        f"the last image, {result['image']['id']}, failed its proof: failed: size"
     )
 
 

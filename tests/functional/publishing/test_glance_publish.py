@@ -311,7 +311,7 @@ def test_says_that_a_limit_is_reached_and_leaves_nothing(
     before = {image["id"] for image in strict_cloud.images()}
     connection = _connect_to(strict_cloud, tmp_path, monkeypatch)
 
-    with pytest.raises(errors.NoSpace, match="more than Glance takes"):
+    with pytest.raises(errors.NoSpace, match="more than Glance accepts"):
         publishing.published(connection, image_file, "much")
 
     assert {image["id"] for image in strict_cloud.images()} == before

@@ -227,7 +227,7 @@ class TestRejection:
         again = publishing.planned(connection, "b" * 64, tag="failing", depth=BOOT)
         assert again.action is BUILD
         assert again.reasons[0].text == (
-            f"the last one, {error.image_id}, did not pass its proof: failed: machine id, kernel"
+            f"the last image, {error.image_id}, failed its proof: failed: machine id, kernel"
         )
 
     def test_one_is_kept_per_tag_and_architecture(
@@ -322,7 +322,7 @@ class TestRollback:
 
         single = _command("rollback", "--amp-image-tag", tag)
         assert single.returncode == 66
-        assert "there is no image to go back to" in single.stderr
+        assert "no image is available to roll back to" in single.stderr
         assert single.stderr.count("\n") == 1
         _next_second()
         second = publishing.published(connect(), image_file, "second", tag=tag)
@@ -372,9 +372,9 @@ class TestStatus:
         table = _command("status", "--amp-image-tag", tag)
         assert table.returncode == 0
         words = [line.split("  ")[0] for line in table.stdout.splitlines()]
-        assert words[:-1] == ["Octavia takes", "rollback to", "failed", "rolled back"]
+        assert words[:-1] == ["selected", "previous", "failed", "rolled back"]
         # tests/functional/rollout/test_rollout.py has an Octavia to ask.
-        assert words[-1].startswith("what load balancers run is not known: ")
+        assert words[-1].startswith("images of load balancers are not known: ")
 
     def test_nothing_has_the_tag(self, connect: Connect) -> None:
         found = status.status(connect(), "nobody's", work_base=None)
@@ -448,7 +448,7 @@ class TestShadowing:
 
         row = next(line for line in told.stdout.splitlines() if line.startswith("shadowing "))
         assert f"{theirs} theirs" in row
-        assert f"amp-image-owner-id {connection.project_id}" in told.stdout
+        assert f"amp-image-owner-id to {connection.project_id}" in told.stdout
 
     def test_an_older_one_is_none(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path

@@ -138,8 +138,8 @@ class TestWithoutOctavia:
 
         assert (done.returncode, done.stdout) == (78, "")
         assert done.stderr == (
-            "retrofit: error: the cloud's catalogue has no load balancer service; "
-            "name the region that has one: --os-region-name\n"
+            "retrofit: error: the cloud's catalog has no load balancer service; "
+            "set a region that has one: --os-region-name\n"
         )
 
     def test_status_says_the_rest(self, run: Run, published: Images) -> None:
@@ -149,7 +149,7 @@ class TestWithoutOctavia:
         assert table.returncode == 0
         assert published.new in table.stdout
         assert table.stdout.splitlines()[-1].startswith(
-            "what load balancers run is not known: the cloud's catalogue has no"
+            "images of load balancers are not known: the cloud's catalog has no"
         )
         assert told["current"]["id"] == published.new
         assert list(told["running"]) == ["unknown"]
@@ -357,7 +357,7 @@ def test_says_what_is_under_way_when_it_is_interrupted(
 
     assert other.returncode == 75
     assert other.stderr == (
-        "retrofit: error: another run rolls an image out at this moment; wait until it has ended\n"
+        "retrofit: error: another run rolls an image out now; wait until it has ended\n"
     )
     assert (done.code, done.left) == (130, ())
     assert done.line == (
@@ -430,7 +430,7 @@ def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
     assert done.returncode == 78
     assert done.stderr.splitlines()[-1] == (
         f"retrofit: error: a new amphora would get by hand ({shadowing_image}) of this project, "
-        "not our own; take the tag from it: retrofit status"
+        "not our own; remove its tag: retrofit status"
     )
     assert worker.failovers == []
 
@@ -472,7 +472,7 @@ def test_leaves_what_must_not_be_touched(
     assert {each["state"] for each in balancers.values()} == {"left"}
     reasons = {name: each["reason"] for name, each in balancers.items()}
     assert reasons["broken"] == "is in ERROR"
-    assert reasons["unknown"].endswith("of which Octavia does not tell the image")
+    assert reasons["unknown"].endswith("whose image Octavia does not report")
     assert reasons["other-tag"] == (
         "has the tag rollout-of-nobody, which no image of this project has"
     )
@@ -514,7 +514,8 @@ class TestRefusals:
 
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.splitlines()[-1] == (
-            "what load balancers run is not known: cannot list amphorae: not allowed: Policy does "
+            "images of load balancers are not known: cannot list amphorae: not allowed: Policy "
+            "does "
             "not allow this request to be performed; "
             "grant the user the role load-balancer_admin or admin in its project"
         )
@@ -524,14 +525,14 @@ class TestRefusals:
 
         assert done.returncode == 66
         assert done.stderr.splitlines()[-1] == (
-            "retrofit: error: there is nothing to roll out: no image of this project has the tag "
+            "retrofit: error: nothing to roll out: no image of this project has the tag "
             "rollout-mistyped; check the tag and the project: retrofit status"
         )
 
     @pytest.mark.parametrize(
         ("arguments", "code", "line"),
         [
-            (("--amp-image-tag", marks.OWN_TAG), 78, "says nothing of which image is current"),
+            (("--amp-image-tag", marks.OWN_TAG), 78, "does not identify one current image"),
             (("--max-parallel", "0"), 64, "0 is not in the range x>=1"),
             (("--pause", "soon"), 64, "'soon' is not a valid integer range"),
             (("--timeout", "-1"), 64, "-1 is not in the range"),

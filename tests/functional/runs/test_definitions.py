@@ -220,7 +220,9 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
     assert max(first[0], second[0]) < min(first[1], second[1])
     for name in _OUTDATED:
         lines = [line for line in ended.stderr.splitlines() if line.startswith(f"{name}: ")]
-        assert lines[0].startswith(f"{name}: published as {name} does not say what it was made of")
+        assert lines[0].startswith(
+            f"{name}: published as {name} does not say what it was built from"
+        )
         assert f"{name}: customise: " in "\n".join(lines)
         assert lines[-1].startswith(f"{name}: published ")
     for image in made:
@@ -234,7 +236,7 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
     again, result = operator.run(operator.define(show | built))
     assert (again.code, result["outcome"]) == (3, "up-to-date")
     assert again.line == (
-        "retrofit: error: all 2 images are up to date; force a build to have them made again"
+        "retrofit: error: all 2 images are up to date; use force to build them again"
     )
 
 

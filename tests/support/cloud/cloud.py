@@ -251,7 +251,7 @@ def running(
 
 
 def _move_endpoints(database: pathlib.Path, keystone_port: int, glance_port: int) -> None:
-    """Put the ports of this start into the catalogue."""
+    """Put the ports of this start into the catalog."""
     moves = {cloud_template.KEYSTONE_PORT: keystone_port, cloud_template.GLANCE_PORT: glance_port}
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         for old, new in moves.items():

@@ -22,7 +22,7 @@ _SERVER = pathlib.Path(__file__).with_name("cloud_server.py")
 _MANAGE_TIMEOUT_S = 300
 _START_TIMEOUT_S = 60
 
-# Ports that the template's catalogue names; each start puts its own in their place.
+# Ports that the template's catalog names; each start puts its own in their place.
 KEYSTONE_PORT, GLANCE_PORT = 5000, 9292
 
 
@@ -122,7 +122,7 @@ def _prepare(directory: pathlib.Path) -> None:
 
 
 def _populate(url: str, ca: pathlib.Path) -> None:
-    """Make the image service's catalogue entry, and the users as Juju's keystone makes them."""
+    """Make the image service's catalog entry, and the users as Juju's keystone makes them."""
     with openstack.connect(
         load_yaml_config=False,
         load_envvars=False,
@@ -134,7 +134,7 @@ def _populate(url: str, ca: pathlib.Path) -> None:
             "user_domain_id": "default",
             "project_domain_id": "default",
         },
-        # The catalogue names ports of a cloud that does not run yet.
+        # The catalog names ports of a cloud that does not run yet.
         identity_endpoint_override=url,
         verify=str(ca),
     ) as admin:

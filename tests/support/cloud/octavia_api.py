@@ -1,6 +1,6 @@
 """The real Octavia API on loopback, beside a cloud's Keystone and Glance.
 
-``with octavia_api.running(cloud) as octavia:`` starts it, and names it in the cloud's catalogue
+``with octavia_api.running(cloud) as octavia:`` starts it, and names it in the cloud's catalog
 until the context ends. Nothing makes load balancers: tests say which there are, by writing them to
 the API's database. A :class:`Worker` stands in for the controller worker that does what the API
 asks it for.
@@ -186,7 +186,7 @@ def running(beside: cloud.Cloud) -> Iterator[Octavia]:
     """Run the API beside a cloud's other services.
 
     Args:
-        beside: Whose Keystone says who may ask, and in whose catalogue it is for as long.
+        beside: Whose Keystone says who may ask, and in whose catalog it is for as long.
     """
     python = artefacts.programs("octavia") / "bin" / "python"
     port = cloud_template.free_port()
@@ -202,15 +202,15 @@ def running(beside: cloud.Cloud) -> Iterator[Octavia]:
     _configure(directory, beside)
     with (
         cloud_template.serving("octavia", directory, port, python=python, script=_SCRIPT) as api,
-        _catalogued(beside, port),
+        _catalogd(beside, port),
     ):
         yield Octavia(directory, port, api.pid)
     database.unlink()
 
 
 @contextlib.contextmanager
-def _catalogued(beside: cloud.Cloud, port: int) -> Iterator[None]:
-    """Have the API in the catalogue."""
+def _catalogd(beside: cloud.Cloud, port: int) -> Iterator[None]:
+    """Have the API in the catalog."""
     with beside.admin() as admin:
         service = admin.identity.create_service(name="octavia", type="load-balancer")
         for interface, host in (("public", "127.0.0.1"), ("internal", "localhost")):

@@ -137,7 +137,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def running(beside: cloud.Cloud) -> Iterator[Users]:
-    """Have both in the catalogue of a cloud until the context ends."""
+    """Have both in the catalog of a cloud until the context ends."""
     users = Users()
     with _Server(beside, users) as server, beside.admin() as admin:
         thread = threading.Thread(target=server.serve_forever)
@@ -146,7 +146,7 @@ def running(beside: cloud.Cloud) -> Iterator[Users]:
         try:
             for name, kind, path in (
                 ("nova", "compute", "/compute/v2.1"),
-                # The name that a catalogue usually has for it.
+                # The name that a catalog usually has for it.
                 ("cinderv3", "volumev3", "/volume/v3"),
             ):
                 service = admin.identity.create_service(name=name, type=kind)

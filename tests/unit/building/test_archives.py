@@ -232,8 +232,8 @@ def test_the_suite_of_a_pocket(pocket: str, suite: str) -> None:
 
 
 @pytest.mark.parametrize("pocket", ["Caracal", "cloud:jammy-caracal", "2024.1", "", "a b"])
-def test_a_misspelt_pocket_is_refused(pocket: str) -> None:
-    with pytest.raises(errors.ConfigError, match="misspelt; give a release's name, such as"):
+def test_an_invalid_pocket_is_refused(pocket: str) -> None:
+    with pytest.raises(errors.ConfigError, match="is not valid; give a release's name, such as"):
         pockets.suite(pocket, JAMMY)
 
 

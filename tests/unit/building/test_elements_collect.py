@@ -51,7 +51,7 @@ def test_a_directory_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> Non
 
 def test_an_element_that_does_not_exist_is_named(tmp_path: pathlib.Path) -> None:
     request = model.BuildRequest("amphora", elements=("mistyped",))
-    with pytest.raises(errors.InputMissing, match="no element 'mistyped'"):
+    with pytest.raises(errors.InputMissing, match="unknown element 'mistyped'"):
         collect.collect(Recipe(), request, tmp_path / "into")
 
 

@@ -43,12 +43,12 @@ def test_the_order_of_directories_is_that_of_their_names(tmp_path: pathlib.Path)
 
 
 def test_a_missing_element_is_named(paths: list[pathlib.Path]) -> None:
-    with pytest.raises(errors.InputMissing, match="no element 'mistyped';"):
+    with pytest.raises(errors.InputMissing, match="unknown element 'mistyped';"):
         dependencies.expand(["system", "mistyped"], paths)
 
 
 def test_a_missing_element_that_another_needs_is_named_with_it(paths: list[pathlib.Path]) -> None:
-    with pytest.raises(errors.InputMissing, match="no element 'nowhere', which needy needs"):
+    with pytest.raises(errors.InputMissing, match="unknown element 'nowhere', which needy needs"):
         dependencies.expand(["system", "needy"], paths)
 
 

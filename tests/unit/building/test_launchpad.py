@@ -55,8 +55,8 @@ def test_a_ppa_has_a_key_and_a_url(api: str, ppa: str) -> None:
 
 
 @pytest.mark.parametrize("ppa", ["team", "ppa:team/", "Team/stable", "a/b/c", "ppa:../x"])
-def test_a_misspelt_ppa_is_refused(ppa: str) -> None:
-    with pytest.raises(errors.ConfigError, match="misspelt; give ppa:owner/name"):
+def test_an_invalid_ppa_is_refused(ppa: str) -> None:
+    with pytest.raises(errors.ConfigError, match="is not valid; give ppa:owner/name"):
         launchpad.fetch(ppa, model.BuildRequest("amphora"), api="http://127.0.0.1:1")
 
 

@@ -165,7 +165,7 @@ def test_a_cache_that_was_named_must_be_usable(
         layers.directory(tmp_path / "file")
 
     monkeypatch.setattr(workshop, "reachable", lambda _path: False)
-    with pytest.raises(errors.OutputError, match="closed to other users"):
+    with pytest.raises(errors.OutputError, match="as another user, cannot enter it"):
         layers.directory(tmp_path)
     monkeypatch.setattr(layers.caches, "of_builds", lambda: tmp_path)
     assert layers.directory(None) is None

@@ -70,7 +70,7 @@ def test_present_file_is_refused_unless_forced(tmp_path: pathlib.Path):
     target = tmp_path / "out"
     target.touch()
 
-    with pytest.raises(errors.OutputError, match="exists already; give --force"):
+    with pytest.raises(errors.OutputError, match="exists already; use --force"):
         output.check(target, force=False)
     output.check(target, force=True)
 

@@ -314,7 +314,7 @@ class TestErrors:
         assert _execute("image", "in", "out") == 70
         assert capsys.readouterr().err == (
             "retrofit: error: unexpected ValueError: surprise;"
-            " run again with --debug and report what it prints\n"
+            " run again with --debug and report the output\n"
         )
 
     def test_unexpected_error_has_its_traceback_with_debug(
@@ -699,7 +699,7 @@ class TestPlan:
         path = tmp_path / "file.json"
         path.write_text(json.dumps({"source": "in", "target": "out"}))
         assert _execute("plan", str(path)) == 78
-        assert "there is nothing to plan: the target is the file out" in capsys.readouterr().err
+        assert "nothing to plan: the target is the file out" in capsys.readouterr().err
 
     def test_definitions(
         self, request_file: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]

@@ -36,7 +36,7 @@ def test_each_status_has_its_error(status: int, kind: type[errors.RetrofitError]
 
 def test_the_reason_is_read_out_of_the_markup() -> None:
     error = refusals.refusal("upload image 1", 413, GLANCE_HTML)
-    assert "Glance takes: The size of the data 25 will exceed the limit. 6 bytes remaining;" in (
+    assert "Glance accepts: The size of the data 25 will exceed the limit. 6 bytes remaining;" in (
         str(error)
     )
 

@@ -350,7 +350,7 @@ class TestSizes:
 
     @pytest.mark.parametrize("text", ["", "0", "-1G", "8 gigabytes", "1.5G", "G", "8K"])
     def test_nonsense_is_refused(self, text: str):
-        with pytest.raises(errors.ConfigError, match="is no size"):
+        with pytest.raises(errors.ConfigError, match="is not a size"):
             keys.size(text)
 
     @given(st.integers(min_value=1, max_value=2**40))

@@ -154,7 +154,7 @@ class TestFiles:
         assert [image.name for image in expansion.read(path)] == ["a"]
 
     def test_no_file(self, tmp_path: pathlib.Path):
-        with pytest.raises(errors.InputMissing, match="no definition in"):
+        with pytest.raises(errors.InputMissing, match="has no definitions"):
             expansion.read(tmp_path)
         with pytest.raises(errors.InputMissing, match="cannot read"):
             expansion.read(tmp_path / "none")
@@ -190,7 +190,7 @@ _HEAD = "images:\n- name: a\n"
             _HEAD + "  tags: ['a-{release}']",
             "3: {release} in the tag 'a-{release}' needs releases",
         ),
-        (_HEAD + "  tags: ['{series}']", "3: {series} in the tag '{series}' stands for nothing"),
+        (_HEAD + "  tags: ['{series}']", "3: {series} in the tag '{series}' has no meaning"),
         (_HEAD + "  tags: ['a}']", "3: a brace in the tag 'a}' has no counterpart"),
         (_HEAD + "  tags: [a]\n  distribution: debian", "2: releases is missing for debian"),
         (

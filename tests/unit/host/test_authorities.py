@@ -40,7 +40,7 @@ def test_other_files_are_refused(tmp_path: pathlib.Path):
     bundle = tmp_path / "ca.pem"
     bundle.write_text("no certificate\n")
 
-    with pytest.raises(errors.ConfigError, match="holds no CA certificate"):
+    with pytest.raises(errors.ConfigError, match="has no CA certificate"):
         authorities.read(bundle)
 
 

@@ -144,7 +144,7 @@ def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None
             "plan.json is of version 2, and .* up to 1; upgrade",
         ),
         ({"engine": "0"}, errors.PlanOutdated, "is of version 0 of this program, which is"),
-        ({"images": []}, errors.ConfigError, "says nothing of request, only of nothing"),
+        ({"images": []}, errors.ConfigError, "does not contain request, only nothing"),
         ({"images": [{}]}, errors.ConfigError, r"is no plan: images\.0\.name: field required"),
     ],
     ids=["format", "engine", "image", "key"],

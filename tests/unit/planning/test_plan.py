@@ -139,7 +139,7 @@ def test_bases_without_versions_are_told_by_their_hashes() -> None:
                     REQUEST, archives=model.Archives(mirror="https://u:new@mirror.example/ubuntu")
                 )
             },
-            "the user of an archive, or the value of a variable, is another",
+            "the user of an archive, or the value of a variable, changed",
         ),
     ],
     ids=["element", "gone", "new", "format", "variable", "option", "release", "password"],
@@ -153,7 +153,7 @@ def test_an_image_that_does_not_tell() -> None:
         image = _image(_wanted(NEWER), properties={marks.INPUTS: text})
         assert _decide(_wanted(), image) == (
             "build",
-            [("recipe", f"{image.name} does not say what it was made of")],
+            [("recipe", f"{image.name} does not say what it was built from")],
         )
 
 
@@ -206,7 +206,7 @@ def test_a_proof_that_failed_is_tried_again() -> None:
     assert _decide(_wanted(NEWER), _image(), same_fingerprint=(failed,)) == (
         "build",
         [
-            ("proof", "the last one, broken, did not pass its proof: failed: agent answers"),
+            ("proof", "the last image, broken, failed its proof: failed: agent answers"),
             ("base", "newer base 20260801 → 20260815"),
         ],
     )

@@ -47,6 +47,6 @@ def test_at_rest_nothing_is_emulated() -> None:
 
 
 def test_a_recipe_is_not_proved_deeper_than_it_says() -> None:
-    with pytest.raises(errors.ConfigError, match="proved beyond boot") as refused:
+    with pytest.raises(errors.ConfigError, match="proofs beyond depth boot") as refused:
         _check(findings.Depth.TRAFFIC, findings.Depth.BOOT, "amd64")
-    assert refused.value.hint == "prove them with --depth boot"
+    assert refused.value.hint == "use --depth boot"

@@ -125,7 +125,7 @@ def test_a_damaged_record_is_told(name: str, value: str, reason: str) -> None:
     properties = dict(description.properties(records.described(), records.PACKAGES))
     properties[name] = value
 
-    with pytest.raises(errors.ImageError, match=f"damaged record.*{reason}") as raised:
+    with pytest.raises(errors.ImageError, match=f"damaged provenance.*{reason}") as raised:
         description.read(records.image(properties))
     assert len(str(raised.value)) < 400
 

@@ -19,7 +19,9 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
 
 def test_an_unknown_recipe_is_refused_with_those_known() -> None:
-    with pytest.raises(errors.ConfigError, match="no recipe 'amfora'; known recipes: amphora"):
+    with pytest.raises(
+        errors.ConfigError, match="unknown recipe 'amfora'; known recipes: amphora"
+    ):
         recipes.get("amfora")
 
 

@@ -157,7 +157,7 @@ _OLD, _BACKUP = _amphora(OLD, "MASTER", name="m"), _amphora(OLD, "BACKUP", name=
             _balancer(_OLD, _amphora("", name="n")),
             1,
             "FAILED",
-            "got amphora n, which runs an image it does not tell, not the current new",
+            "got amphora n, which runs an unknown image, not the current new",
         ),
     ],
 )

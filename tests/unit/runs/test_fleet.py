@@ -34,7 +34,7 @@ def _survey(recipe: str) -> survey.Survey:
 
 
 def test_a_kind_without_a_fleet_is_refused() -> None:
-    with pytest.raises(errors.ConfigError, match="wanted have no fleet to move: .* recipe loose"):
+    with pytest.raises(errors.ConfigError, match="no service runs machines .* recipe loose"):
         fleet.check(_survey("loose"), TAG)
 
 

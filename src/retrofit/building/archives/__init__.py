@@ -105,7 +105,7 @@ def apt(
 
     Raises:
         errors.ConfigError: An archive lacks what is wanted of it, or its key is not known.
-        errors.RecipeError: The packages do not go together, or one of their scripts failed.
+        errors.RecipeError: The packages cannot be combined, or one of their scripts failed.
         errors.Unavailable: An archive does not answer as it should.
     """
     found = complaints.Complaints()

@@ -71,7 +71,7 @@ class Complaints:
 
         Raises:
             errors.ConfigError: An archive has no such suite, or its key is not known.
-            errors.RecipeError: Packages do not go together, or one of their scripts failed.
+            errors.RecipeError: Packages cannot be combined, or one of their scripts failed.
             errors.Unavailable: An archive does not answer as it should.
         """
         # apt before 2.1.9, as in focal, knows no Error-Mode and only warns of what it lacks.
@@ -96,7 +96,7 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
             return errors.ConfigError(
                 f"the Ubuntu Cloud Archive at {where} has no pocket {archives.uca_pocket!r} for"
                 " this series",
-                hint="see which pockets it has, or correct the pocket",
+                hint="check which pockets it has, or correct the pocket",
                 details=details,
             )
         return errors.Unavailable(
@@ -109,7 +109,7 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
             return kind(f"{meaning}: {reason}", hint=hint, details=details)
     if absent:
         return errors.ConfigError(
-            f"an archive lacks what is wanted of it: {reason}",
+            f"an archive does not have what the image needs: {reason}",
             hint="check the archive mirror",
             details=details,
         )

@@ -44,12 +44,12 @@ def fetch(ppa: str, request: model.BuildRequest, *, api: str = API) -> Ppa:
         api: Base URL of Launchpad's web service.
 
     Raises:
-        errors.ConfigError: It is misspelt, or there is no such PPA.
+        errors.ConfigError: It is not valid, or there is no such PPA.
         errors.Unavailable: Launchpad cannot be reached.
     """
     match = _NAME.fullmatch(ppa)
     if match is None:
-        raise errors.ConfigError(f"the PPA {ppa!r} is misspelt", hint="give ppa:owner/name")
+        raise errors.ConfigError(f"the PPA {ppa!r} is not valid", hint="give ppa:owner/name")
     owner, name = match["owner"], match["name"]
     query = urllib.parse.urlencode({"ws.op": "getSigningKeyData"})
     access = web.Access(request.proxies, request.ca_certificate)
@@ -69,7 +69,7 @@ def fetch(ppa: str, request: model.BuildRequest, *, api: str = API) -> Ppa:
 
 def _unavailable(ppa: str, reason: str) -> errors.Unavailable:
     return errors.Unavailable(
-        f"Launchpad does not tell the key of the PPA {ppa!r}: {reason}",
-        hint="check the proxies; without the Internet, put the PPA's packages into the archive"
-        " mirror and leave the PPA out",
+        f"Launchpad does not return the key of the PPA {ppa!r}: {reason}",
+        hint="check the proxies; without the Internet, copy the PPA's packages to the archive"
+        " mirror and remove the PPA",
     )

@@ -36,7 +36,7 @@ def suite(pocket: str, release: model.Release) -> str:
     found = match(pocket)
     if found is None:
         raise errors.ConfigError(
-            f"the Ubuntu Cloud Archive pocket {pocket!r} is misspelt",
+            f"the Ubuntu Cloud Archive pocket {pocket!r} is not valid",
             hint="give a release's name, such as caracal, caracal/proposed or"
             " jammy-updates/caracal",
         )
@@ -56,7 +56,7 @@ def source(archives: model.Archives, release: model.Release) -> str:
     A mirror that is a complete line needs no pocket, as with the existing charm.
 
     Raises:
-        errors.ConfigError: The pocket is misspelt or for another series.
+        errors.ConfigError: The pocket is not valid or for another series.
     """
     if texts.ONE_LINE.fullmatch(archives.uca_mirror):
         return f"{archives.uca_mirror}\n"

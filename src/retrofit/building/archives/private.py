@@ -128,7 +128,7 @@ def configured(
         except OSError as error:
             raise errors.OutputError(
                 f"cannot write {error.filename or root}: {error.strerror}",
-                hint="name another cache with --cache-dir",
+                hint="set another directory with --cache-dir",
             ) from error
         environment = {"APT_CONFIG": os.fspath(root / "apt.conf")}
         yield Apt(environment | request.proxies.environment(), request.archives)

@@ -62,9 +62,9 @@ def write(
             rootfs.resolve(public, path).write_bytes(key)
         elif path in named:
             raise errors.ConfigError(
-                f"the key {path} of an archive is not known: it is too large to stand on the"
-                " image, and not on this host",
-                hint="install the package of keyrings that has it here, such as"
+                f"the key {path} of an archive is not known: it is too large for the metadata"
+                " of the image, and this host does not have it",
+                hint="install the package with the keyring on this host, such as"
                 " debian-archive-keyring",
             )
     elsewhere = [f"/{path}" for path, entry in trees.walk(public) if entry.is_file()]

@@ -37,7 +37,7 @@ def grow(raw: pathlib.Path, found: layout.Layout, root_bytes: int) -> layout.Lay
     last = max(found.table.partitions, key=lambda one: one.end)
     if last.number != root.number:
         raise errors.ImageError(
-            f"root partition {root.number} cannot grow: partition {last.number} lies behind it"
+            f"root partition {root.number} cannot grow: partition {last.number} follows it"
         )
     end = -(-(root.start + root_bytes) // model.MIB) * model.MIB
     os.truncate(raw, end + _TABLE_RESERVE)

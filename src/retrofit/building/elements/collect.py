@@ -92,7 +92,7 @@ def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
     known yet: those for all distributions are returned.
 
     Raises:
-        errors.RetrofitError: As :func:`collect`; or elements do not go together.
+        errors.RetrofitError: As :func:`collect`; or elements cannot be combined.
     """
     directories = _directories(recipe, request)
     found = {
@@ -138,8 +138,8 @@ def _directories(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Pa
     for name in request.elements:
         if not any((source / name).is_dir() for source in directories):
             raise errors.InputMissing(
-                f"there is no element {name!r}",
-                hint="correct its name, or name the directory it is in with --elements-path",
+                f"unknown element {name!r}",
+                hint="correct the name, or set the directory of the element with --elements-path",
             )
     return directories
 

@@ -35,21 +35,21 @@ def expand(names: Sequence[str], paths: Sequence[pathlib.Path]) -> tuple[Element
 
     Raises:
         errors.InputMissing: An element, or one that it needs, is in none of the directories.
-        errors.ConfigError: The elements do not go together.
+        errors.ConfigError: The elements cannot be combined.
     """
     try:
         found = element_dependencies.get_elements(list(names), ":".join(map(os.fspath, paths)))
     except element_dependencies.MissingElementException as missing:
         name = str(missing).split("'")[1]
         raise errors.InputMissing(
-            f"there is no element {name!r}" + _wanted_by(name, names, paths),
-            hint="correct its name, or name the directory it is in with --elements-path",
+            f"unknown element {name!r}" + _wanted_by(name, names, paths),
+            hint="correct the name, or set the directory of the element with --elements-path",
         ) from missing
     except element_dependencies.AlreadyProvidedException as twice:
         raise errors.ConfigError(
-            f"the elements {', '.join(names)} do not go together: "
+            f"the elements {', '.join(names)} cannot be combined: "
             + (str(twice) or _provided_twice(names, paths)),
-            hint="leave out elements that make an operating system: the base image is one",
+            hint="remove the elements that build an operating system: the base image has one",
         ) from twice
     except element_dependencies.MissingOSException as missing:
         raise errors.ConfigError(

@@ -134,7 +134,7 @@ def _merge_directory(
         if where in owners:
             raise errors.ConfigError(
                 f"the elements {owners[where]} and {element} both have {where}",
-                hint="rename it in one of them, or leave one of them out",
+                hint="rename the file in one element, or remove one element",
             )
         shutil.copy2(entry, target / entry.name, follow_symlinks=False)
         owners[where] = element

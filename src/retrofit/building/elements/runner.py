@@ -201,7 +201,7 @@ def prepare(
 
     Raises:
         errors.InputMissing: An element is missing.
-        errors.ConfigError: The elements do not go together.
+        errors.ConfigError: The elements cannot be combined.
     """
     paths = dependencies.search_paths(elements_root / collect.ELEMENTS)
     elements = dependencies.expand(names, paths)
@@ -263,6 +263,6 @@ def _failure(script: hooks.Script, error: errors.CommandError) -> errors.RecipeE
     last = f": {error.details[-1]}" if error.details else ""
     return errors.RecipeError(
         f"the element {script.element} failed in {script.phase}: {script.name} {how}{last}",
-        hint="run again with --debug to see all it prints",
+        hint="run again with --debug to see the full output",
         details=error.details,
     )

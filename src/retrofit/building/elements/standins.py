@@ -105,8 +105,8 @@ def catch_up(cell: cells.Cell, on_line: Callable[[str], None] | None) -> None:
     except errors.CommandError as error:
         last = f": {error.details[-1]}" if error.details else ""
         raise errors.RecipeError(
-            f"what packages put off until they were all installed failed{last}",
-            hint="run again with --debug to see all it prints",
+            f"a deferred step of package installation failed{last}",
+            hint="run again with --debug to see the full output",
             details=error.details,
         ) from error
     _LOG.info("did what packages put off in %.1f s", time.monotonic() - started)

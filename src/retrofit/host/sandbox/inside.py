@@ -150,7 +150,8 @@ def receive(channel: Channel) -> tuple[Kind, Any]:
         kind, content = channel.recv()
     except EOFError as ended:
         raise errors.RetrofitError(
-            "the build's process was killed", hint="see the kernel's log: memory may be short"
+            "the build's process was killed",
+            hint="see the kernel's log: the machine may be out of memory",
         ) from ended
     if kind is Kind.ERROR:
         raise content

@@ -55,8 +55,8 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
                 work, handle = _claim(parent)
             except OSError as error:
                 raise errors.OutputError(
-                    f"no work directory can be made in {parent}: {error.strerror}",
-                    hint="name another with --work-dir",
+                    f"cannot create a work directory in {parent}: {error.strerror}",
+                    hint="set another directory with --work-dir",
                 ) from error
             held.callback(os.close, handle)
             held.callback(_remove, work)
@@ -64,8 +64,8 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         adopt(work)
         if not reachable(work):
             raise errors.OutputError(
-                f"the work directory {parent} is closed to other users, the build's sandbox too",
-                hint="name another with --work-dir",
+                f"the build's sandbox (another user) cannot enter the work directory {parent}",
+                hint="set another directory with --work-dir",
             )
         _check_space(work)
         try:
@@ -82,7 +82,7 @@ def _check_space(work: pathlib.Path) -> int:
     if free < _DISK_RESERVE:
         raise errors.NoSpace(
             f"the disk of the work directory {work.parent} is full",
-            hint="make room there, or name another with --work-dir",
+            hint="free space, or set another directory with --work-dir",
         )
     return free
 

@@ -73,7 +73,7 @@ def _bios_fault(raw: pathlib.Path, table: partitions.Table) -> str:
         return ""
     core = [one for one in table.partitions if one.type_code == _BIOS_BOOT]
     if not core:
-        return "there is no BIOS boot partition"
+        return "the BIOS boot partition is missing"
     return "" if _has_data(raw, core[0]) else f"the BIOS boot partition {core[0].number} is empty"
 
 
@@ -137,7 +137,7 @@ def kernel() -> subject.Check:
 def _kernel(image: subject.Subject) -> findings.Verdict:
     text = reading.text(image.tree, _GRUB_CFG)
     if text is None:
-        return findings.failed(f"there is no {_GRUB_CFG}")
+        return findings.failed(f"{_GRUB_CFG} is missing")
     saved = grub_config.saved_entry(reading.text(image.tree, _GRUBENV) or "")
     entry = grub_config.default_entry(text, saved)
     if entry is None or not entry.kernels:
@@ -192,10 +192,10 @@ def _root_fault(image: subject.Subject, arguments: tuple[str, ...]) -> str:
     """Say what is wrong with the root file system that a kernel is told."""
     roots = [word.removeprefix("root=") for word in arguments if word.startswith("root=")]
     if not roots:
-        return "the kernel is not told its root file system"
+        return "the kernel's command line names no root file system"
     if mount_table.is_volume(image.layout.root, roots[-1]):
         return ""
-    return f"the kernel is told root={roots[-1]}, which is not the image's root file system"
+    return f"the kernel's root={roots[-1]} is not the root file system of the image"
 
 
 def _initrd_fault(image: subject.Subject, paths: list[str], version: str) -> str:

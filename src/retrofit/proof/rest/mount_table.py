@@ -70,7 +70,7 @@ def mount_table() -> subject.Check:
 def _look(image: subject.Subject) -> findings.Verdict:
     text = reading.text(image.tree, _PATH)
     if text is None:
-        return findings.failed(f"there is no {_PATH}")
+        return findings.failed(f"{_PATH} is missing")
     entries, damaged = parse(text)
     if damaged:
         return findings.failed(f"{_PATH}, line {damaged[0]}: no entry, too few fields")

@@ -75,7 +75,7 @@ def _download(into: pathlib.Path, proxies: model.Proxies) -> pathlib.Path:
     except errors.CommandError as error:
         raise errors.Unavailable(
             f"Octavia {VERSION} cannot be fetched from the Python package index",
-            hint="check the network and the proxies; a packed charm has it in it",
+            hint="check the network and the proxies; a packed charm contains it",
             details=error.details,
         ) from error
     return into / f"octavia-{VERSION}.tar.gz"

@@ -314,7 +314,7 @@ def test_only_the_leader_rolls_back(
 ) -> None:
     state = testing.State(relations=[keystone], leader=False)
 
-    with pytest.raises(testing.ActionFailed, match="run this on the leader"):
+    with pytest.raises(testing.ActionFailed, match="run this action on the leader"):
         _act(context, state, "rollback-image")
 
     assert retrofit.asked == []
@@ -351,9 +351,9 @@ def test_says_that_there_is_nothing_to_go_back_to(
     fake: charm_fakes.Workload,
     retrofit: charm_fakes.Engine,
 ) -> None:
-    retrofit.answers["rollback"] = (66, None, "there is no image to go back to")
+    retrofit.answers["rollback"] = (66, None, "no image is available to roll back to")
 
-    with pytest.raises(testing.ActionFailed, match="there is no image to go back to"):
+    with pytest.raises(testing.ActionFailed, match="no image is available to roll back to"):
         _act(context, state, "rollback-image")
 
     assert fake.last is None
@@ -400,7 +400,7 @@ def test_prunes_on_the_leader_only(
     other = dataclasses.replace(state, leader=False)
 
     _act(context, other, "prune-images")
-    with pytest.raises(testing.ActionFailed, match="run this on the leader"):
+    with pytest.raises(testing.ActionFailed, match="run this action on the leader"):
         _act(context, other, "prune-images", **{"dry-run": False})
 
     assert len(retrofit.asked) == 1
@@ -461,7 +461,7 @@ def test_rolls_out_on_the_leader_only(
     other = dataclasses.replace(state, leader=False)
 
     _act(context, other, "rollout-image")
-    with pytest.raises(testing.ActionFailed, match="run this on the leader"):
+    with pytest.raises(testing.ActionFailed, match="run this action on the leader"):
         _act(context, other, "rollout-image", **{"dry-run": False})
 
     assert len(retrofit.asked) == 1

@@ -207,7 +207,7 @@ _DETAILS = _ANSWERS["/1.0/details"][1]
             (200, {"interface": "eth1"}),
             "eth1 has the address",
         ),
-        ("agent listeners", "/1.0/listeners", (200, [{"uuid": "1"}]), "listeners already: "),
+        ("agent listeners", "/1.0/listeners", (200, [{"uuid": "1"}]), "listeners exist already: "),
     ],
 )
 def test_what_the_agent_answers(

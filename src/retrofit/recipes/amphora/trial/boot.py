@@ -143,7 +143,7 @@ def _interfaces(booted: _Booted) -> findings.Verdict:
 def _listeners(booted: _Booted) -> findings.Verdict:
     listeners = booted.amphora.agent.listeners()
     if listeners:
-        return findings.failed(f"there are listeners already: {listeners}")
+        return findings.failed(f"listeners exist already: {listeners}")
     return findings.passed("none")
 
 

@@ -84,7 +84,7 @@ def _deleted(on: scene.Scene) -> findings.Verdict:
     on.each(lambda node: node.amphora.agent.delete(on.balancer.id))
     for node in on.nodes:
         if listeners := node.amphora.agent.listeners():
-            return findings.failed(f"there are listeners still: {listeners}")
+            return findings.failed(f"listeners still exist: {listeners}")
     try:
         answer = on.get(on.plain, timeout_s=_TRY_TIMEOUT_S)
     except (OSError, http.client.HTTPException) as error:

@@ -118,7 +118,7 @@ def _serves(on: scene.Scene) -> findings.Verdict:
 
 def _single() -> findings.Verdict:
     memory = machine.MEMORY // model.MIB
-    return findings.not_applicable(f"there is no memory for a second machine of {memory} MiB")
+    return findings.not_applicable(f"not enough memory for a second machine of {memory} MiB")
 
 
 BOOTED = scene.Check("standby booted", _booted)
