@@ -131,7 +131,7 @@ def problems(image: Image) -> Iterator[Problem]:
     if notation.names_one(image.source) and max(len(image.releases), len(image.architectures)) > 1:
         yield Problem(
             ("source",),
-            f"{urls.without_user(image.source)} is one base image, but the definition needs several",
+            f"{urls.without_user(image.source)} is one base image, but several are needed",
             "it may be glance:, simplestreams: or bootstrap:",
         )
     if not image.tags:

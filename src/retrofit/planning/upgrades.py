@@ -58,7 +58,7 @@ class Inquiry:
             Sorted by name and architecture.
 
         Raises:
-            errors.ImageError: The image does not say which archives its packages come from, as one of an
+            errors.ImageError: The image does not say where its packages come from, as one of an
                 earlier version does not: nothing is known about them then.
             errors.ConfigError: An archive has no such suite, or its key is not known.
             errors.Unavailable: An archive does not answer as it should, or did not before.
