@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 import hypothesis
 
@@ -14,3 +18,19 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+
+# Around all others, as the one that shuffles is, too.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Keep the order of files whose tests go on from one another; all else is shuffled."""
+    stories = [item for item in items if item.get_closest_marker("in_order")]
+    yield
+    told = {path: iter(list(file)) for path, file in itertools.groupby(stories, _path)}
+    items[:] = [
+        next(told[item.path]) if item.get_closest_marker("in_order") else item for item in items
+    ]
+
+
+def _path(item: pytest.Item) -> object:
+    return item.path
