@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from tests import scenarios
 
-
 pytestmark = pytest.mark.in_order
 
 

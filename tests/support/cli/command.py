@@ -17,7 +17,7 @@ from .. import paths
 
 PROGRAM = (sys.executable, "-m", "retrofit")
 
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 _TIMEOUT_S = 1200.0
 _END_TIMEOUT_S = 60.0
 _DEATH_S = 2.0
@@ -109,31 +109,48 @@ def started(
         environment: Variables added to this process's.
     """
     changes = dict(environment or {})
-    before = _Traces([cwd, work])
     stderr = pathlib.Path(f"{work}.stderr")
-    with stderr.open("w") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=cwd,
-            env=os.environ | {"TMPDIR": str(work), "PYTHONPATH": str(paths.REPOSITORY)} | changes,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    command = Command(child, before, stderr)
+    with _inheriting():
+        before = _Traces([cwd, work])
+        with stderr.open("w") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                cwd=cwd,
+                env=os.environ
+                | {"TMPDIR": str(work), "PYTHONPATH": str(paths.REPOSITORY)}
+                | changes,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        command = Command(child, before, stderr)
+        try:
+            yield command
+        finally:
+            command.kill()
+
+
+@contextlib.contextmanager
+def _inheriting() -> Iterator[None]:
+    """Have whatever process a command forgets become a child of this one, and so be found.
+
+    Not for longer: nobody here waits for what other tests leave to process 1.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    former = ctypes.c_int()
+    libc.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(former), 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
-        yield command
+        yield
     finally:
-        command.kill()
+        libc.prctl(_PR_SET_CHILD_SUBREAPER, former.value, 0, 0, 0)
 
 
 class _Traces:
     """Files, mounts and processes at a moment."""
 
     def __init__(self, directories: Sequence[pathlib.Path]) -> None:
-        # Whatever process a command forgets becomes a child of this one, and so is found.
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._directories = directories
         self._known = self._now()
 

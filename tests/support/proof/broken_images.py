@@ -206,9 +206,14 @@ FAULTS: dict[str, Callable[[Disk], None]] = {
 }
 
 
-def broken(good: pathlib.Path, fault: str) -> contextlib.AbstractContextManager[pathlib.Path]:
-    """Give a raw image that is a good one (of the noble layout) with one of the faults."""
-    return changed(good, fault.replace(" ", "-"), FAULTS[fault])
+def broken(good: pathlib.Path, *faults: str) -> contextlib.AbstractContextManager[pathlib.Path]:
+    """Give a raw image that is a good one (of the noble layout) with some of the faults."""
+
+    def break_it(disk: Disk) -> None:
+        for fault in faults:
+            FAULTS[fault](disk)
+
+    return changed(good, faults[0].replace(" ", "-"), break_it)
 
 
 @contextlib.contextmanager
