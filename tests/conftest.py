@@ -6,9 +6,12 @@ import itertools
 import signal
 from collections.abc import Iterator
 
-import pytest
-
 import hypothesis
+import pytest
+from tests.support import scratch
+
+# Before workers are started, which share it.
+scratch.enter()
 
 # A job in a shell's background ignores SIGINT, and so would all that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -297,7 +297,7 @@ def changes_in_a_row_make_one_run(driver: Driver) -> None:
     unit = driver.leader()
     before, images = _history(driver, unit), _ids(driver)
     driver.configure(auto_retrofit=True)
-    for number in range(20):
+    for number in range(6):
         driver.configure(image_compression=None if number % 2 else "zlib")
     assert _history(driver, unit) == before
     _await(driver, "active", "a run begins at")

@@ -67,7 +67,7 @@ def test_everything_survives(work: pathlib.Path, layout_name: str, root_filesyst
             decorated = tiny_images.snapshot(opened.path)
         second = work / "second"
         second.mkdir()
-        with tree.open_tree(raw, layout.read(raw, second), second) as opened:
+        with tree.open_tree(raw, grown, second) as opened:
             read_again = tiny_images.snapshot(opened.path)
             tiny_images.disturb(opened.path)
             disturbed = tiny_images.snapshot(opened.path)

@@ -31,6 +31,7 @@ from tests.support.host import authority, web_server
 _TABLE = paths.REPOSITORY / "docs" / "reference" / "bad-input.md"
 _BEGIN = "| Bad input | Command | Printed last | Code |\n|---|---|---|---|\n"
 _BARE = "tests.support.cli.bare_retrofit"
+_OWN = "retrofit"
 _IN_CLOUD = "retrofit image glance: glance: --os-cloud retrofit"
 _BUILD = "retrofit image base.qcow2 out.qcow2"
 _IMPATIENT = "tests.support.cli.impatient_retrofit"
@@ -99,23 +100,33 @@ class Place:
         with self.start(line, module=module) as running:
             return running.end()
 
+    def call(self, line: str) -> command.Outcome:
+        """Run a command line that ends soon in this process."""
+        return command.called(
+            self._words(line), cwd=self.files, work=self.work, environment=self.environment
+        )
+
     def start(
         self, line: str, *, module: str = "retrofit"
     ) -> contextlib.AbstractContextManager[command.Command]:
         """Start a command line, written as in the table."""
+        return command.started(
+            self._words(line),
+            cwd=self.files,
+            work=self.work,
+            module=module,
+            environment=self.environment,
+        )
+
+    def _words(self, line: str) -> list[str]:
+        """Return the words of a command line, written as in the table."""
         places = {"MIRROR": self.mirror, "WEB": self._web, "RESULT": f"{self.work}-result.json"}
         for name, text in places.items():
             line = line.replace(name, text)
         words = shlex.split(line)
         if words[1] not in ("plan", "run"):
             words += ["--work-dir", str(self.work)]
-        return command.started(
-            words[1:],
-            cwd=self.files,
-            work=self.work,
-            module=module,
-            environment=self.environment,
-        )
+        return words[1:]
 
     def shown(self, printed: str) -> str:
         """Return what was printed without what differs between runs."""
@@ -154,14 +165,15 @@ class Case:
         line: The command line.
         code: The exit code it is to have.
         prepare: Makes the input.
-        module: What stands for the program.
+        module: What stands for the program, where that has to be a process of its own: because a
+            workshop opens, or for another reason.
     """
 
     what: str
     line: str
     code: int
     prepare: Callable[[Place], None] = lambda _: None
-    module: str = "retrofit"
+    module: str | None = None
 
     def row(self, printed: str) -> str:
         """Return the table's row."""
@@ -302,13 +314,13 @@ def _no_plan(place: Place) -> None:
 
 
 CASES = (
-    Case("Not an image", "retrofit image notes.txt out.qcow2", 65, _notes),
-    Case("Truncated qcow2", "retrofit image half.qcow2 out.qcow2", 65, _truncated),
-    Case("No operating system", "retrofit image data.img out.qcow2", 65, _no_system),
-    Case("Nothing at all", "retrofit image blank.qcow2 out.qcow2", 65, _blank),
-    Case("Unsupported release", "retrofit image trusty.img out.qcow2", 65, _trusty),
-    Case("Unsupported distribution", "retrofit image fedora.img out.qcow2", 65, _fedora),
-    Case("Another series than asked for", f"{_BUILD} --series jammy", 65),
+    Case("Not an image", "retrofit image notes.txt out.qcow2", 65, _notes, _OWN),
+    Case("Truncated qcow2", "retrofit image half.qcow2 out.qcow2", 65, _truncated, _OWN),
+    Case("No operating system", "retrofit image data.img out.qcow2", 65, _no_system, _OWN),
+    Case("Nothing at all", "retrofit image blank.qcow2 out.qcow2", 65, _blank, _OWN),
+    Case("Unsupported release", "retrofit image trusty.img out.qcow2", 65, _trusty, _OWN),
+    Case("Unsupported distribution", "retrofit image fedora.img out.qcow2", 65, _fedora, _OWN),
+    Case("Another series than asked for", f"{_BUILD} --series jammy", 65, module=_OWN),
     Case("Missing file", "retrofit image none.img out.qcow2", 66),
     Case("Mistyped source", "retrofit image simplestrems: out.qcow2", 78),
     Case("No checksum", "retrofit image https://mirror.invalid/noble.img out.qcow2", 78),
@@ -323,19 +335,21 @@ CASES = (
     Case("Server that stalls", _STREAM, 69, _silence, _IMPATIENT),
     Case("Output that exists", _BUILD, 73, _present),
     Case("Output directory missing", "retrofit image base.qcow2 none/out.qcow2", 73),
-    Case("No space left", _BUILD, 74, _small_disk),
-    Case("Unreachable mirror", f"{_BUILD} --mirror http://mirror.invalid/ubuntu", 69),
-    Case("Mistyped mirror", f"{_BUILD} --mirror MIRROR/ubunut", 78),
+    Case("No space left", _BUILD, 74, _small_disk, _OWN),
+    Case("Unreachable mirror", f"{_BUILD} --mirror http://mirror.invalid/ubuntu", 69, module=_OWN),
+    Case("Mistyped mirror", f"{_BUILD} --mirror MIRROR/ubunut", 78, module=_OWN),
     Case(
         "Unknown pocket",
         f"{_BUILD} --mirror MIRROR --uca-mirror MIRROR --uca-pocket caracel",
         78,
+        module=_OWN,
     ),
     Case(
         "Failing element",
         f"{_BUILD} --mirror MIRROR --elements-path elements --element broken",
         76,
         _broken_element,
+        _OWN,
     ),
     Case("Missing element", f"{_BUILD} --element mistyped", 66),
     Case("Mistyped recipe", f"{_BUILD} --recipe amfora", 78),
@@ -448,7 +462,7 @@ def test_bad_input(case: Case, place: Place, table: dict[str, str]) -> None:
     case.prepare(place)
     images = place.clouds.good.images()
 
-    outcome = place.run(case.line, module=case.module)
+    outcome = place.run(case.line, module=case.module) if case.module else place.call(case.line)
 
     assert outcome.code == case.code, outcome.stderr
     assert outcome.line.startswith("retrofit: error: ")

@@ -23,7 +23,7 @@ from retrofit import errors
 from retrofit.host import process
 
 PREFIX = "retrofit-"
-POOL = "retrofit"
+POOL = "retrofit-pool"
 BRIDGE = "retrofitbr0"
 
 # Not below the user's cache: a container's root is no root outside, and must be able to enter
@@ -31,6 +31,8 @@ BRIDGE = "retrofitbr0"
 _STATE = pathlib.Path("/var/lib/octavia-diskimage-retrofit-tests")
 _SNAP_CLIENT = pathlib.Path("/snap/bin/lxc")
 _START_TIMEOUT_S = 60
+# At most; it takes what is in it.
+_POOL_SIZE = "30GiB"
 # What the daemon's processes leave behind becomes its own child: process 1 may be far, and before
 # it comes the test run, which takes what it inherits for a leftover of the command under test.
 _AS_SUBREAPER = """
@@ -218,7 +220,8 @@ def _remove_leftovers(lxd: Lxd) -> None:
 def _set_up(lxd: Lxd) -> Lxd:
     """Make storage pool and network where they are missing."""
     if POOL not in lxd.names("storage"):
-        lxd.run("storage", "create", POOL, "dir")
+        # A file system of its own: see tests/support/scratch.py for what the host's may cost.
+        lxd.run("storage", "create", POOL, "btrfs", f"size={_POOL_SIZE}")
     if BRIDGE not in lxd.names("network"):
         device, taken = _routes()
         lxd.run(

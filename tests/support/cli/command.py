@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import io
 import os
 import pathlib
 import signal
@@ -12,12 +13,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from unittest import mock
+
+from retrofit.cli import execution, main
 
 from .. import paths
 
 PROGRAM = (sys.executable, "-m", "retrofit")
 
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
+_HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TIMEOUT_S = 1200.0
 _END_TIMEOUT_S = 60.0
 _DEATH_S = 2.0
@@ -129,6 +134,36 @@ def started(
             yield command
         finally:
             command.kill()
+
+
+def called(
+    arguments: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: pathlib.Path,
+    work: pathlib.Path,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run a command that ends soon in this process, which saves its start; see :func:`started`."""
+    handlers = {number: signal.getsignal(number) for number in _HANDLED}
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        _inheriting(),
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, environment or {}),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        before = _Traces([cwd, work])
+        try:
+            execution.execute(
+                main.retrofit, name="retrofit", arguments=[os.fspath(word) for word in arguments]
+            )
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return Outcome(code, stdout.getvalue(), stderr.getvalue(), before.new())
 
 
 @contextlib.contextmanager

@@ -227,7 +227,8 @@ def changed(
         change(_disk(path))
         yield path
     finally:
-        path.unlink()
+        # It may have been moved.
+        path.unlink(missing_ok=True)
 
 
 @functools.cache

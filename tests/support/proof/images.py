@@ -43,7 +43,7 @@ def amphora() -> Image:
             scratch.directory("retrofit-cache") as cache,
         ):
             retrofit = [sys.executable, "-m", "retrofit", "image", "--json"]
-            places = ["--work-dir", scratch.place(), "--cache-dir", cache]
+            places = ["--work-dir", scratch.PLACE, "--cache-dir", cache]
             subprocess.run(
                 [*retrofit, *places, base, directory / "amphora.qcow2"],
                 stdout=result,

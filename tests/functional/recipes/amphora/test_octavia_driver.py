@@ -1,4 +1,8 @@
-"""Octavia's own driver works with what boots from the amphora image, and requests flow."""
+"""Octavia's own driver works with what boots from the amphora image, and requests flow.
+
+The image has one fault, which is seen and disturbs nothing else; the container's proof boots the
+good one.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,9 @@ import pytest
 from cryptography import x509
 from tests.support.base_images import base_images
 from tests.support.host import authority
-from tests.support.proof import amphora_client, images
+from tests.support.proof import amphora_client, broken_images, images
 
 from retrofit import errors, model
-from retrofit.building.disk import conversion
 from retrofit.host import accelerator
 from retrofit.host.sandbox import kvm, networks, workshop
 from retrofit.proof import bench, certificates, config_drive, console, machine, report, segment
@@ -66,7 +69,8 @@ def seen() -> Seen:
         program = amphora_client.program(work)
         raw = work / "disk.raw"
         # Out here: root of the workshop need not be able to enter root's home.
-        conversion.to_raw(images.amphora().path, raw)
+        with broken_images.broken(images.amphora().path, "failed unit") as broken:
+            broken.rename(raw)
         workshop.adopt(raw)
 
         def look(reporter: base_images.Silent) -> Seen:
@@ -80,9 +84,9 @@ def seen() -> Seen:
             pytest.fail("\n".join([error.message, *error.details]))
 
 
-def test_no_unit_has_failed(seen: Seen) -> None:
-    assert seen.report.failed == ()
-    assert seen.report.state == "running"
+def test_a_failed_unit_is_reported(seen: Seen) -> None:
+    assert [unit for unit, _ in seen.report.failed] == ["site-setup.service"]
+    assert seen.report.state == "degraded"
     assert seen.report.cloud_init.startswith("status: done")
 
 

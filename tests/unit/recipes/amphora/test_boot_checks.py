@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import re
+import socket
 import ssl
 import subprocess
 import time
@@ -108,6 +110,23 @@ def test_a_good_one_passes(tmp_path: pathlib.Path) -> None:
 
     assert len(proven) == 14
     assert all(verdict.outcome is findings.Outcome.PASS for verdict in proven.values()), proven
+
+
+def test_a_fault_on_the_console_is_seen_while_a_question_hangs(tmp_path: pathlib.Path) -> None:
+    # As QEMU does for a machine in which nothing listens: it takes the connection, and no more.
+    with _amphora(tmp_path, ssl.CERT_REQUIRED) as (first, _), socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        hung = dataclasses.replace(
+            first, agent=dataclasses.replace(first.agent, port=silent.getsockname()[1])
+        )
+        first.machine.console.write_text("Kernel panic - not syncing: no root file system\n")
+        began = time.monotonic()
+
+        with pytest.raises(machine.MachineFailed, match="kernel panic: no root file system"):
+            hung.await_agent(60.0)
+
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(

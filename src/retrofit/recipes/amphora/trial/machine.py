@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
+import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ....proof import bench, config_drive, report, system
 from ....proof import machine as machines
@@ -17,6 +20,9 @@ from . import controller
 _ADDRESS = "127.77.0.{number}"
 # Once the boot has ended an agent that still has to come up is at its last steps.
 _AFTER_BOOT = 0.2
+# How long a question to the agent, which may hang as long as nothing listens in the machine, keeps
+# us from a look at the console.
+_LOOK_AWAY_S = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,16 +56,19 @@ class Amphora:
         """
         came_up: float | None = None
         refusal = ""
+        asked = _beside(self.agent.version)
 
         def answer() -> float | None:
-            nonlocal came_up, refusal
+            nonlocal came_up, refusal, asked
             now = time.monotonic()
-            try:
-                self.agent.version()
-            except agents.AgentError as error:
-                refusal = error.message
-            else:
-                return time.monotonic() - self.started
+            if concurrent.futures.wait([asked], _LOOK_AWAY_S).done:
+                try:
+                    asked.result()
+                except agents.AgentError as error:
+                    refusal = error.message
+                    asked = _beside(self.agent.version)
+                else:
+                    return time.monotonic() - self.started
             if came_up is None and self.report() is not None:
                 came_up = now
             if came_up is not None and now - came_up > timeout_s * _AFTER_BOOT:
@@ -87,6 +96,20 @@ class Amphora:
         return self.machine.failure(
             f"the system is up ({found.state}) but the agent does not answer: {refusal}"
         )
+
+
+def _beside(function: Callable[[], Any]) -> concurrent.futures.Future[Any]:
+    """Call a function in a thread that nobody waits for when this process ends."""
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 @contextlib.contextmanager
