@@ -22,12 +22,17 @@ Connect = Callable[..., cloud.Cloud]
 # Workers take files in this order: what lasts longest is not left for the end, and while the
 # packed charm's pair of machines is emulated, no others are.
 _FIRST = (
-    "test_charm_in_container",
-    "test_bad_input",
-    "test_broken_images",
-    "test_same_tree",
-    "test_octavia_driver",
-    "test_proof_boot",
+    "charm/test_charm_in_container.py",
+    "cli/test_bad_input.py",
+    "proof/test_broken_images.py",
+    "building/test_same_tree.py",
+    "building/test_elements.py",
+    "base_images/test_bootstrap.py",
+    "recipes/amphora/test_octavia_driver.py",
+    "recipes/amphora/test_proof_boot.py",
+    "building/test_disk.py",
+    "runs/test_definitions.py",
+    "planning/test_plan.py",
 )
 
 
@@ -35,8 +40,10 @@ _FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Put the files first that are to run first, after all were shuffled."""
     yield
-    places = {name: place for place, name in enumerate(_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    here = pathlib.Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(_FIRST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

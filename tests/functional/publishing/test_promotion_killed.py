@@ -1,4 +1,7 @@
-"""Killed at every request to Glance, runs and rollbacks leave Octavia a proven image."""
+"""Killed at every change in Glance, runs and rollbacks leave Octavia a proven image.
+
+What only asks changes nothing, so that to be killed at it is to be killed at the change before it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def _states(running: support.Cloud, tag: str) -> list[str | None]:
     ]
 
 
-def test_a_promotion_killed_at_any_request(
+def test_a_promotion_killed_at_any_change(
     running_cloud: support.Cloud,
     connect: Connect,
     image_file: pathlib.Path,
@@ -41,20 +44,21 @@ def test_a_promotion_killed_at_any_request(
 
     with observer.observing(running_cloud, tag) as watched:
         for fatal in itertools.count(1):
-            status = run("passed", tag, fatal=fatal)
+            status = run("passed", tag, fatal=fatal, writes=True)
             numbers.add(len(running_cloud.images(tag=tag, status="active")))
             if status == 0:
                 break
             assert status == -signal.SIGKILL
 
     assert watched.wrong == []
-    assert watched.asked > 50
+    assert watched.asked > 20
     # Those that got as far as their promotion were taken from then on.
     assert len(watched.selected) > 3
     # Between its promotion and what follows, two have the tag.
     assert numbers == {1, 2}
     assert {"POST", "PUT", "PATCH"} <= {request.split()[0] for request in proxy.requests}
-    assert fatal == len(proxy.requests) + 1
+    # The one before it had to finish what a killed one left, too.
+    assert fatal > len(proxy.writes)
 
     (current,) = running_cloud.images(tag=tag)
     assert current["name"] == f"amphora-haproxy-x86_64-ubuntu-24.04-killed{fatal}"
@@ -65,7 +69,7 @@ def test_a_promotion_killed_at_any_request(
     }
 
 
-def test_a_rejection_killed_at_any_request(
+def test_a_rejection_killed_at_any_change(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path, run: Run
 ) -> None:
     tag = "killed-rejection"
@@ -73,7 +77,7 @@ def test_a_rejection_killed_at_any_request(
 
     with observer.observing(running_cloud, tag) as watched:
         for fatal in itertools.count(1):
-            if run("failed", tag, fatal=fatal) == 0:
+            if run("failed", tag, fatal=fatal, writes=True) == 0:
                 break
 
     assert watched.wrong == []
@@ -83,7 +87,7 @@ def test_a_rejection_killed_at_any_request(
     assert states.count(marks.FAILED) == 1
 
 
-def test_a_rollback_killed_at_any_request(
+def test_a_rollback_killed_at_any_change(
     running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path, run: Run
 ) -> None:
     tag = "killed-rollback"
@@ -94,7 +98,7 @@ def test_a_rollback_killed_at_any_request(
 
     with observer.observing(running_cloud, tag) as watched:
         for fatal in itertools.count(1):
-            status = run("rollback", tag, fatal=fatal)
+            status = run("rollback", tag, fatal=fatal, writes=True)
             half_done = running_cloud.image(newest.id).get(marks.STATE) == marks.ROLLED_BACK
             promotion.settle(connection, tag)
             (current,) = running_cloud.images(tag=tag, status="active")

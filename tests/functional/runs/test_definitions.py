@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from openstack.connection import Connection
 from tests.support import scratch
 from tests.support.building import mirror, simple_disks
 from tests.support.cli import command
@@ -144,7 +145,7 @@ def _upload_bases(running: cloud.Cloud, place: pathlib.Path) -> None:
         )
 
 
-def _publish(running: cloud.Cloud, planned: dict[str, Any], fingerprint: str) -> None:
+def _publish(mine: Connection, planned: dict[str, Any], fingerprint: str) -> None:
     """Put an image into Glance as a run would have left it, with hardly any data."""
     body = {
         "name": f"published as {planned['name']}",
@@ -160,11 +161,10 @@ def _publish(running: cloud.Cloud, planned: dict[str, Any], fingerprint: str) ->
         marks.PROOF_RESULT: marks.PASSED,
         marks.PROOF_TIME: "2026-08-01T00:00:00+00:00",
     }
-    with running.connect(cloud.RETROFIT) as mine:
-        image = mine.image.post("/images", json=body).json()
-        kind = {"Content-Type": "application/octet-stream"}
-        answer = mine.image.put(f"/images/{image['id']}/file", data=b"tiny", headers=kind)
-        answer.raise_for_status()
+    image = mine.image.post("/images", json=body).json()
+    kind = {"Content-Type": "application/octet-stream"}
+    answer = mine.image.put(f"/images/{image['id']}/file", data=b"tiny", headers=kind)
+    answer.raise_for_status()
 
 
 def _seconds(text: str) -> datetime.datetime:
@@ -185,9 +185,10 @@ def test_forty_images_of_which_two_are_outdated(operator: Operator) -> None:
     planned = operator.plan(definitions)
     assert len(planned) == 40
     assert {image["action"] for image in planned} == {"build"}
-    for image in planned:
-        outdated = image["name"] in _OUTDATED
-        _publish(operator.running, image, "0" * 64 if outdated else image["fingerprint"])
+    with operator.running.connect(cloud.RETROFIT) as mine:
+        for image in planned:
+            outdated = image["name"] in _OUTDATED
+            _publish(mine, image, "0" * 64 if outdated else image["fingerprint"])
 
     # One table.
     operator.glance.requests.clear()
