@@ -8,7 +8,7 @@ import pathlib
 from typing import ClassVar, Protocol
 
 from .. import cloud, errors, model
-from ..building import output
+from ..building import outputs
 from ..host import progress, web
 from ..host.sandbox import workshop
 from . import bootstrap, download, glance, selection
@@ -83,7 +83,7 @@ class File:
             return self.path.resolve()
         local = work / "source.img"
         with progress.step(reporter, "copy"):
-            output.deliver(self.path, local)
+            outputs.deliver(self.path, local)
         workshop.adopt(local)
         return local
 

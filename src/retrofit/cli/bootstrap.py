@@ -8,7 +8,7 @@ import rich_click as click
 
 from .. import model
 from ..base_images.scratch import system
-from ..building import output as targets
+from ..building import outputs
 from ..definitions import keys
 from ..host import progress, web
 from ..host.sandbox import workshop
@@ -16,7 +16,7 @@ from ..model import releases
 from . import execution, options, reporting
 
 
-@click.command()
+@click.command("bootstrap")
 @click.argument("output", type=options.FILE)
 @click.option(
     "--distribution", required=True, metavar="NAME", help="Distribution, such as debian."
@@ -51,7 +51,7 @@ from . import execution, options, reporting
 @click.option("--force", is_flag=True, help="Overwrite OUTPUT.")
 @options.work_dir
 @options.debug
-def bootstrap(
+def command(
     *,
     output: pathlib.Path,
     distribution: str,
@@ -72,7 +72,7 @@ def bootstrap(
     execution.start_logging(debug=debug)
     releases.check(distribution, release)
     size_bytes = keys.size(size) if size else None
-    targets.check(output, force=force)
+    outputs.check(output, force=force)
 
     def make(reporter: progress.Reporter) -> pathlib.Path:
         made = work / "image"
@@ -92,4 +92,4 @@ def bootstrap(
         return made
 
     with workshop.work_directory(work_dir) as work, reporting.reporter() as reporter:
-        targets.deliver(workshop.run(work, make, reporter), output)
+        outputs.deliver(workshop.run(work, make, reporter), output)

@@ -8,24 +8,23 @@ from typing import Any
 
 import rich_click as click
 
-from .. import cloud as clouds
+from .. import cloud
 from ..host import tables
-from ..provenance import description
-from ..provenance import difference as comparison
+from ..provenance import comparison, description
 from . import execution, options, show
 
 
-@click.command()
+@click.command("diff")
 @click.argument("before", metavar="ID", type=click.UUID)
 @click.argument("after", metavar="ID", type=click.UUID)
-@options.cloud
+@options.where
 @options.as_json("all differences")
 @options.debug
-def diff(
+def command(
     *,
     before: uuid.UUID,
     after: uuid.UUID,
-    where: clouds.Options,
+    where: cloud.Options,
     as_json: bool,
     debug: bool,
 ) -> None:

@@ -8,25 +8,24 @@ import pathlib
 import rich_click as click
 
 from .. import errors
-from ..runs import history as histories
-from ..runs import history_table
+from ..runs import history, history_table
 from . import execution, options
 
 _CHARM = pathlib.Path("/var/lib/octavia-diskimage-retrofit/history.jsonl")
 
 
-@click.command()
+@click.command("history")
 @click.argument("file", type=options.FILE, default=_CHARM, required=False)
 @options.as_json("the runs")
 @options.debug
-def history(*, file: pathlib.Path, as_json: bool, debug: bool) -> None:
+def command(*, file: pathlib.Path, as_json: bool, debug: bool) -> None:
     """Show the last runs of `retrofit run`, newest first.
 
     FILE is the history.jsonl next to the result file. Without FILE, the command reads the
     charm's history.
     """
     execution.start_logging(debug=debug)
-    runs = histories.read(file)
+    runs = history.read(file)
     if not runs and not file.exists():
         raise errors.InputMissing(
             f"{file} is missing", hint="name the history.jsonl next to the result file of a run"

@@ -22,7 +22,7 @@ _proof = functools.partial(click.option, panel="Proof")
 _publishing = functools.partial(click.option, panel="Publishing")
 
 
-@click.command()
+@click.command("image")
 @click.argument("source", metavar="INPUT")
 @click.argument("target", metavar="OUTPUT")
 @_base("--series", metavar="NAME", help="Series that the base image must have, such as noble.")
@@ -121,7 +121,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
 )
 @options.as_json("the result")
 @options.debug
-def image(
+def command(
     variables: tuple[str, ...],
     *,
     rebuild_on: str | None,

@@ -22,7 +22,8 @@ class LazyGroup(click.RichGroup):
     Args:
         name: Name of the group.
         panels: By the title of a panel in the help, the commands in it: of each its name, the
-            path ``module:function`` from this package, and the first sentence of its help.
+            module in this package, where it is called ``command``, and the first sentence of its
+            help.
         **settings: Other arguments of the group.
     """
 
@@ -34,11 +35,11 @@ class LazyGroup(click.RichGroup):
         **settings: Any,
     ) -> None:
         super().__init__(name=name, **settings)
-        self._paths: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
         for title, commands in panels.items():
             self.add_panel(click.RichCommandPanel(title, commands=list(commands)))
-            for name, (path, summary) in commands.items():
-                self._paths[name] = path
+            for name, (module, summary) in commands.items():
+                self._modules[name] = module
                 self.add_command(click.RichCommand(name=name, help=summary))
 
     def resolve_command(
@@ -50,8 +51,6 @@ class LazyGroup(click.RichGroup):
 
     def load(self, name: str) -> plain_click.Command:
         """Import a command by its name."""
-        module, _, function = self._paths[name].partition(":")
-        command: plain_click.Command = getattr(
-            importlib.import_module(f".{module}", __package__), function
-        )
+        module = importlib.import_module(f".{self._modules[name]}", __package__)
+        command: plain_click.Command = module.command
         return command

@@ -20,12 +20,12 @@ from ..publishing import image_states, promotion
 from . import execution, images, options
 
 
-@click.command(name="list")
+@click.command("list")
 @options.definitions(required=True)
 @click.option("--offline", is_flag=True, help="Only read the definitions, and use no cloud.")
 @options.as_json("the list")
 @options.debug
-def listing(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: bool) -> None:
+def command(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: bool) -> None:
     """List the defined images and the published image of each."""
     execution.start_logging(debug=debug)
     found = expansion.read(definitions)

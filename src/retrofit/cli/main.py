@@ -7,30 +7,31 @@ import rich_click as click
 from .. import __version__
 from . import execution, lazy
 
-# The first sentence of a command's help stands in the command's docstring, too: a test compares.
+# Of each command its module, and the first sentence of its help, which stands in the docstring,
+# too: a test compares.
 _COMMANDS = {
     "Build": {
-        "image": ("image:image", "Build an amphora image from a cloud image."),
-        "list": ("listing:listing", "List the defined images and the published image of each."),
-        "plan": ("plan:plan", "Show what `retrofit run` would do, and why."),
-        "run": ("service:run", "Build and publish the images that are due."),
-        "history": ("history:history", "Show the last runs of `retrofit run`, newest first."),
+        "image": ("image", "Build an amphora image from a cloud image."),
+        "list": ("listing", "List the defined images and the published image of each."),
+        "plan": ("plan", "Show what `retrofit run` would do, and why."),
+        "run": ("service", "Build and publish the images that are due."),
+        "history": ("history", "Show the last runs of `retrofit run`, newest first."),
     },
     "Inspect": {
-        "status": ("status:status", "Show which image Octavia selects and what amphorae run."),
-        "show": ("show:show", "Show what an image in Glance was built from."),
-        "diff": ("diff:diff", "Show the differences between two images in Glance."),
-        "verify": ("verify:verify", "Prove that an image works."),
+        "status": ("status", "Show which image Octavia selects and what amphorae run."),
+        "show": ("show", "Show what an image in Glance was built from."),
+        "diff": ("diff", "Show the differences between two images in Glance."),
+        "verify": ("verify", "Prove that an image works."),
     },
     "Operate": {
-        "rollback": ("rollback:rollback", "Make the previous image the current image again."),
-        "rollout": ("rollout:rollout", "Replace amphorae that do not run the current image."),
-        "prune": ("prune:prune", "Hide and delete images that nothing needs."),
+        "rollback": ("rollback", "Make the previous image the current image again."),
+        "rollout": ("rollout", "Replace amphorae that do not run the current image."),
+        "prune": ("prune", "Hide and delete images that nothing needs."),
     },
     "Other images": {
-        "bootstrap": ("bootstrap:bootstrap", "Build a cloud image from a package mirror."),
-        "manage": ("manage:manage", "Import, rotate and delete the images in image files."),
-        "mirror": ("mirror:mirror", "Copy the images in image files to a mirror."),
+        "bootstrap": ("bootstrap", "Build a cloud image from a package mirror."),
+        "manage": ("manage", "Import, rotate and delete the images in image files."),
+        "mirror": ("mirror", "Copy the images in image files to a mirror."),
     },
 }
 

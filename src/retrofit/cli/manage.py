@@ -26,7 +26,7 @@ from . import execution, image_files, manage_options, options, reporting
 _mode = functools.partial(click.option, panel="Mode")
 
 
-@click.command()
+@click.command("manage")
 @_mode("--check-only", is_flag=True, help="Only check the image files.")
 @_mode(
     "--update-only",
@@ -39,11 +39,11 @@ _mode = functools.partial(click.option, panel="Mode")
 @manage_options.imports
 @manage_options.age_limit
 @manage_options.wish
-@options.cloud
+@options.where
 @options.ca_certificate
 @options.work_dir
 @options.debug
-def manage(
+def command(
     *,
     check_only: bool,
     update_only: bool,

@@ -7,12 +7,11 @@ import pathlib
 
 import rich_click as click
 
-from ..image_manager import mirror as mirrors
-from ..image_manager import stores, workplace
+from ..image_manager import mirror, stores, workplace
 from . import execution, image_files, options, reporting
 
 
-@click.command()
+@click.command("mirror")
 @click.argument("target")
 @image_files.files
 @click.option(
@@ -21,7 +20,7 @@ from . import execution, image_files, options, reporting
 @options.ca_certificate
 @options.work_dir
 @options.debug
-def mirror(
+def command(
     *,
     target: str,
     files: image_files.Files,
@@ -39,7 +38,7 @@ def mirror(
     products = files.read()
     with contextlib.ExitStack() as held:
         work = None if dry_run else held.enter_context(workplace.held(work_dir, "mirror"))
-        failures = mirrors.mirror(
+        failures = mirror.mirror(
             products,
             stores.opened(target),
             options.access(ca_certificate),

@@ -12,8 +12,8 @@ from typing import Any
 
 import rich_click as click
 
-from .. import cloud as clouds
 from .. import model, recipes
+from ..cloud import connecting
 from ..host import authorities, web
 
 Decorator = Callable[[Any], Any]
@@ -77,12 +77,12 @@ cloud_options: Decorator = group(
 )
 
 
-def _where(cloud: str | None, region: str | None, interface: str | None) -> clouds.Options:
-    return clouds.Options(cloud, region, interface)
+def _where(cloud: str | None, region: str | None, interface: str | None) -> connecting.Options:
+    return connecting.Options(cloud, region, interface)
 
 
 # The same options as one value, ``where``.
-cloud: Decorator = gather("where", _where, cloud_options)
+where: Decorator = gather("where", _where, cloud_options)
 
 
 def definitions(*, required: bool = False) -> Decorator:

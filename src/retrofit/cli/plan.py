@@ -10,18 +10,17 @@ import rich_click as click
 
 from .. import errors
 from ..definitions import expansion, run_definition
-from ..planning import plan as plans
-from ..planning import plan_files, planner, run_request
+from ..planning import plan, plan_files, planner, run_request
 from . import execution, options
 
 
-@click.command()
+@click.command("plan")
 @click.argument("requests", metavar="[REQUEST.json...]", type=options.FILE, nargs=-1)
 @options.definitions()
 @options.once
 @options.as_json("the plan, for `retrofit run --plan`,")
 @options.debug
-def plan(
+def command(
     *,
     requests: tuple[pathlib.Path, ...],
     definitions: pathlib.Path | None,
@@ -83,7 +82,7 @@ def _defined(
     return {image.name: image.request for image in expansion.read(definitions, once=once)}
 
 
-def _lines(name: str, planned: plans.Plan) -> Iterator[str]:
+def _lines(name: str, planned: plan.Plan) -> Iterator[str]:
     """Yield the lines about one image: what is due, and every reason with its changes."""
     yield f"{name}: {planned.summary()}"
     for reason in planned.reasons:

@@ -8,30 +8,28 @@ import pathlib
 
 import rich_click as click
 
-from .. import cloud as clouds
-from .. import errors
+from .. import cloud, errors
 from ..host import locks, tables
-from ..publishing import naming
-from ..publishing import prune as prunes
+from ..publishing import naming, prune
 from ..publishing.retention import Action
 from ..runs import results
 from . import execution, options
 
 
-@click.command()
+@click.command("prune")
 @options.amp_image_tag
 @options.keep
 @options.yes
-@options.cloud
+@options.where
 @options.work_dir
 @options.as_json("the report")
 @options.debug
-def prune(
+def command(
     *,
     amp_image_tag: str,
     keep: int,
     yes: bool,
-    where: clouds.Options,
+    where: cloud.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
@@ -47,8 +45,8 @@ def prune(
     with contextlib.ExitStack() as held:
         if yes:
             held.enter_context(locks.publishing(work_dir))
-        connection = clouds.connector(where, held)()
-        work = prunes.prune if yes else prunes.look
+        connection = cloud.connector(where, held)()
+        work = prune.prune if yes else prune.look
         pruning = work(connection, amp_image_tag, keep)
         project = connection.project_id
     if as_json:
@@ -60,7 +58,7 @@ def prune(
         raise errors.Unavailable(pruning.problem)
 
 
-def _lines(pruning: prunes.Pruning, *, done: bool) -> list[str]:
+def _lines(pruning: prune.Pruning, *, done: bool) -> list[str]:
     """Return what is done, or would be, in lines."""
     words = {Action.HIDE: "hide", Action.DELETE: "delete", Action.KEEP: "keep"}
     if done:

@@ -8,23 +8,23 @@ import pathlib
 
 import rich_click as click
 
-from .. import cloud as clouds
+from .. import cloud
 from ..host import locks
-from ..publishing import rollback as rollbacks
+from ..publishing import rollback
 from ..runs import results
 from . import execution, images, options
 
 
-@click.command()
+@click.command("rollback")
 @options.amp_image_tag
-@options.cloud
+@options.where
 @options.work_dir
 @options.as_json("the result")
 @options.debug
-def rollback(
+def command(
     *,
     amp_image_tag: str,
-    where: clouds.Options,
+    where: cloud.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
@@ -37,8 +37,8 @@ def rollback(
     execution.start_logging(debug=debug)
     with contextlib.ExitStack() as held:
         held.enter_context(locks.publishing(work_dir))
-        connection = clouds.connector(where, held)()
-        done = rollbacks.rollback(connection, amp_image_tag)
+        connection = cloud.connector(where, held)()
+        done = rollback.rollback(connection, amp_image_tag)
         project = connection.project_id
     if not as_json:
         click.echo(

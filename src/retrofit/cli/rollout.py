@@ -8,19 +8,17 @@ import pathlib
 
 import rich_click as click
 
-from .. import cloud as clouds
+from .. import cloud
 from ..host import locks, tables
 from ..publishing import status
-from ..rollout import octavia as amphorae
-from ..rollout import overview
-from ..rollout import rollout as rollouts
+from ..rollout import amphorae, overview, rollout
 from ..runs import fleet
 from . import balancers, execution, images, options
 
 _DAY_S = 86400
 
 
-@click.command()
+@click.command("rollout")
 @options.amp_image_tag
 @click.option(
     "--max-parallel",
@@ -47,18 +45,18 @@ _DAY_S = 86400
     help="Stop if a failover takes longer than this.",
 )
 @options.yes
-@options.cloud
+@options.where
 @options.work_dir
 @options.as_json("the report")
 @options.debug
-def rollout(
+def command(
     *,
     amp_image_tag: str,
     max_parallel: int,
     pause: int,
     timeout: int,
     yes: bool,
-    where: clouds.Options,
+    where: cloud.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
@@ -73,19 +71,19 @@ def rollout(
     with contextlib.ExitStack() as held:
         if yes:
             held.enter_context(locks.rollout(work_dir))
-        connection = clouds.connector(where, held)()
+        connection = cloud.connector(where, held)()
         found = status.status(connection, amp_image_tag, work_base=work_dir)
         fleet.check(found, amp_image_tag)
         seen = overview.look(connection, amp_image_tag, found)
         images.warn(found.shadowing)
-        problem = rollouts.hindrance(seen, amp_image_tag)
+        problem = rollout.hindrance(seen, amp_image_tag)
         if yes and problem is None:
-            limits = rollouts.Limits(max_parallel, pause, timeout)
+            limits = rollout.Limits(max_parallel, pause, timeout)
             octavia = amphorae.Octavia(connection)
-            work = rollouts.Rollout(octavia, seen.targets, limits, _tell)
+            work = rollout.Rollout(octavia, seen.targets, limits, _tell)
             problem = work.run(seen.assessments)
             seen = overview.look(connection, amp_image_tag, found)
-            problem = problem or rollouts.shortfall(seen)
+            problem = problem or rollout.shortfall(seen)
         project = connection.project_id
     if as_json:
         heading = {"tag": amp_image_tag, "project-id": project, "done": yes}

@@ -14,7 +14,7 @@ from ..runs import many, one, record, summary
 from . import execution, options, reporting
 
 
-@click.command()
+@click.command("run")
 @click.argument("request", metavar="[REQUEST.json]", type=options.FILE, required=False)
 @options.definitions()
 @click.option(
@@ -41,7 +41,7 @@ from . import execution, options, reporting
     help="Write the state of the run, and then its result, to this file.",
 )
 @options.debug
-def run(
+def command(
     *,
     request: pathlib.Path | None,
     definitions: pathlib.Path | None,

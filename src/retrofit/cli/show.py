@@ -10,25 +10,24 @@ from typing import Any
 
 import rich_click as click
 
-from .. import cloud as clouds
-from .. import errors, model
+from .. import cloud, errors, model
 from ..host import tables
 from ..provenance import description, marks, sbom
 from . import execution, images, options
 
 
-@click.command()
+@click.command("show")
 @click.argument("image", metavar="ID", type=click.UUID)
-@options.cloud
+@options.where
 @click.option(
     "--json", "as_json", is_flag=True, help="Print everything as JSON, including the packages."
 )
 @click.option("--sbom", "as_sbom", is_flag=True, help="Print a CycloneDX SBOM.")
 @options.debug
-def show(
+def command(
     *,
     image: uuid.UUID,
-    where: clouds.Options,
+    where: cloud.Options,
     as_json: bool,
     as_sbom: bool,
     debug: bool,
@@ -47,7 +46,7 @@ def show(
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
 
 
-def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[description.Record]:
+def records(images: Iterable[uuid.UUID], where: cloud.Options) -> list[description.Record]:
     """Return what images in Glance say of themselves.
 
     Raises:
@@ -56,7 +55,7 @@ def records(images: Iterable[uuid.UUID], where: clouds.Options) -> list[descript
         errors.RetrofitError: The cloud cannot be used.
     """
     with contextlib.ExitStack() as held:
-        connection = clouds.connector(where, held)()
+        connection = cloud.connector(where, held)()
         return [description.read(connection.image(str(image))) for image in images]
 
 

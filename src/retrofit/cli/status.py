@@ -11,12 +11,10 @@ from typing import Any
 
 import rich_click as click
 
-from .. import cloud as clouds
-from .. import errors
+from .. import cloud, errors
 from ..cloud import images as glance_images
 from ..host import tables
-from ..publishing import status as statuses
-from ..publishing import survey
+from ..publishing import status, survey
 from ..rollout import overview
 from ..runs import fleet, results
 from . import balancers, execution, images, options
@@ -25,16 +23,16 @@ from . import balancers, execution, images, options
 _PATIENCE_S = 20.0
 
 
-@click.command()
+@click.command("status")
 @options.amp_image_tag
-@options.cloud
+@options.where
 @options.work_dir
 @options.as_json("the report")
 @options.debug
-def status(
+def command(
     *,
     amp_image_tag: str,
-    where: clouds.Options,
+    where: cloud.Options,
     work_dir: pathlib.Path | None,
     as_json: bool,
     debug: bool,
@@ -46,8 +44,8 @@ def status(
     """
     execution.start_logging(debug=debug)
     with contextlib.ExitStack() as held:
-        connection = clouds.connector(where, held)()
-        found = statuses.status(connection, amp_image_tag, work_base=work_dir)
+        connection = cloud.connector(where, held)()
+        found = status.status(connection, amp_image_tag, work_base=work_dir)
         seen, unknown = _running(connection, amp_image_tag, found)
         project = connection.project_id
     if as_json:
@@ -64,7 +62,7 @@ def status(
 
 
 def _running(
-    connection: clouds.Cloud, tag: str, found: survey.Survey
+    connection: cloud.Cloud, tag: str, found: survey.Survey
 ) -> tuple[overview.Overview | None, str]:
     """Return what load balancers run, or why that is not known: not every user may ask."""
     try:

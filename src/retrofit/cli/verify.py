@@ -7,18 +7,17 @@ import pathlib
 
 import rich_click as click
 
-from .. import cloud as clouds
-from .. import errors, recipes
+from .. import cloud, errors, recipes
 from ..base_images import glance
 from ..definitions import keys, run_definition
 from ..host import tables
 from ..model import architectures, findings
 from ..proof import subject
-from ..runs import verify as verification
+from ..runs import verify
 from . import execution, options, reporting
 
 
-@click.command()
+@click.command("verify")
 @click.argument("image", metavar="IMAGE")
 @click.option(
     "--depth",
@@ -52,10 +51,10 @@ from . import execution, options, reporting
 @options.source_projects
 @options.evidence
 @options.work_dir
-@options.cloud
+@options.where
 @options.as_json("all checks")
 @options.debug
-def verify(
+def command(
     *,
     image: str,
     depth: str,
@@ -66,7 +65,7 @@ def verify(
     source_projects: tuple[str, ...],
     evidence: pathlib.Path | None,
     work_dir: pathlib.Path | None,
-    where: clouds.Options,
+    where: cloud.Options,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -76,7 +75,7 @@ def verify(
     Glance. docs/reference/proof.md lists the checks.
     """
     execution.start_logging(debug=debug)
-    request = verification.VerifyRequest(
+    request = verify.VerifyRequest(
         source=_source(image, source_projects),
         recipe=recipe,
         depth=findings.Depth(depth),
@@ -90,7 +89,7 @@ def verify(
         work_base=work_dir,
     )
     with reporting.reporter() as reporter:
-        proof = verification.verify(request, reporter)
+        proof = verify.verify(request, reporter)
     click.echo(json.dumps(findings.as_json(proof), indent=2) if as_json else _table(proof))
     if not proof.passed:
         first = proof.failures[0]

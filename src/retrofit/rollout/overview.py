@@ -9,7 +9,7 @@ from .. import cloud, errors
 from ..cloud import images
 from ..provenance import marks
 from ..publishing import promotion, survey
-from . import fleet, octavia
+from . import amphorae, fleet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def look(
         errors.Denied: The user may not see amphorae.
         errors.Unavailable: Octavia or Glance does not answer.
     """
-    seen = octavia.Octavia(connection, patience_s=patience_s).read()
+    seen = amphorae.Octavia(connection, patience_s=patience_s).read()
     surveys = {each: _survey(connection, each) for each in seen.flavor_tags - {tag}}
     targets = {each: _target(one, each) for each, one in (surveys | {tag: found}).items()}
     running = {each.image_id for balancer in seen.balancers for each in balancer.amphorae}

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .. import errors
 from ..host import signals
-from . import fleet, overview
-from . import octavia as amphorae
+from . import amphorae, fleet, overview
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from .. import cloud, model, recipes
 from ..base_images import origins, selection
-from ..building import layers, output, pipeline
+from ..building import layers, outputs, pipeline
 from ..building.elements import collect
 from ..cloud import images
 from ..host import locks, progress
@@ -164,7 +164,7 @@ class _Run:
         proof = checks.prove()
         if proof is not None and not proof.passed:
             raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
-        output.deliver(built.image, target)
+        outputs.deliver(built.image, target)
         return RunResult(
             run_document.Outcome.PUBLISHED,
             self.origin.untrusted,
@@ -310,6 +310,6 @@ class _Run:
 def _locked(request: run_request.RunRequest) -> contextlib.AbstractContextManager[None]:
     """Keep other runs from making the same file, or from publishing beside this one."""
     if isinstance(request.target, pathlib.Path):
-        output.check(request.target, force=request.force)
-        return locks.hold(output.beside(request.target, "lock"), f"writes {request.target}")
+        outputs.check(request.target, force=request.force)
+        return locks.hold(outputs.beside(request.target, "lock"), f"writes {request.target}")
     return locks.publishing(request.work_base)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from retrofit import errors
-from retrofit.building import output
+from retrofit.building import outputs
 
 _MIB = 1024 * 1024
 
@@ -32,7 +32,7 @@ def _sparse(path: pathlib.Path) -> bytes:
 def test_file_from_another_file_system(elsewhere: pathlib.Path, tmp_path: pathlib.Path):
     content = _sparse(elsewhere / "made")
 
-    output.deliver(elsewhere / "made", tmp_path / "out")
+    outputs.deliver(elsewhere / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_bytes() == content
     assert os.listdir(tmp_path) == ["out"]
@@ -41,7 +41,7 @@ def test_file_from_another_file_system(elsewhere: pathlib.Path, tmp_path: pathli
 def test_holes_stay_holes(tmp_path: pathlib.Path):
     content = _sparse(tmp_path / "made")
 
-    output.deliver(tmp_path / "made", tmp_path / "out")
+    outputs.deliver(tmp_path / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_bytes() == content
     assert (tmp_path / "out").stat().st_blocks * 512 < _MIB
@@ -51,7 +51,7 @@ def test_previous_file_is_replaced(tmp_path: pathlib.Path):
     (tmp_path / "made").write_text("new")
     (tmp_path / "out").write_text("old and longer")
 
-    output.deliver(tmp_path / "made", tmp_path / "out")
+    outputs.deliver(tmp_path / "made", tmp_path / "out")
 
     assert (tmp_path / "out").read_text() == "new"
 
@@ -61,7 +61,7 @@ def test_failure_keeps_the_previous_file(tmp_path: pathlib.Path):
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(errors.OutputError, match="cannot write"):
-        output.deliver(tmp_path / "made", tmp_path / "taken")
+        outputs.deliver(tmp_path / "made", tmp_path / "taken")
 
     assert sorted(os.listdir(tmp_path)) == ["made", "taken"]
 
@@ -71,11 +71,11 @@ def test_present_file_is_refused_unless_forced(tmp_path: pathlib.Path):
     target.touch()
 
     with pytest.raises(errors.OutputError, match="exists already; use --force"):
-        output.check(target, force=False)
-    output.check(target, force=True)
+        outputs.check(target, force=False)
+    outputs.check(target, force=True)
 
 
 @pytest.mark.parametrize("name", ["", "none/out"])
 def test_impossible_targets_are_refused(tmp_path: pathlib.Path, name: str):
     with pytest.raises(errors.OutputError):
-        output.check(tmp_path / name, force=True)
+        outputs.check(tmp_path / name, force=True)

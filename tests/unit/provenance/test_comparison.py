@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 from tests.support.provenance import records
 
 from retrofit import model
-from retrofit.provenance import difference
+from retrofit.provenance import comparison
 
 HAPROXY, KEEPALIVED, TZDATA = records.PACKAGES
 
 
 def compare(
     before: tuple[model.Package, ...], after: tuple[model.Package, ...]
-) -> difference.Comparison:
-    return difference.compare(records.record(before), records.record(after))
+) -> comparison.Comparison:
+    return comparison.compare(records.record(before), records.record(after))
 
 
 def test_an_image_does_not_differ_from_itself() -> None:
     record = records.record()
 
-    assert difference.compare(record, record) == difference.Comparison((), (), (), (), ())
+    assert comparison.compare(record, record) == comparison.Comparison((), (), (), (), ())
 
 
 def test_packages_that_only_one_has() -> None:
@@ -49,7 +49,7 @@ def test_versions_are_compared_as_dpkg_does(before: str, after: str, upgraded: b
 
     found = compare((old,), (new,))
 
-    change = difference.Change("haproxy", "amd64", before, after, security=True)
+    change = comparison.Change("haproxy", "amd64", before, after, security=True)
     assert (found.upgraded, found.downgraded) == (((change,), ()) if upgraded else ((), (change,)))
     assert found.added == found.removed == ()
 
@@ -78,14 +78,14 @@ def test_what_they_were_made_of_is_compared() -> None:
         archives=model.Archives(mirror="http://mirror.example/ubuntu"),
     )
 
-    differences = difference.compare(before, after).differences
+    differences = comparison.compare(before, after).differences
 
     assert differences == (
-        difference.Difference("base version", "20260801", "20260901"),
-        difference.Difference(
+        comparison.Difference("base version", "20260801", "20260901"),
+        comparison.Difference(
             "elements", "amphora-agent haproxy-octavia", "amphora-agent haproxy-octavia mine"
         ),
-        difference.Difference("options mirror", "", "http://mirror.example/ubuntu"),
+        comparison.Difference("options mirror", "", "http://mirror.example/ubuntu"),
     )
 
 

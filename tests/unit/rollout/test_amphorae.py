@@ -10,8 +10,7 @@ import pytest
 
 from retrofit import errors
 from retrofit.cloud import refusals
-from retrofit.rollout import fleet
-from retrofit.rollout import octavia as amphorae
+from retrofit.rollout import amphorae, fleet
 
 Answers = Callable[[str, Mapping[str, str]], Any]
 
