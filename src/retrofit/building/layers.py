@@ -1,7 +1,8 @@
 """Layers: what installing packages made of a tree, kept for builds that come to the same point.
 
 A layer is named by the digest of all that went into it, so it is never out of date: a build either
-finds its own, or makes it. The directory of layers may be deleted whenever no build runs.
+finds its own, or makes it. Beside it stands the digest of what it holds: one that was damaged is
+set aside, and made again. The directory of layers may be deleted whenever no build runs.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from .. import __version__, errors, model
-from ..host import caches, locks, trees
+from ..host import caches, files, locks, trees
 from ..host.sandbox import workshop
+from .disk import changes
 
 _LOG = logging.getLogger(__name__)
 
 # Part of every name: changes when what is done beside the packages' own scripts does.
-_SCHEME = "2"
+_SCHEME = "3"
 # Nobody waits until a layer is on the disk: after a crash it may be there in part.
 _BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 # Nothing is installed in dependence on these, and they are never the same twice.
@@ -31,6 +33,7 @@ _VOLATILE = ("var/cache/apt", "var/lib/apt/lists/lock", "var/log")
 # A layer of an amphora has some 500 MiB. A build needs the room of several more.
 _KEPT = 4
 _RESERVE = 6 * model.GIB
+_DAMAGED = ".damaged"
 
 
 class Tree(Protocol):
@@ -113,7 +116,7 @@ class Layers:
         layer = self._directory / name
         self._held.enter_context(locks.held(self._lock(name), fcntl.LOCK_SH))
         with locks.held(layer.with_suffix(".making"), fcntl.LOCK_EX):
-            if layer.is_dir():
+            if _is_whole(layer):
                 _LOG.info("the packages are in the cache: %s", layer)
                 os.utime(layer)
                 tree.resume(layer)
@@ -124,6 +127,7 @@ class Layers:
             with contextlib.suppress(FileNotFoundError):
                 trees.remove(layer.with_suffix(".new"))
             tree.keep(layer)
+            files.write(_digest_of(layer), changes.digest(layer, ()), mode=0o600)
 
     def _lock(self, name: str) -> pathlib.Path:
         """File that builds lock while they use a layer."""
@@ -131,14 +135,43 @@ class Layers:
 
     def _tidy(self) -> None:
         """Remove the layers used longest ago, but for those in use."""
-        layers = [path for path in self._directory.iterdir() if path.is_dir()]
-        layers.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        found = [path for path in self._directory.iterdir() if path.is_dir()]
+        found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        whole = [path for path in found if path.suffix != _DAMAGED]
+        damaged = [path for path in found if path.suffix == _DAMAGED]
         short = shutil.disk_usage(self._directory).free < _RESERVE
-        for layer in layers[0 if short else _KEPT - 1 :]:
+        for layer in [*damaged, *whole[0 if short else _KEPT - 1 :]]:
             name = layer.stem
             with (
                 contextlib.suppress(BlockingIOError),
                 locks.held(self._lock(name), fcntl.LOCK_EX | fcntl.LOCK_NB),
             ):
-                _LOG.info("removing %s, which was not used for long", layer)
+                _LOG.info("removing %s, which nobody uses", layer)
+                _digest_of(layer).unlink(missing_ok=True)
                 trees.remove(layer)
+
+
+def _digest_of(layer: pathlib.Path) -> pathlib.Path:
+    """Return the file with the digest of what a layer holds."""
+    return layer.with_suffix(".sha256")
+
+
+def _is_whole(layer: pathlib.Path) -> bool:
+    """Tell whether a layer is there and as it was made; set it aside if it is not.
+
+    It is not removed, for another build may work on it.
+    """
+    if not layer.is_dir():
+        return False
+    try:
+        expected = _digest_of(layer).read_text(encoding="ascii")
+    except (OSError, ValueError):
+        expected = ""
+    if changes.digest(layer, ()) == expected:
+        return True
+    _LOG.warning("the layer %s is damaged; its packages are installed again", layer)
+    aside = layer.with_suffix(_DAMAGED)
+    if aside.exists():
+        trees.remove(aside)
+    layer.rename(aside)
+    return False

@@ -6,7 +6,7 @@ import contextlib
 import os
 import pathlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -121,6 +121,41 @@ def test_builds_at_once_install_once(tmp_path: pathlib.Path) -> None:
 
     assert len(calls) == 1
     assert {tree.text for tree in trees} == {"base installed"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda layer: (layer / "text").write_text("base instalked"),
+        lambda layer: (layer / "text").unlink(),
+        lambda layer: (layer / "text").chmod(0o600),
+        lambda layer: (layer / "more").touch(),
+        lambda layer: layer.with_suffix(".sha256").unlink(),
+        lambda layer: layer.with_suffix(".sha256").write_bytes(b"\xff"),
+    ],
+    ids=["flipped", "missing", "mode", "more", "no digest", "no text"],
+)
+def test_a_damaged_layer_is_made_anew(
+    tmp_path: pathlib.Path,
+    damage: Callable[[pathlib.Path], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def build(inputs: str) -> Tree:
+        tree = Tree()
+        with contextlib.ExitStack() as held:
+            layers.Layers(tmp_path, "hash", held).recall(tree, inputs, tree.install)
+        return tree
+
+    build("vim")
+    [layer] = _kept(tmp_path)
+    damage(layer)
+
+    assert build("vim").text == "base installed"
+    assert f"the layer {layer} is damaged" in caplog.text
+    assert layer in _kept(tmp_path)
+    # Another build may have worked on it; the next that makes a layer removes it.
+    build("emacs")
+    assert {path.suffix for path in _kept(tmp_path)} == {""}
 
 
 def test_layers_used_longest_ago_go_but_for_those_in_use(
