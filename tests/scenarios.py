@@ -381,7 +381,7 @@ def image_is_rolled_back(driver: Driver) -> None:
 
 
 def shadowing_image_is_reported(driver: Driver) -> None:
-    """An image that Octavia would take in place of ours is named, with the way out."""
+    """A shadowing image is reported, with what to do about it."""
     owner = _current(driver)["owner"]
     shadowing_image = driver.upload_shadowing_image(_TAG)
     outcome = driver.act("retrofit-image")
@@ -491,7 +491,7 @@ def _check_image(driver: Driver, outcome: Outcome, *, depth: str) -> None:
 
 
 def _current(driver: Driver) -> dict[str, Any]:
-    """Return the image that Octavia takes: the newest with the tag."""
+    """Return the image that Octavia selects: the newest with the tag."""
     return next(image for image in driver.images() if _TAG in image["tags"])
 
 

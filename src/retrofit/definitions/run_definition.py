@@ -1,7 +1,7 @@
 """From options and request files to requests: where everything a person wrote is checked.
 
 The command line and the charm's request file have the same words (:class:`RunDefinition`), so
-what is said of an option in one place holds in the other.
+what one says about an option holds in the other.
 """
 
 from __future__ import annotations

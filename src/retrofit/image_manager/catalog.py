@@ -24,7 +24,7 @@ class Version:
         build_date: When it was made.
         id: Identifier that it has to have in Glance; empty for any.
         visibility: Who sees it.
-        own_visibility: Whether that is said of this version, and not of all.
+        own_visibility: Whether the visibility is that of this version, and not of all.
         hidden: Whether it is hidden; ``None`` leaves that to its age.
         properties: Its properties in Glance, as pairs sorted by name.
     """

@@ -34,7 +34,7 @@ class Wanted:
         rebuild_on: The reasons that count.
         force: Whether it is to be made in any case.
         apart_from: Tags of other images that are wanted: what has one is none of this one.
-        appearance: What is said of it.
+        appearance: Metadata of the image: labels, visibility, properties.
     """
 
     base: model.BaseImage
@@ -65,7 +65,7 @@ class Plan:
         action: What.
         wanted: The image that there should be.
         reasons: Why, those first that count; without any that counts, nothing is done.
-        image: The image that there is: up to date, outdated, taken back or to be tagged.
+        image: The image that there is: up to date, outdated, rolled back or to be tagged.
         same_fingerprint: Identifiers of the images with the same fingerprint.
         remark: What there is to say of it where nothing is to be done.
     """
@@ -176,7 +176,7 @@ def _planned(
 
 
 def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Change]:
-    """Yield what is to be said of an image and is not."""
+    """Yield the metadata that an image should have and does not have."""
     for label in sorted(set(appearance.labels) - image.tags):
         yield Change("tag", "", label)
     visibility = appearance.visibility
@@ -190,7 +190,7 @@ def _not_said(appearance: naming.Appearance, image: images.Image) -> Iterator[Ch
 def _to_be_tagged(
     wanted: Wanted, current: images.Image | None, same_fingerprint: Iterable[images.Image]
 ) -> images.Image | None:
-    """Return an image that only lacks the tag, and that Octavia would take if it had it."""
+    """Return an image that only lacks the tag, and that Octavia would select if it had it."""
     free = (image for image in same_fingerprint if not image.tags & wanted.apart_from)
     image = image_states.published(free, wanted.depth)
     if image is None or (current is not None and current.created_at > image.created_at):
@@ -199,7 +199,7 @@ def _to_be_tagged(
 
 
 def _after_failure(same_fingerprint: Iterable[images.Image]) -> Iterator[Reason]:
-    """Yield that the last image made of the same failed its proof."""
+    """Yield that the last image with the same fingerprint failed its proof."""
     last = next(iter(same_fingerprint), None)
     if last is not None and image_states.state(last) == marks.FAILED:
         summary = last.properties.get(marks.PROOF_SUMMARY, "")

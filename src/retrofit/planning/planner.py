@@ -164,7 +164,7 @@ def plan_wanted(
     """Plan an image of which all is known; see :func:`plan_image`."""
     if own is None:
         own = promotion.own(connection, wanted.own_tag)
-    planned = plan.decide(wanted, own, _akin(connection, wanted))
+    planned = plan.decide(wanted, own, _with_same_fingerprint(connection, wanted))
     asked = wanted.rebuild_on & {reasons.Choice.SECURITY, reasons.Choice.PACKAGES}
     if planned.action is not reasons.Action.NONE or planned.image is None or not asked:
         return planned
@@ -203,8 +203,8 @@ def _wanted(
     )
 
 
-def _akin(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image]:
-    """Return all images of this project that were made of the same, newest first."""
+def _with_same_fingerprint(connection: cloud.Cloud, wanted: plan.Wanted) -> Sequence[images.Image]:
+    """Return all images of this project with the same fingerprint, newest first."""
     query = [("owner", connection.project_id), (marks.FINGERPRINT, wanted.fingerprint)]
     return list(connection.images(query))
 

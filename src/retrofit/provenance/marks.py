@@ -21,7 +21,7 @@ RECIPE = "retrofit_recipe"
 AMP_IMAGE_TAG = "retrofit_amp_image_tag"
 
 
-# What an image is that Octavia is not to take; one that it may take has no state.
+# What an image is that Octavia must not select; one that it may select has no state.
 STATE = "retrofit_state"
 
 

@@ -23,7 +23,7 @@ class GlanceTarget:
         visibility: Who sees it, in Glance's words; ``None`` for the usual.
         properties: Properties that it gets in addition to ours, as pairs sorted by name.
         apart_from: Tags of other images that are wanted: one that has such a tag is theirs, even
-            if it is made of the same.
+            if it has the same fingerprint.
         keep: How many images of the tag are kept, the current one counted; 0 keeps all.
     """
 
@@ -37,5 +37,5 @@ class GlanceTarget:
 
     @property
     def appearance(self) -> naming.Appearance:
-        """What is said of the image beyond the tag by which it is found."""
+        """The metadata of the image, beyond the tag by which it is found."""
         return naming.Appearance(self.labels, self.visibility, self.properties)

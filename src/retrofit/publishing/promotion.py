@@ -1,4 +1,4 @@
-"""Makes one image of ours in Glance the one that Octavia takes, or keeps it from that.
+"""Makes one image of ours in Glance the one that Octavia selects, or prevents that.
 
 All that is known stands on the images: any machine with the same credentials goes on where another
 one was killed.
@@ -116,7 +116,7 @@ def apply(
     tag: str,
     appearance: naming.Appearance = _PLAIN,
 ) -> images.Image:
-    """Make one change, and set what is said of the image."""
+    """Make one change, and set the metadata of the image."""
     image = change.image
     changes = [_set("tags", sorted(change.tags))]
     if tag:
@@ -133,7 +133,7 @@ def apply(
 
 
 def visible(connection: cloud.Cloud, tag: str) -> Iterator[images.Image]:
-    """Yield the images from which Octavia takes the first, as far as this project sees them."""
+    """Yield the images of which Octavia selects the first, as far as this project sees them."""
     return connection.images([("tag", tag), ("status", "active")])
 
 

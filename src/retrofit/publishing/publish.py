@@ -103,13 +103,13 @@ def retag(
     tag: str,
     appearance: naming.Appearance = _PLAIN,
 ) -> Published:
-    """Give a published image a tag, by which Octavia then finds it, and what is said of it.
+    """Give a published image a tag, by which Octavia then finds it, and its metadata.
 
     Args:
         connection: Where it is.
         image: The image.
         tag: The tag, which it may have already; empty for none.
-        appearance: What is said of it.
+        appearance: Metadata of the image: labels, visibility, properties.
 
     Raises:
         errors.RetrofitError: Glance does not answer, or refuses; nothing was changed.
@@ -216,7 +216,7 @@ def publish(
             image_name=finished.name,
         )
     with turn():
-        # It is published all the same, and Octavia takes the newest.
+        # It is published all the same, and Octavia selects the newest.
         if tag := description.amp_image_tag:
             _attempt(lambda: promotion.settle(connection, tag))
         # Another machine may have published under that name meanwhile.

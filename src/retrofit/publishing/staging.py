@@ -1,4 +1,4 @@
-"""Brings an image into Glance where nobody takes it yet: private, untagged, under another name."""
+"""Brings an image into Glance, private, untagged and under another name: nothing selects it."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Octavia:
         )
 
     def read(self) -> fleet.Fleet:
-        """Return all load balancers that have amphorae, of all projects, and amphorae to spare.
+        """Return all load balancers that have amphorae, of all projects, and spare amphorae.
 
         Raises:
             errors.Denied: The user may not see amphorae.

@@ -1,7 +1,8 @@
 """Load balancers and the amphorae that do their work: what is outdated, and what is next.
 
-An amphora is outdated if it does not run the image that Octavia takes now for the tag of its load
-balancer. Octavia replaces an amphora by failover: it makes a new one, and deletes the old one.
+An amphora is outdated if it does not run the image that Octavia selects now for the tag of its
+load balancer. Octavia replaces an amphora by failover: it makes a new machine, and deletes the old
+one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE = (
     "PENDING_UPDATE",
     "PENDING_DELETE",
 )
-# … statuses of amphorae (an amphora to spare is READY), and their roles.
+# … statuses of amphorae (a spare amphora is READY), and their roles.
 ALLOCATED, READY, DELETED = "ALLOCATED", "READY", "DELETED"
 BACKUP, MASTER = "BACKUP", "MASTER"
 
@@ -264,7 +265,7 @@ def judge(
 
 
 def hindering(spares: Sequence[Amphora], target: Target) -> list[Amphora]:
-    """Return amphorae to spare that a failover would take, and that run something else."""
+    """Return spare amphorae that a failover would use, and that run another image."""
     return [each for each in spares if each.image_id != target.image_id]
 
 

@@ -20,7 +20,7 @@ class Overview:
         assessments: How each stands.
         targets: What amphorae are to run, by tag.
         images: The images that amphorae run or are to run, by identifier, as far as they exist.
-        hindering: Amphorae to spare that run something else: a failover would take one of them.
+        hindering: Spare amphorae that run another image: a failover would use one of them.
     """
 
     assessments: tuple[fleet.Assessment, ...]
@@ -81,7 +81,7 @@ def _survey(connection: cloud.Cloud, tag: str) -> survey.Survey:
 
 
 def _target(found: survey.Survey, tag: str) -> fleet.Target:
-    """Return what amphorae are to run: our newest image with the tag, if Octavia takes that."""
+    """Return what amphorae are to run: our newest image with the tag, if Octavia selects it."""
     if found.current is None:
         return fleet.Target("", f"has the tag {tag}, which no image of this project has")
     for image in found.shadowing:

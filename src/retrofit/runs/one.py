@@ -205,7 +205,7 @@ class _Run:
     def _retag(
         self, connection: cloud.Cloud, planned: plan.Plan, target: glance_target.GlanceTarget
     ) -> RunResult:
-        """Give the image that is there the tag, and what is said of it."""
+        """Give the existing image the tag and its metadata."""
         assert planned.image is not None
         with locks.turn(self.turns):
             tagged = publish.retag(

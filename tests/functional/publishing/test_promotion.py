@@ -352,7 +352,7 @@ class TestStatus:
         _next_second()
         present = publishing.published(connection, image_file, "present", tag=tag)
         _next_second()
-        taken_back = publishing.published(connection, image_file, "back", tag=tag)
+        rolled_back = publishing.published(connection, image_file, "back", tag=tag)
         rollback.rollback(connection, tag)
         failing = publishing.Gate(publishing.proof(failing=("kernel",)))
         with pytest.raises(errors.ProofFailed) as failed:
@@ -365,7 +365,7 @@ class TestStatus:
         assert told["current"]["id"] == present.id
         assert told["current"]["proof"]["summary"] == "5 passed"
         assert told["former"]["id"] == before.id
-        assert [image["id"] for image in told["rolled-back"]] == [taken_back.id]
+        assert [image["id"] for image in told["rolled-back"]] == [rolled_back.id]
         assert [image["id"] for image in told["failed"]] == [failed.value.image_id]
         assert (told["unproven"], told["rivals"]) == ([], [])
 

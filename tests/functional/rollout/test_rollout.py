@@ -446,7 +446,7 @@ def test_does_not_begin_while_other_images_are_to_spare(
 
     assert done.returncode == 78
     assert done.stderr.splitlines()[-1] == (
-        f"retrofit: error: Octavia would take 1 spare amphorae of another image, such as {spare}; "
+        f"retrofit: error: Octavia would use 1 spare amphorae of another image, such as {spare}; "
         "delete them: openstack loadbalancer amphora delete ID"
     )
     assert worker.failovers == []

@@ -265,7 +265,7 @@ def test_one_that_fails_leaves_the_other(operator: Operator) -> None:
     assert (whole["status"], whole["visibility"]) == ("active", "shared")
     assert operator.running.unfinished() == []
 
-    # What is said of an image needs no build.
+    # Metadata of an image needs no build.
     said = {"visibility": "private", "properties": {"hw_disk_bus": "virtio"}}
     definitions = operator.define(
         {"name": "whole", "releases": ["noble"], "tags": ["whole", "label"], "root-size": "1G"}

@@ -85,7 +85,7 @@ class Octavia:
         return balancer
 
     def add_amphora(self, balancer: str | None, **columns: Any) -> str:
-        """Have an amphora, of a load balancer or to spare, and return its identifier."""
+        """Have an amphora, of a load balancer or spare, and return its identifier."""
         with self.database() as database:
             return insert_amphora(database, balancer, **columns)
 

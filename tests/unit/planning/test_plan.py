@@ -221,11 +221,11 @@ def test_an_image_that_is_proved_too_little() -> None:
     )
 
 
-def test_an_image_that_was_taken_back_is_not_made_again() -> None:
-    taken_back = _image(
+def test_an_image_that_was_rolled_back_is_not_made_again() -> None:
+    rolled_back = _image(
         _wanted(NEWER), properties={marks.STATE: marks.ROLLED_BACK}, tags=frozenset()
     )
-    planned = plan.decide(_wanted(NEWER), [taken_back, _image()], [taken_back])
+    planned = plan.decide(_wanted(NEWER), [rolled_back, _image()], [rolled_back])
 
     assert planned.action is reasons.Action.NONE
     assert "was rolled back" in planned.summary()

@@ -71,7 +71,7 @@ class Store:
         return sorted(found, key=lambda image: (image.created_at, image.id), reverse=True)
 
     def selected(self, tag: str) -> images.Image | None:
-        """Return what Octavia takes, which looks at this project only."""
+        """Return the image that Octavia selects, which looks at this project only."""
         return next(
             (
                 image

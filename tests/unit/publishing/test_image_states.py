@@ -1,4 +1,4 @@
-"""What is said of images in Glance by their properties and their order."""
+"""What the properties and the order of images in Glance say about them."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def test_the_previous_one_is_the_newest_proven_before_the_current_one() -> None:
     newer = _image("newer", **previous)
     present = _image("present", **PROVEN)
     off = _image("off", **{marks.STATE: marks.PREVIOUS, marks.PROOF_DEPTH: "off"})
-    taken_back = _image("back", **PROVEN, **{marks.STATE: marks.ROLLED_BACK})
+    rolled_back = _image("back", **PROVEN, **{marks.STATE: marks.ROLLED_BACK})
     arm = _image("arm", **previous, architecture="aarch64")
     gone = dataclasses.replace(_image("gone", **previous), status="deactivated")
     good, older = _image("good", **previous), _image("older", **previous)
-    own = [newer, present, off, taken_back, arm, gone, good, older]
+    own = [newer, present, off, rolled_back, arm, gone, good, older]
 
     assert image_states.previous(own, present) == good
     assert image_states.unproven_previous(own, present) == off

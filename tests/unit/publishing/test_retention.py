@@ -88,7 +88,7 @@ def test_what_a_rollback_goes_back_to_is_kept() -> None:
     }
 
 
-def test_what_was_taken_back_stays_until_a_newer_one_is_current() -> None:
+def test_what_was_rolled_back_stays_until_a_newer_one_is_current() -> None:
     visible = [_image(9, marks.ROLLED_BACK), _current(8), _image(7), _image(6)]
 
     assert _decided(visible, [], keep=2) == {"i6": HIDE}

@@ -258,7 +258,7 @@ class Rotation(stateful.RuleBasedStateMachine):
         ),
     )
     def meddle(self, pick: int, change: str) -> None:
-        """Change an image by hand, but none that Octavia takes."""
+        """Change an image by hand, but none that Octavia selects."""
         for image in self.picked(pick):
             if image in [self.store.selected(tag) for tag in TAGS]:
                 continue

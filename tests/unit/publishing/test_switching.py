@@ -57,7 +57,7 @@ class Store:
         return sorted(by_id, key=lambda image: image.created_at, reverse=True)
 
     def selected(self) -> images.Image | None:
-        """Return what Octavia takes."""
+        """Return the image that Octavia selects."""
         return next((image for image in self.own() if TAG in image.tags), None)
 
     def check(self) -> None:
