@@ -19,6 +19,7 @@ __all__ = ["DEFAULT", "DEFAULT_TAG", "KINDS", "Recipe", "get", "names"]
 # The module with each kind's ``RECIPE``.
 KINDS = {
     "amphora": f"{__name__}.amphora.recipe",
+    "plain": f"{__name__}.plain.recipe",
 }
 # What is made, and by which tag it is found, where nobody says anything else.
 DEFAULT = "amphora"

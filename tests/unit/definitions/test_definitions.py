@@ -41,6 +41,17 @@ class TestSources:
         assert request.source == glance.Wanted(series="jammy", architecture="aarch64")
         assert request.target == glance_target.GlanceTarget(amp_image_tag="octavia-amphora")
 
+    def test_without_a_tag_it_gets_that_of_its_recipe(self):
+        definition = run_definition.RunDefinition.parse(
+            source="glance:", target="glance:", recipe="plain"
+        )
+
+        assert definition.to_request().target == glance_target.GlanceTarget(amp_image_tag="plain")
+
+    def test_a_recipe_that_there_is_not(self):
+        with pytest.raises(errors.ConfigError, match="unknown recipe 'amfora'"):
+            run_definition.RunDefinition.parse(source="glance:", target="glance:", recipe="amfora")
+
     def test_how_it_is_published(self):
         definition = run_definition.RunDefinition.parse(
             **_FILES | {"target": "glance:"},

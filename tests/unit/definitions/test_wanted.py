@@ -1,12 +1,15 @@
 """From files of definitions to images, each with its request; what is refused, with its line."""
 
+import dataclasses
 import json
 import os
 import pathlib
+import sys
+import types
 
 import pytest
 
-from retrofit import errors, model
+from retrofit import errors, model, recipes
 from retrofit.base_images import glance, simplestreams
 from retrofit.definitions import expansion, schema
 from retrofit.host import yaml_lines
@@ -48,6 +51,19 @@ def _refusal(text: str) -> str:
     with pytest.raises(errors.ConfigError) as caught:
         _parse(text)
     return str(caught.value)
+
+
+def test_releases_are_those_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
+    late = dataclasses.replace(
+        recipes.get("amphora"), name="late", first_series={"ubuntu": "noble"}
+    )
+    monkeypatch.setitem(sys.modules, "late", types.SimpleNamespace(RECIPE=late))
+    monkeypatch.setitem(recipes.KINDS, "late", "late")
+    text = "images:\n- {name: one, recipe: late, tags: [one], releases: [RELEASE]}\n"
+
+    [image] = _parse(text.replace("RELEASE", "noble"))
+    assert image.request.build.recipe == "late"
+    assert "'jammy' is no release of ubuntu" in _refusal(text.replace("RELEASE", "jammy"))
 
 
 class TestExpansion:

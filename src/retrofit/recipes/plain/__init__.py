@@ -1,0 +1,1 @@
+"""Plain cloud images with all updates."""
