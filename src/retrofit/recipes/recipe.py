@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from .. import errors, model
 from ..building.elements import sources
 from ..model import architectures, releases
 from ..proof import checks as proof_checks
 from ..publishing import naming
+
+if TYPE_CHECKING:
+    from .. import cloud
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Recipe:
         architectures: Debian architectures that it can be applied to.
         checks: Returns what its images are proved by: late, as that brings along much which a
             plan does without.
+        register: Has a service know the current image, given the cloud and the identifier of the
+            image. It is called whenever a run ends, and does nothing where that is done. ``None``
+            if the tag is all that a service goes by.
         fleet: Which machines run its images, and so how they are moved to a new one; ``None`` if
             no service keeps such machines.
         own_elements: Directory of the elements that come with the recipe.
@@ -41,6 +48,7 @@ class Recipe:
     glance: naming.Kind
     architectures: tuple[str, ...] = architectures.DEBIAN
     checks: Callable[[], proof_checks.Checks] = proof_checks.Checks
+    register: Callable[[cloud.Cloud, str], None] | None = None
     fleet: model.Fleet | None = None
     own_elements: pathlib.Path | None = None
     element_sources: tuple[sources.Source, ...] = ()

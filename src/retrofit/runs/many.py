@@ -7,7 +7,7 @@ import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
-from .. import cloud, errors
+from .. import cloud, errors, recipes
 from ..cloud import images
 from ..definitions import expansion
 from ..host import locks, parallel, progress
@@ -100,7 +100,9 @@ class _Beginning:
                 if planned.plan.action is not reasons.Action.NONE:
                     project = connection.project_id
                     return plan_files.pin(image.name, planned.plan, project, planned.untrusted)
-                state.succeed(one.conclude(connection, one.up_to_date(planned), target, own))
+                recipe = recipes.get(image.request.build.recipe)
+                result = one.up_to_date(planned)
+                state.succeed(one.conclude(connection, recipe, result, target, own))
         except errors.RetrofitError:
             # The result tells.
             pass

@@ -118,21 +118,28 @@ def up_to_date(planned: planner.Planned) -> RunResult:
 
 def conclude(
     connection: cloud.Cloud,
+    recipe: recipes.Recipe,
     result: RunResult,
     target: glance_target.GlanceTarget,
     own: Sequence[images.Image] | None = None,
 ) -> RunResult:
-    """Do the last step of a run: retire what nobody needs any more, whatever the run has done.
+    """Do the last step of a run: register the image, and retire what nobody needs any more.
+
+    It is the same whatever the run has done, so the next run makes up for one that was killed.
 
     Args:
         connection: Where the image is.
+        recipe: By which it was made.
         result: What the run did.
         target: How the image was to be published.
         own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
     """
     tag = target.amp_image_tag
+    if recipe.register is not None and result.published is not None:
+        recipe.register(connection, result.published.id)
     retired = prune.retire(connection, tag, target.keep, own)
-    shadowing = publish.shadowing(connection, tag, own)
+    # Nobody selects images of a kind by their tag unless a service runs machines of them.
+    shadowing = publish.shadowing(connection, tag, own) if recipe.fleet is not None else ()
     return dataclasses.replace(result, retired=retired, shadowing=shadowing)
 
 
@@ -199,7 +206,7 @@ class _Run:
         else:
             result = up_to_date(planner.Planned(planned, self.origin.untrusted))
         with locks.turn(self.turns):
-            concluded = conclude(connection, result, target)
+            concluded = conclude(connection, self.recipe, result, target)
         return dataclasses.replace(concluded, steps=tuple(self.recorder.records))
 
     def _retag(

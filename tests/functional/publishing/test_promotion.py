@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -15,7 +16,7 @@ import pytest
 from tests.support.cloud import cloud as support
 from tests.support.publishing import publishing
 
-from retrofit import cloud, errors
+from retrofit import cloud, errors, recipes
 from retrofit.model import findings, reasons
 from retrofit.model.documents import run_document
 from retrofit.planning import planner
@@ -490,9 +491,41 @@ class TestShadowing:
 
         result = one.conclude(
             connection,
+            recipes.get("amphora"),
             one.up_to_date(planner.Planned(planned, ())),
             glance_target.GlanceTarget(tag),
         )
 
         assert result.outcome is run_document.Outcome.UP_TO_DATE
         assert [image.id for image in result.shadowing] == [theirs]
+
+    def test_a_kind_that_no_service_runs_is_registered_and_not_shadowed(
+        self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
+    ) -> None:
+        tag = "registered"
+        connection = connect()
+        ours = publishing.published(connection, image_file, tag, tag=tag)
+        _next_second()
+        _tag(
+            running_cloud,
+            running_cloud.upload_base(image_file, disk_format="raw"),
+            tag,
+            who=support.ADMIN,
+        )
+        planned = publishing.planned(connection, "f" * 64, tag=tag, depth=BOOT)
+        registered = []
+        kind = dataclasses.replace(
+            recipes.get("amphora"),
+            fleet=None,
+            register=lambda _, image_id: registered.append(image_id),
+        )
+
+        result = one.conclude(
+            connection,
+            kind,
+            one.up_to_date(planner.Planned(planned, ())),
+            glance_target.GlanceTarget(tag),
+        )
+
+        assert registered == [ours.id]
+        assert result.shadowing == ()
