@@ -142,7 +142,7 @@ class RetrofitCharm(ops.CharmBase):
         return self._workload.configure(wanted, cloud, authority)
 
     def _progress(self) -> ops.StatusBase:
-        """Return how the last run went or the present one goes."""
+        """Return how the last run went or the current one goes."""
         try:
             result = self._workload.result()
         except errors.NewerDocument as error:

@@ -171,7 +171,7 @@ class Workload:
         return shown == {"ActiveState": "failed", "ExecMainStartTimestampMonotonic": "0"}
 
     def result(self) -> run_document.Result | None:
-        """Return how the last run went or the present one goes, if there was any.
+        """Return how the last run went or the current one goes, if there was any.
 
         Raises:
             errors.NewerDocument: A newer revision has written it.

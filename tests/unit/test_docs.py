@@ -75,6 +75,38 @@ def test_every_exit_code_is_described():
     assert {kind.exit_code for kind in kinds if f"| {kind.exit_code} |" not in page} == set()
 
 
+# Words with another word in docs/reference/glossary.md; keys of documents keep theirs, in quotes.
+_REPLACED = re.compile(
+    r"""(?<!["`])\b(rivals?|turnstiles?|akin|catalogues?|taken back|amphorae? to spare|to be had"""
+    r"""|(former|present) (image|charm|one)s?|foreign (image|project)s?|Octavia (would )?takes?)\b""",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(
+    "folder", ["README.md", "CHANGELOG.md", "docs", "src", "config.yaml", "actions.yaml"]
+)
+def test_a_thing_has_the_word_of_the_glossary(folder: str):
+    top = _REPOSITORY / folder
+    files = [top] if top.is_file() else [*top.rglob("*.md"), *top.rglob("*.py")]
+    found = {
+        f"{path.relative_to(_REPOSITORY)}: {match[0]}"
+        for path in files
+        for match in _REPLACED.finditer(path.read_text())
+    }
+
+    assert found == set()
+
+
+def test_the_index_lists_every_page():
+    index = (_REPOSITORY / "docs" / "index.md").read_text()
+    pages = {
+        str(page.relative_to(_REPOSITORY / "docs")) for page in _PAGES if "docs" in page.parts
+    }
+
+    assert {page for page in pages - {"index.md"} if f"({page})" not in index} == set()
+
+
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_REPOSITORY)))
 def test_links_lead_somewhere(page: pathlib.Path):
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text())

@@ -53,7 +53,7 @@ class Session:
         """Return the connection to a cloud.
 
         Raises:
-            errors.RetrofitError: There is none to be had, or there was none before.
+            errors.RetrofitError: No plan is available, or none was before.
         """
         connection: cloud.Cloud = self._once(options, cloud.connector(options, self._held))
         return connection
