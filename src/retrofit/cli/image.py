@@ -129,7 +129,7 @@ def command(
     debug: bool,
     **given: object,
 ) -> int:
-    """Build an amphora image from a cloud image.
+    """Build a service image from a cloud image.
 
     INPUT is the base image: a file, a URL with --checksum, or glance:ID for an image in Glance.
     For glance:, simplestreams: or simplestreams:URL, the command selects the newest suitable

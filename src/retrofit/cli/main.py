@@ -11,7 +11,7 @@ from . import execution, lazy
 # too: a test compares.
 _COMMANDS = {
     "Build": {
-        "image": ("image", "Build an amphora image from a cloud image."),
+        "image": ("image", "Build a service image from a cloud image."),
         "list": ("listing", "List the defined images and the published image of each."),
         "plan": ("plan", "Show what `retrofit run` would do, and why."),
         "run": ("service", "Build and publish the images that are due."),
