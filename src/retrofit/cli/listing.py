@@ -16,7 +16,7 @@ from ..cloud import images as glance_images
 from ..definitions import expansion
 from ..host import tables
 from ..planning import planner
-from ..publishing import image_states, promotion
+from ..publishing import own_images, promotion
 from . import execution, images, options
 
 
@@ -43,15 +43,15 @@ def _published(found: Iterable[expansion.Image]) -> Mapping[str, glance_images.I
     Raises:
         errors.RetrofitError: A cloud does not answer.
     """
-    ours: dict[object, list[glance_images.Image]] = {}
+    ours: dict[object, tuple[glance_images.Image, ...]] = {}
     leading = {}
     with contextlib.ExitStack() as held:
         session = planner.Session(held)
         for image in found:
             where = image.request.cloud
             if where not in ours:
-                ours[where] = list(promotion.published(session.connect(where)))
-            lead = image_states.current(ours[where], image.tag)
+                ours[where] = tuple(promotion.published(session.connect(where)))
+            lead = own_images.OwnImages(own_images.Tag(image.tag), ours[where]).current
             if lead is not None:
                 leading[image.name] = lead
     return leading

@@ -44,7 +44,7 @@ def command(
         session = planner.Session(held)
         for name, request in wanted.items():
             try:
-                one = session.plan(request)
+                one = session.plan(request, session.own(request))
             except errors.RetrofitError as error:
                 if len(wanted) == 1:
                     raise

@@ -14,7 +14,7 @@ from ..base_images import notation
 from ..host import yaml_lines
 from ..planning import run_request
 from ..provenance import marks
-from ..publishing import glance_target
+from ..publishing import glance_target, own_images
 from . import keys, run_definition, schema
 
 _SUFFIXES = (".yaml", ".yml")
@@ -46,7 +46,7 @@ class Image:
     @property
     def tag(self) -> str:
         """The tag by which services find it."""
-        return self.run.amp_image_tag or marks.OWN_TAG
+        return own_images.Tag(self.run.amp_image_tag).certain
 
     def once(self, **changes: object) -> Image:
         """Return the image with some keys of its request changed for one run.
@@ -184,7 +184,7 @@ class _Definition:
             run = self._run(
                 series=release,
                 architecture=architecture,
-                amp_image_tag="" if tag == marks.OWN_TAG else tag,
+                amp_image_tag=own_images.Tag(tag).moving,
                 labels=labels,
                 variant=self._variant(image_format),
                 **({"image_format": image_format} if image_format else {}),

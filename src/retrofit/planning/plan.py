@@ -14,7 +14,7 @@ from ..cloud import images
 from ..model import findings
 from ..model.reasons import USUAL, Action, Change, Choice, Kind, Reason
 from ..provenance import marks, property_text
-from ..publishing import image_states, naming
+from ..publishing import image_states, naming, own_images
 from . import fingerprint
 
 # What of a hash and of a list of packages goes into one line.
@@ -51,11 +51,6 @@ class Wanted:
         """Identity of the inputs."""
         return fingerprint.compute(self.inputs)
 
-    @property
-    def own_tag(self) -> str:
-        """Tag that the image certainly has."""
-        return self.tag or marks.OWN_TAG
-
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -88,13 +83,13 @@ class Plan:
 
 
 def decide(
-    wanted: Wanted, own: Sequence[images.Image], same_fingerprint: Sequence[images.Image]
+    wanted: Wanted, own: own_images.OwnImages, same_fingerprint: Sequence[images.Image]
 ) -> Plan:
     """Decide from images alone, without asking whether there are newer packages.
 
     Args:
         wanted: The image that there should be.
-        own: Images of this project that were made for the tag, newest first.
+        own: Images of this project that were made for the tag.
         same_fingerprint: Images of this project with the same fingerprint and any tag,
             newest first.
     """
@@ -105,12 +100,12 @@ def decide(
 
 
 def _decide(
-    wanted: Wanted, own: Sequence[images.Image], same_fingerprint: Sequence[images.Image]
+    wanted: Wanted, own: own_images.OwnImages, same_fingerprint: Sequence[images.Image]
 ) -> Plan:
     """Decide; see :func:`decide`."""
-    mark, tag = wanted.fingerprint, wanted.own_tag
-    current = image_states.current(own, tag)
-    up_to_date = image_states.up_to_date(own, tag, mark, wanted.depth)
+    mark, tag = wanted.fingerprint, own.tag.certain
+    current = own.current
+    up_to_date = own.up_to_date(mark, wanted.depth)
     if wanted.force:
         forced = Reason(Kind.FORCED, "a new image was requested by force")
         return Plan(Action.BUILD, wanted, (forced,), up_to_date or current)
@@ -120,7 +115,7 @@ def _decide(
     if up_to_date is not None:
         remark = f"the image is up to date: {up_to_date.name} ({up_to_date.id})"
         return Plan(Action.NONE, wanted, (), up_to_date, remark=remark)
-    rolled_back = image_states.rolled_back(own, mark)
+    rolled_back = own.rolled_back(mark)
     if rolled_back is not None:
         remark = (
             f"{rolled_back.name} ({rolled_back.id}) was rolled back, and its inputs have not "
@@ -132,7 +127,7 @@ def _decide(
         text = f"{fitting.name} ({fitting.id}) has the same fingerprint, but not the tag {tag}"
         change = Change("tag", " ".join(sorted(fitting.tags)), tag)
         return Plan(Action.RETAG, wanted, (Reason(Kind.TAG, text, (change,)),), fitting)
-    return _planned(wanted, current, [*_after_failure(same_fingerprint), *_since(wanted, current)])
+    return _planned(wanted, current, [*_after_failure(same_fingerprint), *_since(wanted, own)])
 
 
 def with_packages(planned: Plan, updates: Iterable[Change], security: Iterable[Change]) -> Plan:
@@ -206,10 +201,11 @@ def _after_failure(same_fingerprint: Iterable[images.Image]) -> Iterator[Reason]
         yield Reason(Kind.PROOF, f"the last image, {last.id}, failed its proof: {summary}")
 
 
-def _since(wanted: Wanted, current: images.Image | None) -> Iterator[Reason]:
+def _since(wanted: Wanted, own: own_images.OwnImages) -> Iterator[Reason]:
     """Yield what is other than when the current image was made."""
+    current = own.current
     if current is None:
-        yield Reason(Kind.FIRST, f"no image of this project has the tag {wanted.own_tag}")
+        yield Reason(Kind.FIRST, f"no image of this project has the tag {own.tag.certain}")
         return
     if current.properties.get(marks.FINGERPRINT) == wanted.fingerprint:
         depth = image_states.depth(current)

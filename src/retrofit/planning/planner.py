@@ -18,7 +18,7 @@ from ..host import web
 from ..model import reasons
 from ..model.documents import plan_document
 from ..provenance import description, marks
-from ..publishing import glance_target, naming, promotion
+from ..publishing import glance_target, naming, own_images, promotion
 from . import fingerprint, plan, run_request, upgrades
 
 _LOG = logging.getLogger(__name__)
@@ -58,17 +58,28 @@ class Session:
         connection: cloud.Cloud = self._once(options, cloud.connector(options, self._held))
         return connection
 
+    def own(self, request: run_request.RunRequest) -> own_images.OwnImages:
+        """Return our images of the tag by which Octavia is to find the image that is wanted.
+
+        Raises:
+            errors.ConfigError: The request writes a file: there is nothing to plan.
+            errors.RetrofitError: Glance does not answer.
+        """
+        if isinstance(request.target, pathlib.Path):
+            raise nothing_to_plan(request.target)
+        return promotion.own(self.connect(request.cloud), request.target.amp_image_tag)
+
     def plan(
         self,
         request: run_request.RunRequest,
-        own: Sequence[images.Image] | None = None,
+        own: own_images.OwnImages,
         pin: plan_document.Image | None = None,
     ) -> Planned:
         """Plan a run that publishes in Glance; changes nothing.
 
         Args:
             request: What is wanted.
-            own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+            own: Our images, as :meth:`own` returns them.
             pin: What was planned before: its base image is taken.
 
         Raises:
@@ -130,7 +141,7 @@ def plan_image(
     connection: cloud.Cloud,
     target: glance_target.GlanceTarget,
     inquiry: upgrades.Inquiry,
-    own: Sequence[images.Image] | None = None,
+    own: own_images.OwnImages,
 ) -> plan.Plan:
     """Plan an image whose base image is known; changes nothing.
 
@@ -140,7 +151,7 @@ def plan_image(
         connection: The cloud the image is to be published in.
         target: How it is to be published.
         inquiry: Asks archives for newer packages.
-        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+        own: Our images of the target's tag.
 
     Raises:
         errors.ConfigError: The tag is not one that Glance takes; an archive lacks something.
@@ -159,11 +170,9 @@ def plan_wanted(
     inquiry: upgrades.Inquiry,
     *,
     cache: pathlib.Path | None,
-    own: Sequence[images.Image] | None = None,
+    own: own_images.OwnImages,
 ) -> plan.Plan:
     """Plan an image of which all is known; see :func:`plan_image`."""
-    if own is None:
-        own = promotion.own(connection, wanted.own_tag)
     planned = plan.decide(wanted, own, _with_same_fingerprint(connection, wanted))
     asked = wanted.rebuild_on & {reasons.Choice.SECURITY, reasons.Choice.PACKAGES}
     if planned.action is not reasons.Action.NONE or planned.image is None or not asked:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from .. import __version__, errors, model
 from ..model import architectures, findings
 from ..provenance import marks
+from . import own_images
 
 _TAG_LENGTH = 255
 _PROPERTY_LENGTH = 255
@@ -104,7 +105,7 @@ def describe(
     """
     known = base or model.BaseImage()
     release = built.release
-    tag = "" if tag == marks.OWN_TAG else tag
+    tag = own_images.Tag(tag).moving
     architecture = known.architecture or architectures.kernel_architecture(release.architecture)
     os_distro = known.os_distro or release.distribution
     os_version = known.os_version or release.version
@@ -157,7 +158,7 @@ def tags(tag: str) -> tuple[str, ...]:
             hint="choose an amp-image-tag without commas and surrounding blanks, "
             "as Octavia's option amp_image_tag has it",
         )
-    return tuple(sorted({marks.OWN_TAG, tag} - {""}))
+    return tuple(sorted({marks.OWN_TAG, own_images.Tag(tag).certain}))
 
 
 def unproven(name: str, image_id: str) -> str:

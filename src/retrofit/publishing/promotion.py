@@ -13,7 +13,7 @@ from .. import cloud, errors
 from ..cloud import images
 from ..model import findings
 from ..provenance import marks
-from . import image_states, naming, transition
+from . import image_states, naming, own_images, transition
 
 _LOG = logging.getLogger(__name__)
 _PLAIN = naming.Appearance()
@@ -56,15 +56,18 @@ def reject(
     return connection.patch(staged.id, changes)
 
 
-def own(connection: cloud.Cloud, tag: str) -> list[images.Image]:
-    """Return the images of this project that were made for a tag, newest first."""
+def own(connection: cloud.Cloud, tag: str) -> own_images.OwnImages:
+    """Return the images of this project that were made for a tag, which may be empty."""
+    found_by = own_images.Tag(tag)
+    tag = found_by.certain
     mine = ("owner", connection.project_id)
     # The existing charm's images have the tags and nothing else; others may have lost the tag.
     tagged = connection.images([mine, ("tag", tag), ("tag", marks.OWN_TAG)])
     found = {image.id: image for image in tagged}
     found |= {image.id: image for image in connection.images([mine, (marks.AMP_IMAGE_TAG, tag)])}
     # Sorting keeps the order that Glance gave to images of the same second.
-    return sorted(found.values(), key=lambda image: image.created_at, reverse=True)
+    newest_first = sorted(found.values(), key=lambda image: image.created_at, reverse=True)
+    return own_images.OwnImages(found_by, tuple(newest_first))
 
 
 def hidden(connection: cloud.Cloud, tag: str) -> list[images.Image]:
@@ -88,14 +91,14 @@ def published(connection: cloud.Cloud) -> Iterator[images.Image]:
     return connection.images([mine, ("tag", marks.OWN_TAG), ("status", "active")])
 
 
-def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
+def settle(connection: cloud.Cloud, tag: str) -> own_images.OwnImages:
     """Do what is left of promotions and rollbacks; return the images made for the tag.
 
     Raises:
         errors.RetrofitError: Something could not be done; the rest is.
     """
     found = own(connection, tag)
-    changes = transition.settling(found, tag)
+    changes = transition.settling(found)
     failures = []
     for change in changes:
         try:
@@ -119,8 +122,8 @@ def apply(
     """Make one change, and set the metadata of the image."""
     image = change.image
     changes = [_set("tags", sorted(change.tags))]
-    if tag:
-        changes.append(_set(marks.AMP_IMAGE_TAG, tag))
+    if moving := own_images.Tag(tag).moving:
+        changes.append(_set(marks.AMP_IMAGE_TAG, moving))
     changes += [_set(*pair) for pair in appearance.properties]
     if appearance.visibility is not None:
         changes.append(_set("visibility", appearance.visibility))

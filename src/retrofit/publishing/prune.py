@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from .. import cloud, errors
 from ..cloud import images, usage
 from ..provenance import marks
-from . import promotion, retention
+from . import own_images, promotion, retention
 
 _LOG = logging.getLogger(__name__)
 _CHANGED = "something has changed in this moment; a later run sees to it"
@@ -57,28 +57,25 @@ def prune(connection: cloud.Cloud, tag: str, keep: int) -> Pruning:
     Raises:
         errors.RetrofitError: Glance does not answer.
     """
-    if tag:
-        promotion.settle(connection, tag)
+    promotion.settle(connection, tag)
     pruning = look(connection, tag, keep)
     return _done(connection, pruning, lambda: _all(connection, tag, keep))
 
 
-def retire(
-    connection: cloud.Cloud, tag: str, keep: int, own: Sequence[images.Image] | None = None
-) -> Pruning:
+def retire(connection: cloud.Cloud, own: own_images.OwnImages, keep: int) -> Pruning:
     """Hide and delete what newer images have replaced, at the end of a run.
 
     The run has done what it was for: this does not fail.
 
     Args:
         connection: Where.
-        tag: By which Octavia finds the images; empty for none.
+        own: Our images.
         keep: How many are kept of each architecture, the current one included; 0 keeps all.
-        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
     """
     try:
-        pruning = _spared(connection, _rotation(connection, tag, keep, own))
-        return _done(connection, pruning, lambda: _rotation(connection, tag, keep))
+        hidden = _hidden(connection, own.tag, keep)
+        pruning = _spared(connection, _rotation(own, hidden, keep))
+        return _done(connection, pruning, lambda: _looked(connection, own.tag.name, keep))
     except errors.RetrofitError as error:
         _LOG.warning("the next run goes on with what could not be removed: %s", error)
         return Pruning()
@@ -95,7 +92,7 @@ def tidy(connection: cloud.Cloud) -> None:
 
 
 def _all(connection: cloud.Cloud, tag: str, keep: int) -> list[retention.Step]:
-    return [*_leftovers(connection), *_rotation(connection, tag, keep)]
+    return [*_leftovers(connection), *_looked(connection, tag, keep)]
 
 
 def _leftovers(connection: cloud.Cloud) -> list[retention.Step]:
@@ -107,20 +104,24 @@ def _leftovers(connection: cloud.Cloud) -> list[retention.Step]:
     return retention.leftovers(marked, _now())
 
 
-def _rotation(
-    connection: cloud.Cloud,
-    tag: str,
-    keep: int,
-    own: Sequence[images.Image] | None = None,
-) -> list[retention.Step]:
-    if not tag or keep < 1:
-        return []
-    hidden = promotion.hidden(connection, tag)
-    visible = promotion.own(connection, tag) if own is None else own
+def _looked(connection: cloud.Cloud, tag: str, keep: int) -> list[retention.Step]:
+    """Decide by what there is now."""
     # What a rollback of another machine shows meanwhile is on both lists, better than on none.
-    shown = {image.id for image in visible}
+    hidden = _hidden(connection, own_images.Tag(tag), keep)
+    return _rotation(promotion.own(connection, tag), hidden, keep)
+
+
+def _hidden(connection: cloud.Cloud, tag: own_images.Tag, keep: int) -> list[images.Image]:
+    """Return the hidden images, if they matter."""
+    return promotion.hidden(connection, tag.moving) if tag.moving and keep else []
+
+
+def _rotation(
+    own: own_images.OwnImages, hidden: Sequence[images.Image], keep: int
+) -> list[retention.Step]:
+    shown = {image.id for image in own.newest_first}
     hidden = [image for image in hidden if image.id not in shown]
-    return retention.rotation(visible, hidden, tag, keep=keep, now=_now())
+    return retention.rotation(own, hidden, keep=keep, now=_now())
 
 
 def _spared(connection: cloud.Cloud, steps: Sequence[retention.Step]) -> Pruning:

@@ -8,7 +8,7 @@ import datetime
 import logging
 import pathlib
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from .. import cloud, errors
@@ -16,7 +16,7 @@ from ..cloud import images
 from ..host import progress
 from ..model import findings
 from ..provenance import marks
-from . import image_states, naming, promotion, prune, staging, survey, transition
+from . import image_states, naming, own_images, promotion, prune, staging, survey, transition
 
 _LOG = logging.getLogger(__name__)
 _PLAIN = naming.Appearance()
@@ -69,23 +69,21 @@ class Gate(Protocol):
         """Keep the evidence of a failed proof under a name; return where, if it is kept."""
 
 
-def tidy(connection: cloud.Cloud, tag: str) -> None:
-    """Finish and remove what runs left that were killed.
+def tidy(connection: cloud.Cloud, tag: str) -> own_images.OwnImages:
+    """Finish and remove what runs left that were killed; see :func:`settle`."""
+    prune.tidy(connection)
+    return settle(connection, tag)
+
+
+def settle(connection: cloud.Cloud, tag: str) -> own_images.OwnImages:
+    """Finish promotions and rollbacks that were begun, if that can be done now.
 
     Args:
         connection: Where.
         tag: By which Octavia finds the images; empty for none.
-    """
-    prune.tidy(connection)
-    if tag:
-        settle(connection, tag)
-
-
-def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
-    """Finish promotions and rollbacks that were begun, if that can be done now.
 
     Returns:
-        The images of this project that were made for the tag, newest first.
+        The images of this project that were made for the tag.
 
     Raises:
         errors.RetrofitError: Glance does not answer.
@@ -95,6 +93,20 @@ def settle(connection: cloud.Cloud, tag: str) -> list[images.Image]:
     except errors.RetrofitError as error:
         _LOG.warning("the next run goes on with what could not be done: %s", error)
         return promotion.own(connection, tag)
+
+
+def look_again(connection: cloud.Cloud, own: own_images.OwnImages) -> own_images.OwnImages:
+    """Return our images as they are now, or as they were: what a run has done does not fail.
+
+    Args:
+        connection: Where.
+        own: Our images as they were.
+    """
+    try:
+        return promotion.own(connection, own.tag.name)
+    except errors.RetrofitError as error:
+        _LOG.warning("our images are not looked at again: %s", error)
+        return own
 
 
 def retag(
@@ -117,28 +129,24 @@ def retag(
     tags = image.tags | {*naming.tags(tag), *appearance.labels}
     change = transition.Change(image, tags, "")
     tagged = promotion.apply(connection, change, tag, appearance)
-    if tag:
-        _attempt(lambda: promotion.settle(connection, tag))
+    _attempt(lambda: promotion.settle(connection, tag))
     return described(tagged)
 
 
 def shadowing(
-    connection: cloud.Cloud, tag: str, own: Sequence[images.Image] | None = None
+    connection: cloud.Cloud, own: own_images.OwnImages
 ) -> tuple[survey.ShadowingImage, ...]:
     """Return the shadowing images of our newest image, as far as this project sees them.
 
     Args:
         connection: Where.
-        tag: By which Octavia finds the images; empty for none.
-        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+        own: Our images.
     """
-    if not tag:
+    if not own.tag.name:
         return ()
     try:
-        found = promotion.own(connection, tag) if own is None else own
-        leading = image_states.current(found, tag)
-        visible = promotion.visible(connection, tag)
-        return survey.shadowing(visible, leading, connection.project_id)
+        visible = promotion.visible(connection, own.tag.name)
+        return survey.shadowing(visible, own.current, connection.project_id)
     except errors.RetrofitError as error:
         # What is published is published, whether this is known or not.
         _LOG.warning("shadowing images are not known: %s", error)
@@ -217,8 +225,7 @@ def publish(
         )
     with turn():
         # It is published all the same, and Octavia selects the newest.
-        if tag := description.amp_image_tag:
-            _attempt(lambda: promotion.settle(connection, tag))
+        _attempt(lambda: promotion.settle(connection, description.amp_image_tag))
         # Another machine may have published under that name meanwhile.
         _attempt(lambda: _free_name(connection, finished.name, image_id))
     return Publication(described(finished), proof)
@@ -234,7 +241,7 @@ def _published_meanwhile(
     query = [
         ("owner", connection.project_id),
         (marks.FINGERPRINT, description.fingerprint),
-        ("tag", description.amp_image_tag or marks.OWN_TAG),
+        ("tag", own_images.Tag(description.amp_image_tag).certain),
     ]
     found = [image for image in connection.images(query) if image.id not in same_fingerprint]
     return image_states.published(found, depth)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..cloud import images
 from ..provenance import marks
-from . import image_states
+from . import image_states, own_images
 
 # An amphora does not tell its image before it is up, nor does a volume before it is filled: who
 # took an image just before it was hidden is known by then.
@@ -57,9 +57,8 @@ class Step:
 
 
 def rotation(
-    visible: Sequence[images.Image],
+    own: own_images.OwnImages,
     hidden: Sequence[images.Image],
-    tag: str,
     *,
     keep: int,
     now: datetime.datetime,
@@ -67,23 +66,20 @@ def rotation(
     """Return what is to become of images that newer ones have replaced, newest first.
 
     Args:
-        visible: Images of this project that were made for the tag, newest first.
-        hidden: Those of them that are hidden, newest first.
-        tag: By which Octavia finds images.
+        own: Images of this project that were made for the tag.
+        hidden: Hidden ones of them, newest first.
         keep: How many of each architecture are kept, the current one included; 0 keeps all.
         now: The time.
     """
-    if keep < 1 or tag in ("", marks.OWN_TAG):
+    if keep < 1 or not own.tag.moving:
         return []
-    only_by = _found_only(visible)
+    only_by = _found_only(own.newest_first)
     steps: list[Step] = []
-    for architecture in dict.fromkeys(map(image_states.architecture, visible)):
-        line = _Line(
-            [image for image in visible if image_states.architecture(image) == architecture],
-            [image for image in hidden if image_states.architecture(image) == architecture],
-            tag,
-        )
-        steps += _rotation(line, only_by, keep=keep, now=now)
+    for architecture, line in own.by_architecture():
+        out_of_sight = [
+            image for image in hidden if image_states.architecture(image) == architecture
+        ]
+        steps += _rotation(line, out_of_sight, only_by, keep=keep, now=now)
     return steps
 
 
@@ -135,28 +131,24 @@ def spare(steps: Sequence[Step], users: Mapping[str, str], unknown: str) -> list
     ]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Line:
-    """Images that replace one another: visible and hidden ones, newest first."""
-
-    visible: Sequence[images.Image]
-    hidden: Sequence[images.Image]
-    tag: str
-
-
 def _rotation(
-    line: _Line, only_by: Mapping[str, str], *, keep: int, now: datetime.datetime
+    line: own_images.OwnImages,
+    hidden: Sequence[images.Image],
+    only_by: Mapping[str, str],
+    *,
+    keep: int,
+    now: datetime.datetime,
 ) -> Iterator[Step]:
-    """Yield what is to become of the images of a line."""
-    leading = image_states.current(line.visible, line.tag)
+    """Yield what is to become of images of one architecture, which replace one another."""
+    leading = line.current
     if leading is None:
         # Without a current image nobody knows which of the others is wanted next.
         return
-    hidden = [image for image in line.hidden if image.created_at <= leading.created_at]
-    target = image_states.previous(line.visible, leading, hidden=hidden)
-    older = [*line.visible[line.visible.index(leading) + 1 :], *hidden]
+    hidden = [image for image in hidden if image.created_at <= leading.created_at]
+    target = line.previous(leading, hidden=hidden)
+    older = [*line.newest_first[line.newest_first.index(leading) + 1 :], *hidden]
     older.sort(key=lambda image: image.created_at, reverse=True)
-    superseded = [image for image in older if _is_superseded(image, line.tag)]
+    superseded = [image for image in older if _is_superseded(image, line.tag.moving)]
     for image in superseded[keep - 1 :]:
         if image == target:
             yield Step(Action.KEEP, image, "retrofit rollback goes back to it")

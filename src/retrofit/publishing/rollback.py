@@ -6,8 +6,7 @@ import dataclasses
 
 from .. import cloud, errors
 from ..cloud import images
-from ..provenance import marks
-from . import image_states, naming, promotion, survey, transition
+from . import naming, own_images, promotion, survey, transition
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,22 +41,22 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
     """
     check_tag(tag)
     own = promotion.settle(connection, tag)
-    current = image_states.current(own, tag)
+    current = own.current
     if current is None:
         raise errors.InputMissing(
             f"no image of this project has the tag {tag}",
             hint="check the tag and the project: retrofit status",
         )
-    target = image_states.previous(own, current, hidden=promotion.hidden(connection, tag))
+    target = own.previous(current, hidden=promotion.hidden(connection, tag))
     if target is None:
-        raise _nothing(current, image_states.unproven_previous(own, current))
+        raise _nothing(current, own.unproven_previous(current))
     if target.hidden:
         # Octavia does not see a hidden image, nor does the command that finishes the switch.
         promotion.hide(connection, target, hidden=False)
     promotion.apply(connection, transition.withdrawal(current), tag)
     own = promotion.settle(connection, tag)
-    restored = image_states.current(own, tag)
-    rolled_back = next((image for image in own if image.id == current.id), current)
+    restored = own.current
+    rolled_back = next((image for image in own.newest_first if image.id == current.id), current)
     if restored is None or restored.id != target.id:
         raise errors.Unavailable(
             f"{target.name} ({target.id}) did not become current: another run interfered",
@@ -75,7 +74,7 @@ def check_tag(tag: str) -> None:
         errors.ConfigError: It is none.
     """
     naming.tags(tag)
-    if tag in ("", marks.OWN_TAG):
+    if not own_images.Tag(tag).moving:
         raise errors.ConfigError(
             f"the tag {tag!r} does not identify one current image",
             hint="set the tag that Octavia looks for: --amp-image-tag",

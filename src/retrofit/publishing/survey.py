@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from ..cloud import images
 from ..provenance import marks
-from . import image_states
+from . import image_states, own_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +86,8 @@ def shadowing(
 
 
 def survey(
-    own: Sequence[images.Image],
+    own: own_images.OwnImages,
     visible: Sequence[images.Image],
-    tag: str,
     project_id: str,
     *,
     hidden: Sequence[images.Image] = (),
@@ -98,21 +97,22 @@ def survey(
     Args:
         own: Images of this project that were made for the tag.
         visible: Active images with the tag, whoever's they are.
-        tag: By which Octavia finds images.
         project_id: The project of our images.
         hidden: Hidden images of this project that were made for the tag, newest first.
     """
 
     def having(*states: str) -> tuple[images.Image, ...]:
-        return tuple(image for image in own if image_states.state(image) in states)
+        return tuple(image for image in own.newest_first if image_states.state(image) in states)
 
     # Glance saves properties before tags.
-    torn = tuple(image for image in own if not image.tags and not image_states.state(image))
-    leading = image_states.current(own, tag)
+    torn = tuple(
+        image for image in own.newest_first if not image.tags and not image_states.state(image)
+    )
+    leading = own.current
     return Survey(
         selected=next(iter(visible), None),
         current=leading,
-        previous=image_states.previous(own, leading, hidden=hidden) if leading else None,
+        previous=own.previous(leading, hidden=hidden) if leading else None,
         shadowing=shadowing(visible, leading, project_id),
         failed=having(marks.FAILED),
         unproven=having(marks.UPLOADING, marks.UNPROVEN) + torn,

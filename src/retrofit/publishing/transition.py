@@ -7,11 +7,11 @@ can be told from the images alone, so the next one to come goes on from there.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..cloud import images
 from ..provenance import marks
-from . import image_states
+from . import image_states, own_images
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,42 +34,31 @@ def withdrawal(current: images.Image) -> Change:
     return Change(current, current.tags, marks.ROLLED_BACK)
 
 
-def settling(own: Sequence[images.Image], tag: str) -> list[Change]:
+def settling(own: own_images.OwnImages) -> list[Change]:
     """Return what is left to do of promotions and rollbacks, in an order that is safe.
 
     After each change the newest image with the tag is one that was published; where an image had
     the tag, one has it.
-
-    Args:
-        own: Images of this project that were made for the tag.
-        tag: By which Octavia finds images.
     """
-    if tag == marks.OWN_TAG:
-        # It is on all our images and never moves.
+    if not own.tag.moving:
         return []
-    architectures = dict.fromkeys(image_states.architecture(image) for image in own)
-    return [
-        change
-        for architecture in architectures
-        for change in _settling(
-            [image for image in own if image_states.architecture(image) == architecture], tag
-        )
-    ]
+    return [change for _, these in own.by_architecture() for change in _settling(these)]
 
 
-def _settling(own: Sequence[images.Image], tag: str) -> Iterator[Change]:
+def _settling(own: own_images.OwnImages) -> Iterator[Change]:
     """Yield what is left to do with the images of one architecture."""
-    tagged = [image for image in own if tag in image.tags]
-    leading = image_states.current(own, tag)
+    tag = own.tag.moving
+    tagged = [image for image in own.newest_first if tag in image.tags]
+    leading = own.current
     if leading is None:
         withdrawn = next(
             (image for image in tagged if image_states.state(image) == marks.ROLLED_BACK), None
         )
-        leading = image_states.previous(own, withdrawn) if withdrawn else None
+        leading = own.previous(withdrawn) if withdrawn else None
         if leading is None:
             return
         yield Change(leading, leading.tags | {tag, marks.OWN_TAG}, "")
-    older = own[own.index(leading) + 1 :]
+    older = own.newest_first[own.newest_first.index(leading) + 1 :]
     for image in tagged:
         if image != leading and (image in older or image_states.state(image) == marks.ROLLED_BACK):
             yield Change(image, image.tags - {tag}, image_states.state(image) or marks.PREVIOUS)

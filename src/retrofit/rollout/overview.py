@@ -77,7 +77,7 @@ def look(
 def _survey(connection: cloud.Cloud, tag: str) -> survey.Survey:
     own = promotion.own(connection, tag)
     visible = list(promotion.visible(connection, tag))
-    return survey.survey(own, visible, tag, connection.project_id)
+    return survey.survey(own, visible, connection.project_id)
 
 
 def _target(found: survey.Survey, tag: str) -> fleet.Target:

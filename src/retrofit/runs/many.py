@@ -8,14 +8,13 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from .. import cloud, errors, recipes
-from ..cloud import images
 from ..definitions import expansion
 from ..host import locks, parallel, progress
 from ..host.sandbox import workshop
 from ..model import documents, reasons
 from ..model.documents import plan_document, run_document
 from ..planning import plan_files, planner
-from ..publishing import glance_target, prune, publish
+from ..publishing import glance_target, own_images, prune, publish
 from . import one, record, summary
 
 _RESULT = "result.json"
@@ -110,12 +109,12 @@ class _Beginning:
 
     def _tidy(
         self, options: cloud.Options, connection: cloud.Cloud, tag: str
-    ) -> Sequence[images.Image] | None:
+    ) -> own_images.OwnImages:
         """Finish and remove what killed runs left; return the images made for the tag."""
         if options not in self._tidied:
             self._tidied.add(options)
             prune.tidy(connection)
-        return publish.settle(connection, tag) if tag else None
+        return publish.settle(connection, tag)
 
 
 def _make(

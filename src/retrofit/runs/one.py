@@ -11,13 +11,12 @@ import dataclasses
 import datetime
 import functools
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from .. import cloud, model, recipes
 from ..base_images import origins, selection
 from ..building import layers, outputs, pipeline
 from ..building.elements import collect
-from ..cloud import images
 from ..host import locks, progress
 from ..host.sandbox import workshop
 from ..model import findings, reasons
@@ -25,7 +24,7 @@ from ..model.documents import plan_document, run_document
 from ..planning import fingerprint, plan, plan_files, planner, run_request, upgrades
 from ..proof import gate, prover
 from ..provenance import description, marks
-from ..publishing import glance_target, naming, prune, publish, survey
+from ..publishing import glance_target, naming, own_images, prune, publish, survey
 
 # What to do where nothing is to be done.
 ALL_THE_SAME = "use force to build it again"
@@ -121,7 +120,7 @@ def conclude(
     recipe: recipes.Recipe,
     result: RunResult,
     target: glance_target.GlanceTarget,
-    own: Sequence[images.Image] | None = None,
+    own: own_images.OwnImages,
 ) -> RunResult:
     """Do the last step of a run: register the image, and retire what nobody needs any more.
 
@@ -132,14 +131,13 @@ def conclude(
         recipe: By which it was made.
         result: What the run did.
         target: How the image was to be published.
-        own: What :func:`retrofit.publishing.promotion.own` returns, if that is known.
+        own: Our images of the target's tag.
     """
-    tag = target.amp_image_tag
     if recipe.register is not None and result.published is not None:
         recipe.register(connection, result.published.id)
-    retired = prune.retire(connection, tag, target.keep, own)
+    retired = prune.retire(connection, own, target.keep)
     # Nobody selects images of a kind by their tag unless a service runs machines of them.
-    shadowing = publish.shadowing(connection, tag, own) if recipe.fleet is not None else ()
+    shadowing = publish.shadowing(connection, own) if recipe.fleet is not None else ()
     return dataclasses.replace(result, retired=retired, shadowing=shadowing)
 
 
@@ -189,11 +187,10 @@ class _Run:
         on_plan: Callable[[planner.Planned], None] | None,
     ) -> RunResult:
         """Plan, and do what is planned."""
-        tag = target.amp_image_tag
         with locks.turn(self.turns):
-            publish.tidy(connection, tag)
+            own = publish.tidy(connection, target.amp_image_tag)
         planned = planner.plan_image(
-            self.request, self.origin, connection, target, upgrades.Inquiry()
+            self.request, self.origin, connection, target, upgrades.Inquiry(), own
         )
         if pin is not None:
             plan_files.check(pin, planned, connection.project_id)
@@ -205,8 +202,10 @@ class _Run:
             result = self._retag(connection, planned, target)
         else:
             result = up_to_date(planner.Planned(planned, self.origin.untrusted))
+        if planned.action is not reasons.Action.NONE:
+            own = publish.look_again(connection, own)
         with locks.turn(self.turns):
-            concluded = conclude(connection, self.recipe, result, target)
+            concluded = conclude(connection, self.recipe, result, target, own)
         return dataclasses.replace(concluded, steps=tuple(self.recorder.records))
 
     def _retag(

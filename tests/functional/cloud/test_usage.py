@@ -22,7 +22,7 @@ from tests.support.publishing import publishing
 from retrofit import cloud, errors
 from retrofit.cloud import usage
 from retrofit.provenance import marks
-from retrofit.publishing import prune, retention, rollback, status
+from retrofit.publishing import retention, rollback, status
 
 Connect = Callable[..., cloud.Cloud]
 HIDE, DELETE, KEEP = retention.Action.HIDE, retention.Action.DELETE, retention.Action.KEEP
@@ -42,7 +42,7 @@ def _retired(
     for version in range(number + 2):
         made.append(publishing.published(connection, file, f"v{version}", tag=tag).id)
         running.grow_older(hours=1, **{marks.AMP_IMAGE_TAG: tag})
-    prune.retire(connection, tag, 2)
+    publishing.retire(connection, tag, 2)
     running.grow_older(hours=24, **{marks.AMP_IMAGE_TAG: tag})
     return made[-3::-1]
 
@@ -72,7 +72,7 @@ def test_what_anybody_uses_is_kept_until_nobody_does(
     users.servers[server] = ["s1", "s2"]
     users.volumes[volume] = ["v1"]
 
-    done = prune.retire(connection, tag, 2)
+    done = publishing.retire(connection, tag, 2)
 
     kept = {step.image.id: step.reason for step in done.having(KEEP)}
     assert kept.pop(amphora).startswith("amphora ")
@@ -87,7 +87,7 @@ def test_what_anybody_uses_is_kept_until_nobody_does(
     octavia.clear()
     users.servers.clear()
     users.volumes.clear()
-    done = prune.retire(connection, tag, 2)
+    done = publishing.retire(connection, tag, 2)
     assert {step.image.id for step in done.having(DELETE)} == {amphora, server, volume}
     assert len(_there(running_cloud, tag)) == 2
 
@@ -104,7 +104,7 @@ def test_who_does_not_tell_keeps_all(
     (retired,) = _retired(running_cloud, connection, image_file, tag, 1)
     users.broken = status
 
-    done = prune.retire(connection, tag, 2)
+    done = publishing.retire(connection, tag, 2)
 
     assert [(step.action, step.reason) for step in done.steps] == [
         (KEEP, "it is not known who uses it")
@@ -158,7 +158,7 @@ class TestRefused:
         content.rename(content.with_suffix(".kept"))
         content.mkdir()
 
-        done = prune.retire(connection, tag, 2)
+        done = publishing.retire(connection, tag, 2)
 
         assert [step.image.id for step in done.having(DELETE)] == [other]
         (kept,) = done.having(KEEP)
@@ -169,7 +169,7 @@ class TestRefused:
 
         content.rmdir()
         content.with_suffix(".kept").rename(content)
-        done = prune.retire(connection, tag, 2)
+        done = publishing.retire(connection, tag, 2)
         assert [step.image.id for step in done.having(DELETE)] == [retired]
 
     def test_what_is_protected_stays(
@@ -180,7 +180,7 @@ class TestRefused:
         connection.patch(retired, [{"op": "replace", "path": "/protected", "value": True}])
         running_cloud.grow_older(hours=24, **{marks.AMP_IMAGE_TAG: tag})
 
-        (step,) = prune.retire(connection, tag, 2).steps
+        (step,) = publishing.retire(connection, tag, 2).steps
 
         assert (step.action, step.reason) == (KEEP, "it is protected from deletion")
         connection.patch(retired, [{"op": "replace", "path": "/protected", "value": False}])
@@ -198,7 +198,7 @@ def test_a_rollback_goes_back_to_a_hidden_image_if_there_is_no_other(
 
     rollback.rollback(connection, tag)
     # Now nothing else is left to go back to.
-    assert [step.action for step in prune.retire(connection, tag, 1).steps] == [KEEP]
+    assert [step.action for step in publishing.retire(connection, tag, 1).steps] == [KEEP]
     shown = status.status(connection, tag, work_base=tmp_path)
     done = rollback.rollback(connection, tag)
 

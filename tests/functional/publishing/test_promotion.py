@@ -21,7 +21,7 @@ from retrofit.model import findings, reasons
 from retrofit.model.documents import run_document
 from retrofit.planning import planner
 from retrofit.provenance import marks
-from retrofit.publishing import glance_target, publish, retention, rollback, status
+from retrofit.publishing import glance_target, promotion, publish, retention, rollback, status
 from retrofit.runs import one
 
 Connect = Callable[..., cloud.Cloud]
@@ -409,11 +409,13 @@ class TestShadowing:
             image_file, name="theirs", visibility=visibility, disk_format="raw"
         )
         _tag(running_cloud, theirs, tag, who=support.ADMIN)
-        assert bool(publish.shadowing(connection, tag)) is (visibility == "public")
+        assert bool(publish.shadowing(connection, promotion.own(connection, tag))) is (
+            visibility == "public"
+        )
         if visibility == "shared":
             _share(running_cloud, theirs, connection.project_id)
 
-        shadowing = publish.shadowing(connection, tag)
+        shadowing = publish.shadowing(connection, promotion.own(connection, tag))
 
         if visibility in ("private", "community"):
             assert shadowing == ()
@@ -460,7 +462,7 @@ class TestShadowing:
         _next_second()
         publishing.published(connect(), image_file, "newer", tag=tag)
 
-        assert publish.shadowing(connect(), tag) == ()
+        assert publish.shadowing(connect(), promotion.own(connect(), tag)) == ()
 
     def test_one_that_the_existing_charm_made_since_is_left_alone_and_named(
         self, running_cloud: support.Cloud, connect: Connect, image_file: pathlib.Path
@@ -494,6 +496,7 @@ class TestShadowing:
             recipes.get("amphora"),
             one.up_to_date(planner.Planned(planned, ())),
             glance_target.GlanceTarget(tag),
+            promotion.own(connection, tag),
         )
 
         assert result.outcome is run_document.Outcome.UP_TO_DATE

@@ -6,11 +6,13 @@ import dataclasses
 import datetime
 import pathlib
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from retrofit import model
 from retrofit.cloud import images
 from retrofit.provenance import description
+from retrofit.publishing import own_images
 
 MADE = datetime.datetime(2026, 8, 2, 3, 4, 5, tzinfo=datetime.UTC)
 BASE = model.BaseImage(
@@ -79,3 +81,8 @@ def image(properties: dict[str, str], **changes: Any) -> images.Image:
         properties=properties,
     )
     return dataclasses.replace(usual, **changes)
+
+
+def own(found: Iterable[images.Image], tag: str = "octavia-amphora") -> own_images.OwnImages:
+    """Return images, newest first, as those of this project that were made for a tag."""
+    return own_images.OwnImages(own_images.Tag(tag), tuple(found))

@@ -21,7 +21,7 @@ from retrofit import cloud, errors, model, recipes
 from retrofit.model import findings, reasons
 from retrofit.planning import plan, planner, upgrades
 from retrofit.provenance import marks
-from retrofit.publishing import naming, prune, publish, rollback
+from retrofit.publishing import naming, promotion, prune, publish, rollback
 
 TAG = "octavia-amphora"
 
@@ -168,11 +168,16 @@ def planned(
         {"mark": fingerprint},
         tag,
         depth,
-        rebuild_on=frozenset((reasons.Kind.RECIPE,)),
+        rebuild_on=frozenset((reasons.Choice.RECIPE,)),
     )
     inquiry = upgrades.Inquiry()
     return planner.plan_wanted(
-        connection, wanted, model.BuildRequest("amphora"), inquiry, cache=None
+        connection,
+        wanted,
+        model.BuildRequest("amphora"),
+        inquiry,
+        cache=None,
+        own=promotion.own(connection, tag),
     )
 
 
@@ -187,7 +192,12 @@ def rotate(
         # Two versions each are made from the same version of a base image.
         name, _, _ = version.partition(".")
         published(connection, file, name, tag=tag, fingerprint=fingerprint)
-    return prune.retire(connection, tag, keep)
+    return retire(connection, tag, keep)
+
+
+def retire(connection: cloud.Cloud, tag: str, keep: int) -> prune.Pruning:
+    """Hide and delete what newer images have replaced."""
+    return prune.retire(connection, promotion.own(connection, tag), keep)
 
 
 def main() -> None:

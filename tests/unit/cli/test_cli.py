@@ -26,7 +26,7 @@ from retrofit.model import findings, reasons
 from retrofit.model.documents import plan_document, run_document
 from retrofit.planning import plan, plan_files, planner, run_request
 from retrofit.proof import proof_request
-from retrofit.publishing import glance_target, prune, publish, retention, survey
+from retrofit.publishing import glance_target, promotion, prune, publish, retention, survey
 from retrofit.runs import one
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
@@ -47,7 +47,9 @@ _SHADOWING = survey.ShadowingImage(
 _BASE = model.BaseImage(id="b1", name="base", version_name="20260801")
 _UNTRUSTED = selection.UntrustedImage("f0", "noble", "theirs", "shared")
 _PLANNED = planner.Planned(
-    plan.decide(plan.Wanted(_BASE, {}, "octavia-amphora", findings.Depth.BOOT), [], []),
+    plan.decide(
+        plan.Wanted(_BASE, {}, "octavia-amphora", findings.Depth.BOOT), records.own([]), []
+    ),
     (_UNTRUSTED,),
 )
 
@@ -669,6 +671,7 @@ class TestPlan:
     @pytest.fixture
     def request_file(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
         monkeypatch.setattr(planner.Session, "plan", _plan)
+        monkeypatch.setattr(promotion, "own", lambda *_: records.own([]))
         monkeypatch.setattr(cloud, "connector", lambda *_: _Project)
         path = tmp_path / "amphora.json"
         path.write_text(json.dumps({"source": "glance:", "target": "glance:"}))
@@ -727,12 +730,10 @@ class TestPlan:
         )
 
 
-def _plan(session: planner.Session, request: run_request.RunRequest) -> planner.Planned:
+def _plan(_: planner.Session, request: run_request.RunRequest, __: object) -> planner.Planned:
     """Stand for a session's plan: there is any base image but one."""
     if request.source == glance.Wanted(image_id="none"):
         raise errors.InputMissing("there is no such image")
-    if isinstance(request.target, pathlib.Path):
-        raise planner.nothing_to_plan(request.target)
     return _PLANNED
 
 

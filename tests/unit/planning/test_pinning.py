@@ -36,7 +36,7 @@ def _wanted(**request: Any) -> plan.Wanted:
 
 def _up_to_date(wanted: plan.Wanted, **changes: Any) -> plan.Plan:
     image = records.image({marks.FINGERPRINT: wanted.fingerprint}, **changes)
-    return plan.decide(wanted, [image], [])
+    return plan.decide(wanted, records.own([image]), [])
 
 
 def _secure(*changes: reasons.Change) -> plan.Plan:
@@ -95,7 +95,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
             "the archives have other versions now of openssl",
         ),
         (
-            lambda: plan.decide(dataclasses.replace(_wanted(), force=True), [], []),
+            lambda: plan.decide(dataclasses.replace(_wanted(), force=True), records.own([]), []),
             PROJECT,
             "the current image is none now",
         ),
@@ -127,7 +127,9 @@ def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
 def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None:
     pinned = plan_files.read(_written(tmp_path, _up_to_date(_wanted())), "request")
     forced = plan.decide(
-        dataclasses.replace(_wanted(), force=True), [records.image({marks.FINGERPRINT: "f"})], []
+        dataclasses.replace(_wanted(), force=True),
+        records.own([records.image({marks.FINGERPRINT: "f"})]),
+        [],
     )
     now = dataclasses.replace(forced, image=_up_to_date(_wanted()).image)
 

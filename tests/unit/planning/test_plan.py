@@ -61,12 +61,12 @@ def _image(wanted: plan.Wanted | None = None, **changes: Any) -> images.Image:
 def _decide(
     wanted: plan.Wanted, *own: images.Image, same_fingerprint: tuple[images.Image, ...] = ()
 ) -> Any:
-    planned = plan.decide(wanted, own, same_fingerprint)
+    planned = plan.decide(wanted, records.own(own), same_fingerprint)
     return planned.action.value, [(reason.kind.value, reason.text) for reason in planned.reasons]
 
 
 def test_the_same_image_is_up_to_date() -> None:
-    planned = plan.decide(_wanted(), [_image()], [_image()])
+    planned = plan.decide(_wanted(), records.own([_image()]), [_image()])
 
     assert planned.action is reasons.Action.NONE
     assert planned.reasons == ()
@@ -167,7 +167,9 @@ def test_a_base_and_a_recipe_are_both_told() -> None:
 def test_reasons_that_do_not_count_change_nothing() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.SECURITY})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.SECURITY})),
+        records.own([_image()]),
+        [],
     )
 
     assert planned.action is reasons.Action.NONE
@@ -181,7 +183,9 @@ def test_reasons_that_do_not_count_change_nothing() -> None:
 def test_reasons_that_count_come_first() -> None:
     raw = dataclasses.replace(REQUEST, root_size=8 * model.GIB)
     planned = plan.decide(
-        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.RECIPE})), [_image()], []
+        _wanted(NEWER, raw, rebuild_on=frozenset({reasons.Choice.RECIPE})),
+        records.own([_image()]),
+        [],
     )
 
     assert planned.action is reasons.Action.BUILD
@@ -225,7 +229,7 @@ def test_an_image_that_was_rolled_back_is_not_made_again() -> None:
     rolled_back = _image(
         _wanted(NEWER), properties={marks.STATE: marks.ROLLED_BACK}, tags=frozenset()
     )
-    planned = plan.decide(_wanted(NEWER), [rolled_back, _image()], [rolled_back])
+    planned = plan.decide(_wanted(NEWER), records.own([rolled_back, _image()]), [rolled_back])
 
     assert planned.action is reasons.Action.NONE
     assert "was rolled back" in planned.summary()
@@ -233,7 +237,7 @@ def test_an_image_that_was_rolled_back_is_not_made_again() -> None:
 
 def test_an_image_for_another_tag_only_gets_this_one() -> None:
     other = _image(id="other", tags=frozenset((marks.OWN_TAG, "previous-tag")))
-    planned = plan.decide(_wanted(), [], [other])
+    planned = plan.decide(_wanted(), records.own([]), [other])
 
     assert planned.action is reasons.Action.RETAG
     assert planned.image == other
@@ -246,14 +250,16 @@ def test_what_is_said_of_an_image_needs_no_build() -> None:
     present = _image(tags=frozenset((marks.OWN_TAG, TAG, "kept")), visibility="shared")
     said = naming.Appearance(("label",), model.Visibility.PUBLIC, (("hw_a", "1"),))
 
-    planned = plan.decide(_wanted(appearance=said), [present], [present])
+    planned = plan.decide(_wanted(appearance=said), records.own([present]), [present])
 
     assert (planned.action, planned.image) == (reasons.Action.RETAG, present)
     assert planned.summary() == (
         f"set: {present.name} ({present.id}): tag nothing → label; visibility shared → public; "
         "hw_a nothing → 1"
     )
-    nothing = plan.decide(_wanted(appearance=naming.Appearance(("kept",))), [present], [present])
+    nothing = plan.decide(
+        _wanted(appearance=naming.Appearance(("kept",))), records.own([present]), [present]
+    )
     assert nothing.action is reasons.Action.NONE
 
 
@@ -261,7 +267,7 @@ def test_an_image_that_is_wanted_for_another_tag_stays_as_it_is() -> None:
     other = _image(id="other", tags=frozenset((marks.OWN_TAG, "another-tag")))
     wanted = _wanted(apart_from=frozenset({"another-tag"}))
 
-    assert plan.decide(wanted, [], [other]).action is reasons.Action.BUILD
+    assert plan.decide(wanted, records.own([]), [other]).action is reasons.Action.BUILD
 
 
 def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
@@ -283,7 +289,7 @@ def test_an_image_that_octavia_would_not_take_is_not_tagged() -> None:
 def test_newer_packages(
     rebuild_on: frozenset[reasons.Choice], action: str, kinds: list[tuple[str, bool]]
 ) -> None:
-    nothing = plan.decide(_wanted(rebuild_on=rebuild_on), [_image()], [])
+    nothing = plan.decide(_wanted(rebuild_on=rebuild_on), records.own([_image()]), [])
 
     planned = plan.with_packages(nothing, updates=[TZDATA], security=[OPENSSL])
 
@@ -293,7 +299,7 @@ def test_newer_packages(
 
 
 def test_packages_are_named_with_their_versions() -> None:
-    nothing = plan.decide(_wanted(), [_image()], [])
+    nothing = plan.decide(_wanted(), records.own([_image()]), [])
     many = [reasons.Change(f"lib{number}", "1", "2") for number in range(7)]
 
     planned = plan.with_packages(nothing, updates=[], security=many)
@@ -306,7 +312,7 @@ def test_packages_are_named_with_their_versions() -> None:
 
 
 def test_nothing_newer_leaves_the_plan_as_it_is() -> None:
-    nothing = plan.decide(_wanted(), [_image()], [])
+    nothing = plan.decide(_wanted(), records.own([_image()]), [])
 
     assert plan.with_packages(nothing, updates=[], security=[]) == nothing
 

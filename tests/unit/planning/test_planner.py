@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Iterator
 
 import pytest
+from tests.support.provenance import records
 
 from retrofit import cloud, errors
 from retrofit.definitions import expansion
@@ -63,7 +64,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Session]:
 
 
 def test_each_base_image_and_cloud_once(session: _Session):
-    assert {session.plan(image.request).plan for image in _IMAGES} == {"a plan"}
+    assert {session.plan(image.request, records.own([])).plan for image in _IMAGES} == {"a plan"}
 
     # Two releases here, one elsewhere.
     assert sorted(session.asked) == ["base"] * 3 + ["cloud None", "cloud another"]
@@ -74,6 +75,6 @@ def test_no_answer_is_one_too(session: _Session):
 
     for image in _IMAGES[:2]:
         with pytest.raises(errors.Unavailable):
-            session.plan(image.request)
+            session.plan(image.request, records.own([]))
 
     assert session.asked == ["base"]

@@ -42,7 +42,7 @@ def _decided(
     visible: list[images.Image], hidden: list[images.Image], keep: int
 ) -> dict[str, retention.Action]:
     """Return what becomes of images, by their numbers."""
-    steps = retention.rotation(visible, hidden, TAG, keep=keep, now=NOW)
+    steps = retention.rotation(records.own(visible), hidden, keep=keep, now=NOW)
     return {step.image.id: step.action for step in steps}
 
 
@@ -50,7 +50,7 @@ def test_the_newest_are_kept_and_older_ones_hidden_then_deleted() -> None:
     visible = [_current(9), _image(8), _image(7), _image(6)]
     hidden = [_image(5, hidden=True), _image(4, marks.ROLLED_BACK, hidden=True)]
 
-    steps = retention.rotation(visible, hidden, TAG, keep=3, now=NOW)
+    steps = retention.rotation(records.own(visible), hidden, keep=3, now=NOW)
 
     assert [(step.action, step.image.id, step.reason) for step in steps] == [
         (HIDE, "i6", "3 newer ones are kept"),
@@ -63,7 +63,7 @@ def test_what_was_just_hidden_is_not_deleted() -> None:
     since = NOW - retention.GRACE + datetime.timedelta(seconds=1)
     hidden = [_image(5, hidden=True, updated_at=since)]
 
-    (step,) = retention.rotation([_current(9), _image(8)], hidden, TAG, keep=2, now=NOW)
+    (step,) = retention.rotation(records.own([_current(9), _image(8)]), hidden, keep=2, now=NOW)
 
     assert (step.action, step.image.id) == (KEEP, "i5")
     assert step.reason == "it is hidden; deleted after 2026-11-21 00:00 UTC"
@@ -109,7 +109,7 @@ def test_an_image_that_alone_has_a_tag_is_kept() -> None:
 def test_protected_images_are_not_deleted() -> None:
     hidden = [_image(5, hidden=True, protected=True)]
 
-    (step,) = retention.rotation([_current(9), _image(8)], hidden, TAG, keep=2, now=NOW)
+    (step,) = retention.rotation(records.own([_current(9), _image(8)]), hidden, keep=2, now=NOW)
 
     assert (step.action, step.reason) == (KEEP, "it is protected from deletion")
 
@@ -148,7 +148,7 @@ def test_each_architecture_has_its_own() -> None:
 def test_without_a_line_or_a_number_all_stay(tag: str, keep: int) -> None:
     visible = [_current(9), _image(8), _image(7)]
 
-    assert retention.rotation(visible, [], tag, keep=keep, now=NOW) == []
+    assert retention.rotation(records.own(visible, tag), [], keep=keep, now=NOW) == []
 
 
 @hypothesis.given(

@@ -22,7 +22,7 @@ from tests.unit.publishing import cloud_fakes
 from retrofit import errors
 from retrofit.cloud import images
 from retrofit.provenance import marks
-from retrofit.publishing import image_states, prune, publish, rollback
+from retrofit.publishing import image_states, promotion, prune, publish, rollback
 
 TAGS = ("octavia-amphora", "octavia-amphora-2")
 LABEL = "label"
@@ -170,15 +170,15 @@ class Rotation(stateful.RuleBasedStateMachine):
                 gate=publishing.Gate(None if passes is None else proof),
                 reporter=publishing.Silent(),
             )
-            prune.retire(connection, tag, keep)
+            prune.retire(connection, promotion.own(connection, tag), keep)
 
         self.act(run, lives)
 
     @stateful.rule(tag=tags, keep=keeps, lives=lives)
     def find_all_up_to_date(self, tag: str, keep: int, lives: int | None) -> None:
         def run(connection: Any) -> None:
-            publish.tidy(connection, tag)
-            prune.retire(connection, tag, keep)
+            own = publish.tidy(connection, tag)
+            prune.retire(connection, own, keep)
 
         self.act(run, lives)
 

@@ -78,7 +78,7 @@ class Store:
 
 
 def _settle(store: Store) -> Iterator[None]:
-    for change in transition.settling(store.own(), TAG):
+    for change in transition.settling(records.own(store.own())):
         store.apply(change)
         yield
 
@@ -100,8 +100,8 @@ def _publish(store: Store, *, passes: bool, architecture: str, later: bool) -> I
 def _rollback(store: Store) -> Iterator[None]:
     yield from _settle(store)
     own = store.own()
-    present = image_states.current(own, TAG)
-    if present is None or image_states.previous(own, present) is None:
+    present = records.own(own).current
+    if present is None or records.own(own).previous(present) is None:
         return
     store.apply(transition.withdrawal(present))
     yield
@@ -139,8 +139,8 @@ def test_whenever_runs_are_killed_octavia_takes_a_proven_image(
     tagged = [image for image in own if TAG in image.tags]
     architectures = [image_states.architecture(image) for image in tagged]
     assert len(set(architectures)) == len(architectures)
-    assert transition.settling(own, TAG) == []
-    assert image_states.current(own, TAG) == (store.selected() if store.had_proven else None)
+    assert transition.settling(records.own(own)) == []
+    assert records.own(own).current == (store.selected() if store.had_proven else None)
 
 
 def test_a_promotion_that_was_killed_is_finished() -> None:
@@ -148,7 +148,7 @@ def test_a_promotion_that_was_killed_is_finished() -> None:
     before = _image(1, age_s=60, **PROVEN, **{marks.FINGERPRINT: "a"})
     existing_charm = _image(0, age_s=3600)
 
-    changes = transition.settling([present, before, existing_charm], TAG)
+    changes = transition.settling(records.own([present, before, existing_charm]))
 
     own_tag = frozenset((marks.OWN_TAG,))
     assert changes == [
@@ -163,7 +163,7 @@ def test_a_rollback_that_was_killed_is_finished() -> None:
     own_tag = frozenset((marks.OWN_TAG,))
     before = _image(1, age_s=60, tags=own_tag, **said, **{marks.STATE: marks.PREVIOUS})
 
-    changes = transition.settling([present, before], TAG)
+    changes = transition.settling(records.own([present, before]))
 
     assert changes == [
         transition.Change(before, BOTH, ""),
@@ -175,14 +175,14 @@ def test_what_the_existing_charm_made_since_is_left_alone() -> None:
     newer = _image(3)
     ours = _image(2, age_s=60, **PROVEN, **{marks.FINGERPRINT: "b"})
 
-    assert transition.settling([newer, ours], TAG) == []
+    assert transition.settling(records.own([newer, ours])) == []
 
 
 def test_an_image_tagged_by_hand_keeps_its_state() -> None:
     ours = _image(2, **PROVEN, **{marks.FINGERPRINT: "b"})
     failed = _image(1, age_s=60, **{marks.FINGERPRINT: "a", marks.STATE: marks.FAILED})
 
-    (change,) = transition.settling([ours, failed], TAG)
+    (change,) = transition.settling(records.own([ours, failed]))
 
     assert (change.image, change.state) == (failed, marks.FAILED)
 
@@ -192,4 +192,4 @@ def test_our_own_tag_never_moves() -> None:
     own_tag = frozenset((marks.OWN_TAG,))
     own = [_image(2, tags=own_tag, **said), _image(1, age_s=60, tags=own_tag, **said)]
 
-    assert transition.settling(own, marks.OWN_TAG) == []
+    assert transition.settling(records.own(own, marks.OWN_TAG)) == []

@@ -30,7 +30,7 @@ def _survey(recipe: str) -> survey.Survey:
     image = dataclasses.replace(
         records.image(said), tags=frozenset((TAG, marks.OWN_TAG)), owner="ours"
     )
-    return survey.survey([image], [image], TAG, "ours")
+    return survey.survey(records.own([image], TAG), [image], "ours")
 
 
 def test_a_kind_without_a_fleet_is_refused() -> None:
@@ -44,4 +44,4 @@ def test_others_are_looked_for(recipe: str) -> None:
 
 
 def test_a_tag_without_an_image_is_for_others_to_refuse() -> None:
-    fleet.check(survey.survey([], [], TAG, "ours"), TAG)
+    fleet.check(survey.survey(records.own([], TAG), [], "ours"), TAG)

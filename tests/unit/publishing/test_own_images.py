@@ -11,7 +11,7 @@ from tests.support.provenance import records
 from retrofit.cloud import images
 from retrofit.model import findings
 from retrofit.provenance import marks
-from retrofit.publishing import image_states, survey
+from retrofit.publishing import image_states, own_images, survey
 
 TAG = "octavia-amphora"
 NOW = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
@@ -58,7 +58,7 @@ def test_current_is_what_octavia_may_take_and_was_made_so(
 ) -> None:
     image = dataclasses.replace(_image("i", **PROVEN), **changes)  # type: ignore[arg-type]
 
-    found = image_states.up_to_date([image], TAG, "f", findings.Depth.BOOT)
+    found = records.own([image]).up_to_date("f", findings.Depth.BOOT)
 
     assert found == (image if current else None)
 
@@ -74,16 +74,14 @@ def test_the_previous_one_is_the_newest_proven_before_the_current_one() -> None:
     good, older = _image("good", **previous), _image("older", **previous)
     own = [newer, present, off, rolled_back, arm, gone, good, older]
 
-    assert image_states.previous(own, present) == good
-    assert image_states.unproven_previous(own, present) == off
-    assert image_states.previous(own, older) is None
-    assert (
-        image_states.previous([present, off, arm, gone], present, hidden=[newer, older]) == newer
-    )
+    assert records.own(own).previous(present) == good
+    assert records.own(own).unproven_previous(present) == off
+    assert records.own(own).previous(older) is None
+    assert records.own([present, off, arm, gone]).previous(present, hidden=[newer, older]) == newer
     before = dataclasses.replace(older, created_at=NOW - datetime.timedelta(days=400))
     after = dataclasses.replace(newer, created_at=NOW)
-    assert image_states.previous([present, off], present, hidden=[after, before]) == before
-    assert image_states.previous([present, good], present, hidden=[before]) == good
+    assert records.own([present, off]).previous(present, hidden=[after, before]) == before
+    assert records.own([present, good]).previous(present, hidden=[before]) == good
 
 
 def test_a_survey_sorts_all_there_is() -> None:
@@ -96,7 +94,7 @@ def test_a_survey_sorts_all_there_is() -> None:
     back = _image("back", **{marks.STATE: marks.ROLLED_BACK})
 
     found = survey.survey(
-        [unproven, failed, torn, back, lead, previous], [public, lead], TAG, "ours"
+        records.own([unproven, failed, torn, back, lead, previous]), [public, lead], "ours"
     )
 
     assert (found.selected, found.current, found.previous) == (public, lead, previous)
@@ -116,3 +114,19 @@ def test_without_one_of_ours_all_others_are_shadowing() -> None:
     shadowing = survey.shadowing([theirs, existing_charm], None, "ours")
 
     assert [image.amp_image_owner_id for image in shadowing] == ["ours", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "certain", "moving"),
+    [
+        (TAG, TAG, TAG),
+        ("", marks.OWN_TAG, ""),
+        # It is on all our images and never moves.
+        (marks.OWN_TAG, marks.OWN_TAG, ""),
+    ],
+)
+def test_a_tag_that_was_not_given(name: str, certain: str, moving: str) -> None:
+    tag = own_images.Tag(name)
+
+    assert (tag.certain, tag.moving) == (certain, moving)
+    assert records.own([_image("i", **PROVEN)], name).current is not None
