@@ -11,16 +11,16 @@ import dataclasses
 from retrofit import recipes
 from retrofit.cli import main
 from retrofit.proof import checks
-from retrofit.recipes.amphora import recipe as amphora
+from retrofit.recipes.amphora import recipe
 
 RECIPE = dataclasses.replace(
-    amphora.RECIPE,
+    recipe.RECIPE,
     name="bare",
     elements={"debian": ("existing-debian",), "ubuntu": ("existing-ubuntu",)},
     environment={},
     root_size=1,
     checks=lambda: checks.Checks(
-        tuple(check for check in amphora.RECIPE.checks().rest if check.name == "size")
+        tuple(check for check in recipe.RECIPE.checks().rest if check.name == "size")
     ),
     own_elements=None,
     element_sources=(),

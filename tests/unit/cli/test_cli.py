@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 import pytest
-from click import testing as runner
+from click import testing
 from tests.support.provenance import records
 from tests.support.publishing import publishing
 
@@ -626,7 +626,7 @@ class TestStart:
 
 class TestHelp:
     def test_lists_every_command_with_its_whole_summary(self):
-        listed = runner.CliRunner().invoke(main.retrofit, ["--help"]).stdout
+        listed = testing.CliRunner().invoke(main.retrofit, ["--help"]).stdout
         lines = {line.strip() for line in listed.splitlines()}
 
         for name, command in main.retrofit.commands.items():
@@ -647,13 +647,13 @@ class TestHelp:
     @pytest.mark.parametrize("name", main.retrofit.commands)
     def test_shows_every_option(self, name: str):
         command = main.retrofit.load(name)
-        shown = runner.CliRunner().invoke(main.retrofit, [name, "--help"]).stdout
+        shown = testing.CliRunner().invoke(main.retrofit, [name, "--help"]).stdout
 
         for option in command.params:
             assert option.opts[0] in shown or isinstance(option, click.Argument)
 
     def test_shows_options_in_groups(self):
-        shown = runner.CliRunner().invoke(main.retrofit, ["image", "--help"]).stdout
+        shown = testing.CliRunner().invoke(main.retrofit, ["image", "--help"]).stdout
         titles = [line.strip() for line in shown.splitlines() if re.fullmatch(r"\S.*: *", line)]
 
         assert titles == [
@@ -662,7 +662,7 @@ class TestHelp:
         ]
 
     def test_shows_defaults(self):
-        shown = runner.CliRunner().invoke(main.retrofit, ["prune", "--help"]).stdout
+        shown = testing.CliRunner().invoke(main.retrofit, ["prune", "--help"]).stdout
 
         assert "[default: octavia-amphora]" in " ".join(shown.split())
 
