@@ -234,7 +234,7 @@ def window_holds_runs_back(driver: Driver) -> None:
     _until(lambda: not _builds(driver, unit), "the run to end")
 
 
-def service_that_cannot_begin_is_told(driver: Driver) -> None:
+def service_that_cannot_begin_is_reported(driver: Driver) -> None:
     """A run that fails before it begins is none that was not to begin."""
     unit = driver.leader()
     before = _history(driver, unit)
@@ -428,7 +428,7 @@ ALL = (
     image_is_shown,
     timer_starts_a_run,
     window_holds_runs_back,
-    service_that_cannot_begin_is_told,
+    service_that_cannot_begin_is_reported,
     leader_has_the_timer,
     upgrade_keeps_schedule_and_history,
     changes_in_a_row_make_one_run,

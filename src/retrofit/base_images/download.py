@@ -37,7 +37,7 @@ def find(wanted: Wanted, access: web.Access) -> model.BaseImage:
     """Find out what has to be at a URL, without fetching it.
 
     Raises:
-        errors.ConfigError: The checksum is no checksum, or there is none.
+        errors.ConfigError: The checksum is not a checksum, or there is none.
         errors.InputMissing: The file of checksums does not exist, or does not have it.
         errors.Denied: Its server refuses it.
         errors.Unavailable: Its server does not answer as it should.
@@ -89,7 +89,7 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
     match = _PINNED.fullmatch(wanted.checksum)
     if match is None or len(match["digest"]) != DIGITS.get(match["algorithm"]):
         raise errors.ConfigError(
-            f"{wanted.checksum!r} is no checksum",
+            f"{wanted.checksum!r} is not a checksum",
             hint="write sha256: and 64 digits, sha512: and 128, or the URL of a file of checksums",
         )
     return f"{match['algorithm']}:{match['digest'].lower()}"

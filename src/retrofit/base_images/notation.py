@@ -67,7 +67,7 @@ def parse(source: str, options: Options) -> finding.Source:
         url = source.removeprefix(_SIMPLESTREAMS)
         if url and not url.startswith(_WEB):
             raise errors.ConfigError(
-                f"{shown.removeprefix(_SIMPLESTREAMS)!r} in the source {shown!r} is no URL",
+                f"{shown.removeprefix(_SIMPLESTREAMS)!r} in the source {shown!r} is not a URL",
                 hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
             )
         return simplestreams.Wanted(
@@ -111,7 +111,7 @@ def _fresh(source: str, options: Options) -> bootstrap.Wanted:
         )
     if options.mirror and not options.mirror.startswith(_WEB):
         raise errors.ConfigError(
-            "with the source bootstrap: the mirror has to be a base URL, not lines of sources",
+            "with the source bootstrap: the mirror must be a base URL, not source lines",
             hint="give the URL of the distribution's archive",
         )
     return bootstrap.Wanted(

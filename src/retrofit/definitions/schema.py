@@ -152,7 +152,7 @@ def _problems_of_systems(image: Image) -> Iterator[Problem]:
         if release not in known:
             yield Problem(
                 ("releases", number),
-                f"{release!r} is no release of {image.distribution} that the recipe supports",
+                f"{release!r} is not a release of {image.distribution} that the recipe supports",
                 f"it may be {', '.join(known)}",
             )
     if image.distribution == "debian" and not image.releases:

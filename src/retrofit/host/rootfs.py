@@ -65,7 +65,7 @@ def write(root: pathlib.Path, path: str, text: str, *, mode: int = 0o644) -> Non
     file = resolve(root, path)
     if file.exists() and not file.is_file():
         # Opening a pipe would wait for its other end for ever.
-        raise errors.ImageError(f"{path} in the image is no file")
+        raise errors.ImageError(f"{path} in the image is not a file")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8", errors="surrogateescape")
     file.chmod(mode)

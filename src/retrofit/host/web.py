@@ -315,7 +315,7 @@ def _mapped(what: str) -> Iterator[None]:
     except urllib3.exceptions.ProxyError as error:
         raise http_errors.unreachable(what, f"the proxy: {error.original_error}") from error
     except (urllib3.exceptions.LocationValueError, UnicodeError) as error:
-        raise errors.ConfigError(f"cannot {what}: that is no URL") from error
+        raise errors.ConfigError(f"cannot {what}: that is not a URL") from error
     except urllib3.exceptions.HTTPError as error:
         raise http_errors.unreachable(what, str(error)) from error
 

@@ -154,7 +154,7 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
         loader: As for :func:`read`.
 
     Raises:
-        errors.ConfigError: It is no YAML, too large, or a key occurs twice in it; file and line
+        errors.ConfigError: It is not YAML, too large, or a key occurs twice in it; file and line
             are named.
     """
     if len(content) > _MAX_LENGTH:
@@ -163,7 +163,7 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise errors.ConfigError(f"{path}:{line}: this is no text in UTF-8") from error
+        raise errors.ConfigError(f"{path}:{line}: this is not text in UTF-8") from error
     try:
         loading = loader(text)
         root = loading.get_single_node()

@@ -87,13 +87,13 @@ def read(
     Raises:
         errors.InputMissing: There is no such file.
         errors.ConfigError: A file is wrong; all that is wrong is logged, the first is named.
-        errors.UsageError: The pattern is no regular expression.
+        errors.UsageError: The pattern is not a regular expression.
     """
     try:
         wanted = re.compile(pattern)
     except re.error as error:
         raise errors.UsageError(
-            f"--filter {pattern!r} is no regular expression: {error}"
+            f"--filter {pattern!r} is not a regular expression: {error}"
         ) from error
     complaints: list[str] = []
     places: dict[str, str] = {}

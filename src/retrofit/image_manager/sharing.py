@@ -98,7 +98,7 @@ def _one(connection: cloud.Cloud, kind: str, wanted: str, query: dict[str, str])
         found = [each for each in _list(connection, kind, query) if each["id"] == wanted]
     if not found:
         raise errors.InputMissing(
-            f"there is no {kind.removesuffix('s')} {wanted}",
+            f"the {kind.removesuffix('s')} {wanted} does not exist",
             hint="check --share-target and --share-domain",
         )
     return found[0]

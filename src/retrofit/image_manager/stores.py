@@ -206,5 +206,5 @@ def safe(key: str) -> str:
     """
     parts = urllib.parse.unquote(key).split("/")
     if any(part in ("", ".", "..") for part in parts):
-        raise errors.ConfigError(f"{key} is no path in a mirror", hint="check mirror_url")
+        raise errors.ConfigError(f"{key} is not a path in a mirror", hint="check mirror_url")
     return "/".join(parts)

@@ -66,7 +66,7 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
         raise errors.Unavailable(
             f"{product.place}: {urls.shown(url)} does not say when it was changed, which would be "
             "its version",
-            hint="write its version, url, checksum and build_date by hand",
+            hint="write version, url, checksum and build_date yourself",
         )
     name = f"{changed:%Y%m%d}"
     if name == previous.name:
@@ -75,7 +75,7 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
         raise errors.ConfigError(
             f"{product.place}: mirror_url does not contain the version {previous.name}: that of "
             "the next is not known",
-            hint="write the next version by hand",
+            hint="write the next version yourself",
         )
     return dataclasses.replace(
         previous,
@@ -167,7 +167,7 @@ def _single(text: str, where: str) -> str:
         if re.fullmatch(f"[0-9a-f]{{{digits}}}", digest):
             return f"{algorithm}:{digest}"
     raise errors.InputMissing(
-        f"{urls.shown(where)} is no checksum",
+        f"{urls.shown(where)} is not a checksum",
         hint="give a list of checksums as checksums_url",
     )
 

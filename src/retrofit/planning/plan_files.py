@@ -31,7 +31,7 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
 
     Raises:
         errors.InputMissing: It cannot be read.
-        errors.ConfigError: It is no plan, or none of this image.
+        errors.ConfigError: It is not a plan, or none of this image.
         errors.NewerDocument: A newer version of this project wrote it.
         errors.PlanOutdated: An older version of this project wrote it, and would make another
             image.
@@ -44,10 +44,10 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         raise errors.ConfigError(
-            f"{path} is no plan: {place}: {first['msg'].lower()}", hint=_AGAIN
+            f"{path} is not a plan: {place}: {first['msg'].lower()}", hint=_AGAIN
         ) from error
     except ValueError as error:
-        raise errors.ConfigError(f"{path} is no plan", hint=_AGAIN) from error
+        raise errors.ConfigError(f"{path} is not a plan", hint=_AGAIN) from error
     if file.engine != __version__:
         raise errors.PlanOutdated(
             f"the plan {path} is of version {file.engine} of this program, which is {__version__}",

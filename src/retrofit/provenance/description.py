@@ -224,7 +224,7 @@ def read(image: images.Image) -> Record:
     except (errors.ImageError, pydantic.ValidationError) as error:
         raise errors.ImageError(
             f"the image {image.id} has damaged provenance metadata: {_reason(error)}",
-            hint="build the image anew",
+            hint="build the image again",
         ) from error
     return Record(image, provenance, packages)
 

@@ -54,7 +54,7 @@ def _line(package: model.Package) -> str:
 def _package(line: str) -> model.Package:
     match = _LINE.fullmatch(line)
     if match is None:
-        raise errors.ImageError(f"{_NAME} is damaged: {line[:80]!r} is no package")
+        raise errors.ImageError(f"{_NAME} is damaged: {line[:80]!r} is not a package")
     return model.Package(
         match["name"], match["version"], match["architecture"], match["security"] is not None
     )

@@ -87,5 +87,5 @@ def _nothing(current: images.Image, unproven: images.Image | None) -> errors.Inp
         return errors.InputMissing(message, hint="build another image: retrofit image --force")
     return errors.InputMissing(
         f"{message}: the previous image, {unproven.name} ({unproven.id}), was never proved",
-        hint=f"if the image is good (retrofit verify glance:{unproven.id}), move the tag by hand",
+        hint=f"if the image is good (retrofit verify glance:{unproven.id}), move the tag yourself",
     )

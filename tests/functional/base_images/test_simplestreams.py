@@ -419,7 +419,7 @@ class TestUrl:
         ("checksum", "message"),
         [
             ("", "the image at .* has no checksum; give its checksum"),
-            ("sha256:12", "'sha256:12' is no checksum"),
+            ("sha256:12", "'sha256:12' is not a checksum"),
             (f"md5:{'0' * 32}", "is no checksum"),
         ],
         ids=["none", "short", "md5"],

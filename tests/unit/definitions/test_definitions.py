@@ -138,7 +138,7 @@ class TestSources:
             ({"source": "glanse:"}, "unknown word 'glanse:'.*glance:, simplestreams:"),
             ({"source": "ftp://host/image.img"}, "unknown word 'ftp:'"),
             ({"source": "bootstrap:noble"}, "nothing may follow bootstrap:"),
-            ({"source": "simplestreams:mirror"}, "'mirror' in the source .* is no URL"),
+            ({"source": "simplestreams:mirror"}, "'mirror' in the source .* is not a URL"),
             (
                 {"source": "glance:", "checksum": "sha256:1"},
                 "checksum means nothing for .*glance:",
@@ -146,7 +146,7 @@ class TestSources:
             ({"source": "in.img", "stream": "daily"}, "stream means nothing for .*in.img"),
             ({"source": "http://a:b@c/d", "stream": "daily"}, "nothing for .* 'http://c/d'"),
             ({"source": "glance:", "source_version": "1"}, "source-version means nothing"),
-            ({"source": "bootstrap:", "mirror": "deb http://x y z"}, "the mirror has to be"),
+            ({"source": "bootstrap:", "mirror": "deb http://x y z"}, "the mirror must be"),
         ],
         ids=lambda value: value["source"] if isinstance(value, dict) else "",
     )

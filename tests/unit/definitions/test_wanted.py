@@ -63,7 +63,7 @@ def test_releases_are_those_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
 
     [image] = _parse(text.replace("RELEASE", "noble"))
     assert image.request.build.recipe == "late"
-    assert "'jammy' is no release of ubuntu" in _refusal(text.replace("RELEASE", "jammy"))
+    assert "'jammy' is not a release of ubuntu" in _refusal(text.replace("RELEASE", "jammy"))
 
 
 class TestExpansion:

@@ -78,5 +78,5 @@ def test_text_that_is_not_utf8_survives(root: pathlib.Path) -> None:
 
 def test_a_pipe_in_place_of_a_file_is_not_waited_for(root: pathlib.Path) -> None:
     os.mkfifo(root / "etc/pipe")
-    with pytest.raises(errors.ImageError, match="/etc/pipe in the image is no file"):
+    with pytest.raises(errors.ImageError, match="/etc/pipe in the image is not a file"):
         rootfs.write(root, "/etc/pipe", "text")

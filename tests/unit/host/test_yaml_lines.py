@@ -109,7 +109,7 @@ def test_what_cannot_be_read(path: pathlib.Path) -> None:
     with pytest.raises(errors.InputMissing, match="No such file"):
         yaml_lines.read(path)
     path.write_bytes(b"a: 1\nb: \xff")
-    with pytest.raises(errors.ConfigError, match=":2: this is no text in UTF-8"):
+    with pytest.raises(errors.ConfigError, match=":2: this is not text in UTF-8"):
         yaml_lines.read(path)
 
 

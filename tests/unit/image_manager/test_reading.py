@@ -119,7 +119,7 @@ def test_what_is_not_there(tmp_path: pathlib.Path, path: pathlib.Path) -> None:
         reading.read(tmp_path, check=True)
     with pytest.raises(errors.InputMissing, match="cannot read"):
         reading.read(path, check=True)
-    with pytest.raises(errors.UsageError, match="no regular expression"):
+    with pytest.raises(errors.UsageError, match="not a regular expression"):
         reading.read(path, check=True, pattern="[")
     for text, problem in (
         ("images: []", r":1: wrong value \[\] of images: list should have at least 1 item"),

@@ -147,7 +147,7 @@ def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None
         ),
         ({"engine": "0"}, errors.PlanOutdated, "is of version 0 of this program, which is"),
         ({"images": []}, errors.ConfigError, "does not contain request, only nothing"),
-        ({"images": [{}]}, errors.ConfigError, r"is no plan: images\.0\.name: field required"),
+        ({"images": [{}]}, errors.ConfigError, r"is not a plan: images\.0\.name: field required"),
     ],
     ids=["format", "engine", "image", "key"],
 )
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_plan_at_all(tmp_path: pathlib.Path, text: str) -> Non
     path = tmp_path / "plan.json"
     path.write_text(text)
 
-    with pytest.raises(errors.ConfigError, match=re.escape(f"{path} is no plan")):
+    with pytest.raises(errors.ConfigError, match=re.escape(f"{path} is not a plan")):
         plan_files.read(path, "request")
 
 

@@ -66,11 +66,11 @@ def test_what_no_package_can_be_called_is_refused(package: model.Package) -> Non
         (packed("a 1 all\n" * 9)[:-8], "cut"),
         # 40 MB of nothing in 52 kB.
         (packed("\0" * 40_000_000), "too large"),
-        (packed("a 1\n"), "'a 1' is no package"),
-        (packed("a 1 all\n\n"), "'' is no package"),
-        (packed("a 1 all maybe\n"), "is no package"),
+        (packed("a 1\n"), "'a 1' is not a package"),
+        (packed("a 1 all\n\n"), "'' is not a package"),
+        (packed("a 1 all maybe\n"), "is not a package"),
         (packed("ä 1 all\n"), "damaged"),
-        (packed("a \x1b[2J all\n"), r"'a \\x1b\[2J all' is no package"),
+        (packed("a \x1b[2J all\n"), r"'a \\x1b\[2J all' is not a package"),
     ],
 )
 def test_what_strangers_wrote_is_refused(encoded: str, reason: str) -> None:

@@ -68,7 +68,7 @@ def parse(kind: type[_D], text: str | bytes, name: object) -> _D:
     """
     found = json.loads(text)
     if not isinstance(found, dict):
-        raise ValueError(f"{name} is no object")
+        raise ValueError(f"{name} is not an object")
     newest = kind.model_fields["version"].default
     version = found.get("version", _FIRST)
     if isinstance(version, int) and version > newest:

@@ -114,7 +114,7 @@ def _stub_fault(image: subject.Subject) -> str:
         for line in (reading.text(image.tree, path) or "").splitlines():
             words = line.split()
             if words and words[0] == "search.fs_uuid" and words[1:2] and words[1] not in known:
-                return f"{path} searches for the file system {words[1]}, which the image has not"
+                return f"{path} searches for the file system {words[1]}, which is missing"
     return ""
 
 
@@ -146,7 +146,7 @@ def _kernel(image: subject.Subject) -> findings.Verdict:
     if entry.searched and entry.searched not in known:
         return findings.failed(
             f"the default entry searches for the file system {entry.searched},"
-            " which the image has not"
+            " which the image does not have"
         )
     default = image.layout.boot or image.layout.root
     prefix = known.get(entry.searched, "" if default.mount_point == "/" else "/boot")

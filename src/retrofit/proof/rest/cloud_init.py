@@ -49,10 +49,10 @@ def _settings(image: subject.Subject, path: str) -> dict[str, Any]:
     """Read a file of cloud-init's configuration.
 
     Raises:
-        errors.ImageError: It is no YAML.
+        errors.ImageError: It is not YAML.
     """
     try:
         settings = yaml.safe_load(reading.text(image.tree, path) or "")
     except (yaml.YAMLError, ValueError) as error:
-        raise errors.ImageError(f"{path} is no YAML") from error
+        raise errors.ImageError(f"{path} is not YAML") from error
     return settings if isinstance(settings, dict) else {}
