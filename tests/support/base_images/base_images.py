@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import os
 import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
 
 from retrofit import model
 from retrofit.base_images import bootstrap, origins
+from retrofit.base_images.scratch import system
 from retrofit.building.disk import conversion
-from retrofit.host import web
+from retrofit.host import process, web
 from retrofit.host.sandbox import workshop
 
 from .. import artefacts, paths
+
+_TAR_TIMEOUT_S = 600.0
 
 
 class Silent:
@@ -49,7 +58,37 @@ def _image(layout_name: str) -> pathlib.Path:
         recipe = dataclasses.replace(bookworm, layout=layout_name)
         origin = origins.Bootstrap(recipe, bootstrap.find(recipe, web.Access()), web.Access())
         with workshop.work_directory(None) as work:
-            raw = origin.bring(work, Silent())
+            with _installed_once(paths.cache() / f"system-{made_from}.tar", work):
+                raw = origin.bring(work, Silent())
             conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
 
     return artefacts.once(name, build) / f"{name}.qcow2"
+
+
+@contextlib.contextmanager
+def _installed_once(kept: pathlib.Path, work: pathlib.Path) -> Iterator[None]:
+    """Have the packages of a base image installed once for all layouts, which share them."""
+    archive, install = work / "system.tar", system._install
+    words = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-f", archive]
+    known = kept.exists()
+    if known:
+        shutil.copyfile(kept, archive)
+        workshop.adopt(archive)
+
+    def installed(tree: pathlib.Path, *others: Any) -> None:
+        if known:
+            tree.mkdir()
+            process.run([*words, "-xp", "-C", tree], timeout_s=_TAR_TIMEOUT_S)
+        else:
+            install(tree, *others)
+            process.run([*words, "-c", "-C", tree, "."], timeout_s=_TAR_TIMEOUT_S)
+
+    with mock.patch.object(system, "_install", installed):
+        yield
+    if not known:
+        half = kept.with_suffix(f".{os.getpid()}")
+        shutil.copyfile(archive, half)
+        for former in kept.parent.glob("system-*.tar"):
+            former.unlink()
+        half.rename(kept)
+    archive.unlink()
