@@ -420,7 +420,7 @@ class TestUrl:
         [
             ("", "the image at .* has no checksum; give its checksum"),
             ("sha256:12", "'sha256:12' is not a checksum"),
-            (f"md5:{'0' * 32}", "is no checksum"),
+            (f"md5:{'0' * 32}", "is not a checksum"),
         ],
         ids=["none", "short", "md5"],
     )

@@ -270,6 +270,6 @@ class TestCommand:
         assert done.stdout.startswith(f"kept  {retired}")
         assert done.stderr.splitlines()[-1] == (
             "retrofit: error: no image is deleted: who uses images is not known: cannot see the "
-            "servers of all projects: not allowed: It is broken; grant the user a role that may "
-            "do it"
+            "servers of all projects: not allowed: It is broken; grant the user a role with "
+            "this permission"
         )
