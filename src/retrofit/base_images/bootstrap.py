@@ -7,13 +7,14 @@ import email.utils
 import hashlib
 import json
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
-from .. import errors, model
+from .. import cloud, errors, model
 from ..host import progress, urls, web
 from ..host.sandbox import workshop
 from ..model import architectures
-from . import systems
+from . import origins, selection, systems
 
 if TYPE_CHECKING:
     # Loaded late: plans of images that come from elsewhere load this module, too.
@@ -40,6 +41,15 @@ class Wanted:
     architecture: str = ""
     mirror: str = ""
 
+    def find(self, _: Callable[[], cloud.Cloud], access: web.Access, /) -> Origin:
+        """Find out what would be made; see :func:`find`."""
+        wanted = recipe(self)
+        return Origin(wanted, find(wanted, access), access)
+
+    def pinned(self, _: model.BaseImage, /) -> Wanted:
+        """Return the same."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -60,6 +70,26 @@ class Recipe:
     architecture: str
     layout: str
     mirror: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin(origins.Described):
+    """A base image that is yet to be made from a package mirror."""
+
+    recipe: Recipe
+    base: model.BaseImage
+    access: web.Access
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
+    # Its file systems get other identifiers each time.
+    repeatable: ClassVar[bool] = False
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Make it."""
+        if find(self.recipe, self.access).content_hash != self.base.content_hash:
+            raise origins.expired(self.name, "the mirror has changed")
+        local = work / "source.img"
+        make(self.recipe, local, self.access, work, reporter)
+        return local
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,10 +7,12 @@ import pathlib
 import re
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
+from typing import ClassVar
 
-from .. import errors, model
-from ..host import urls, web
-from . import arrival
+from .. import cloud, errors, model
+from ..host import progress, urls, web
+from ..host.sandbox import workshop
+from . import arrival, origins, selection
 
 DIGITS = {"sha512": 128, "sha256": 64}
 _PINNED = re.compile(r"(?P<algorithm>[a-z0-9]+):(?P<digest>[0-9A-Fa-f]+)")
@@ -31,6 +33,36 @@ class Wanted:
 
     url: str
     checksum: str
+
+    def find(self, _: Callable[[], cloud.Cloud], access: web.Access, /) -> Origin:
+        """Find it; see :func:`find`."""
+        return Origin(self.url, find(self, access), access)
+
+    def pinned(self, _: model.BaseImage, /) -> Wanted:
+        """Return the same."""
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin(origins.Described):
+    """A base image on a web server, of which the hash is known."""
+
+    url: str
+    base: model.BaseImage
+    access: web.Access
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
+    repeatable: ClassVar[bool] = True
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Download it."""
+        local = work / "source.img"
+        with progress.step(reporter, "download"):
+            try:
+                fetch(self.base, self.url, self.access, local, advanced=reporter.advanced)
+            except errors.InputMissing as missing:
+                raise origins.expired(self.name, missing.message) from missing
+        workshop.adopt(local)
+        return local
 
 
 def find(wanted: Wanted, access: web.Access) -> model.BaseImage:

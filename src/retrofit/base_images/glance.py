@@ -7,10 +7,13 @@ import itertools
 import logging
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import ClassVar
 
 from .. import cloud, errors, model
 from ..cloud import images
-from . import arrival, selection, systems
+from ..host import progress, web
+from ..host.sandbox import workshop
+from . import arrival, origins, selection, systems
 
 _LOG = logging.getLogger(__name__)
 
@@ -35,6 +38,41 @@ class Wanted:
     series: str = ""
     architecture: str = ""
     projects: tuple[str, ...] = ()
+
+    def find(self, connect: Callable[[], cloud.Cloud], _: web.Access, /) -> Origin:
+        """Find it; see :func:`find`."""
+        connection = connect()
+        found = find(connection, self)
+        return Origin(connection, found.base, found.untrusted)
+
+    def pinned(self, planned: model.BaseImage, /) -> Wanted:
+        """Return that one image."""
+        return dataclasses.replace(self, image_id=planned.id)
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin(origins.Described):
+    """A base image in Glance."""
+
+    connection: cloud.Cloud
+    base: model.BaseImage
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
+    repeatable: ClassVar[bool] = True
+
+    def content_hash(self) -> str:
+        """Return the hash that Glance keeps; data there never changes, so an id does, too."""
+        return self.base.content_hash or f"glance:{self.base.id}"
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Download it."""
+        local = work / "source.img"
+        with progress.step(reporter, "download"):
+            try:
+                download(self.connection, self.base, local, advanced=reporter.advanced)
+            except errors.InputMissing as missing:
+                raise origins.expired(self.name, "it is gone from Glance") from missing
+        workshop.adopt(local)
+        return local
 
 
 @dataclasses.dataclass(frozen=True)

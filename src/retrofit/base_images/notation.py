@@ -8,7 +8,7 @@ import re
 
 from .. import errors
 from ..host import urls
-from . import bootstrap, download, finding, glance, simplestreams
+from . import bootstrap, download, files, glance, origins, simplestreams
 
 GLANCE = "glance:"
 _SIMPLESTREAMS = "simplestreams:"
@@ -43,7 +43,7 @@ class Options:
     mirror: str = ""
 
 
-def parse(source: str, options: Options) -> finding.Source:
+def parse(source: str, options: Options) -> origins.Source:
     """Return what is meant.
 
     Args:
@@ -89,7 +89,7 @@ def parse(source: str, options: Options) -> finding.Source:
             f"unknown word {word[0]!r} in the source {shown!r}",
             hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown}",
         )
-    return path
+    return files.Wanted(path)
 
 
 def names_one(source: str) -> bool:

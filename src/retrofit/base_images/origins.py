@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import pathlib
-from typing import ClassVar, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from .. import cloud, errors, model
-from ..building import outputs
 from ..host import progress, web
-from ..host.sandbox import workshop
-from . import bootstrap, download, glance, selection
+from . import selection
 
 
 class Origin(Protocol):
@@ -45,50 +42,28 @@ class Origin(Protocol):
         """
 
 
-@dataclasses.dataclass(frozen=True)
-class File:
-    """A base image in a file.
+class Source(Protocol):
+    """Which base image is wanted; each kind of place where they come from has its own."""
 
-    Raises:
-        errors.InputMissing: It cannot be read.
-    """
+    def find(self, connect: Callable[[], cloud.Cloud], access: web.Access, /) -> Origin:
+        """Find the base image; nothing of its content is fetched.
 
-    path: pathlib.Path
-    base: None = None
-    untrusted: tuple[selection.UntrustedImage, ...] = ()
-    repeatable: ClassVar[bool] = True
+        Args:
+            connect: Connects to the cloud if that is needed.
+            access: How web servers are reached.
 
-    def __post_init__(self) -> None:
-        try:
-            with self.path.open("rb"):
-                pass
-        except OSError as error:
-            raise errors.InputMissing(
-                f"cannot read the base image {self.path}: {error.strerror}"
-            ) from error
+        Raises:
+            errors.InputMissing: There is none.
+            errors.Denied: It is not from somebody who is trusted.
+            errors.ConfigError: What is wanted makes no sense.
+            errors.Unavailable: A server does not answer as it should.
+        """
 
-    @property
-    def name(self) -> str:
-        """Name of the file, without directories."""
-        return self.path.name
-
-    def content_hash(self) -> str:
-        """Return its SHA-512."""
-        with self.path.open("rb") as file:
-            return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"
-
-    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
-        """Copy it only if the workshop cannot read it where it is."""
-        if workshop.reachable(self.path):
-            return self.path.resolve()
-        local = work / "source.img"
-        with progress.step(reporter, "copy"):
-            outputs.deliver(self.path, local)
-        workshop.adopt(local)
-        return local
+    def pinned(self, planned: model.BaseImage, /) -> Source:
+        """Return what is wanted narrowed down to one image that was found before."""
 
 
-class _Described:
+class Described:
     """What all base images have in common of which their publisher says a name and a hash."""
 
     base: model.BaseImage
@@ -101,73 +76,6 @@ class _Described:
     def content_hash(self) -> str:
         """Return the hash, or the digest of what it is made of, that its publisher tells."""
         return self.base.content_hash
-
-
-@dataclasses.dataclass(frozen=True)
-class Glance(_Described):
-    """A base image in Glance."""
-
-    connection: cloud.Cloud
-    base: model.BaseImage
-    untrusted: tuple[selection.UntrustedImage, ...] = ()
-    repeatable: ClassVar[bool] = True
-
-    def content_hash(self) -> str:
-        """Return the hash that Glance keeps; data there never changes, so an id does, too."""
-        return self.base.content_hash or f"glance:{self.base.id}"
-
-    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
-        """Download it."""
-        local = work / "source.img"
-        with progress.step(reporter, "download"):
-            try:
-                glance.download(self.connection, self.base, local, advanced=reporter.advanced)
-            except errors.InputMissing as missing:
-                raise expired(self.name, "it is gone from Glance") from missing
-        workshop.adopt(local)
-        return local
-
-
-@dataclasses.dataclass(frozen=True)
-class Download(_Described):
-    """A base image on a web server, of which the hash is known."""
-
-    url: str
-    base: model.BaseImage
-    access: web.Access
-    untrusted: tuple[selection.UntrustedImage, ...] = ()
-    repeatable: ClassVar[bool] = True
-
-    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
-        """Download it."""
-        local = work / "source.img"
-        with progress.step(reporter, "download"):
-            try:
-                download.fetch(self.base, self.url, self.access, local, advanced=reporter.advanced)
-            except errors.InputMissing as missing:
-                raise expired(self.name, missing.message) from missing
-        workshop.adopt(local)
-        return local
-
-
-@dataclasses.dataclass(frozen=True)
-class Bootstrap(_Described):
-    """A base image that is yet to be made from a package mirror."""
-
-    recipe: bootstrap.Recipe
-    base: model.BaseImage
-    access: web.Access
-    untrusted: tuple[selection.UntrustedImage, ...] = ()
-    # Its file systems get other identifiers each time.
-    repeatable: ClassVar[bool] = False
-
-    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
-        """Make it."""
-        if bootstrap.find(self.recipe, self.access).content_hash != self.base.content_hash:
-            raise expired(self.name, "the mirror has changed")
-        local = work / "source.img"
-        bootstrap.make(self.recipe, local, self.access, work, reporter)
-        return local
 
 
 def expired(name: str, why: str) -> errors.InputMissing:

@@ -10,13 +10,13 @@ import dataclasses
 import datetime
 import logging
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from .. import errors, model
+from .. import cloud, errors, model
 from ..host import urls, web
 from ..model import architectures
-from . import selection, signatures, streams, systems
+from . import download, selection, signatures, streams, systems
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +57,15 @@ class Wanted:
     architecture: str = ""
     stream: str = ""
     version: str = ""
+
+    def find(self, _: Callable[[], cloud.Cloud], access: web.Access, /) -> download.Origin:
+        """Find it; see :func:`find`."""
+        found = find(self, access)
+        return download.Origin(found.url, found.base, access)
+
+    def pinned(self, planned: model.BaseImage, /) -> Wanted:
+        """Return that one version."""
+        return dataclasses.replace(self, version=planned.version_name)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pathlib
 import rich_click as click
 
 from .. import cloud, errors, recipes
-from ..base_images import glance
+from ..base_images import files, glance, origins
 from ..definitions import keys, run_definition
 from ..host import tables
 from ..model import architectures, findings
@@ -99,7 +99,7 @@ def command(
         )
 
 
-def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Wanted:
+def _source(image: str, projects: tuple[str, ...]) -> origins.Source:
     """Return the file, or the image in Glance.
 
     Args:
@@ -111,7 +111,7 @@ def _source(image: str, projects: tuple[str, ...]) -> pathlib.Path | glance.Want
     """
     prefix = run_definition.GLANCE_PREFIX
     if not image.startswith(prefix):
-        return pathlib.Path(image)
+        return files.Wanted(pathlib.Path(image))
     if image == prefix:
         raise errors.UsageError("glance: needs the ID of an image", hint="write glance:ID")
     return glance.Wanted(image_id=image.removeprefix(prefix), projects=projects)

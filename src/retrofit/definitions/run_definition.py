@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 import pydantic
 
 from .. import cloud, errors, model, recipes
-from ..base_images import finding, notation
+from ..base_images import notation, origins
 from ..host import authorities
 from ..model import findings, releases
 from ..planning import run_request
@@ -144,7 +144,7 @@ class RunDefinition(keys.Common):
             keep=self.keep,
         )
 
-    def _source(self) -> finding.Source:
+    def _source(self) -> origins.Source:
         """Return where the base image is to come from."""
         options = notation.Options(
             series=self.series,

@@ -127,7 +127,7 @@ def find(
     """
     access = _access(request)
     if pin is None:
-        return finding.find(request.source, connect, access)
+        return request.source.find(connect, access)
     return finding.find_again(request.source, pin.base_image, connect, access)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 
 from .. import cloud, model
-from ..base_images import finding
+from ..base_images import origins
 from ..model import reasons
 from ..proof import proof_request
 from ..publishing import glance_target
@@ -28,7 +28,7 @@ class RunRequest:
         cache: Directory for what builds share; ``None`` for the default.
     """
 
-    source: finding.Source
+    source: origins.Source
     target: pathlib.Path | glance_target.GlanceTarget
     build: model.BuildRequest
     force: bool = False

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 
 from .. import cloud, recipes
-from ..base_images import finding
+from ..base_images import origins
 from ..host import progress, web
 from ..host.sandbox import workshop
 from ..model import findings
@@ -29,7 +29,7 @@ class VerifyRequest:
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
 
-    source: finding.Source
+    source: origins.Source
     recipe: str
     depth: findings.Depth
     expected: subject.Expected
@@ -48,7 +48,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
     recipe = recipes.get(request.recipe)
     with contextlib.ExitStack() as held:
         connect = cloud.connector(request.cloud, held)
-        origin = finding.find(request.source, connect, web.Access())
+        origin = request.source.find(connect, web.Access())
         possible = recipe.architectures_of(origin.base)
         prover.check(recipe.name, recipe.checks, request.depth, possible)
         work = held.enter_context(workshop.work_directory(request.work_base))

@@ -14,7 +14,7 @@ from tests.support.host import web_server
 from tests.support.publishing import publishing
 
 from retrofit import cloud, errors, model
-from retrofit.base_images import bootstrap, finding, origins
+from retrofit.base_images import bootstrap, origins
 from retrofit.base_images.scratch import system
 from retrofit.building.disk import conversion, layout, tree
 from retrofit.host import web
@@ -119,7 +119,7 @@ def test_a_source_is_told_by_what_the_mirror_has(work: pathlib.Path) -> None:
 
     def find(**other: str) -> origins.Origin:
         wanted = bootstrap.Wanted(**({"series": "noble", "architecture": "x86_64"} | other))
-        return finding.find(wanted, _no_cloud, web.Access())
+        return wanted.find(_no_cloud, web.Access())
 
     with web_server.serving(mirror) as server, web_server.serving(mirror) as other:
         first = find(mirror=server.url)

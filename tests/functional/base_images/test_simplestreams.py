@@ -55,8 +55,8 @@ def wanted(server: web_server.Server, signers: stream_tree.Signers) -> simplestr
     )
 
 
-def _find(wanted: finding.Source, access: web.Access | None = None) -> origins.Origin:
-    return finding.find(wanted, _no_cloud, access or web.Access())
+def _find(wanted: origins.Source, access: web.Access | None = None) -> origins.Origin:
+    return wanted.find(_no_cloud, access or web.Access())
 
 
 def _no_cloud() -> cloud.Cloud:

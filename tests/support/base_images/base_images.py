@@ -13,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from retrofit import model
-from retrofit.base_images import bootstrap, origins
+from retrofit.base_images import bootstrap
 from retrofit.base_images.scratch import system
 from retrofit.building.disk import conversion
 from retrofit.host import process, web
@@ -56,7 +56,7 @@ def _image(layout_name: str) -> pathlib.Path:
     def build(directory: pathlib.Path) -> None:
         bookworm = bootstrap.recipe(bootstrap.Wanted(series="bookworm", architecture="x86_64"))
         recipe = dataclasses.replace(bookworm, layout=layout_name)
-        origin = origins.Bootstrap(recipe, bootstrap.find(recipe, web.Access()), web.Access())
+        origin = bootstrap.Origin(recipe, bootstrap.find(recipe, web.Access()), web.Access())
         with workshop.work_directory(None) as work:
             with _installed_once(paths.cache() / f"system-{made_from}.tar", work):
                 raw = origin.bring(work, Silent())

@@ -19,7 +19,7 @@ from tests.support.provenance import records
 from tests.support.publishing import publishing
 
 from retrofit import cloud, errors, model
-from retrofit.base_images import glance, selection
+from retrofit.base_images import files, glance, selection
 from retrofit.cli import execution, main, snap
 from retrofit.host import progress
 from retrofit.model import findings, reasons
@@ -181,7 +181,7 @@ class TestImage:
 
         assert code == 0
         assert engine.request == run_request.RunRequest(
-            source=pathlib.Path("in.img"),
+            source=files.Wanted(pathlib.Path("in.img")),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
                 "amphora",
@@ -542,7 +542,7 @@ class TestSnap:
 
         assert code == 0
         assert engine.request == run_request.RunRequest(
-            source=pathlib.Path("in.img"),
+            source=files.Wanted(pathlib.Path("in.img")),
             target=pathlib.Path("out.raw"),
             build=model.BuildRequest(
                 "amphora",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.host import certificates
 
 from retrofit import cloud, errors, model
-from retrofit.base_images import bootstrap, download, glance, simplestreams
+from retrofit.base_images import bootstrap, download, files, glance, simplestreams
 from retrofit.definitions import keys, run_definition
 from retrofit.model import findings
 from retrofit.proof import proof_request
@@ -28,7 +28,7 @@ class TestSources:
     def test_file(self):
         request = run_definition.RunDefinition.parse(**_FILES).to_request()
 
-        assert request.source == pathlib.Path("in.img")
+        assert request.source == files.Wanted(pathlib.Path("in.img"))
         assert request.target == pathlib.Path("out.img")
 
     def test_newest_in_glance(self):

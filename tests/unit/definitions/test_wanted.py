@@ -10,7 +10,7 @@ import types
 import pytest
 
 from retrofit import errors, model, recipes
-from retrofit.base_images import glance, simplestreams
+from retrofit.base_images import files, glance, simplestreams
 from retrofit.definitions import expansion, schema
 from retrofit.host import yaml_lines
 from retrofit.model import findings
@@ -159,7 +159,7 @@ class TestFiles:
 
         first, second = expansion.read(tmp_path)
 
-        assert (first.name, first.request.source) == ("a", tmp_path / "base.img")
+        assert (first.name, first.request.source) == ("a", files.Wanted(tmp_path / "base.img"))
         assert second.request.build.elements_paths == (tmp_path / "mine",)
         assert second.place == f"{tmp_path}/b.yml:1"
 

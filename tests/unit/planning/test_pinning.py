@@ -14,7 +14,7 @@ from tests.support.provenance import records
 from tests.support.publishing import publishing
 
 from retrofit import errors, model
-from retrofit.base_images import selection
+from retrofit.base_images import files, selection
 from retrofit.model import findings, reasons
 from retrofit.planning import fingerprint, plan, plan_files, run_request
 from retrofit.provenance import marks
@@ -117,7 +117,9 @@ def test_an_outdated_plan(
 def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
     pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
     request = run_request.RunRequest(
-        source=tmp_path / "in", target=tmp_path / "out", build=model.BuildRequest("amphora")
+        source=files.Wanted(tmp_path / "in"),
+        target=tmp_path / "out",
+        build=model.BuildRequest("amphora"),
     )
 
     with pytest.raises(errors.ConfigError, match="the target is the file"):

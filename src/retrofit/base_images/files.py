@@ -1,0 +1,77 @@
+"""Base images in files of this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Callable
+from typing import ClassVar
+
+from .. import cloud, errors, model
+from ..building import outputs
+from ..host import progress, web
+from ..host.sandbox import workshop
+from . import selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Which base image is wanted.
+
+    Attributes:
+        path: Its file.
+    """
+
+    path: pathlib.Path
+
+    def find(self, _: Callable[[], cloud.Cloud], __: web.Access, /) -> Origin:
+        """Return the file."""
+        return Origin(self.path)
+
+    def pinned(self, _: model.BaseImage, /) -> Wanted:
+        """Return the same."""
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """A base image in a file.
+
+    Raises:
+        errors.InputMissing: It cannot be read.
+    """
+
+    path: pathlib.Path
+    base: None = None
+    untrusted: tuple[selection.UntrustedImage, ...] = ()
+    repeatable: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        try:
+            with self.path.open("rb"):
+                pass
+        except OSError as error:
+            raise errors.InputMissing(
+                f"cannot read the base image {self.path}: {error.strerror}"
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """Name of the file, without directories."""
+        return self.path.name
+
+    def content_hash(self) -> str:
+        """Return its SHA-512."""
+        with self.path.open("rb") as file:
+            return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"
+
+    def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
+        """Copy it only if the workshop cannot read it where it is."""
+        if workshop.reachable(self.path):
+            return self.path.resolve()
+        local = work / "source.img"
+        with progress.step(reporter, "copy"):
+            outputs.deliver(self.path, local)
+        workshop.adopt(local)
+        return local
