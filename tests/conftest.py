@@ -29,6 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Keep the order of files whose tests go on from one another; all else is shuffled."""
     stories = [item for item in items if item.get_closest_marker("in_order")]
     yield
+    # Without those that -k and -m left out meanwhile.
+    chosen = set(items)
+    stories = [item for item in stories if item in chosen]
     told = {path: iter(list(file)) for path, file in itertools.groupby(stories, _path)}
     items[:] = [
         next(told[item.path]) if item.get_closest_marker("in_order") else item for item in items
