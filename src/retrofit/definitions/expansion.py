@@ -14,7 +14,7 @@ from ..base_images import notation
 from ..host import yaml_lines
 from ..planning import run_request
 from ..provenance import marks
-from ..publishing import glance_target, own_images
+from ..publishing import own_images
 from . import keys, run_definition, schema
 
 _SUFFIXES = (".yaml", ".yml")
@@ -57,14 +57,12 @@ class Image:
         said = {name: getattr(self.run, name) for name in type(self.run).model_fields}
         run = run_definition.RunDefinition.parse(**said | changes)
         changed = dataclasses.replace(self, run=run, request=run.to_request())
-        assert isinstance(self.request.target, glance_target.GlanceTarget)
-        return changed.apart_from(self.request.target.apart_from)
+        return changed.apart_from(self.request.target.in_glance().apart_from)
 
     def apart_from(self, tags: Iterable[str]) -> Image:
         """Return the image as one of several, of which others have these tags."""
-        assert isinstance(self.request.target, glance_target.GlanceTarget)
         others = frozenset(tags) - {self.tag}
-        target = dataclasses.replace(self.request.target, apart_from=others)
+        target = dataclasses.replace(self.request.target.in_glance(), apart_from=others)
         return dataclasses.replace(self, request=dataclasses.replace(self.request, target=target))
 
 

@@ -20,7 +20,7 @@ from ..host import authorities
 from ..model import findings, releases
 from ..planning import run_request
 from ..proof import proof_request
-from ..publishing import glance_target
+from ..publishing import file_target, glance_target
 from . import keys
 
 GLANCE_PREFIX = notation.GLANCE
@@ -122,7 +122,9 @@ class RunDefinition(keys.Common):
         return run_request.RunRequest(
             source=self._source(),
             target=(
-                self._in_glance() if self.target == GLANCE_PREFIX else pathlib.Path(self.target)
+                self._in_glance()
+                if self.target == GLANCE_PREFIX
+                else file_target.FileTarget(pathlib.Path(self.target))
             ),
             build=self._build(),
             force=self.force,

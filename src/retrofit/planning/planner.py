@@ -65,9 +65,8 @@ class Session:
             errors.ConfigError: The request writes a file: there is nothing to plan.
             errors.RetrofitError: Glance does not answer.
         """
-        if isinstance(request.target, pathlib.Path):
-            raise nothing_to_plan(request.target)
-        return promotion.own(self.connect(request.cloud), request.target.amp_image_tag)
+        target = request.target.in_glance()
+        return promotion.own(self.connect(request.cloud), target.amp_image_tag)
 
     def plan(
         self,
@@ -86,12 +85,11 @@ class Session:
             errors.ConfigError: The request writes a file: there is nothing to plan.
             errors.RetrofitError: Something stood in the way of knowing.
         """
-        if isinstance(request.target, pathlib.Path):
-            raise nothing_to_plan(request.target)
+        target = request.target.in_glance()
         connect = functools.partial(self.connect, request.cloud)
         wanted = (request.source, request.cloud, _access(request), pin and pin.base_image)
         origin: origins.Origin = self._once(wanted, lambda: find(request, connect, pin))
-        planned = plan_image(request, origin, connect(), request.target, self._inquiry, own)
+        planned = plan_image(request, origin, connect(), target, self._inquiry, own)
         return Planned(planned, origin.untrusted)
 
     def _once(self, question: object, ask: Callable[[], Any]) -> Any:
@@ -105,14 +103,6 @@ class Session:
         if isinstance(answer, errors.RetrofitError):
             raise answer
         return answer
-
-
-def nothing_to_plan(target: pathlib.Path) -> errors.ConfigError:
-    """Return the error that says that plans are for Glance, and not for a file."""
-    return errors.ConfigError(
-        f"nothing to plan: the target is the file {target}",
-        hint="use a request with the target glance:",
-    )
 
 
 def find(

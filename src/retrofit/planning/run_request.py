@@ -9,7 +9,7 @@ from .. import cloud, model
 from ..base_images import origins
 from ..model import reasons
 from ..proof import proof_request
-from ..publishing import glance_target
+from ..publishing import file_target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +29,7 @@ class RunRequest:
     """
 
     source: origins.Source
-    target: pathlib.Path | glance_target.GlanceTarget
+    target: file_target.Target
     build: model.BuildRequest
     force: bool = False
     rebuild_on: frozenset[reasons.Choice] = frozenset(reasons.USUAL)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import pathlib
+from typing import Protocol, TypeVar
 
 from .. import model
+from ..host import locks
 from . import naming
 
 # The current image, the one a rollback makes current, and one before.
 KEEP = 3
+
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Run(Protocol[R_co]):
+    """A run that can end in either place."""
+
+    def to_file(self, path: pathlib.Path) -> R_co:
+        """Make a file."""
+
+    def to_glance(self, target: GlanceTarget) -> R_co:
+        """Publish in Glance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,3 +56,26 @@ class GlanceTarget:
     def appearance(self) -> naming.Appearance:
         """The metadata of the image, beyond the tag by which it is found."""
         return naming.Appearance(self.labels, self.visibility, self.properties)
+
+    def in_glance(self) -> GlanceTarget:
+        """Return this target: it is one in Glance."""
+        return self
+
+    def hold(
+        self, *, force: bool, work_base: pathlib.Path | None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Keep other runs from publishing beside this one.
+
+        Args:
+            force: As for every target.
+            work_base: Directory in which work directories are made; ``None`` for the default.
+
+        Raises:
+            errors.Busy: Another run publishes.
+        """
+        del force
+        return locks.publishing(work_base)
+
+    def deliver(self, run: Run[R_co]) -> R_co:
+        """Have a run publish the image."""
+        return run.to_glance(self)

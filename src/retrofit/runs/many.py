@@ -14,7 +14,7 @@ from ..host.sandbox import workshop
 from ..model import documents, reasons
 from ..model.documents import plan_document, run_document
 from ..planning import plan_files, planner
-from ..publishing import glance_target, own_images, prune, publish
+from ..publishing import own_images, prune, publish
 from . import one, record, summary
 
 _RESULT = "result.json"
@@ -86,8 +86,7 @@ class _Beginning:
     ) -> plan_document.Image | None:
         """Begin with an image; return what is to be done, ``None`` if it has come to its end."""
         state = record.Record(_result(self._place, image.name), self._reporter(image.name))
-        target = image.request.target
-        assert isinstance(target, glance_target.GlanceTarget)
+        target = image.request.target.in_glance()
         try:
             with state.until_it_ends():
                 connection = self._session.connect(image.request.cloud)

@@ -86,20 +86,22 @@ def run(
         errors.Busy: Another run writes the same file.
         errors.RetrofitError: Something else stood in the way; nothing half-done is left.
     """
-    if pin is not None and isinstance(request.target, pathlib.Path):
-        raise planner.nothing_to_plan(request.target)
+    if pin is not None:
+        # A plan is for Glance.
+        request.target.in_glance()
     recipe = recipes.get(request.build.recipe)
     with contextlib.ExitStack() as held:
         if turns is None:
-            held.enter_context(_locked(request))
+            held.enter_context(
+                request.target.hold(force=request.force, work_base=request.work_base)
+            )
         connect = cloud.connector(request.cloud, held)
         origin = planner.find(request, connect, pin)
         possible = recipe.architectures_of(origin.base)
         prover.check(recipe.name, recipe.checks, request.proof.depth, possible)
-        current = _Run(request, recipe, origin, held, progress.Recorder(reporter), turns)
-        if isinstance(request.target, pathlib.Path):
-            return current.to_file(request.target)
-        return current.to_glance(connect(), request.target, pin, on_plan)
+        recorder = progress.Recorder(reporter)
+        current = _Run(request, recipe, origin, connect, held, recorder, turns, pin, on_plan)
+        return request.target.deliver(current)
 
 
 def up_to_date(planned: planner.Planned) -> RunResult:
@@ -149,53 +151,54 @@ class _Run:
         request: What is wanted.
         recipe: By which it is made.
         origin: The base image.
+        connect: Connects to the cloud.
         held: Holds what is in use until the run ends.
         recorder: Told of the steps.
         turns: As for :func:`run`.
+        pin: As for :func:`run`.
+        on_plan: As for :func:`run`.
     """
 
     request: run_request.RunRequest
     recipe: recipes.Recipe
     origin: origins.Origin
+    connect: Callable[[], cloud.Cloud]
     held: contextlib.ExitStack
     recorder: progress.Recorder
     turns: pathlib.Path | None
+    pin: plan_document.Image | None
+    on_plan: Callable[[planner.Planned], None] | None
 
-    def to_file(self, target: pathlib.Path) -> RunResult:
+    def to_file(self, path: pathlib.Path) -> RunResult:
         """Make the image, prove it and put it where it was asked for."""
         work = self._work()
         built = self._build(work)
         checks = self._gate(built, work)
         proof = checks.prove()
         if proof is not None and not proof.passed:
-            raise findings.refusal(proof, str(target), kept=checks.keep(proof, ""))
-        outputs.deliver(built.image, target)
+            raise findings.refusal(proof, str(path), kept=checks.keep(proof, ""))
+        outputs.deliver(built.image, path)
         return RunResult(
             run_document.Outcome.PUBLISHED,
             self.origin.untrusted,
             self.origin.base,
-            dataclasses.replace(built, image=target),
+            dataclasses.replace(built, image=path),
             proof=proof,
             steps=tuple(self.recorder.records),
         )
 
-    def to_glance(
-        self,
-        connection: cloud.Cloud,
-        target: glance_target.GlanceTarget,
-        pin: plan_document.Image | None,
-        on_plan: Callable[[planner.Planned], None] | None,
-    ) -> RunResult:
+    def to_glance(self, target: glance_target.GlanceTarget) -> RunResult:
         """Plan, and do what is planned."""
+        connection = self.connect()
         with locks.turn(self.turns):
             own = publish.tidy(connection, target.amp_image_tag)
         planned = planner.plan_image(
             self.request, self.origin, connection, target, upgrades.Inquiry(), own
         )
-        if pin is not None:
-            plan_files.check(pin, planned, connection.project_id)
-        if on_plan is not None:
-            on_plan(planner.Planned(planned, self.origin.untrusted))
+        if self.pin is not None:
+            plan_files.check(self.pin, planned, connection.project_id)
+        if self.on_plan is not None:
+            self.on_plan(planner.Planned(planned, self.origin.untrusted))
         if planned.action is reasons.Action.BUILD:
             result = self._publish(connection, planned, target)
         elif planned.action is reasons.Action.RETAG:
@@ -311,11 +314,3 @@ class _Run:
             work=work,
             reporter=self.recorder,
         )
-
-
-def _locked(request: run_request.RunRequest) -> contextlib.AbstractContextManager[None]:
-    """Keep other runs from making the same file, or from publishing beside this one."""
-    if isinstance(request.target, pathlib.Path):
-        outputs.check(request.target, force=request.force)
-        return locks.hold(outputs.beside(request.target, "lock"), f"writes {request.target}")
-    return locks.publishing(request.work_base)

@@ -26,7 +26,15 @@ from retrofit.model import findings, reasons
 from retrofit.model.documents import plan_document, run_document
 from retrofit.planning import plan, plan_files, planner, run_request
 from retrofit.proof import proof_request
-from retrofit.publishing import glance_target, promotion, prune, publish, retention, survey
+from retrofit.publishing import (
+    file_target,
+    glance_target,
+    promotion,
+    prune,
+    publish,
+    retention,
+    survey,
+)
 from retrofit.runs import one
 
 _STEP = model.StepRecord("unpack", wall_s=1.25, cpu_s=1.0, peak_memory=2, peak_disk=3)
@@ -84,7 +92,7 @@ class FakeRun:
             raise self.error
         reporter.step_ended(_STEP)
         made = model.BuildResult(
-            image=pathlib.Path(str(request.target)),
+            image=pathlib.Path(getattr(request.target, "path", "published")),
             image_format=request.build.image_format,
             virtual_size=4 * model.GIB,
             size=300 * model.MIB,
@@ -182,7 +190,7 @@ class TestImage:
         assert code == 0
         assert engine.request == run_request.RunRequest(
             source=files.Wanted(pathlib.Path("in.img")),
-            target=pathlib.Path("out.raw"),
+            target=file_target.FileTarget(pathlib.Path("out.raw")),
             build=model.BuildRequest(
                 "amphora",
                 image_format=model.ImageFormat.RAW,
@@ -543,7 +551,7 @@ class TestSnap:
         assert code == 0
         assert engine.request == run_request.RunRequest(
             source=files.Wanted(pathlib.Path("in.img")),
-            target=pathlib.Path("out.raw"),
+            target=file_target.FileTarget(pathlib.Path("out.raw")),
             build=model.BuildRequest(
                 "amphora",
                 image_format=model.ImageFormat.RAW,

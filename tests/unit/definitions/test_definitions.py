@@ -13,7 +13,7 @@ from retrofit.base_images import bootstrap, download, files, glance, simplestrea
 from retrofit.definitions import keys, run_definition
 from retrofit.model import findings
 from retrofit.proof import proof_request
-from retrofit.publishing import glance_target
+from retrofit.publishing import file_target, glance_target
 
 _FILES = {"source": "in.img", "target": "out.img"}
 
@@ -29,7 +29,7 @@ class TestSources:
         request = run_definition.RunDefinition.parse(**_FILES).to_request()
 
         assert request.source == files.Wanted(pathlib.Path("in.img"))
-        assert request.target == pathlib.Path("out.img")
+        assert request.target == file_target.FileTarget(pathlib.Path("out.img"))
 
     def test_newest_in_glance(self):
         definition = run_definition.RunDefinition.parse(

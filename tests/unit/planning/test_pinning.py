@@ -18,6 +18,7 @@ from retrofit.base_images import files, selection
 from retrofit.model import findings, reasons
 from retrofit.planning import fingerprint, plan, plan_files, run_request
 from retrofit.provenance import marks
+from retrofit.publishing import file_target
 from retrofit.runs import one
 
 PROJECT = "e1b0"
@@ -118,7 +119,7 @@ def test_a_plan_is_none_for_a_file(tmp_path: pathlib.Path) -> None:
     pinned = plan_files.read(_written(tmp_path, _secure(OPENSSL)), "request")
     request = run_request.RunRequest(
         source=files.Wanted(tmp_path / "in"),
-        target=tmp_path / "out",
+        target=file_target.FileTarget(tmp_path / "out"),
         build=model.BuildRequest("amphora"),
     )
 

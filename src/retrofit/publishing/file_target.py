@@ -1,0 +1,58 @@
+"""Where an image goes: into a file, or to Glance."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+
+from .. import errors
+from ..building import outputs
+from ..host import locks
+from . import glance_target
+
+
+@dataclasses.dataclass(frozen=True)
+class FileTarget:
+    """Write a file.
+
+    Attributes:
+        path: The file.
+    """
+
+    path: pathlib.Path
+
+    def in_glance(self) -> glance_target.GlanceTarget:
+        """Refuse what is for Glance alone.
+
+        Raises:
+            errors.ConfigError: Always: plans are for Glance, and not for a file.
+        """
+        raise errors.ConfigError(
+            f"there is nothing to plan: the target is the file {self.path}",
+            hint="give a request whose target is glance:",
+        )
+
+    def hold(
+        self, *, force: bool, work_base: pathlib.Path | None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Keep other runs from making the same file.
+
+        Args:
+            force: Whether it is replaced if it is there.
+            work_base: As for every target.
+
+        Raises:
+            errors.OutputError: It is there, or cannot be written.
+            errors.Busy: Another run makes it.
+        """
+        del work_base
+        outputs.check(self.path, force=force)
+        return locks.hold(outputs.beside(self.path, "lock"), f"writes {self.path}")
+
+    def deliver(self, run: glance_target.Run[glance_target.R_co]) -> glance_target.R_co:
+        """Have a run make the file."""
+        return run.to_file(self.path)
+
+
+Target = FileTarget | glance_target.GlanceTarget
