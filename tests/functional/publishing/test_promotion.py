@@ -528,6 +528,7 @@ class TestShadowing:
             kind,
             one.up_to_date(planner.Planned(planned, ())),
             glance_target.GlanceTarget(tag),
+            promotion.own(connection, tag),
         )
 
         assert registered == [ours.id]
