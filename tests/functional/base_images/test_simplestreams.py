@@ -246,7 +246,7 @@ class TestRefusals:
             _find(wanted)
 
     def test_no_index_there(self, server: web_server.Server, wanted: simplestreams.Wanted) -> None:
-        with pytest.raises(errors.InputMissing, match="no such file; check the URL"):
+        with pytest.raises(errors.InputMissing, match="the file does not exist; check the URL"):
             _find(dataclasses.replace(wanted, url=server.url + "ubuntu"))
 
     def test_keyring_missing(self, wanted: simplestreams.Wanted, tmp_path: pathlib.Path) -> None:
