@@ -145,7 +145,7 @@ def test_to_and_from_s3(
     ("target", "changes", "kind", "message"),
     [
         ("s3://", {}, errors.ConfigError, "has no bucket"),
-        ("s3://absent", {}, errors.InputMissing, "bucket absent: .* no such bucket"),
+        ("s3://absent", {}, errors.InputMissing, "bucket absent: .* the bucket does not exist"),
         ("s3://images", {"AWS_SECRET_ACCESS_KEY": "x"}, errors.Denied, "bucket images: "),
         ("s3://images", {"AWS_ACCESS_KEY_ID": ""}, errors.ConfigError, "credentials"),
         (
