@@ -65,6 +65,18 @@ def test_the_kinds_are_listed_without_being_loaded() -> None:
     assert [module for module in loaded if module.startswith("retrofit.recipes.")] == []
 
 
+def test_octavia_s_elements_are_packed_with_the_standard_library_alone() -> None:
+    """Packing the charm runs this module with a new Python (charmcraft.yaml, part elements)."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(paths.REPOSITORY / 'src')!r});"
+        " import retrofit.recipes.amphora.octavia_elements"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_no_other_room_names_a_kind() -> None:
     source = paths.REPOSITORY / "src"
     # Octavia's own word for its machines stands where Octavia is asked.
