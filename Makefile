@@ -28,12 +28,15 @@ format: venv ## Format the code
 lint: venv ## Check format, style, types and the layers of the architecture
 	tools/lint
 
+# Which of the orders the tests run in; any should do.
+SEED ?= 881371334
+
 # Collection of the integration tests and lint come first, so that the summary of the tests that
 # ran is the last thing printed.
 .PHONY: test
 test: lint ## Run all tests that need no Juju controller
 	$(BIN)/pytest -p pytest_operator.plugin --collect-only --quiet tests/integration
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 tests/functional tests/unit
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 --randomly-seed=$(SEED) tests/functional tests/unit
 
 .PHONY: demo
 demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)

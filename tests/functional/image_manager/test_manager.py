@@ -361,7 +361,7 @@ def test_an_identifier_is_not_taken_from_another_image(
     _, (failure,) = image_files.manage(connect(), path, work)
 
     assert isinstance(failure, errors.ConfigError)
-    assert f"images.yml:2: the identifier {taken} of version 1 is that of Taken" in str(failure)
+    assert f"images.yml:2: the identifier {taken} of version 1 belongs to Taken" in str(failure)
     assert running_cloud.image(taken) == before
 
 

@@ -23,6 +23,9 @@ from tests.support.rollout import octavia_worker
 from retrofit import cloud
 from retrofit.provenance import marks
 
+# The first tests are of a cloud without Octavia.
+pytestmark = pytest.mark.in_order
+
 TAG, FLAVORED = "rollout", "rollout-of-a-flavor"
 FAILS, HANGS, COMPLETES = (
     octavia_worker.Outcome.FAILS,
@@ -130,7 +133,7 @@ def _wait_until(happened: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-# Stands first: the others have one.
+# Comes first: the others have one.
 @pytest.mark.usefixtures("connect", "published")
 class TestWithoutOctavia:
     def test_says_so(self, run: Run) -> None:

@@ -28,16 +28,24 @@ def place() -> Iterator[pathlib.Path]:
         yield directory
 
 
-def test_a_plain_image_is_made_booted_and_published(
-    running_cloud: cloud.Cloud, place: pathlib.Path
-) -> None:
-    base = running_cloud.upload_base(
+@pytest.fixture
+def base(running_cloud: cloud.Cloud) -> Iterator[str]:
+    """Give the identifier of a base image; others who look for Debian find none in the end."""
+    identifier = running_cloud.upload_base(
         base_images.noble(),
         product_name=None,
         version_name="plain",
         os_distro="debian",
         os_version="12",
     )
+    yield identifier
+    with running_cloud.admin() as admin:
+        admin.image.delete_image(identifier)
+
+
+def test_a_plain_image_is_made_booted_and_published(
+    running_cloud: cloud.Cloud, place: pathlib.Path, base: str
+) -> None:
     clouds = running_cloud.clouds_yaml(place / "clouds.yaml")
 
     def retrofit(*words: str | pathlib.Path) -> command.Outcome:
