@@ -38,15 +38,17 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         """Have the connections made that this module is about."""
-        super().init_poolmanager(*args, ssl_context=authorities.context(), **options)
+        super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """Verify servers behind a proxy as others."""
-        return super().proxy_manager_for(proxy, ssl_context=authorities.context(), **options)
-
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Add the cloud's own authority, if there is one, to what the context trusts."""
+        """Verify by the system's store, and by the cloud's own authority if there is one.
+
+        A cloud that is not to be verified keeps the library's way: a context of ours is one that
+        verifies.
+        """
         super().cert_verify(conn, url, verify, cert)
+        if verify:
+            conn.conn_kw.setdefault("ssl_context", authorities.context())
         if verify is True:
             conn.ca_certs = None  # the library's own collection

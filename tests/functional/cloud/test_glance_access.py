@@ -27,7 +27,7 @@ def use(
 ) -> Use:
     """Return how to make a clouds.yaml the one that counts, with changes to its only entry."""
 
-    def write(auth: dict[str, str] | None = None, **changes: str | None) -> None:
+    def write(auth: dict[str, str] | None = None, **changes: str | bool | None) -> None:
         entry = {
             "auth": running_cloud.authentication(support.RETROFIT) | (auth or {}),
             "region_name": support.REGION,
@@ -157,6 +157,15 @@ def test_the_library_s_own_collection_does_not_count(
     system_store(tmp_path / "none.pem")
     with pytest.raises(errors.Denied, match="an authority that is not trusted here; give"):
         _connect()
+
+
+def test_a_cloud_that_is_not_to_be_verified(
+    use: Use, system_store: Callable[[pathlib.Path], None], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "none.pem").touch()
+    system_store(tmp_path / "none.pem")
+    use(cacert=None, verify=False)
+    assert _connect() is not None
 
 
 def test_an_authority_that_is_not_trusted(use: Use) -> None:
