@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 .PHONY: apt
 apt: ## Install the Debian packages of tools/apt-packages.txt that are missing
@@ -33,10 +33,16 @@ SEED ?= 881371334
 
 # Collection of the integration tests and lint come first, so that the summary of the tests that
 # ran is the last thing printed.
+PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 --randomly-seed=$(SEED)
+
 .PHONY: test
-test: lint ## Run all tests that need no Juju controller
+test: lint ## Run all tests that need no Juju controller, but the slow ones
 	$(BIN)/pytest -p pytest_operator.plugin --collect-only --quiet tests/integration
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=40 --randomly-seed=$(SEED) tests/functional tests/unit
+	$(PYTEST) -m "not slow" tests/functional tests/unit
+
+.PHONY: test-slow
+test-slow: lint ## Run the tests that are left out of test since they take long
+	$(PYTEST) -m slow tests/functional
 
 .PHONY: demo
 demo: venv ## Retrofit an image through the packed charm (IMAGE=path takes your own)

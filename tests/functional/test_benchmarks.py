@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from benchmarks import measure
-from tests.support import paths
+from tests.support import paths, scratch
 
 _MIB = 2**20
 # A process with a session of its own and a mount on a loop device, as peers make them.
@@ -64,12 +64,12 @@ def test_what_a_command_costs_is_measured():
     assert 64 * _MIB <= (measured.written or 0) < 80 * _MIB
 
 
-def test_the_disk_that_a_command_takes_is_measured():
+def test_the_disk_that_a_command_takes_is_measured(tmp_path: pathlib.Path):
     script = "dd if=/dev/zero of=file bs=1M count=64 2>/dev/null; sleep 1; rm file"
 
-    # Of a file system that other tests do not fill and empty meanwhile.
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as place:
-        measured = measure.run(measure.Command(["sh", "-c", script], pathlib.Path(place), 60))
+    # Of a file system that nothing else fills and empties meanwhile.
+    with scratch.file_system(tmp_path / "disk", mebibytes=128) as place:
+        measured = measure.run(measure.Command(["sh", "-c", script], place, 60))
 
     assert 64 * _MIB <= measured.peak_disk < 80 * _MIB
 

@@ -53,6 +53,18 @@ def directory(prefix: str) -> Iterator[pathlib.Path]:
         yield path
 
 
+@contextlib.contextmanager
+def file_system(place: pathlib.Path, *, mebibytes: int) -> Iterator[pathlib.Path]:
+    """Mount a file system of that size, in memory, at a directory, which is made."""
+    place.mkdir(exist_ok=True)
+    options = f"size={mebibytes}m,mode=1777"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
 def _available() -> int:
     """Return the bytes of memory that can be had (proc(5), MemAvailable)."""
     found = re.search(r"MemAvailable: +(\d+)", pathlib.Path("/proc/meminfo").read_text())

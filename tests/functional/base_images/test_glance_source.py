@@ -7,10 +7,10 @@ import dataclasses
 import pathlib
 import platform
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.support import scratch
 from tests.support.cloud import cloud as support
 
 from retrofit import cloud, errors, model
@@ -338,11 +338,8 @@ def test_says_that_the_disk_is_too_small(
 @pytest.fixture
 def small_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Return a file system of 1 MiB."""
-    where = tmp_path / "small"
-    where.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", where], check=True)
-    yield where
-    subprocess.run(["umount", where], check=True)
+    with scratch.file_system(tmp_path / "small", mebibytes=1) as place:
+        yield place
 
 
 def _flip_a_byte(running: support.Cloud, image_id: str) -> None:

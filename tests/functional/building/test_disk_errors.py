@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+from tests.support import scratch
 
 from retrofit import errors, model
 from retrofit.building.disk import conversion, layout, partitions
@@ -130,8 +131,5 @@ def test_a_full_disk(tmp_path: pathlib.Path, full_disk: pathlib.Path) -> None:
 @pytest.fixture
 def full_disk(tmp_path: pathlib.Path):
     """A file system of 4 MiB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M", "tmpfs", place], check=True)
-    yield place
-    subprocess.run(["umount", place], check=True)
+    with scratch.file_system(tmp_path / "small", mebibytes=4) as place:
+        yield place

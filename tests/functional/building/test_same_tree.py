@@ -12,8 +12,6 @@ from tests.support.building import contents, plain_install
 from tests.support.cli import ordinary_user
 from tests.support.proof import images
 
-pytestmark = pytest.mark.slow
-
 _BUILD_TIMEOUT_S = 1800
 
 # What a build does after packages are installed, and so plain apt-get does not: what Octavia's
@@ -104,6 +102,7 @@ def users_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Pa
     kept.unlink()
 
 
+@pytest.mark.slow
 def test_user_and_root_get_the_same(users_image: pathlib.Path, roots: contents.Contents) -> None:
     users = contents.read(users_image)
 

@@ -10,7 +10,7 @@ from tests.support.base_images import base_images
 from tests.support.charm import deployment, pack
 from tests.support.charm.unit_agent import charm
 
-pytestmark = [pytest.mark.in_order, pytest.mark.slow]
+pytestmark = pytest.mark.in_order
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support import paths
+from tests.support import paths, scratch
 from tests.support.base_images import stream_tree
 from tests.support.building import mirror, simple_disks
 from tests.support.cli import command
@@ -78,6 +78,7 @@ class Place:
         clouds: Clouds it can be given.
         bare_image: Identifier of an image in the good one, of which Glance knows nothing.
         web: A web server.
+        held: What ends with the test, such as a mounted file system.
         environment: Variables for it.
     """
 
@@ -87,6 +88,7 @@ class Place:
     clouds: Clouds
     bare_image: str
     web: Web
+    held: contextlib.ExitStack
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def use(self, which: cloud.Cloud, **auth: str) -> None:
@@ -214,12 +216,7 @@ def _present(place: Place) -> None:
 
 def _small_disk(place: Place) -> None:
     # Enough to begin with, and not enough for the base image's disk.
-    _mount(place.work, 320)
-
-
-def _mount(place: pathlib.Path, mebibytes: int) -> None:
-    options = f"size={mebibytes}m,mode=1777"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
+    place.held.enter_context(scratch.file_system(place.work, mebibytes=320))
 
 
 def _broken_element(place: Place) -> None:
@@ -432,10 +429,8 @@ def place(
     files.mkdir()
     work.mkdir()
     (files / "base.qcow2").symlink_to(simple_disks.installable())
-    with web_server.serving(files) as server:
-        yield Place(files, work, archive, clouds, bare_image, Web(server, signers))
-    if work.is_mount():
-        subprocess.run(["umount", work], check=True)
+    with web_server.serving(files) as server, contextlib.ExitStack() as held:
+        yield Place(files, work, archive, clouds, bare_image, Web(server, signers), held)
 
 
 @pytest.fixture(scope="module")
@@ -494,16 +489,11 @@ def test_output_that_exists_is_kept(place: Place) -> None:
 
 
 def test_full_disk_of_the_output(place: Place) -> None:
-    target = place.files / "small"
-    target.mkdir()
-    _mount(target, 16)
-    try:
+    with scratch.file_system(place.files / "small", mebibytes=16) as target:
         outcome = place.run(
             "retrofit image base.qcow2 small/out.qcow2 --recipe bare --mirror MIRROR", module=_BARE
         )
         left = list(target.iterdir())
-    finally:
-        subprocess.run(["umount", target], check=True)
 
     assert outcome.code == 74, outcome.stderr
     assert outcome.line.startswith("retrofit: error: the disk of small/out.qcow2 is full")
@@ -529,7 +519,6 @@ def test_second_build_while_one_runs(place: Place, table: dict[str, str]) -> Non
     _check(_BUSY.row(place.shown(second.stderr.strip())), _BUSY.what, table)
 
 
-@pytest.mark.slow
 # One signal is handled as the other: each step gets one of them, as a build to it takes a while.
 @pytest.mark.parametrize(
     ("step", "number"),
@@ -555,7 +544,6 @@ def test_interruption(
     _check(row, name, table)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "number"),
     [
@@ -586,7 +574,6 @@ def test_interruption_with_a_cloud(
     assert place.clouds.good.images() == images
 
 
-@pytest.mark.slow
 def test_a_file_that_fails_its_proof_is_not_delivered(place: Place) -> None:
     line = f"{_BUILD} --recipe bare --mirror MIRROR --depth rest --flavor-disk 1M"
 
@@ -598,7 +585,6 @@ def test_a_file_that_fails_its_proof_is_not_delivered(place: Place) -> None:
     assert (place.files / "evidence" / "checks.json").is_file()
 
 
-@pytest.mark.slow
 def test_missing_properties_are_derived(place: Place, bare_image: str) -> None:
     _good_cloud(place)
     line = f"retrofit image glance:{bare_image} glance: --os-cloud retrofit --recipe bare"

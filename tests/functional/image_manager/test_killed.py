@@ -23,6 +23,7 @@ def running_cloud() -> Iterator[cloud.Cloud]:
         yield running
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_rotation_killed_at_any_change(
     running_cloud: cloud.Cloud,

@@ -15,7 +15,7 @@ from tests.support.building import local_archive, mirror, simple_disks
 from tests.support.cli import command
 from tests.support.cloud import cloud, interceptor
 
-pytestmark = [pytest.mark.in_order, pytest.mark.slow]
+pytestmark = pytest.mark.in_order
 
 _TAG = "plans"
 _PACKAGES = "from-noble-security:\nfrom-noble-updates:\n"

@@ -23,8 +23,6 @@ from tests.support.proof import broken_images, images
 from retrofit.host import progress
 from retrofit.host.sandbox import workshop
 
-pytestmark = pytest.mark.slow
-
 _VERIFY = ("verify", "--depth", "rest", "--json", "--work-dir")
 _FAILED = 4
 _HALF = "install ok half-configured"

@@ -14,8 +14,6 @@ from tests.support.proof import images
 from retrofit import model
 from retrofit.provenance import package_list
 
-pytestmark = pytest.mark.slow
-
 _MAX_SIZE = 450 * model.MIB
 # A fifth of what Glance's database takes.
 _MAX_LIST = 12 * 1024

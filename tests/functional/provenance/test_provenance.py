@@ -19,8 +19,6 @@ from tests.support.building import local_archive, mirror, simple_disks
 from tests.support.cli import command
 from tests.support.cloud import cloud
 
-pytestmark = pytest.mark.slow
-
 _SECRET = "user:secret@"
 _PACKAGES = {
     "first": "from-noble-security:\nfrom-noble-updates:\n",

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from tests.support.cloud import cloud as support
 from tests.support.cloud import interceptor, observer
 from tests.support.publishing import publishing
@@ -96,6 +97,7 @@ def test_six_versions_of_which_three_are_kept(
     }
 
 
+@pytest.mark.slow
 def test_a_rotation_killed_at_any_change_and_run_again(
     running_cloud: support.Cloud,
     connect: Connect,

@@ -21,8 +21,6 @@ from tests.support.cloud import cloud, interceptor
 
 from retrofit.provenance import marks
 
-pytestmark = pytest.mark.slow
-
 _RELEASES = {"jammy": "22.04", "noble": "24.04", "plucky": "25.04", "questing": "25.10"} | {
     "resolute": "26.04"
 }

@@ -15,8 +15,6 @@ from tests.support.cloud import cloud
 
 from retrofit import errors
 
-pytestmark = pytest.mark.slow
-
 _OWN_TAG = "octavia-diskimage-retrofit"
 
 
