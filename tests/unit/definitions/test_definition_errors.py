@@ -14,7 +14,7 @@ import pytest
 from retrofit.cli import execution, main
 
 _PAGE = pathlib.Path(__file__).resolve().parents[3] / "docs/reference/definition-errors.md"
-_BEGIN = "| Wrong | In the file | Printed | Code |\n|---|---|---|---|\n"
+_BEGIN = "| Error | In the file | Printed | Code |\n|---|---|---|---|\n"
 _GOOD = """\
 defaults:
   mirror: https://mirror.example/ubuntu
