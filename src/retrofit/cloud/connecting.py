@@ -14,6 +14,7 @@ from . import project, service
 if TYPE_CHECKING:
     import openstack.config.cloud_region
     import openstack.connection
+    from keystoneauth1 import access
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +57,28 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
         errors.Denied: The credentials or the certificate are refused.
         errors.Unavailable: Keystone does not answer.
     """
+    connection = configure(Options(cloud_name, region, interface))
+    try:
+        granted = service.retrying(authenticate)(connection)
+        check_endpoint(connection.config, granted.service_catalog)
+        return project.Cloud(connection, str(granted.project_id))
+    except BaseException:
+        connection.close()
+        raise
+
+
+def configure(
+    options: Options, *, timeout_s: float = service.TIMEOUT_S
+) -> openstack.connection.Connection:
+    """Read a cloud's settings, without asking it for anything.
+
+    Args:
+        options: Which cloud.
+        timeout_s: How long to wait for an answer where the settings do not say.
+
+    Raises:
+        errors.ConfigError: There is no such cloud, or something is missing.
+    """
     import openstack.config
     import openstack.connection
 
@@ -65,56 +88,57 @@ def connect(cloud_name: str | None, *, region: str | None, interface: str | None
     wanted: dict[str, Any] = {
         f"{kind}_{key}": value
         for kind in project.KINDS
-        for key, value in (("region_name", region), ("interface", interface))
+        for key, value in (("region_name", options.region), ("interface", options.interface))
     }
-    what = f"read the settings of the cloud {cloud_name or 'that OS_* variables name'}"
+    what = f"read the settings of the cloud {options.name or 'that OS_* variables name'}"
 
-    def configure() -> openstack.connection.Connection:
+    def connection() -> openstack.connection.Connection:
         given = {key: value for key, value in wanted.items() if value}
-        configuration = openstack.config.OpenStackConfig().get_one(cloud=cloud_name, **given)
-        connection = openstack.connection.Connection(config=configuration)
+        configuration = openstack.config.OpenStackConfig().get_one(cloud=options.name, **given)
+        made = openstack.connection.Connection(config=configuration)
         # Without a limit a dead service would be waited for until somebody looks.
-        connection.session.timeout = connection.session.timeout or service.TIMEOUT_S
-        connection.session.session.mount("https://", transport.Adapter())
-        return connection
+        made.session.timeout = made.session.timeout or timeout_s
+        made.session.session.mount("https://", transport.Adapter())
+        return made
 
-    connection = service.mapped(what, configure)
-    try:
-        return project.Cloud(connection, _authenticate(connection))
-    except BaseException:
-        connection.close()
-        raise
+    return service.mapped(what, connection)
 
 
-@service.retrying
-def _authenticate(connection: openstack.connection.Connection) -> str:
-    """Get a token, check that there is an image service, and return the project's identifier."""
-    configuration = connection.config
-    url = configuration.get_auth_args().get("auth_url", "")
-    what = f"authenticate at {url}"
+def authenticate(connection: openstack.connection.Connection) -> access.AccessInfoV3:
+    """Get a token of a project, and return what it says.
+
+    Raises:
+        errors.ConfigError: The credentials have no project.
+        errors.Denied: The credentials or the certificate are refused.
+        errors.Unavailable: Keystone does not answer.
+    """
+    url = connection.config.get_auth_args().get("auth_url", "")
     plugin: Any = connection.session.auth
-    access = service.mapped(what, lambda: plugin.get_access(connection.session))
-    if access.project_id is None:
+    granted: access.AccessInfoV3 = service.mapped(
+        f"authenticate at {url}", lambda: plugin.get_access(connection.session)
+    )
+    if granted.project_id is None:
         raise errors.ConfigError(
             "the credentials have no project",
             hint="set OS_PROJECT_NAME, or project_name in clouds.yaml",
         )
-    if configuration.get_endpoint("image") is None:
-        _check_endpoint(configuration, access.service_catalog.get_endpoints_data("image"))
-    project_id: str = access.project_id
-    return project_id
+    return granted
 
 
-def _check_endpoint(
-    configuration: openstack.config.cloud_region.CloudRegion, catalog: Mapping[str, Any]
-) -> None:
+def check_endpoint(configuration: openstack.config.cloud_region.CloudRegion, catalog: Any) -> None:
     """Refuse a region or interface in which there is no image service, naming those there are.
 
     Args:
         configuration: The region and interface wanted.
-        catalog: Endpoints of the image service, by type of service.
+        catalog: The catalog of a token.
+
+    Raises:
+        errors.ConfigError: There is none, and the settings name no endpoint in its place.
     """
-    endpoints = [entry for entries in catalog.values() for entry in entries]
+    if configuration.get_endpoint("image") is not None:
+        return
+    listed: Mapping[str, Any] = catalog.get_endpoints_data("image")
+    endpoints = [entry for entries in listed.values() for entry in entries]
     region = configuration.get_region_name("image")
     interface = configuration.get_interface("image") or "public"
     regions = sorted({str(entry.region_name) for entry in endpoints})

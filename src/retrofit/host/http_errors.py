@@ -12,7 +12,11 @@ class Transient(errors.Unavailable):
 
 
 def tls(
-    what: str, problem: str, *, setting: str = "OS_CACERT or cacert in clouds.yaml"
+    what: str,
+    problem: str,
+    *,
+    setting: str = "OS_CACERT or cacert in clouds.yaml",
+    signer: str = "an authority",
 ) -> errors.RetrofitError:
     """Return the error that stands for a certificate or connection that TLS did not accept.
 
@@ -20,6 +24,7 @@ def tls(
         what: What was attempted, as an infinitive.
         problem: What the library says.
         setting: Where the certificates of authorities are given.
+        signer: Who signed the server's certificate, where that is known.
     """
     lowered = problem.lower()
     if "eof occurred" in lowered:
@@ -32,7 +37,7 @@ def tls(
         reason = "the server's certificate is not valid yet"
         hint = "check this machine's clock"
     elif "self-signed" in lowered or "self signed" in lowered or "local issuer" in lowered:
-        reason = "the server's certificate is signed by an authority that is not trusted here"
+        reason = f"the server's certificate is signed by {signer} that is not trusted here"
         hint = f"give that authority's certificate ({setting})"
     elif "mismatch" in lowered or "doesn't match" in lowered:
         reason = "the server's certificate is for another name or address"
