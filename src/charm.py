@@ -13,6 +13,7 @@ from actions import build, history, images
 from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
+from retrofit.host import urls
 from retrofit.model.documents import run_document
 from workload import engine, packages, results, unit
 
@@ -154,6 +155,9 @@ class RetrofitCharm(ops.CharmBase):
         if self._workload.stuck():
             return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
         follows = self._next_run()
+        if result is not None and results.of_one_action(result, self._sources()):
+            why = f"; the last action failed: {results.problem(result)}"
+            return ops.ActiveStatus(f"ready{why}{follows}")
         problem = results.problem(result) if result else ""
         if problem:
             return ops.BlockedStatus(f"last build failed: {problem}{follows}")
@@ -161,6 +165,11 @@ class RetrofitCharm(ops.CharmBase):
             return ops.ActiveStatus(f"ready; no image built yet{follows}")
         status = results.status(result, datetime.datetime.now(datetime.UTC))
         return ops.ActiveStatus(f"{status}{follows}")
+
+    def _sources(self) -> set[str]:
+        """Return where base images come from as the options say, as results repeat it."""
+        images = config.load(self.config).images()
+        return {urls.without_user(image.run.source) for image in images}
 
     def _next_run(self) -> str:
         """Return when the run begins that is asked for, as the end of a message."""

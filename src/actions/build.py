@@ -46,15 +46,17 @@ class BuildAction(ops.Object):
         if self._workload.building():
             event.fail(results.BUSY)
             return
-        if parameters.source_image and not self._fits_one(parameters.definition):
-            event.fail("source-image is for one image: name it as definition")
+        try:
+            source_image = self._checked(parameters)
+        except ValueError as error:
+            event.fail(str(error))
             return
         run_id = str(uuid.uuid4())
         self._workload.ask(
             request.once(
                 run_id=run_id,
                 trigger=model.Trigger.ACTION,
-                source_image=parameters.source_image,
+                source_image=source_image,
                 force=parameters.force,
                 images=[parameters.definition] if parameters.definition else [],
             )
@@ -66,10 +68,21 @@ class BuildAction(ops.Object):
             return
         self._follow(event, run_id)
 
-    def _fits_one(self, name: str) -> bool:
-        """Tell whether a name, which may be empty, stands for one image that is defined."""
-        images = config.load(self.model.config).images()
-        return len([each for each in images if name in ("", each.name, each.definition)]) == 1
+    def _checked(self, parameters: config.RetrofitImage) -> str:
+        """Return the ID of the base image that is asked for, or nothing.
+
+        Raises:
+            ValueError: A parameter is wrong; the text names it.
+        """
+        meant = config.load(self.model.config).meant(parameters.definition)
+        if not parameters.source_image:
+            return ""
+        if len(meant) > 1:
+            raise ValueError("source-image is for one image: name it as definition")
+        try:
+            return config.image_id(parameters.source_image)
+        except ValueError as error:
+            raise ValueError(f"wrong source-image: {error}") from error
 
     def _follow(self, event: ops.ActionEvent, run_id: str) -> None:
         """Report a run until it ends, then how it ended."""

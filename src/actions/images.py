@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -193,9 +192,9 @@ class ImageActions(ops.Object):
         """Return the ID that was given, or that of the current or the previous image."""
         if given:
             try:
-                return str(uuid.UUID(given))
+                return config.image_id(given)
             except ValueError as error:
-                raise _Refused(f"{given!r} is not the ID of an image") from error
+                raise _Refused(str(error)) from error
         image = self._ask(_line("status", self._tag(of)))[which]
         if image is None:
             word = "previous" if which == "former" else which
@@ -226,11 +225,13 @@ class ImageActions(ops.Object):
 
     def _wanted(self, of: config.OfOne) -> expansion.Image:
         """Return the image that is defined and meant."""
-        images = self._options().images()
-        meant = [image for image in images if of.definition in ("", image.name, image.definition)]
+        try:
+            meant = self._options().meant(of.definition)
+        except ValueError as error:
+            raise _Refused(str(error)) from error
         if len(meant) == 1:
             return meant[0]
-        names = ", ".join(image.name for image in meant or images)
+        names = ", ".join(image.name for image in meant)
         raise _Refused(
             f"definition={of.definition} must select exactly one of these images: {names}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -90,6 +91,19 @@ class Options(pydantic.BaseModel):
         usual = {"keep": self.keep_images} | defined.get("defaults", {})
         text = json.dumps(defined | {"defaults": usual}, ensure_ascii=False)
         return expansion.parse(text, pathlib.Path(_DEFINITIONS))
+
+    def meant(self, name: str) -> tuple[expansion.Image, ...]:
+        """Return the images that a name stands for: of an image, of a definition, or none.
+
+        Raises:
+            ValueError: Nothing is defined by that name; the text lists what is.
+        """
+        images = self.images()
+        found = tuple(each for each in images if name in ("", each.name, each.definition))
+        if not found:
+            names = ", ".join(image.name for image in images)
+            raise ValueError(f"definition={name} must select one of these images: {names}")
+        return found
 
     def schedules(self) -> tuple[str, ...]:
         """Return when to look whether images have to be made: each schedule once."""
@@ -185,6 +199,18 @@ class Options(pydantic.BaseModel):
         if not value or any(character.isspace() for character in value):
             raise ValueError("the name of a region")
         return value
+
+
+def image_id(text: str) -> str:
+    """Return the ID of an image in Glance as Glance writes it.
+
+    Raises:
+        ValueError: The text is none.
+    """
+    try:
+        return str(uuid.UUID(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not the ID of an image") from error
 
 
 def load(values: Mapping[str, str | int | float | bool]) -> Options:

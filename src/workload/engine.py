@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from retrofit.host import process
+from workload import hints
 
 NAME = "octavia-diskimage-retrofit"
 STATE = pathlib.Path("/var/lib") / NAME
@@ -37,7 +38,8 @@ class Answer:
     Attributes:
         code: Its exit code; docs/reference/exit-codes.md lists them.
         output: What it printed.
-        problem: Why it failed and what to do, in one line; empty if it did not.
+        problem: Why it failed and what to do, in one line and in the charm's words; empty if it
+            did not.
     """
 
     code: int
@@ -94,7 +96,7 @@ class Engine:
         problem = problems[-1] if problems else ""
         if completed.returncode != 0 and not problem:
             problem = f"it ended with status {completed.returncode}; see journalctl --unit {_UNIT}"
-        return Answer(completed.returncode, completed.stdout, problem)
+        return Answer(completed.returncode, completed.stdout, hints.for_charm(problem))
 
     def stop(self) -> None:
         """End a command that is under way; does nothing if none is."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime
 import pathlib
 import textwrap
+from collections.abc import Collection
 
+from retrofit import model
 from retrofit.model import documents
 from retrofit.model.documents import run_document
+from workload import hints
 
 BUSY = "a build is running already; its progress is in the unit's status"
 JOURNAL = "see journalctl --unit octavia-diskimage-retrofit"
@@ -39,7 +42,25 @@ def problem(result: run_document.Result) -> str:
     if result.outcome is run_document.Outcome.RUNNING:
         return f"it ended without a result{where}; {JOURNAL}"
     text = result.message or f"it ended as {result.outcome}{where}"
-    return f"{text}; {result.hint}" if result.hint else text
+    return hints.for_charm(f"{text}; {result.hint}" if result.hint else text)
+
+
+def of_one_action(result: run_document.Result, sources: Collection[str]) -> bool:
+    """Tell whether a run failed for what only its action asked: another base image.
+
+    It says nothing of the runs that the options ask for, and its action has said why.
+
+    Args:
+        result: The last run's.
+        sources: Where base images come from as the options say.
+    """
+    return (
+        not result.outcome.good
+        and result.outcome is not run_document.Outcome.RUNNING
+        and result.trigger is model.Trigger.ACTION
+        and bool(result.named_source)
+        and result.named_source not in sources
+    )
 
 
 def progress(result: run_document.Result) -> str:

@@ -130,6 +130,6 @@ def _alone(
         state: Keeps how it goes.
         plan_file: A plan, if nothing else is to be done.
     """
-    state.name(definition.run_id, definition.trigger, name)
+    state.name(definition.run_id, definition.trigger, name, definition.source)
     pin = plan_files.read(plan_file, name) if plan_file else None
     state.succeed(one.run(request, state, pin=pin, on_plan=state.planned))

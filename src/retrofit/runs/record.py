@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import errors, model
-from ..host import files, progress
+from ..host import files, progress, urls
 from ..model.documents import run_document
 from ..planning import planner
 from . import history, one, results
@@ -38,15 +38,18 @@ class Record:
         )
         self._keep()
 
-    def name(self, run_id: str, trigger: model.Trigger, image: str = "") -> None:
+    def name(self, run_id: str, trigger: model.Trigger, image: str = "", source: str = "") -> None:
         """Repeat the name that the caller gave the run, and what began it.
 
         Args:
             run_id: The name.
             trigger: What began it.
             image: What the only image of the run is called; empty for several.
+            source: Where its base image is to come from, as the request says.
         """
-        self._keep(run_id=run_id, trigger=trigger, name=image)
+        self._keep(
+            run_id=run_id, trigger=trigger, name=image, named_source=urls.without_user(source)
+        )
 
     def planned(self, planned: planner.Planned) -> None:
         """Keep why the run does what it does."""

@@ -23,6 +23,7 @@ IMAGE = {
     "size": 361758720,
     "created-at": "2026-11-20T06:00:00+00:00",
 }
+SOURCE_ID = "5f3c77aa-0000-4000-8000-000000000001"
 SOURCE = {"id": "77aa", "name": "ubuntu-noble-24.04", "version": "20261120"}
 
 
@@ -82,12 +83,68 @@ def test_passes_its_parameters_on(
     _act(context, state, force=True)
 
     fake.play = [lambda it: it.record(outcome="published", image=IMAGE)]
-    _act(context, state, source_image="77aa")
+    _act(context, state, source_image=SOURCE_ID.upper())
 
     assert [(run["force"], run.get("source")) for run in fake.runs] == [
         (True, None),
-        (True, "glance:77aa"),
+        (True, f"glance:{SOURCE_ID}"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"source_image": "noble"}, "wrong source-image: 'noble' is not the ID of an image"),
+        (
+            {"definition": "amfora"},
+            "definition=amfora must select one of these images: amphora-qcow2",
+        ),
+        (
+            {"source_image": SOURCE_ID, "definition": "amfora"},
+            "definition=amfora must select one of these images: amphora-qcow2",
+        ),
+    ],
+)
+def test_a_wrong_parameter_fails_the_action_and_nothing_else(
+    context: Context,
+    state: testing.State,
+    fake: charm_fakes.Workload,
+    parameters: dict[str, str],
+    reason: str,
+) -> None:
+    with pytest.raises(testing.ActionFailed) as caught:
+        _act(context, state, **parameters)
+
+    assert caught.value.message == reason
+    assert not fake.runs
+    assert context.run(context.on.update_status(), state).unit_status.name == "active"
+
+
+def test_a_base_image_that_is_not_there_fails_its_action_alone(
+    context: Context, state: testing.State, fake: charm_fakes.Workload
+) -> None:
+    message = f"cannot show image {SOURCE_ID}: it does not exist"
+    told = {"trigger": "action", "message": message, "named-source": f"glance:{SOURCE_ID}"}
+    fake.play = [lambda it: it.record(outcome="failed", **told)]
+    with pytest.raises(testing.ActionFailed, match=message):
+        _act(context, state, source_image=SOURCE_ID)
+
+    out = context.run(context.on.update_status(), state)
+
+    assert out.unit_status == ops.ActiveStatus(f"ready; the last action failed: {message}")
+
+
+def test_a_failure_of_what_the_options_say_blocks_the_unit_whoever_asked(
+    context: Context, state: testing.State, fake: charm_fakes.Workload
+) -> None:
+    told = {"trigger": "action", "message": "no base image", "named-source": "glance:"}
+    fake.play = [lambda it: it.record(outcome="failed", **told)]
+    with pytest.raises(testing.ActionFailed, match="no base image"):
+        _act(context, state)
+
+    out = context.run(context.on.update_status(), state)
+
+    assert out.unit_status == ops.BlockedStatus("last build failed: no base image")
 
 
 def test_ends_well_when_the_tag_was_all_that_lacked(

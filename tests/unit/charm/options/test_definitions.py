@@ -247,7 +247,10 @@ class TestActions:
     def test_a_base_image_is_for_one(
         self, context: Context, state: testing.State, fake: charm_fakes.Workload
     ) -> None:
-        parameters = {"definition": "amphora", "source-image": "77aa"}
+        parameters = {
+            "definition": "amphora",
+            "source-image": "5f3c77aa-0000-4000-8000-000000000001",
+        }
         with pytest.raises(testing.ActionFailed, match="source-image is for one image"):
             context.run(context.on.action("retrofit-image", parameters), state)
         assert not fake.runs
