@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pathlib
-import tomllib
 
+import tomllib
 from tests.support import paths
 
 _DOCUMENT = "docs/explanation/architecture.md"

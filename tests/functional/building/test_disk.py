@@ -14,7 +14,7 @@ from tests.support.base_images import base_images
 from tests.support.building import tiny_images
 
 from retrofit import errors, model
-from retrofit.building.disk import conversion, ext4, growth, layout, tree
+from retrofit.building.disk import conversion, growth, layout, superblock, tree
 from retrofit.host.sandbox import workshop
 
 ROOT_SIZE = 900 * model.MIB
@@ -175,7 +175,7 @@ def test_a_new_ext4_is_like_the_old_one(work: pathlib.Path, options: list[str]) 
     same = ("Filesystem UUID", "Filesystem volume name", "Filesystem features", "Block size")
     same += ("Inode size", "Errors behavior", "Default mount options", "Reserved block count")
 
-    def scenario(_: object) -> tuple[dict[str, str], dict[str, str]]:
+    def scenario(_: object) -> tuple[superblock.Parameters, superblock.Parameters]:
         with raw.open("wb") as stream:
             stream.truncate(300 * model.MIB)
         subprocess.run(["sfdisk", "-q", raw], input=b"label: gpt\n1: start=2048\n", check=True)
@@ -185,14 +185,17 @@ def test_a_new_ext4_is_like_the_old_one(work: pathlib.Path, options: list[str]) 
         offset = ["-E", f"offset={model.MIB}", "-d", files]
         subprocess.run(["mke2fs", "-q", *options, *offset, raw, "298M"], check=True)
         found = layout.read(raw, work)
-        before = ext4.parameters(raw, model.MIB).values
+        before = superblock.read(raw, model.MIB)
         with tree.open_tree(raw, found, work) as opened:
             (opened.path / "new").write_text("file")
             opened.write_back()
-        return before, ext4.parameters(raw, model.MIB).values
+        return before, superblock.read(raw, model.MIB)
 
     before, after = workshop.run(work, scenario, base_images.Silent())
-    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert {name: after.values[name] for name in same} == {
+        name: before.values[name] for name in same
+    }
+    assert after.journal == before.journal
 
 
 def test_a_journal_is_replayed(work: pathlib.Path) -> None:
@@ -203,10 +206,10 @@ def test_a_journal_is_replayed(work: pathlib.Path) -> None:
         found = layout.read(raw, work)
         where = f"{raw}?offset={found.root.partition.start}"
         (work / "block").write_bytes(b"x" * 4096)
-        free = ext4.parameters(raw, found.root.partition.start).number("Block count") - 1
+        free = superblock.read(raw, found.root.partition.start).number("Block count") - 1
         transaction = f"jo\njw -b {free} {work / 'block'}\njc\n"
         subprocess.run(["debugfs", "-w", "-f", "-", where], input=transaction.encode(), check=True)
-        before = ext4.parameters(raw, found.root.partition.start).values["Filesystem features"]
+        before = superblock.read(raw, found.root.partition.start).values["Filesystem features"]
         with tree.open_tree(raw, found, work) as opened:
             return before, (opened.path / "etc/hostname").read_text()
 

@@ -11,7 +11,7 @@ import uuid
 from concurrent import futures
 
 from ... import model
-from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, volume
+from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
 from ...host import process, trees
 from . import boot_loader
 
@@ -205,7 +205,7 @@ def _write_ext4(
         + ["-L", volume.filesystem.label, pattern],
         timeout_s=_TOOL_TIMEOUT_S,
     )
-    like = ext4.parameters(pattern, 0)
+    like = superblock.read(pattern, 0)
     pattern.unlink()
     ext4.write(raw, volume.partition, tree, like)
 

@@ -1,19 +1,18 @@
 """ext4 without a kernel: read by debugfs, written by ``mke2fs -d``.
 
-All of these tools take ``FILE?offset=BYTES`` for a file system inside a larger file, or an offset
-option, so no loop device is needed.
+These tools take ``FILE?offset=BYTES`` for a file system inside a larger file, or an offset option,
+so no loop device is needed.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 
 from ... import errors, model
 from ...host import process, trees
 from ...host.sandbox import cells
-from . import inodes, partitions, sparse
+from . import inodes, partitions, sparse, superblock
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
 
@@ -40,12 +39,10 @@ _FEATURES = frozenset(
         "uninit_bg",
     }
 )
-# States, not features: they say that a journal or a list of orphans is to be looked at.
-_STATES = frozenset({"needs_recovery", "orphan_present"})
 # Inodes 1 to 10 are the file system's own; among them is the root directory.
 _RESERVED_INODES = 10
 _REPAIRED = 1
-# What dumpe2fs calls the answers to an error, and what mke2fs does.
+# What tune2fs calls the answers to an error, and what mke2fs does.
 _ON_ERROR = {"Continue": "continue", "Remount read-only": "remount-ro", "Panic": "panic"}
 # What libext2fs says when blocks or inodes run out.
 _FULL = ("Could not allocate", "No free space", "ENOSPC", "No space left")
@@ -54,38 +51,9 @@ _CHECK_TIMEOUT_S = 900.0
 _WRITE_TIMEOUT_S = 3600.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Parameters:
-    """What a file system was made with, as far as a new one has to be like it.
-
-    Attributes:
-        values: The fields of ``dumpe2fs -h``.
-        features: Its features without mere states.
-    """
-
-    values: dict[str, str]
-    features: frozenset[str]
-
-    def number(self, field: str) -> int:
-        """Return a field that is a number."""
-        return int(self.values[field])
-
-    @property
-    def supported(self) -> bool:
-        """Whether :func:`write` can make another file system like it."""
-        return self.features <= _FEATURES
-
-
-def parameters(raw: pathlib.Path, offset: int) -> Parameters:
-    """Read what the file system at a byte offset was made with."""
-    completed = process.run(["dumpe2fs", "-h", _at(raw, offset)], timeout_s=_TOOL_TIMEOUT_S)
-    values: dict[str, str] = {}
-    for line in completed.stdout.splitlines():
-        field, separator, value = line.partition(":")
-        if separator:
-            values[field] = value.strip()
-    features = frozenset(values["Filesystem features"].split())
-    return Parameters(values=values, features=features - _STATES)
+def supported(found: superblock.Parameters) -> bool:
+    """Tell whether :func:`write` can make another file system like it."""
+    return found.features <= _FEATURES
 
 
 def read_file(
@@ -95,7 +63,7 @@ def read_file(
     copy = work / "debugfs.out"
     copy.unlink(missing_ok=True)
     process.run(
-        ["debugfs", "-R", f'dump "{path}" "{copy}"', _at(raw, partition.start)],
+        ["debugfs", "-R", f'dump "{path}" "{copy}"', superblock.at(raw, partition.start)],
         timeout_s=_TOOL_TIMEOUT_S,
     )
     # debugfs ends with status 0 whatever happened; only the file tells.
@@ -117,7 +85,7 @@ def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Pat
     Raises:
         errors.ImageError: It is damaged beyond what may be repaired without asking.
     """
-    values = parameters(raw, partition.start).values
+    values = superblock.read(raw, partition.start).values
     if "needs_recovery" in values["Filesystem features"].split():
         # e2fsprogs forget the offset when they have replayed a journal, so it is done beside.
         alone = work / "journal.img"
@@ -125,10 +93,10 @@ def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Pat
         _repair(partition.number, os.fspath(alone))
         sparse.copy_into(alone, raw, partition.start)
         alone.unlink()
-    elif _is_right(_at(raw, partition.start)):
+    elif _is_right(superblock.at(raw, partition.start)):
         # Not even written to: a proof is of the image as it is.
         return
-    _repair(partition.number, _at(raw, partition.start))
+    _repair(partition.number, superblock.at(raw, partition.start))
 
 
 def _is_right(where: str) -> bool:
@@ -169,13 +137,13 @@ def extract(
     """
     into.mkdir(parents=True)
     # Names in it are the image's, and debugfs follows whatever they lead to.
-    dump = ["debugfs", "-R", f'rdump / "{into}"', _at(raw, partition.start)]
+    dump = ["debugfs", "-R", f'rdump / "{into}"', superblock.at(raw, partition.start)]
     completed = process.run(cells.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
     special = inodes.special(raw, partition.start, work)
     for inode in special:
         inode.restore(into)
     found = _count_inodes(into) + sum(inode.is_device for inode in special)
-    expected = _used_inodes(parameters(raw, partition.start))
+    expected = _used_inodes(superblock.read(raw, partition.start))
     # debugfs ends with status 0 whatever happened; only the files tell.
     if found != expected:
         raise errors.ImageError(
@@ -190,7 +158,7 @@ def write(
     raw: pathlib.Path,
     partition: partitions.Partition,
     tree: pathlib.Path,
-    like: Parameters,
+    like: superblock.Parameters,
 ) -> None:
     """Make a file system that fills a partition and holds a tree, and check it.
 
@@ -214,11 +182,12 @@ def write(
     _check(raw, partition, like, expected)
 
     defaults = like.values["Default mount options"]
-    if defaults != parameters(raw, partition.start).values["Default mount options"]:
+    if defaults != superblock.read(raw, partition.start).values["Default mount options"]:
         wanted = "" if defaults == "(none)" else defaults.replace(" ", ",")
         options = f"^acl,^user_xattr{',' if wanted else ''}{wanted}"
         process.run(
-            ["tune2fs", "-o", options, _at(raw, partition.start)], timeout_s=_TOOL_TIMEOUT_S
+            ["tune2fs", "-o", options, superblock.at(raw, partition.start)],
+            timeout_s=_TOOL_TIMEOUT_S,
         )
 
 
@@ -226,7 +195,7 @@ def _mke2fs(
     raw: pathlib.Path,
     partition: partitions.Partition,
     tree: pathlib.Path,
-    like: Parameters,
+    like: superblock.Parameters,
 ) -> list[str | pathlib.Path]:
     """The command that makes a file system like another one."""
     block = like.number("Block size")
@@ -240,9 +209,11 @@ def _mke2fs(
     words += ["-m", f"{100 * like.number('Reserved block count') / blocks:.2f}"]
     words += ["-e", _ON_ERROR[like.values["Errors behavior"]]]
     if "has_journal" in like.features:
-        journal = like.number("Total journal blocks") * block
-        words += ["-J", f"size={max(1, journal // model.MIB)}"]
-    words += ["-E", f"offset={partition.start},assume_storage_prezeroed=1", "-d", tree]
+        words += ["-J", f"size={max(1, like.journal // model.MIB)}"]
+    # The partition is a hole, so nothing has to be zeroed: assume_storage_prezeroed says the same,
+    # in one word, but is unknown before 1.47.
+    extended = f"offset={partition.start},lazy_itable_init=1,lazy_journal_init=1"
+    words += ["-E", extended, "-d", tree]
     return [*words, raw, str(partition.size // block)]
 
 
@@ -265,15 +236,17 @@ def _failure(
 
 
 def _check(
-    raw: pathlib.Path, partition: partitions.Partition, like: Parameters, expected: int
+    raw: pathlib.Path, partition: partitions.Partition, like: superblock.Parameters, expected: int
 ) -> None:
     """Compare what was written with what should have been: an exit status is not enough.
 
     Raises:
         errors.OutputError: The file system is damaged or holds another number of files.
     """
-    process.run(["e2fsck", "-f", "-n", _at(raw, partition.start)], timeout_s=_CHECK_TIMEOUT_S)
-    made = parameters(raw, partition.start)
+    process.run(
+        ["e2fsck", "-f", "-n", superblock.at(raw, partition.start)], timeout_s=_CHECK_TIMEOUT_S
+    )
+    made = superblock.read(raw, partition.start)
     count = _used_inodes(made)
     same = made.features == like.features
     if count != expected or not same:
@@ -283,7 +256,7 @@ def _check(
         )
 
 
-def _used_inodes(found: Parameters) -> int:
+def _used_inodes(found: superblock.Parameters) -> int:
     """Return how many inodes are in use by files and directories other than the root."""
     own = _RESERVED_INODES + ("orphan_file" in found.features)
     return found.number("Inode count") - found.number("Free inodes") - own
@@ -300,8 +273,3 @@ def _count_inodes(tree: pathlib.Path) -> int:
             continue
         count += 1
     return count + len(seen)
-
-
-def _at(raw: pathlib.Path, offset: int) -> str:
-    """Name a file system inside a file as e2fsprogs does."""
-    return f"{raw}?offset={offset}"

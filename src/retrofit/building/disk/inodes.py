@@ -17,10 +17,10 @@ import struct
 from collections.abc import Iterator, Sequence
 
 from ...host import process, rootfs
+from . import superblock
 
 _TOOL_TIMEOUT_S = 120.0
-_INODE_TABLE = re.compile(r"Inode table at (\d+)-")
-_FIELD = re.compile(r"^(Block size|Inode size|Inodes per group):\s+(\d+)$", re.MULTILINE)
+_INODE_TABLE = re.compile(r"inode table at (\d+)")
 _ATTRIBUTE = re.compile(r"^  (\S+) \(\d+\)", re.MULTILINE)
 # How many inodes are named in one request, whose length has a limit.
 _AT_ONCE = 10_000
@@ -96,7 +96,7 @@ def special(raw: pathlib.Path, offset: int, work: pathlib.Path) -> tuple[Inode, 
         offset: Byte at which the file system begins.
         work: Directory for temporary files.
     """
-    where = f"{raw}?offset={offset}"
+    where = superblock.at(raw, offset)
     found = list(_special(raw, offset, where))
     paths = _paths(where, [one.number for one in found])
     # One without a name is none: a table that was never used may hold anything.
@@ -117,12 +117,13 @@ def special(raw: pathlib.Path, offset: int, work: pathlib.Path) -> tuple[Inode, 
 
 def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
     """Look through all inode tables."""
-    described = process.run(["dumpe2fs", where], timeout_s=_TOOL_TIMEOUT_S).stdout
-    fields = {name: int(number) for name, number in _FIELD.findall(described)}
-    size, per_group = fields["Inode size"], fields["Inodes per group"]
+    values = superblock.read(raw, offset)
+    block_size = values.number("Block size")
+    size, per_group = values.number("Inode size"), values.number("Inodes per group")
+    described = _debugfs(where, "show_super_stats").stdout
     with raw.open("rb") as stream:
         for group, block in enumerate(map(int, _INODE_TABLE.findall(described))):
-            stream.seek(offset + block * fields["Block size"])
+            stream.seek(offset + block * block_size)
             table = stream.read(per_group * size)
             inodes = struct.Struct(f"{_INODE.size}s{size - _INODE.size}s").iter_unpack(table)
             for index, (fixed, rest) in enumerate(inodes):

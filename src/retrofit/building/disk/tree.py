@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent import futures
 
 from ...host import rootfs, trees
-from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, volume
+from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class _Part:
 
     volume: volume.Volume
     place: pathlib.Path
-    like: ext4.Parameters | None
+    like: superblock.Parameters | None
 
     @property
     def name(self) -> str:
@@ -223,8 +223,8 @@ def _read(raw: pathlib.Path, volume: volume.Volume, work: pathlib.Path) -> _Part
     place.mkdir()
     if volume.filesystem.kind in ext4.KINDS:
         ext4.repair(raw, volume.partition, place)
-        like = ext4.parameters(raw, volume.partition.start)
-        if like.supported:
+        like = superblock.read(raw, volume.partition.start)
+        if ext4.supported(like):
             part = _Part(volume, place, like)
             ext4.extract(raw, volume.partition, part.base, place)
             return part

@@ -8,7 +8,7 @@ import struct
 import zlib
 
 from ... import model
-from ...building.disk import ext4, partitions
+from ...building.disk import ext4, partitions, superblock
 from ...host import process
 from ...model import findings
 from .. import subject
@@ -117,13 +117,13 @@ def _file_systems(image: subject.Subject) -> findings.Verdict:
 
 def ext4_fault(raw: pathlib.Path, partition: partitions.Partition) -> str:
     """Say what is wrong with an ext4 file system; nothing if it is right."""
-    values = ext4.parameters(raw, partition.start).values
+    values = superblock.read(raw, partition.start).values
     if "needs_recovery" in values["Filesystem features"].split():
         return "it was not unmounted: its journal is to be replayed"
     if values["Filesystem state"] != "clean":
         return f"its state is {values['Filesystem state']!r}, not clean"
     completed = process.run(
-        ["e2fsck", "-f", "-n", f"{raw}?offset={partition.start}"],
+        ["e2fsck", "-f", "-n", superblock.at(raw, partition.start)],
         timeout_s=_CHECK_TIMEOUT_S,
         check=False,
     )
@@ -179,7 +179,7 @@ def free_space(*, mebibytes: int, inodes: int) -> subject.Check:
         root = image.layout.root
         if root.filesystem.kind not in ext4.KINDS:
             return findings.not_applicable(f"the room on {root.filesystem.kind} is not known here")
-        values = ext4.parameters(image.raw, root.partition.start)
+        values = superblock.read(image.raw, root.partition.start)
         free = values.number("Free blocks") * values.number("Block size") // model.MIB
         left = values.number("Free inodes")
         text = f"{free} MiB and {left} inodes are free on the root file system"
