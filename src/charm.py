@@ -163,7 +163,7 @@ class RetrofitCharm(ops.CharmBase):
             return ops.BlockedStatus(f"last build failed: {problem}{follows}")
         if result is None:
             return ops.ActiveStatus(f"ready; no image built yet{follows}")
-        status = results.status(result, datetime.datetime.now(datetime.UTC))
+        status = results.status(result, datetime.datetime.now(datetime.timezone.utc))
         return ops.ActiveStatus(f"{status}{follows}")
 
     def _sources(self) -> set[str]:

@@ -116,7 +116,7 @@ class ImageActions(ops.Object):
         def roll_back() -> Mapping[str, str]:
             self._check_alone()
             found = self._ask(_line("rollback", self._tag(parameters)))
-            now = datetime.datetime.now(datetime.UTC)
+            now = datetime.datetime.now(datetime.timezone.utc)
             self._workload.note(
                 run_document.Result(
                     outcome=run_document.Outcome.ROLLED_BACK,

@@ -53,7 +53,7 @@ class Window:
             opens, closes = (
                 # Clocks that are put forward skip times. In UTC none is, and moments of one zone
                 # are otherwise compared by what clocks show.
-                (day + after).replace(tzinfo=moment.tzinfo).astimezone(datetime.UTC)
+                (day + after).replace(tzinfo=moment.tzinfo).astimezone(datetime.timezone.utc)
                 for after in (self.begins, self.ends)
             )
             if opens < closes:

@@ -102,7 +102,9 @@ class Schedule:
             return moment if trigger else None
         earliest = moment
         if trigger is model.Trigger.OPTION:
-            changed = datetime.datetime.fromtimestamp(self._once.stat().st_mtime, datetime.UTC)
+            changed = datetime.datetime.fromtimestamp(
+                self._once.stat().st_mtime, datetime.timezone.utc
+            )
             earliest = _later(changed, _OPTIONS_PAUSE, moment)
         if trigger is model.Trigger.RETRY:
             runs = self._known_runs()
@@ -165,7 +167,7 @@ class Schedule:
 def now() -> datetime.datetime:
     """Return the present in the machine's time zone, which is that of systemd's calendars."""
     if not _LOCAL_ZONE.exists():
-        return datetime.datetime.now(datetime.UTC)
+        return datetime.datetime.now(datetime.timezone.utc)
     with _LOCAL_ZONE.open("rb") as file:
         return datetime.datetime.now(zoneinfo.ZoneInfo.from_file(file, "localtime"))
 

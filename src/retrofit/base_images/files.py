@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import pathlib
 from collections.abc import Callable
 from typing import ClassVar
 
 from .. import cloud, errors, model
 from ..building import outputs
-from ..host import progress, web
+from ..host import files, progress, web
 from ..host.sandbox import workshop
 from . import selection
 
@@ -63,8 +62,7 @@ class Origin:
 
     def content_hash(self) -> str:
         """Return its SHA-512."""
-        with self.path.open("rb") as file:
-            return f"sha512:{hashlib.file_digest(file, 'sha512').hexdigest()}"
+        return f"sha512:{files.digest(self.path, 'sha512')}"
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
         """Copy it only if the workshop cannot read it where it is."""

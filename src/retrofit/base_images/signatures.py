@@ -84,7 +84,7 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
     if "GOODSIG" in by_word and "VALIDSIG" in by_word:
         return
     if "EXPSIG" in by_word:
-        until = datetime.datetime.fromtimestamp(int(by_word["VALIDSIG"][3]), datetime.UTC)
+        until = datetime.datetime.fromtimestamp(int(by_word["VALIDSIG"][3]), datetime.timezone.utc)
         raise errors.Denied(
             f"the signature of {name} has expired on {until:%Y-%m-%d}",
             hint=f"{_RENEW}; or check this machine's clock",

@@ -163,7 +163,7 @@ class _Tree:
         document = web.read(url, self._access, limit=_LIMIT)
         signed = signatures.content(document, self._keyring, name)
         file = streams.parse(signed, kind, name)
-        age = datetime.datetime.now(datetime.UTC) - file.updated
+        age = datetime.datetime.now(datetime.timezone.utc) - file.updated
         if age > _LONGEST_AGE:
             raise errors.Denied(
                 f"{name} has expired: it is of {file.updated:%Y-%m-%d}, more than "

@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import logging
 import pathlib
 from concurrent import futures
 
 from .. import errors, model
-from ..host import progress, trees
+from ..host import files, progress, trees
 from ..host.sandbox import cells, workshop
 from . import customise, layers, manifest, seal
 from .archives import recording, security
@@ -145,11 +144,6 @@ def _check_release(
 
 def _hashes(path: pathlib.Path) -> tuple[str, str]:
     """Return a file's SHA-256 and SHA-512, hexadecimal, each computed in a thread of its own."""
-
-    def digest(algorithm: str) -> str:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, algorithm).hexdigest()
-
     with futures.ThreadPoolExecutor() as pool:
-        sha256, sha512 = pool.map(digest, ("sha256", "sha512"))
+        sha256, sha512 = pool.map(functools.partial(files.digest, path), ("sha256", "sha512"))
     return sha256, sha512

@@ -33,7 +33,7 @@ def command(*, definitions: pathlib.Path, offline: bool, as_json: bool, debug: b
     if as_json:
         click.echo(json.dumps(list(_as_json(found, published)), indent=2))
         return
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     click.echo("\n".join(tables.lines(list(_rows(found, published, now)))))
 
 

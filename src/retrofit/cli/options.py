@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 import inspect
 import pathlib
@@ -15,6 +14,7 @@ import rich_click as click
 from .. import model, recipes
 from ..cloud import connecting
 from ..host import authorities, web
+from ..model import vocabulary
 
 Decorator = Callable[[Any], Any]
 
@@ -38,7 +38,7 @@ def group(*decorators: Decorator) -> Decorator:
     return decorate
 
 
-def one_of(words: type[enum.StrEnum]) -> click.Choice[str]:
+def one_of(words: type[vocabulary.Word]) -> click.Choice[str]:
     """Return the type of an option that takes one of the words of an enumeration."""
     return click.Choice([word.value for word in words])
 

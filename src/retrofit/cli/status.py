@@ -53,7 +53,7 @@ def command(
         running = {"unknown": unknown, **(balancers.as_json(seen) if seen else {})}
         click.echo(json.dumps(heading | _as_json(found) | {"running": running}, indent=2))
         return
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     rows = [*_rows(found, now), *(balancers.images(seen) if seen else ())]
     answer = (
         balancers.answer(seen) if seen else f"images of load balancers are not known: {unknown}"

@@ -97,8 +97,8 @@ def parse(shown: Mapping[str, Any]) -> Image:
         size=shown.get("size") or 0,
         content_hash=digest,
         tags=frozenset(shown.get("tags", ())),
-        created_at=datetime.datetime.fromisoformat(shown["created_at"]),
-        updated_at=datetime.datetime.fromisoformat(shown["updated_at"]),
+        created_at=_time(shown["created_at"]),
+        updated_at=_time(shown["updated_at"]),
         properties={
             key: value
             for key, value in shown.items()
@@ -109,3 +109,9 @@ def parse(shown: Mapping[str, Any]) -> Image:
         min_disk=shown.get("min_disk") or 0,
         min_ram=shown.get("min_ram") or 0,
     )
+
+
+def _time(text: str) -> datetime.datetime:
+    """Read a time of Glance's, such as ``2026-04-30T12:00:00Z``."""
+    # fromisoformat knows no Z before Python 3.11.
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))

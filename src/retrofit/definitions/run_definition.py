@@ -10,9 +10,10 @@ import difflib
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import pydantic
+import typing_extensions
 
 from .. import cloud, errors, model, recipes
 from ..base_images import notation, origins
@@ -77,7 +78,7 @@ class RunDefinition(keys.Common):
     """What began the run, repeated in its result and in the history."""
 
     @classmethod
-    def parse(cls, **values: object) -> Self:
+    def parse(cls, **values: object) -> typing_extensions.Self:
         """Check values from the command line; ``None`` stands for an option that was not given.
 
         Raises:
@@ -90,7 +91,9 @@ class RunDefinition(keys.Common):
             raise _as_config_error(error) from error
 
     @classmethod
-    def read(cls, path: pathlib.Path, *, once: pathlib.Path | None = None) -> Self:
+    def read(
+        cls, path: pathlib.Path, *, once: pathlib.Path | None = None
+    ) -> typing_extensions.Self:
         """Read a request file.
 
         Args:

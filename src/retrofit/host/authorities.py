@@ -49,7 +49,7 @@ def read(path: pathlib.Path) -> str:
         raise errors.ConfigError(
             f"{path} has no CA certificate", hint="give a file in PEM form"
         ) from error
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     for certificate in found:
         subject = certificate.subject.rfc4514_string()
         if certificate.not_valid_after_utc < now:

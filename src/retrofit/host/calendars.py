@@ -34,7 +34,7 @@ def following(expression: str, moment: datetime.datetime) -> datetime.datetime |
         expression: One that :func:`check` takes; it is meant in the machine's time zone.
         moment: Any moment.
     """
-    base = f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    base = f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     shown = process.run(
         ["systemd-analyze", "calendar", f"--base-time={base}", "--", expression],
         timeout_s=_TIMEOUT_S,

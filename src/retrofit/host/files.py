@@ -1,12 +1,15 @@
-"""One way to write a file: whole or not at all, with the mode it is to have."""
+"""Writes files whole or not at all, with the mode they are to have, and hashes them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import tempfile
 
 from .. import errors
+
+_CHUNK = 1024 * 1024
 
 
 def write(path: pathlib.Path, text: str, *, mode: int) -> None:
@@ -38,3 +41,20 @@ def write(path: pathlib.Path, text: str, *, mode: int) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def digest(path: pathlib.Path, algorithm: str) -> str:
+    """Return the hash of a file's content, hexadecimal.
+
+    ``hashlib.file_digest`` does this from Python 3.11 on.
+
+    Args:
+        path: The file.
+        algorithm: A name that ``hashlib.new`` knows.
+    """
+    # Not for security: old catalogs have SHA-1 and MD5, which FIPS mode forbids for that.
+    total = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
-import hashlib
 import io
 import lzma
 import pathlib
@@ -19,7 +18,7 @@ from typing import IO, Any
 
 from .. import errors, model
 from ..base_images import download
-from ..host import urls, web
+from ..host import files, urls, web
 
 _PACKED = (".xz", ".gz", ".bz2", ".zip")
 _IMAGES = (".qcow2", ".img", ".raw", ".vmdk", ".vhd", ".vdi", ".iso")
@@ -102,14 +101,6 @@ def fetch(
     return unpacked
 
 
-def digest(file: pathlib.Path, algorithm: str) -> str:
-    """Return the digest of a file, hexadecimal."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(
-            content, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        ).hexdigest()
-
-
 def check(file: pathlib.Path, checksum: str, url: str) -> None:
     """Compare a file with a checksum, if there is one.
 
@@ -118,7 +109,7 @@ def check(file: pathlib.Path, checksum: str, url: str) -> None:
     """
     algorithm, _, wanted = checksum.partition(":")
     if checksum:
-        compare(algorithm, wanted, digest(file, algorithm), url)
+        compare(algorithm, wanted, files.digest(file, algorithm), url)
 
 
 def compare(algorithm: str, wanted: str, actual: str, url: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import enum
 import hashlib
 import logging
 import pathlib
@@ -14,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .. import cloud, errors
 from ..cloud import images
-from ..host import progress, web
+from ..host import files, progress, web
+from ..model import vocabulary
 from ..provenance import marks
 from . import catalog, fetching, rotation, upstream
 
@@ -32,7 +32,7 @@ _STAGED = "glance-direct"
 _ENDED = ("success", "failure")
 
 
-class Prefetch(enum.StrEnum):
+class Prefetch(vocabulary.Word):
     """When images are fetched here and uploaded, and not fetched by Glance itself."""
 
     NEVER = "never"
@@ -262,9 +262,7 @@ def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) 
 def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
     """Compare what Glance has with what was sent, unless it was told to convert it."""
     algorithm, _, expected = stored.content_hash.partition(":")
-    if stored.disk_format == new.product.disk_format and expected != fetching.digest(
-        file, algorithm
-    ):
+    if stored.disk_format == new.product.disk_format and expected != files.digest(file, algorithm):
         raise errors.Unavailable(
             f"Glance stored other content than was sent for {stored.name}",
             hint="try again, and see Glance's own log",

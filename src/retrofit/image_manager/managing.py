@@ -93,7 +93,7 @@ def _manage(
     failures: list[errors.RetrofitError] = []
     own = places.belonging(product, found(connection, task.policy.tag))
     product = upstream.resolved(product, own, task.access)
-    now = datetime.datetime.now(datetime.UTC)
+    now = datetime.datetime.now(datetime.timezone.utc)
     _remove_leftovers(connection, product, own, task, now)
     for version in places.missing(product, own, latest=task.policy.latest):
         try:

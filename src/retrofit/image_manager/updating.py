@@ -60,6 +60,6 @@ def _write(product: catalog.Product, newest: catalog.Version) -> None:
         (*place, "build_date"): newest.build_date,
     }
     if newest.mirror_url:
-        values[(*place, "mirror_url")] = newest.mirror_url
+        values |= {(*place, "mirror_url"): newest.mirror_url}
     text = path.read_bytes().decode("utf-8")
     files.write(path, document.changed(text, values), mode=path.stat().st_mode & 0o777)

@@ -119,7 +119,7 @@ def _resolved(
     for image in own:
         if image.properties.get("upstream_checksum") == digest:
             return _named(product, version, places.version_of(product, image), found)
-    changed = web.modified(version.url, access) or datetime.datetime.now(datetime.UTC)
+    changed = web.modified(version.url, access) or datetime.datetime.now(datetime.timezone.utc)
     name = f"{changed:%Y%m%d}"
     if name in {places.version_of(product, image) for image in own}:
         # Two builds of one day.

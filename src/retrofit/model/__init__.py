@@ -6,25 +6,27 @@ import dataclasses
 import enum
 import pathlib
 
+from . import vocabulary
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 
-class ImageFormat(enum.StrEnum):
+class ImageFormat(vocabulary.Word):
     """Disk formats an image can be written in."""
 
     QCOW2 = "qcow2"
     RAW = "raw"
 
 
-class Compression(enum.StrEnum):
+class Compression(vocabulary.Word):
     """How a qcow2 is compressed: its ``compression_type`` (QEMU's ``docs/interop/qcow2.txt``)."""
 
     ZSTD = "zstd"
     ZLIB = "zlib"
 
 
-class Visibility(enum.StrEnum):
+class Visibility(vocabulary.Word):
     """Who sees an image: Glance's words (its API reference, ``visibility``)."""
 
     PRIVATE = "private"
@@ -33,7 +35,7 @@ class Visibility(enum.StrEnum):
     PUBLIC = "public"
 
 
-class Trigger(enum.StrEnum):
+class Trigger(vocabulary.Word):
     """What begins a run: its time, a person, an option that changed, or a run that failed."""
 
     SCHEDULE = "schedule"

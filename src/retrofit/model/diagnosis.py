@@ -7,13 +7,13 @@ after another or side by side. A check that fails never hides another.
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Callable, Iterable, Mapping
 
 from .. import errors
+from . import vocabulary
 
 
-class Outcome(enum.StrEnum):
+class Outcome(vocabulary.Word):
     """What a check came to."""
 
     OK = "ok"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import enum
 import pathlib
 from typing import Any
 
 from .. import errors
+from . import vocabulary
 
 
-class Depth(enum.StrEnum):
+class Depth(vocabulary.Word):
     """How far a proof goes; every depth includes those before it."""
 
     OFF = "off"
@@ -25,7 +25,7 @@ class Depth(enum.StrEnum):
         return order.index(self) >= order.index(other)
 
 
-class Outcome(enum.StrEnum):
+class Outcome(vocabulary.Word):
     """What a check came to."""
 
     PASS = "pass"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from collections.abc import Collection
 
+from . import vocabulary
 
-class Choice(enum.StrEnum):
+
+class Choice(vocabulary.Word):
     """Reasons that count if an operator chooses them."""
 
     BASE = "base"
@@ -20,7 +21,7 @@ class Choice(enum.StrEnum):
 USUAL = (Choice.BASE, Choice.RECIPE, Choice.SECURITY)
 
 
-class Kind(enum.StrEnum):
+class Kind(vocabulary.Word):
     """Kinds of reasons, in the order in which they are told."""
 
     FORCED = "forced"
@@ -38,7 +39,7 @@ class Kind(enum.StrEnum):
         return self.value in chosen or self.value not in Choice.__members__.values()
 
 
-class Action(enum.StrEnum):
+class Action(vocabulary.Word):
     """What is to be done about an image."""
 
     NONE = "none"

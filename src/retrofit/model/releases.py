@@ -77,4 +77,4 @@ def version(distribution: str, series: str) -> str:
 
 
 def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+    return datetime.datetime.now(datetime.timezone.utc).date()

@@ -141,7 +141,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         depth=job.depth,
         findings=tuple(found),
         accelerated=accelerated,
-        ended=datetime.datetime.now(datetime.UTC),
+        ended=datetime.datetime.now(datetime.timezone.utc),
         seconds=clock.seconds(),
     )
 

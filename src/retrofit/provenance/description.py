@@ -171,7 +171,7 @@ def describe(
             ppas=tuple(sorted(set(archives.ppas))),
             root_size=request.root_size,
         ),
-        built=now.astimezone(datetime.UTC).replace(microsecond=0),
+        built=now.astimezone(datetime.timezone.utc).replace(microsecond=0),
         apt=built.apt,
     )
 

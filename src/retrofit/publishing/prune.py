@@ -191,4 +191,4 @@ def _kept(step: retention.Step, reason: str) -> retention.Step:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+    return datetime.datetime.now(datetime.timezone.utc)

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..cloud import images
+from ..model import vocabulary
 from ..provenance import marks
 from . import image_states, own_images
 
@@ -33,7 +33,7 @@ _LONGEST_UPLOAD = datetime.timedelta(days=1)
 _WHOLE = ("active", "deactivated")
 
 
-class Action(enum.StrEnum):
+class Action(vocabulary.Word):
     """What is to become of an image."""
 
     HIDE = "hide"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 import pathlib
@@ -10,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from .. import cloud, errors
 from ..cloud import images
+from ..host import files
 from ..provenance import marks
 from . import naming
 
@@ -86,18 +86,10 @@ def _check_stored(stored: images.Image, file: pathlib.Path, hashes: Mapping[str,
     """Compare what Glance has with what was sent."""
     algorithm, _, expected = stored.content_hash.partition(":")
     # Which algorithm Glance uses is set there (hashing_algorithm).
-    actual = hashes.get(algorithm) or _hash(file, algorithm)
+    actual = hashes.get(algorithm) or files.digest(file, algorithm)
     if stored.status != "active" or actual != expected:
         raise errors.Unavailable(
             f"Glance stored other content than was sent: the image is {stored.status}, "
             f"{stored.size} bytes",
             hint="try again, and see Glance's own log",
         )
-
-
-def _hash(file: pathlib.Path, algorithm: str) -> str:
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(
-            content, lambda: hashlib.new(algorithm, usedforsecurity=False)
-        )
-    return digest.hexdigest()

@@ -12,6 +12,8 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 
+from ..model import vocabulary
+
 # Octavia's words (octavia_lib/common/constants.py): provisioning statuses of load balancers …
 ACTIVE, ERROR = "ACTIVE", "ERROR"
 PENDING_CREATE, PENDING_UPDATE, PENDING_DELETE = (
@@ -98,7 +100,7 @@ class Target:
     problem: str = ""
 
 
-class State(enum.StrEnum):
+class State(vocabulary.Word):
     """How a load balancer stands."""
 
     CURRENT = "current"

@@ -20,7 +20,7 @@ def table(runs: tuple[run_document.Entry, ...]) -> list[str]:
 
 def _row(run: run_document.Entry) -> tuple[str, ...]:
     return (
-        f"{run.started.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        f"{run.started.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S}",
         run.trigger,
         run.outcome,
         f"{run.duration_s:.0f} s",

@@ -240,7 +240,7 @@ class _Run:
             request=self.request.build,
             elements_digest=fingerprint.elements(wanted.inputs),
             releases=collect.releases(self.recipe),
-            now=datetime.datetime.now(datetime.UTC),
+            now=datetime.datetime.now(datetime.timezone.utc),
         )
         described = naming.describe(
             built,

@@ -130,4 +130,4 @@ class Record:
 
 
 def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)

@@ -9,7 +9,7 @@ import pathlib
 import stat
 from collections.abc import Sequence
 
-from ...host import trees
+from ...host import files, trees
 from . import mounts
 
 _OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque")
@@ -83,8 +83,7 @@ def _describe(path: pathlib.Path) -> str:
     if stat.S_ISLNK(status.st_mode):
         content = os.readlink(path)
     elif stat.S_ISREG(status.st_mode):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        content = files.digest(path, "sha256")
     attributes = [
         (name, os.getxattr(path, name, follow_symlinks=False).hex())
         for name in sorted(os.listxattr(path, follow_symlinks=False))

@@ -6,20 +6,19 @@ docs/reference/cli.md describes the keys.
 from __future__ import annotations
 
 import datetime
-import enum
 import pathlib
 from typing import Any
 
 import pydantic
 
-from .. import Release, Trigger
+from .. import Release, Trigger, vocabulary
 from . import Document, Part, Time, UntrustedImage
 
 # Exit code of a run that found the image that is wanted.
 NOTHING_TO_DO = 3
 
 
-class Outcome(enum.StrEnum):
+class Outcome(vocabulary.Word):
     """What came of a run."""
 
     # Of one of several images: its turn has not come.

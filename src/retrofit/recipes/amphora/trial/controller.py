@@ -7,11 +7,11 @@ Paths, keys and defaults are Octavia's (its ``amphora_agent_conf.template`` and
 from __future__ import annotations
 
 import dataclasses
-import enum
 import pathlib
 import secrets
 
 from ....host import files
+from ....model import vocabulary
 from ....proof import certificates, config_drive
 
 AGENT_PORT = 9443
@@ -58,7 +58,7 @@ timezone: UTC
 """
 
 
-class Topology(enum.StrEnum):
+class Topology(vocabulary.Word):
     """How many amphorae a load balancer has (Octavia's ``loadbalancer_topology``)."""
 
     SINGLE = "SINGLE"
