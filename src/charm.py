@@ -15,7 +15,7 @@ from relations import certificates, glance, keystone
 from retrofit import errors, model
 from retrofit.host import urls
 from retrofit.model.documents import run_document
-from workload import engine, packages, results, unit
+from workload import engine, names, packages, results, unit
 
 _LOG = logging.getLogger(__name__)
 
@@ -25,16 +25,17 @@ class RetrofitCharm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework) -> None:
         super().__init__(framework)
-        self._workload = unit.Workload(self.charm_dir, self.unit.name)
+        self._own = names.Names(self.unit.name)
+        self._workload = unit.Workload(self.charm_dir, self._own)
         self._keystone = keystone.IdentityCredentials(self)
         self._certificates = certificates.Certificates(self)
         self._glance = glance.ImageService(self)
         self._install_problem = ""
-        self._engine = engine.Engine(self.charm_dir)
+        self._engine = engine.Engine(self.charm_dir, self._own)
         # The framework holds observers weakly.
         self._actions = (
             build.BuildAction(self, self._workload, self._problem),
-            images.ImageActions(self, self._workload, self._engine, self._problem),
+            images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload),
         )
         for event in (
@@ -59,6 +60,7 @@ class RetrofitCharm(ops.CharmBase):
 
     def _on_change(self, _: ops.EventBase) -> None:
         """Bring the machine in line with the model, whatever it was that changed."""
+        self._workload.migrate()
         self._keystone.request()
         try:
             self._workload.install_packages(packages.proxies())
@@ -120,7 +122,7 @@ class RetrofitCharm(ops.CharmBase):
         credentials = self._keystone.get()
         assert credentials is not None
         authority = self._certificates.authority()
-        ca_certificate = request.ca_path(unit.STATE, authority)
+        ca_certificate = request.ca_path(self._own.state, authority)
         cloud = request.Cloud(
             name=request.CLOUD,
             auth_url=credentials.auth_url,
@@ -138,7 +140,7 @@ class RetrofitCharm(ops.CharmBase):
             options,
             proxies=packages.proxies(),
             ca_certificate=ca_certificate,
-            evidence=unit.EVIDENCE,
+            directories=self._own.directories(),
         )
         return self._workload.configure(wanted, cloud, authority)
 

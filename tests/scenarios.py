@@ -16,18 +16,36 @@ from typing import Any, Protocol
 
 import openstack
 
-_SERVICE = "octavia-diskimage-retrofit.service"
-_TIMER = "octavia-diskimage-retrofit.timer"
-_NEXT_TIMER = "octavia-diskimage-retrofit-next.timer"
+_PROJECT = "octavia-diskimage-retrofit"
 _TAG = "octavia-amphora"
 # One image is proved so far, the others as far as costs no time.
 DEEPEST, SHALLOWEST = "traffic", "rest"
-_STATE = "/var/lib/octavia-diskimage-retrofit"
 _STATUS_TIMEOUT_S = 300
 _BUILD_TIMEOUT_S = 3600
+# Of the files that a unit with a schedule has for systemd.
+_KINDS = ("service", "timer")
 # As where its packages are damaged, but for hooks, which need them, too.
 _BROKEN = "[Service]\\nEnvironment=PYTHONPATH=/nowhere\\n"
 _HASTE = "[Timer]\\nOnCalendar=\\nOnActiveSec=2\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """What a unit has on its machine.
+
+    Attributes:
+        state: Directory of credentials and results.
+        work: Directory of work directories.
+        service: The service that builds.
+        timer: The timer of the schedule.
+        next: The timer of a run that was asked for.
+    """
+
+    state: str
+    work: str
+    service: str
+    timer: str
+    next: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +125,8 @@ def ready_with_cloud(driver: Driver) -> None:
     """A unit with a cloud is ready, and its credentials are for root only."""
     driver.relate()
     _await(driver, "active", "no image built yet")
-    mode = driver.shell(driver.units[0], f"stat -c %a {_STATE}/clouds.yaml")
+    unit = driver.units[0]
+    mode = driver.shell(unit, f"stat -c %a {_names(driver, unit).state}/clouds.yaml")
     assert mode.strip() == "600"
 
 
@@ -172,9 +191,10 @@ def image_is_proved_again(driver: Driver) -> None:
     assert failed.results["result"] == "failed"
     assert "haproxy" in failed.results["failed"]
     unit = driver.leader()
-    shown = driver.shell(unit, f"cd {_STATE}/evidence && stat -c %a . * && ls *")
+    evidence = f"{_names(driver, unit).state}/evidence"
+    shown = driver.shell(unit, f"cd {evidence} && stat -c %a . * && ls *")
     assert shown.split() == ["700", "700", "checks.json"]
-    assert driver.shell(unit, f"ls {_STATE}/evidence").split() == [base["id"]]
+    assert driver.shell(unit, f"ls {evidence}").split() == [base["id"]]
 
 
 def image_is_shown(driver: Driver) -> None:
@@ -195,16 +215,17 @@ def timer_starts_a_run(driver: Driver) -> None:
     unit = driver.leader()
     assert _units_with_timer(driver) == {unit}
     previous = _invocation(driver, unit)
-    drop_in = f"/run/systemd/system/{_TIMER}.d"
+    timer = _names(driver, unit).timer
+    drop_in = f"/run/systemd/system/{timer}.d"
     driver.shell(
         unit,
         f"mkdir -p {drop_in} && printf '{_HASTE}' > {drop_in}/soon.conf"
-        f" && systemctl daemon-reload && systemctl restart {_TIMER}",
+        f" && systemctl daemon-reload && systemctl restart {timer}",
     )
     _until(lambda: _invocation(driver, unit) not in ("", previous), "the timer to fire")
-    triggered = driver.shell(unit, f"systemctl show --value -p LastTriggerUSec {_TIMER}").strip()
+    triggered = driver.shell(unit, f"systemctl show --value -p LastTriggerUSec {timer}").strip()
     assert triggered not in ("", "n/a")
-    driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {_TIMER}")
+    driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload && systemctl restart {timer}")
     _until(lambda: not _builds(driver, unit), "the run to end")
     _await(driver, "active", "found up to date")
     assert _result(driver, unit)["outcome"] == "up-to-date"
@@ -216,16 +237,17 @@ def timer_starts_a_run(driver: Driver) -> None:
 def window_holds_runs_back(driver: Driver) -> None:
     """A run that the timer starts while the window is closed begins when it opens."""
     unit = driver.leader()
+    names = _names(driver, unit)
     before, images = _history(driver, unit), _ids(driver)
     hour = int(driver.shell(unit, "date +%H"))
     opens, closes = f"{(hour + 2) % 24:02}:00", f"{(hour + 3) % 24:02}:00"
     driver.configure(auto_retrofit=True, maintenance_window=f"{opens}-{closes}")
-    driver.shell(unit, f"systemctl start {_SERVICE}")
+    driver.shell(unit, f"systemctl start {names.service}")
     assert _history(driver, unit) == before
-    pause = driver.shell(unit, f"systemctl cat {_NEXT_TIMER} | sed -n s/^OnActiveSec=//p").strip()
+    pause = driver.shell(unit, f"systemctl cat {names.next} | sed -n s/^OnActiveSec=//p").strip()
     shown = driver.shell(unit, f"systemd-analyze timespan '{pause}' | grep -oE '[0-9]+$'")
     assert 3500 < int(shown) / 1_000_000 <= 7200
-    assert driver.shell(unit, f"systemctl is-active {_NEXT_TIMER}").strip() == "active"
+    assert driver.shell(unit, f"systemctl is-active {names.next}").strip() == "active"
     _await(driver, "active", f" {opens} ")
     driver.configure(maintenance_window=None)
     _until(lambda: _history(driver, unit) != before, "the run that waited for the window")
@@ -239,16 +261,17 @@ def service_that_cannot_begin_is_reported(driver: Driver) -> None:
     """A run that fails before it begins is none that was not to begin."""
     unit = driver.leader()
     before = _history(driver, unit)
-    drop_in = f"/run/systemd/system/{_SERVICE}.d"
+    service = _names(driver, unit).service
+    drop_in = f"/run/systemd/system/{service}.d"
     driver.shell(
         unit,
         f"mkdir -p {drop_in} && printf '{_BROKEN}' > {drop_in}/broken.conf"
-        f" && systemctl daemon-reload && ! systemctl start {_SERVICE}",
+        f" && systemctl daemon-reload && ! systemctl start {service}",
     )
     _await(driver, "blocked", "the last run could not begin")
     assert _history(driver, unit) == before
     driver.shell(unit, f"rm -r {drop_in} && systemctl daemon-reload")
-    driver.shell(unit, f"systemctl start {_SERVICE}")
+    driver.shell(unit, f"systemctl start {service}")
     _await(driver, "active", "found up to date")
 
 
@@ -263,7 +286,7 @@ def leader_has_the_timer(driver: Driver) -> None:
         for unit in set(driver.units) - {driver.leader()}:
             # As a timer would that has not gone yet.
             before = _history(driver, unit)
-            driver.shell(unit, f"systemctl start {_SERVICE}")
+            driver.shell(unit, f"systemctl start {_names(driver, unit).service}")
             assert _history(driver, unit) == before
 
 
@@ -271,22 +294,16 @@ def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
     """Another revision of the charm goes on where the previous one was."""
     unit = driver.leader()
     driver.configure(auto_retrofit=True, frequency="weekly")
-    calendar = f"systemctl show --value -p TimersCalendar {_TIMER} | grep -o 'OnCalendar=[^;]*'"
-    before = (
-        _history(driver, unit),
-        _result(driver, unit),
-        _invocation(driver, unit),
-        driver.shell(unit, calendar),
-    )
+    invocation = _invocation(driver, unit)
+    before = (_history(driver, unit), _result(driver, unit), _calendar(driver, unit))
     assert before[0]
     driver.upgrade()
     assert _units_with_timer(driver) == {unit}
-    assert before == (
-        _history(driver, unit),
-        _result(driver, unit),
-        _invocation(driver, unit),
-        driver.shell(unit, calendar),
-    )
+    assert before == (_history(driver, unit), _result(driver, unit), _calendar(driver, unit))
+    assert _invocation(driver, unit) in ("", invocation), "a run began"
+    left = f"ls /var/lib/{_PROJECT} /var/cache/{_PROJECT} /etc/systemd/system | grep {_PROJECT}"
+    names = {line for line in driver.shell(unit, left).split() if not line.startswith("/")}
+    assert names == {_tag(unit), *(f"{_PROJECT}@{_tag(unit)}.{kind}" for kind in _KINDS)}
     shown = json.loads(driver.act("show-history").results["json"])[0]
     last = before[0][-1]
     assert {key: _with_offset(shown[key]) for key in last} == {
@@ -327,18 +344,19 @@ def interrupted_run_leaves_nothing(driver: Driver) -> None:
     driver.configure(image_compression="zlib")
     _until(lambda: _work_directories(driver, unit) != [], "the build to begin")
     _await(driver, "maintenance", "building")
-    driver.shell(unit, f"systemctl stop {_SERVICE}")
+    service = _names(driver, unit).service
+    driver.shell(unit, f"systemctl stop {service}")
     assert _work_directories(driver, unit) == []
     assert _ids(driver) == before
     _await(driver, "blocked", "a run begins at")
 
     # As the timer does after its pause.
-    driver.shell(unit, f"systemctl start --no-block {_SERVICE}")
+    driver.shell(unit, f"systemctl start --no-block {service}")
     _until(lambda: _work_directories(driver, unit) != [], "the second run to begin")
     driver.restart(unit)
     _await(driver, "blocked", "a run begins at")
 
-    driver.shell(unit, f"systemctl start --no-block {_SERVICE}")
+    driver.shell(unit, f"systemctl start --no-block {service}")
     _until(lambda: len(_history(driver, unit)) > len(runs) + 2, "the third run", _BUILD_TIMEOUT_S)
     [image] = [image for image in driver.images() if image["id"] not in before]
     assert image["status"] == "active"
@@ -407,7 +425,7 @@ def run_without_a_base_fails(driver: Driver) -> None:
     unit = driver.leader()
     driver.configure(auto_retrofit=True, retrofit_series="jammy")
     before = _history(driver, unit)
-    driver.shell(unit, f"systemctl start {_SERVICE} || true")
+    driver.shell(unit, f"systemctl start {_names(driver, unit).service} || true")
     [run] = _history(driver, unit)[len(before) :]
     assert (run["outcome"], run["exit-code"]) == ("failed", 66)
     _await(driver, "blocked", "no base image")
@@ -417,13 +435,8 @@ def nothing_is_left(driver: Driver) -> None:
     """A removed charm leaves neither service, timer, credentials nor work directory."""
     unit = driver.units[0]
     driver.remove()
-    for path in (
-        f"/etc/systemd/system/{_SERVICE}",
-        f"/etc/systemd/system/{_TIMER}",
-        _STATE,
-    ):
-        assert driver.shell(unit, f"ls -d {path} 2>/dev/null || true") == ""
-    assert _work_directories(driver, unit) == []
+    places = "/etc/systemd/system /var/lib /var/cache /var/tmp"
+    assert driver.shell(unit, f"find {places} | grep -v juju | grep retrofit || true") == ""
 
 
 ALL = (
@@ -512,37 +525,76 @@ def _ids(driver: Driver) -> list[str]:
     return [image["id"] for image in driver.images()]
 
 
+def _tag(unit: str) -> str:
+    return unit.replace("/", "-")
+
+
+def _names(driver: Driver, unit: str) -> Names:
+    """Return what a unit has on its machine: previous revisions shared the names."""
+    service = f"{_PROJECT}.service"
+    is_shared = driver.shell(unit, f"ls /etc/systemd/system/{service} 2>/dev/null || true")
+    state = f"/var/lib/{_PROJECT}"
+    if is_shared:
+        return Names(state, "/var/tmp", service, f"{_PROJECT}.timer", f"{_PROJECT}-next.timer")
+    tag = _tag(unit)
+    return Names(
+        f"{state}/{tag}",
+        f"/var/cache/{_PROJECT}/{tag}/work",
+        f"{_PROJECT}@{tag}.service",
+        f"{_PROJECT}@{tag}.timer",
+        f"{_PROJECT}-next@{tag}.timer",
+    )
+
+
+def _calendar(driver: Driver, unit: str) -> str:
+    """Return when the timer starts the service."""
+    timer = _names(driver, unit).timer
+    shown = f"systemctl show --value -p TimersCalendar {timer} | grep -o 'OnCalendar=[^;]*'"
+    return driver.shell(unit, shown)
+
+
 def _units_with_timer(driver: Driver) -> set[str]:
-    script = f"systemctl is-active {_TIMER} || true"
-    return {unit for unit in driver.units if driver.shell(unit, script).strip() == "active"}
+
+    def is_active(unit: str) -> bool:
+        script = f"systemctl is-active {_names(driver, unit).timer} || true"
+        return driver.shell(unit, script).strip() == "active"
+
+    return set(filter(is_active, driver.units))
 
 
 def _invocation(driver: Driver, unit: str) -> str:
     """Return what names the last start of the service."""
-    return driver.shell(unit, f"systemctl show --value -p InvocationID {_SERVICE}").strip()
+    return driver.shell(
+        unit, f"systemctl show --value -p InvocationID {_names(driver, unit).service}"
+    ).strip()
 
 
 def _builds(driver: Driver, unit: str) -> bool:
-    state = driver.shell(unit, f"systemctl show --value -p ActiveState {_SERVICE}").strip()
+    service = _names(driver, unit).service
+    state = driver.shell(unit, f"systemctl show --value -p ActiveState {service}").strip()
     return state not in ("inactive", "failed")
 
 
 def _result(driver: Driver, unit: str) -> dict[str, Any]:
     """Return what the last run left."""
-    found: dict[str, Any] = json.loads(driver.shell(unit, f"cat {_STATE}/result.json"))
+    found: dict[str, Any] = json.loads(
+        driver.shell(unit, f"cat {_names(driver, unit).state}/result.json")
+    )
     return found
 
 
 def _history(driver: Driver, unit: str) -> list[dict[str, Any]]:
     """Return the last runs, oldest first."""
-    lines = driver.shell(unit, f"cat {_STATE}/history.jsonl 2>/dev/null || true").splitlines()
+    path = f"{_names(driver, unit).state}/history.jsonl"
+    lines = driver.shell(unit, f"cat {path} 2>/dev/null || true").splitlines()
     return [json.loads(line) for line in lines]
 
 
 def _work_directories(driver: Driver, unit: str) -> list[str]:
     """Return the directories of builds, and mounts in them."""
-    directories = "ls -d /var/tmp/retrofit-*/ 2>/dev/null"
-    mounts = "grep -o '/var/tmp/retrofit-[^ ]*' /proc/mounts"
+    work = _names(driver, unit).work
+    directories = f"ls -d {work}/retrofit-*/ 2>/dev/null"
+    mounts = f"grep -o '{work}/retrofit-[^ ]*' /proc/mounts"
     return driver.shell(unit, f"{directories}; {mounts}; true").split()
 
 

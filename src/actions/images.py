@@ -15,7 +15,7 @@ from retrofit import errors
 from retrofit.definitions import expansion
 from retrofit.model import findings
 from retrofit.model.documents import run_document
-from workload import engine, results, unit
+from workload import engine, names, results, unit
 
 
 class _Refused(Exception):
@@ -33,6 +33,7 @@ class ImageActions(ops.Object):
         charm: The charm.
         builds: The unit's builds.
         retrofit: The engine.
+        own: The unit's names on its machine.
         problem: Returns what keeps builds from running, if anything does.
     """
 
@@ -41,11 +42,13 @@ class ImageActions(ops.Object):
         charm: ops.CharmBase,
         builds: unit.Workload,
         retrofit: engine.Engine,
+        own: names.Names,
         problem: Callable[[], ops.StatusBase | None],
     ) -> None:
         super().__init__(charm, "image-actions")
         self._workload = builds
         self._engine = retrofit
+        self._own = own
         self._problem = problem
         self.framework.observe(charm.on.plan_action, self._on_plan)
         self.framework.observe(charm.on.show_image_action, self._on_show_image)
@@ -57,7 +60,7 @@ class ImageActions(ops.Object):
 
     def _on_plan(self, event: ops.ActionEvent) -> None:
         """Show what a run would do."""
-        words = ["plan", "--json", "--definitions", str(unit.STATE / "request.json")]
+        words = ["plan", "--json", "--definitions", str(self._own.state / "request.json")]
         self._answer(event, lambda: answers.planned(self._ask(words)))
 
     def _on_show_image(self, event: ops.ActionEvent) -> None:
@@ -94,9 +97,9 @@ class ImageActions(ops.Object):
         def verify() -> Mapping[str, str]:
             self._check_idle()
             image_id = self._identifier(parameters, parameters.image, "current")
-            evidence = unit.EVIDENCE / image_id
+            evidence = self._own.evidence / image_id
             options = [f"--depth={depth}", f"--evidence={evidence}"]
-            line = _line("verify", options, [f"glance:{image_id}"])
+            line = self._working("verify", options, [f"glance:{image_id}"])
             answer = self._engine.run(line, report=event.log)
             if answer.code == 0:
                 self._workload.forget_evidence(of=image_id)
@@ -115,7 +118,7 @@ class ImageActions(ops.Object):
 
         def roll_back() -> Mapping[str, str]:
             self._check_alone()
-            found = self._ask(_line("rollback", self._tag(parameters)))
+            found = self._ask(self._working("rollback", self._tag(parameters)))
             now = datetime.datetime.now(datetime.timezone.utc)
             self._workload.note(
                 run_document.Result(
@@ -141,7 +144,7 @@ class ImageActions(ops.Object):
             if not parameters.dry_run:
                 self._check_alone()
                 options.append("--yes")
-            return self._report(_line("prune", options), answers.pruned)
+            return self._report(self._working("prune", options), answers.pruned)
 
         self._answer(event, prune)
 
@@ -159,7 +162,7 @@ class ImageActions(ops.Object):
             if not parameters.dry_run:
                 self._check_alone()
                 options.append("--yes")
-            line = _line("rollout", options)
+            line = self._working("rollout", options)
             return self._report(line, answers.rolled_out, progress=event.log)
 
         self._answer(event, roll_out)
@@ -195,7 +198,7 @@ class ImageActions(ops.Object):
                 return config.image_id(given)
             except ValueError as error:
                 raise _Refused(str(error)) from error
-        image = self._ask(_line("status", self._tag(of)))[which]
+        image = self._ask(self._working("status", self._tag(of)))[which]
         if image is None:
             word = "previous" if which == "former" else which
             raise _Refused(f"no {word} image is available: give the ID of an image")
@@ -242,6 +245,12 @@ class ImageActions(ops.Object):
         if not tag:
             raise _Refused("set amp-image-tag: without it, Octavia selects no image")
         return [f"--amp-image-tag={tag}"]
+
+    def _working(
+        self, command: str, options: Sequence[str], words: Sequence[str] = ()
+    ) -> list[str]:
+        """Return a command line of those that have work directories or locks."""
+        return _line(command, [f"--work-dir={self._own.work}", *options], words)
 
     def _options(self) -> config.Options:
         return config.load(self.model.config)

@@ -24,6 +24,8 @@ _SURROUNDINGS = (
     "ca-certificate",
     "depth",
     "evidence",
+    "work-dir",
+    "cache-dir",
     "rebuild-on",
     "keep",
     "schedule",
@@ -62,7 +64,11 @@ class Cloud:
 
 
 def compute(
-    options: config.Options, *, proxies: model.Proxies, ca_certificate: str, evidence: pathlib.Path
+    options: config.Options,
+    *,
+    proxies: model.Proxies,
+    ca_certificate: str,
+    directories: Mapping[str, pathlib.Path],
 ) -> dict[str, object]:
     """Return the definitions of the images that the options ask for, as the engine reads them.
 
@@ -70,7 +76,7 @@ def compute(
         options: The charm's options.
         proxies: Proxies of the model.
         ca_certificate: File of the cloud's authority, or empty.
-        evidence: Directory for what is kept of proofs that failed.
+        directories: Directories of the unit, by the keys of a definition.
     """
     defaults: dict[str, object] = {
         "compression": str(options.image_compression),
@@ -91,7 +97,7 @@ def compute(
         "region": options.region,
         "interface": interface(options),
         "ca-certificate": ca_certificate,
-        "evidence": str(evidence),
+        **{key: str(path) for key, path in directories.items()},
     }
     return {
         "defaults": defaults | defined.get("defaults", {}) | surroundings,

@@ -7,10 +7,8 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from retrofit.host import process
-from workload import hints
+from workload import hints, names
 
-NAME = "octavia-diskimage-retrofit"
-STATE = pathlib.Path("/var/lib") / NAME
 # A build on a slow disk takes hours, and so does a proof whose machines are emulated on a busy
 # one (25 minutes until the first answer, two machines for traffic); what takes longer hangs.
 TIMEOUT_S = 6 * 60 * 60
@@ -25,8 +23,6 @@ LIMITS: Mapping[str, str] = {
     "TimeoutStartSec": str(TIMEOUT_S),
     "TimeoutStopSec": "180",
 }
-_UNIT = f"{NAME}-action.service"
-_SERVICE = f"{NAME}.service"
 _STOP_TIMEOUT_S = 200
 _ERROR = "retrofit: error: "
 
@@ -52,10 +48,12 @@ class Engine:
 
     Args:
         charm: Directory of the charm.
+        own: The unit's names on its machine.
     """
 
-    def __init__(self, charm: pathlib.Path) -> None:
+    def __init__(self, charm: pathlib.Path, own: names.Names) -> None:
         self._charm = charm
+        self._own = own
 
     def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> Answer:
         """Run a command to its end, in a unit of its own that systemd ends in any case.
@@ -74,15 +72,15 @@ class Engine:
             else:
                 report(text)
 
-        variables = environment(self._charm, STATE)
+        variables = environment(self._charm, self._own.state)
         completed = process.run(
             [
                 "systemd-run",
                 *("--quiet", "--wait", "--pipe", "--collect"),
-                f"--unit={_UNIT}",
+                f"--unit={self._own.action}",
                 # Its start takes until its end, so that a build the timer starts waits for it.
                 "--service-type=oneshot",
-                f"--property=Before={_SERVICE}",
+                f"--property=Before={self._own.service}",
                 *(f"--property={name}={value}" for name, value in LIMITS.items()),
                 *(f"--setenv={name}={value}" for name, value in variables.items()),
                 *("--", *command(self._charm), *words),
@@ -95,12 +93,17 @@ class Engine:
         )
         problem = problems[-1] if problems else ""
         if completed.returncode != 0 and not problem:
-            problem = f"it ended with status {completed.returncode}; see journalctl --unit {_UNIT}"
+            problem = (
+                f"it ended with status {completed.returncode}; "
+                f"see journalctl --unit {self._own.action}"
+            )
         return Answer(completed.returncode, completed.stdout, hints.for_charm(problem))
 
     def stop(self) -> None:
         """End a command that is under way; does nothing if none is."""
-        process.run(["systemctl", "stop", _UNIT], timeout_s=_STOP_TIMEOUT_S, check=False)
+        process.run(
+            ["systemctl", "stop", self._own.action], timeout_s=_STOP_TIMEOUT_S, check=False
+        )
 
 
 def command(charm: pathlib.Path) -> list[str]:

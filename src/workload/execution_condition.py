@@ -17,7 +17,7 @@ import sys
 from options import window
 from retrofit import errors, model
 from retrofit.host import process
-from workload import due, engine, schedule
+from workload import names, schedule
 
 _LOG = logging.getLogger(__name__)
 
@@ -74,7 +74,6 @@ def ended(plan: schedule.Schedule, *, result: str, ran: bool) -> None:
         # No run began, and begin() has seen to the rest.
         return
     if ran:
-        due.note(engine.STATE)
         plan.ended()
     elif plan.asked() not in (None, model.Trigger.ACTION):
         # What kept it from beginning would do so again at once.
@@ -90,7 +89,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--window", default="")
     given = parser.parse_args(words)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    plan = schedule.Schedule(engine.STATE, window.parse(given.window))
+    plan = schedule.Schedule(names.Names(given.unit), window.parse(given.window))
     if given.moment == "ended":
         # Of systemd.exec(5); the latter is there only if the main process was.
         ended(plan, result=os.environ.get("SERVICE_RESULT", ""), ran="EXIT_CODE" in os.environ)

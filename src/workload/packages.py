@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from retrofit import model
 from retrofit.host import files, process
 from retrofit.model import architectures
-from workload import debian, engine
+from workload import debian, names
 
-_APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{engine.NAME}"
+_APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{names.PROJECT}"
 _PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
 _DPKG_TIMEOUT_S = 60
 

@@ -13,7 +13,8 @@ from retrofit.model.documents import run_document
 from workload import hints
 
 BUSY = "a build is running already; its progress is in the unit's status"
-JOURNAL = "see journalctl --unit octavia-diskimage-retrofit"
+# Of all units on the machine, of which there is mostly one.
+JOURNAL = "see journalctl --unit 'octavia-diskimage-retrofit@*'"
 
 _MINUTE_S = 60
 _HOUR_S = 60 * _MINUTE_S

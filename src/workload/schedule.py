@@ -14,14 +14,12 @@ from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.model.documents import run_document
 from retrofit.runs import history
-from workload import due, engine, retries
+from workload import due, names, retries
 
 _LOG = logging.getLogger(__name__)
 
 # Who changes one option often changes another.
 _OPTIONS_PAUSE = datetime.timedelta(seconds=30)
-_SERVICE = f"{engine.NAME}.service"
-_NEXT = f"{engine.NAME}-next"
 _LOCAL_ZONE = pathlib.Path("/etc/localtime")
 _LONGEST_DELAY_S = 300
 _TIMEOUT_S = 60
@@ -31,14 +29,14 @@ class Schedule:
     """What was asked for and has not begun, and the runs before it.
 
     Args:
-        state: Directory of requests and results.
+        own: The unit's names on its machine.
         opening: When runs may begin by themselves; ``None`` for always.
     """
 
-    def __init__(self, state: pathlib.Path, opening: window.Window | None) -> None:
-        self._state = state
-        self._once = state / "once.json"
-        self._result = state / "result.json"
+    def __init__(self, own: names.Names, opening: window.Window | None) -> None:
+        self._own = own
+        self._once = own.state / "once.json"
+        self._result = own.state / "result.json"
         self._window = opening
 
     def ask(self, overrides: Mapping[str, object]) -> None:
@@ -60,13 +58,13 @@ class Schedule:
         # An option may have changed any image.
         if trigger is model.Trigger.OPTION:
             return True
-        names = due.names(self._state, moment)
-        if names:
-            self.ask({"trigger": str(trigger), "images": list(names)})
-        elif names is not None:
+        images = due.names(self._own.state, moment)
+        if images:
+            self.ask({"trigger": str(trigger), "images": list(images)})
+        elif images is not None:
             self._once.unlink(missing_ok=True)
             _LOG.info("no image is due")
-        return names != ()
+        return images != ()
 
     def asked(self) -> model.Trigger | None:
         """Return what asks for a run that has not begun, if anything does."""
@@ -119,6 +117,7 @@ class Schedule:
 
     def ended(self) -> None:
         """See to what follows a run: another attempt, or what was asked for meanwhile."""
+        due.note(self._own.state)
         history.settle(self._result)
         if retries.pause(self._known_runs()) is not None:
             self.ask_for(model.Trigger.RETRY)
@@ -148,19 +147,19 @@ class Schedule:
         process.run(
             [
                 "systemd-run",
-                *("--quiet", "--collect", f"--unit={_NEXT}"),
+                *("--quiet", "--collect", f"--unit={self._own.next}"),
                 f"--on-active={seconds:.0f}",
                 # Many windows open at the same hour.
                 f"--timer-property=RandomizedDelaySec={min(seconds / 12, _LONGEST_DELAY_S):.0f}",
                 "--timer-property=AccuracySec=1",
-                *("--", "systemctl", "start", "--no-block", _SERVICE),
+                *("--", "systemctl", "start", "--no-block", self._own.service),
             ],
             timeout_s=_TIMEOUT_S,
         )
 
     def disarm(self) -> None:
         """Start nothing after the pause that goes on, if one does."""
-        argv = ["systemctl", "stop", f"{_NEXT}.timer"]
+        argv = ["systemctl", "stop", f"{self._own.next}.timer"]
         process.run(argv, timeout_s=_TIMEOUT_S, check=False)
 
 

@@ -16,27 +16,27 @@ from options import request, window
 from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.model.documents import run_document
-from workload import debian, due, engine, execution_condition, packages, results, schedule
+from workload import (
+    debian,
+    engine,
+    execution_condition,
+    migration,
+    names,
+    packages,
+    removal,
+    results,
+    schedule,
+)
 
-NAME = engine.NAME
-STATE = engine.STATE
-# What is kept of proofs that failed: a directory for each image, named by its ID.
-EVIDENCE = STATE / "evidence"
 _KEPT_EVIDENCE = 3
-_UNITS = pathlib.Path("/etc/systemd/system")
-_SERVICE = f"{NAME}.service"
-_TIMER = f"{NAME}.timer"
+_SERVICE = f"{names.PROJECT}.service"
+_TIMER = f"{names.PROJECT}.timer"
 
 _QUERY_TIMEOUT_S = 60
 # Units of many clouds share mirrors. These words leave the time to us and are the same everywhere;
 # who names a time has chosen one, and means it.
 _DELAY_S = {"daily": 3600, "weekly": 3600}
 _SHORT_DELAY_S = 300
-# The schedule of the existing charm, which would go on beside ours.
-_PREVIOUS_SCHEDULES = tuple(
-    pathlib.Path(f"/etc/cron.{frequency}/auto-retrofit")
-    for frequency in ("hourly", "daily", "weekly")
-)
 
 
 class Workload:
@@ -44,12 +44,16 @@ class Workload:
 
     Args:
         charm: Directory of the charm.
-        unit: Name of the unit.
+        own: The unit's names on its machine.
     """
 
-    def __init__(self, charm: pathlib.Path, unit: str) -> None:
+    def __init__(self, charm: pathlib.Path, own: names.Names) -> None:
         self._charm = charm
-        self._unit = unit
+        self._own = own
+
+    def migrate(self) -> None:
+        """Take over what previous revisions left; see :func:`migration.migrate`."""
+        migration.migrate(self._own)
 
     def missing_packages(self) -> list[str]:
         """Return the packages that builds need and that are not installed."""
@@ -72,16 +76,17 @@ class Workload:
         Returns:
             Whether a request was there already that makes another image.
         """
-        STATE.mkdir(mode=0o700, exist_ok=True)
+        self._own.make_directories()
+        state = self._own.state
         previous = self._previous_request()
-        self._render("clouds.yaml", STATE / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
-        _write(STATE / "ca.pem", authority, 0o600)
-        _write(STATE / "request.json", _as_text(wanted), 0o600)
+        self._render("clouds.yaml", state / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
+        _write(state / "ca.pem", authority, 0o600)
+        _write(state / "request.json", _as_text(wanted), 0o600)
         return previous is not None and not request.same_image(previous, wanted)
 
     def forget_credentials(self) -> None:
         """Remove the credentials of runs, which keystone gives no more."""
-        (STATE / "clouds.yaml").unlink(missing_ok=True)
+        (self._own.state / "clouds.yaml").unlink(missing_ok=True)
 
     def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
         """Put the service in place, and the timer where this unit is to have one.
@@ -91,17 +96,15 @@ class Workload:
             opening: The maintenance window, as :func:`window.parse` takes it.
             schedules: When the timer starts the service; without any there is no timer.
         """
-        for link in _PREVIOUS_SCHEDULES:
-            link.unlink(missing_ok=True)
         changed = self._render(
             _SERVICE,
-            _UNITS / _SERVICE,
+            removal.UNITS / self._own.service,
             0o644,
             charm=self._charm,
-            state=STATE,
+            state=self._own.state,
             python=engine.command(self._charm)[0],
             command=" ".join(engine.command(self._charm)),
-            environment=engine.environment(self._charm, STATE),
+            environment=engine.environment(self._charm, self._own.state),
             limits=engine.LIMITS,
             debug=debug,
             opening=opening,
@@ -112,32 +115,32 @@ class Workload:
             systemd.daemon_reload()
         if not schedules:
             self.remove_timer()
-            schedule.Schedule(STATE, None).forget()
+            schedule.Schedule(self._own, None).forget()
             return
         changed = self._render(
             _TIMER,
-            _UNITS / _TIMER,
+            removal.UNITS / self._own.timer,
             0o644,
             schedules=schedules,
             delay_s=min(_DELAY_S.get(each, _SHORT_DELAY_S) for each in schedules),
         )
         if changed:
             systemd.daemon_reload()
-            systemd.service_enable(_TIMER)
-            systemd.service_restart(_TIMER)
+            systemd.service_enable(self._own.timer)
+            systemd.service_restart(self._own.timer)
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         """Leave what is different in the next run; see :func:`request.once`."""
-        schedule.Schedule(STATE, None).ask(overrides)
+        schedule.Schedule(self._own, None).ask(overrides)
 
     def asked(self) -> model.Trigger | None:
         """Return what asks for a run that has not begun, if anything does."""
-        return schedule.Schedule(STATE, None).asked()
+        return schedule.Schedule(self._own, None).asked()
 
     def start(self) -> None:
         """Start a run and return at once; does nothing while one is under way."""
-        schedule.Schedule(STATE, None).disarm()
-        systemd.service_start("--no-block", _SERVICE)
+        schedule.Schedule(self._own, None).disarm()
+        systemd.service_start("--no-block", self._own.service)
 
     def arrange(self, opening: window.Window | None, *, scheduled: bool) -> None:
         """Have the run that is asked for begin when it is due, and one that failed again.
@@ -149,7 +152,7 @@ class Workload:
         if self.building():
             # Its end sees to what follows.
             return
-        plan = schedule.Schedule(STATE, opening)
+        plan = schedule.Schedule(self._own, opening)
         if scheduled:
             plan.ended()
         else:
@@ -157,17 +160,17 @@ class Workload:
 
     def next_run(self, opening: window.Window | None) -> datetime.datetime | None:
         """Return when the run that is asked for is to begin, if one is."""
-        return schedule.Schedule(STATE, opening).due(schedule.now())
+        return schedule.Schedule(self._own, opening).due(schedule.now())
 
     def building(self) -> bool:
         """Tell whether a run is under way or about to be."""
-        shown = _shown("ActiveState", "Job")
+        shown = self._shown("ActiveState", "Job")
         idle = shown.get("ActiveState") in ("inactive", "failed")
         return not idle or shown.get("Job", "0") not in ("", "0")
 
     def stuck(self) -> bool:
         """Tell whether the service failed last time before a run could begin."""
-        shown = _shown("ActiveState", "ExecMainStartTimestampMonotonic")
+        shown = self._shown("ActiveState", "ExecMainStartTimestampMonotonic")
         return shown == {"ActiveState": "failed", "ExecMainStartTimestampMonotonic": "0"}
 
     def result(self) -> run_document.Result | None:
@@ -176,7 +179,7 @@ class Workload:
         Raises:
             errors.NewerDocument: A newer revision has written it.
         """
-        return results.read(STATE / "result.json")
+        return results.read(self._own.state / "result.json")
 
     def history(self) -> tuple[run_document.Entry, ...]:
         """Return the last runs, oldest first.
@@ -184,77 +187,58 @@ class Workload:
         Raises:
             errors.NewerDocument: A newer revision has written them.
         """
-        return schedule.Schedule(STATE, None).runs()
+        return schedule.Schedule(self._own, None).runs()
 
     def note(self, result: run_document.Result) -> None:
         """Keep what came about without a run, in place of the last run's result."""
-        _write(STATE / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644)
+        _write(
+            self._own.state / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644
+        )
 
     def forget_evidence(self, *, of: str = "") -> None:
         """Remove what was kept of proofs of one image, and of others but for the last few."""
         if of:
-            shutil.rmtree(EVIDENCE / of, ignore_errors=True)
-        kept = sorted(EVIDENCE.glob("*"), key=lambda path: path.stat().st_mtime)
+            shutil.rmtree(self._own.evidence / of, ignore_errors=True)
+        kept = sorted(self._own.evidence.glob("*"), key=lambda path: path.stat().st_mtime)
         for directory in kept[:-_KEPT_EVIDENCE]:
             shutil.rmtree(directory)
 
     def remove(self) -> None:
         """End a run that is under way, and remove what this charm wrote; packages stay."""
-        if (_UNITS / _SERVICE).exists():
-            systemd.service_stop(_SERVICE)
-        self.remove_timer()
-        (_UNITS / _SERVICE).unlink(missing_ok=True)
-        systemd.daemon_reload()
-        requests = ("request.json", "once.json", "once-taken.json")
-        for name in (
-            *requests,
-            due.LOOKED,
-            "result.json",
-            "history.jsonl",
-            "clouds.yaml",
-            "ca.pem",
-        ):
-            (STATE / name).unlink(missing_ok=True)
-        shutil.rmtree(EVIDENCE, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            # Whatever else somebody put there is theirs.
-            STATE.rmdir()
+        removal.remove(self._own)
 
     def remove_timer(self) -> None:
         """Let nothing begin by itself; what was asked for is kept."""
-        schedule.Schedule(STATE, None).disarm()
-        if not (_UNITS / _TIMER).exists():
+        schedule.Schedule(self._own, None).disarm()
+        if not (removal.UNITS / self._own.timer).exists():
             return
-        systemd.service_stop(_TIMER)
-        systemd.service_disable(_TIMER)
-        (_UNITS / _TIMER).unlink()
-        systemd.daemon_reload()
+        systemd.service_stop(self._own.timer)
+        removal.remove_unit_files([self._own.timer])
 
     def _previous_request(self) -> dict[str, object] | None:
         try:
-            previous = json.loads((STATE / "request.json").read_text(encoding="utf-8"))
+            previous = json.loads((self._own.state / "request.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
         return previous if isinstance(previous, dict) else None
+
+    def _shown(self, *properties: str) -> dict[str, str]:
+        """Return properties of the service, as systemd writes them."""
+        shown = process.run(
+            ["systemctl", "show", f"--property={','.join(properties)}", self._own.service],
+            timeout_s=_QUERY_TIMEOUT_S,
+        )
+        return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
     def _render(self, template: str, target: pathlib.Path, mode: int, **context: object) -> bool:
         """Fill in a template; return whether that changed the file."""
         text = debian.templating.render(
             template,
             None,
-            context | {"unit": self._unit},
+            context | {"unit": self._own.unit},
             templates_dir=str(self._charm / "templates"),
         )
         return _write(target, text + "\n", mode)
-
-
-def _shown(*properties: str) -> dict[str, str]:
-    """Return properties of the service, as systemd writes them."""
-    shown = process.run(
-        ["systemctl", "show", f"--property={','.join(properties)}", _SERVICE],
-        timeout_s=_QUERY_TIMEOUT_S,
-    )
-    return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
 
 def _as_text(wanted: Mapping[str, object]) -> str:

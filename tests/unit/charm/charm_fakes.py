@@ -12,7 +12,7 @@ from typing import Any
 from options import request, window
 from retrofit import errors, model
 from retrofit.model.documents import run_document
-from workload import engine, packages, unit
+from workload import engine, names, packages, unit
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -38,6 +38,7 @@ class Workload:
         play: What a run does, one call for each look at it; it ends when nothing is left.
         broken: Whether the last run could not begin.
         newer: Whether a newer revision wrote result and history.
+        migrated: How often the names of previous revisions were looked for.
         removed: How often everything was removed.
         forgotten: Images whose evidence was removed.
     """
@@ -60,8 +61,12 @@ class Workload:
     running: bool = False
     broken: bool = False
     newer: bool = False
+    migrated: int = dataclasses.field(default=0, compare=False)
     removed: int = 0
     forgotten: list[str] = dataclasses.field(default_factory=list)
+
+    def migrate(self) -> None:
+        self.migrated += 1
 
     def missing_packages(self) -> list[str]:
         return self.missing
@@ -193,9 +198,9 @@ def hours_ago(hours: float) -> str:
 def use(monkeypatch: Any, fake: Workload, retrofit: Engine) -> None:
     """Have the charm use ``fake`` and ``retrofit``."""
 
-    def make(charm: pathlib.Path, unit: str) -> Workload:
-        assert (charm, unit) != (None, None)
+    def make(charm: pathlib.Path, own: names.Names) -> Workload:
+        assert (charm.name, own.unit) != ("", "")
         return fake
 
     monkeypatch.setattr(unit, "Workload", make)
-    monkeypatch.setattr(engine, "Engine", lambda _: retrofit)
+    monkeypatch.setattr(engine, "Engine", lambda *_: retrofit)

@@ -296,7 +296,7 @@ def test_says_that_a_run_could_not_begin(
     out = context.run(context.on.update_status(), _state(keystone))
 
     assert out.unit_status == ops.BlockedStatus(
-        "the last run could not begin; see journalctl --unit octavia-diskimage-retrofit"
+        "the last run could not begin; see journalctl --unit 'octavia-diskimage-retrofit@*'"
     )
     assert f"`blocked`: `{out.unit_status.message}`" in _BAD_INPUT.read_text()
 

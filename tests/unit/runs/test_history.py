@@ -11,6 +11,7 @@ from click import testing
 from tests.support.provenance import records
 
 from retrofit import errors, model
+from retrofit.cli import history as history_command
 from retrofit.cli import main, reporting
 from retrofit.model.documents import run_document
 from retrofit.publishing import publish
@@ -170,3 +171,27 @@ def test_names_the_history_that_is_missing(tmp_path: pathlib.Path) -> None:
 
     assert isinstance(run.exception, errors.InputMissing)
     assert str(tmp_path / "none.jsonl") in str(run.exception)
+
+
+@pytest.mark.parametrize(
+    ("units", "error"),
+    [(0, errors.InputMissing), (1, None), (2, errors.UsageError)],
+)
+def test_without_a_file_it_is_that_of_the_charms_unit(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    units: int,
+    error: type[errors.RetrofitError] | None,
+) -> None:
+    monkeypatch.setattr(history_command, "_CHARM", tmp_path)
+    for number in range(units):
+        (tmp_path / f"retrofit-{number}").mkdir()
+        history.add(tmp_path / f"retrofit-{number}" / "history.jsonl", _result(1))
+
+    run = testing.CliRunner().invoke(main.retrofit, ["history"])
+
+    if error is None:
+        assert "published" in run.output
+    else:
+        assert isinstance(run.exception, error)
+        assert str(tmp_path) in f"{run.exception} {run.exception.hint}"

@@ -60,7 +60,7 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
                 ) from error
             held.callback(os.close, handle)
             held.callback(_remove, work)
-        _sweep(parent)
+        sweep(parent)
         adopt(work)
         if not reachable(work):
             raise errors.OutputError(
@@ -103,7 +103,7 @@ def _claim(parent: pathlib.Path) -> tuple[pathlib.Path, int]:
             os.close(handle)
 
 
-def _sweep(parent: pathlib.Path) -> None:
+def sweep(parent: pathlib.Path) -> None:
     """Remove what builds left that were killed: their directories are not locked any more."""
     owners = (os.geteuid(), identity.plan().owner[0])
     for left in parent.glob(f"{_PREFIX}*"):

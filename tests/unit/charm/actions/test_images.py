@@ -13,11 +13,13 @@ from ops import testing
 from tests.unit.charm import charm_fakes
 
 import charm
-from workload import unit
+from workload import names
 
 Context = testing.Context[charm.RetrofitCharm]
 
 PREVIOUS, CURRENT = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
+OWN = names.Names("octavia-diskimage-retrofit/0")
+WORK = f"--work-dir={OWN.work}"
 CLOUD = ["--json", "--os-cloud=octavia-diskimage-retrofit"]
 SHOWN = {
     "id": CURRENT,
@@ -91,9 +93,7 @@ def test_shows_what_a_run_would_do(
 
     found = _act(context, dataclasses.replace(state, leader=leader), "plan")
 
-    assert retrofit.asked == [
-        ["plan", "--json", "--definitions", str(unit.STATE / "request.json")]
-    ]
+    assert retrofit.asked == [["plan", "--json", "--definitions", str(OWN.state / "request.json")]]
     assert json.loads(found.pop("json")) == document
     assert found == {
         "summary": "build amphora: newer base image",
@@ -122,7 +122,7 @@ def test_shows_the_current_image(
     found = _act(context, state, "show-image")
 
     assert retrofit.asked == [
-        ["status", *CLOUD, "--amp-image-tag=octavia-amphora", "--"],
+        ["status", *CLOUD, WORK, "--amp-image-tag=octavia-amphora", "--"],
         ["show", *CLOUD, "--", CURRENT],
     ]
     assert json.loads(found.pop("json")) == SHOWN
@@ -200,9 +200,9 @@ def test_proves_the_current_image_as_deep_as_the_option_says(
 
     found = _act(context, state, "verify-image")
 
-    evidence = f"--evidence={unit.EVIDENCE}/{CURRENT}"
+    evidence = f"--evidence={OWN.evidence}/{CURRENT}"
     assert retrofit.asked[-1] == [
-        *("verify", *CLOUD, "--depth=boot", evidence, "--", f"glance:{CURRENT}")
+        *("verify", *CLOUD, WORK, "--depth=boot", evidence, "--", f"glance:{CURRENT}")
     ]
     assert context.action_logs == ["prove at rest: 9.6 s"]
     assert json.loads(found.pop("json")) == PROVED
@@ -250,7 +250,7 @@ def test_names_what_an_image_fails(
     with pytest.raises(testing.ActionFailed) as failed:
         _act(context, state, "verify-image")
 
-    assert failed.value.message == f"{problem}; evidence in {unit.EVIDENCE}/{CURRENT}"
+    assert failed.value.message == f"{problem}; evidence in {OWN.evidence}/{CURRENT}"
     assert context.action_results is not None
     assert context.action_results["failed"] == "agent answers"
     assert fake.forgotten == []
@@ -333,7 +333,7 @@ def test_says_where_octavias_image_is_after_a_rollback(
 
     out = context.run(context.on.action("rollback-image"), state)
 
-    assert retrofit.asked == [["rollback", *CLOUD, "--amp-image-tag=octavia-amphora", "--"]]
+    assert retrofit.asked == [["rollback", *CLOUD, WORK, "--amp-image-tag=octavia-amphora", "--"]]
     assert context.action_results == {
         "image-id": PREVIOUS,
         "image-name": "amphora-1",
@@ -374,7 +374,7 @@ def test_prunes_when_told(
     found = _act(context, state, "prune-images", **({} if dry else {"dry-run": False}))
 
     options = ["--amp-image-tag=octavia-amphora", "--keep=3", *([] if dry else ["--yes"])]
-    assert retrofit.asked == [["prune", *CLOUD, *options, "--"]]
+    assert retrofit.asked == [["prune", *CLOUD, WORK, *options, "--"]]
     assert json.loads(found.pop("json")) == document
     assert found == {"hidden": PREVIOUS, "kept": CURRENT}
 
@@ -431,7 +431,8 @@ def test_rolls_out_when_told(
 
     limits = ["--max-parallel=1", "--pause=0"] if dry else ["--max-parallel=5", "--pause=60"]
     options = ["--amp-image-tag=octavia-amphora", *limits, "--timeout=1800"]
-    assert retrofit.asked == [["rollout", *CLOUD, *options, *([] if dry else ["--yes"]), "--"]]
+    options += [] if dry else ["--yes"]
+    assert retrofit.asked == [["rollout", *CLOUD, WORK, *options, "--"]]
     assert context.action_logs == ["web: 2 amphorae replaced, 310.2 s"]
     assert json.loads(found.pop("json")) == ROLLED_OUT
     assert found == {

@@ -19,7 +19,7 @@ from retrofit.definitions import expansion
 from retrofit.host import calendars
 from retrofit.model.documents import run_document
 from retrofit.publishing import glance_target
-from workload import due, engine, execution_condition, results, schedule
+from workload import due, execution_condition, names, results, schedule
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -37,6 +37,7 @@ images:
   keep: 7
 """
 _NAMES = ("amphora-jammy", "amphora-noble", "weekly-raw")
+OWN = names.Names("r/0")
 # A Saturday.
 _NOON = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.UTC)
 _HOUR = datetime.timedelta(hours=1)
@@ -51,7 +52,10 @@ def _write(state: pathlib.Path) -> tuple[expansion.Image, ...]:
     """Write the request of the definitions; return its images."""
     options = config.load({"image-definitions": _DEFINITIONS, "ubuntu-mirror": "http://m.example"})
     document = request.compute(
-        options, proxies=model.Proxies(), ca_certificate="", evidence=pathlib.Path("/evidence")
+        options,
+        proxies=model.Proxies(),
+        ca_certificate="",
+        directories={"evidence": pathlib.Path("/evidence")},
     )
     path = state / "request.json"
     path.write_text(json.dumps(document))
@@ -115,21 +119,22 @@ def test_a_change_of_them_asks_for_a_run(
 class TestDue:
     @pytest.fixture
     def state(self, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-        monkeypatch.setattr(engine, "STATE", tmp_path)
+        monkeypatch.setattr(names, "STATES", tmp_path)
         monkeypatch.setattr(schedule, "now", lambda: _NOON)
         monkeypatch.setattr(execution_condition, "_is_leader", lambda *_: True)
         monkeypatch.setattr(schedule.Schedule, "arrange", lambda _: None)
-        _write(tmp_path)
-        return tmp_path
+        OWN.state.mkdir()
+        _write(OWN.state)
+        return OWN.state
 
     def _begin(self, state: pathlib.Path) -> tuple[bool, list[str]]:
         """Let a run begin; return whether it may, and at what it looks."""
-        plan = schedule.Schedule(state, None)
+        plan = schedule.Schedule(OWN, None)
         begun = execution_condition.begin(plan, juju_exec="juju-exec", unit="r/0")
         once = state / "once.json"
-        names = json.loads(once.read_text())["images"] if once.exists() else []
+        images = json.loads(once.read_text())["images"] if once.exists() else []
         once.unlink(missing_ok=True)
-        return begun, names
+        return begun, images
 
     def _end(self, state: pathlib.Path, started: datetime.datetime, **outcomes: str) -> None:
         images = [
@@ -138,7 +143,7 @@ class TestDue:
         ]
         result = {"outcome": "published", "started": started.isoformat(), "images": images}
         (state / "result.json").write_text(json.dumps(result))
-        execution_condition.ended(schedule.Schedule(state, None), result="success", ran=True)
+        execution_condition.ended(schedule.Schedule(OWN, None), result="success", ran=True)
 
     def test_all_are_at_first(self, state: pathlib.Path) -> None:
         assert self._begin(state) == (True, list(_NAMES))
@@ -169,7 +174,7 @@ class TestDue:
 
     @pytest.mark.parametrize("trigger", ["action", "option"])
     def test_whoever_asks_for_all_gets_all(self, state: pathlib.Path, trigger: str) -> None:
-        plan = schedule.Schedule(state, None)
+        plan = schedule.Schedule(OWN, None)
         plan.ask({"trigger": trigger})
 
         assert execution_condition.begin(plan, juju_exec="juju-exec", unit="r/0")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from retrofit.host import process
-from workload import engine
+from workload import engine, names
 
+OWN = names.Names("odr-jammy/0")
 CHARM = pathlib.Path("/var/lib/juju/agents/unit-retrofit-0/charm")
 
 
@@ -41,19 +42,19 @@ def _ending(monkeypatch: pytest.MonkeyPatch, code: int, *lines: str) -> None:
 def test_a_command_has_a_unit_with_the_limits_of_a_build(
     commands: list[tuple[list[str], dict[str, Any]]],
 ) -> None:
-    answer = engine.Engine(CHARM).run(["show", "--json"], report=lambda _: None)
+    answer = engine.Engine(CHARM, OWN).run(["show", "--json"], report=lambda _: None)
 
     assert answer == engine.Answer(0, "{}", "")
     [(stop, _), (argv, details)] = commands
-    assert stop == ["systemctl", "stop", "octavia-diskimage-retrofit-action.service"]
+    assert stop == ["systemctl", "stop", "octavia-diskimage-retrofit-action@odr-jammy-0.service"]
     split = argv.index("--")
     assert argv[split + 1 :] == [f"{CHARM}/venv/bin/python", "-m", "retrofit", "show", "--json"]
     options = argv[:split]
     assert "--property=MemoryMax=80%" in options
     assert "--property=UMask=0077" in options
-    assert "--property=Before=octavia-diskimage-retrofit.service" in options
+    assert "--property=Before=octavia-diskimage-retrofit@odr-jammy-0.service" in options
     assert f"--setenv=PYTHONPATH={CHARM}/src" in options
-    state = "/var/lib/octavia-diskimage-retrofit"
+    state = "/var/lib/octavia-diskimage-retrofit/odr-jammy-0"
     assert f"--setenv=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml" in options
     assert details["confidential"]
     assert details["timeout_s"] > engine.TIMEOUT_S, "systemd is to end it first"
@@ -63,7 +64,7 @@ def test_progress_is_reported_and_the_error_is_the_answer(monkeypatch: pytest.Mo
     _ending(monkeypatch, 4, "prove at rest: 9.6 s", "retrofit: error: the image fails; see DIR")
     reported: list[str] = []
 
-    answer = engine.Engine(CHARM).run(["verify"], report=reported.append)
+    answer = engine.Engine(CHARM, OWN).run(["verify"], report=reported.append)
 
     assert reported == ["prove at rest: 9.6 s"]
     assert answer == engine.Answer(4, "", "the image fails; see DIR")
@@ -72,8 +73,6 @@ def test_progress_is_reported_and_the_error_is_the_answer(monkeypatch: pytest.Mo
 def test_a_command_that_was_killed_says_where_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     _ending(monkeypatch, 137)
 
-    answer = engine.Engine(CHARM).run(["verify"], report=lambda _: None)
+    answer = engine.Engine(CHARM, OWN).run(["verify"], report=lambda _: None)
 
-    assert answer.problem == (
-        "it ended with status 137; see journalctl --unit octavia-diskimage-retrofit-action.service"
-    )
+    assert answer.problem == (f"it ended with status 137; see journalctl --unit {OWN.action}")

@@ -13,8 +13,9 @@ from options import window
 from retrofit import errors, model
 from retrofit.host import calendars, process
 from retrofit.model.documents import run_document
-from workload import engine, execution_condition, retries, schedule
+from workload import execution_condition, names, retries, schedule
 
+OWN = names.Names("r/0")
 NOW = datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC)
 NIGHT = window.parse("22:00-06:00")
 SECOND, MINUTE = datetime.timedelta(seconds=1), datetime.timedelta(minutes=1)
@@ -55,8 +56,10 @@ class Unit:
         moment: The present.
     """
 
-    def __init__(self, state: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.state = state
+    def __init__(self, states: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(names, "STATES", states)
+        self.state = OWN.state
+        self.state.mkdir()
         self.armed: list[float] = []
         self.delay = 0.0
         self.asked_juju = 0
@@ -67,7 +70,7 @@ class Unit:
         monkeypatch.setattr(process, "run", self._run)
 
     def plan(self, opening: window.Window | None = None) -> schedule.Schedule:
-        return schedule.Schedule(self.state, opening)
+        return schedule.Schedule(OWN, opening)
 
     def ask(self, trigger: str, *, ago: datetime.timedelta = 0 * SECOND) -> None:
         self.plan().ask({"trigger": trigger, "run-id": "asked"})
@@ -95,9 +98,9 @@ class Unit:
             given = {word.rpartition("=")[0]: word.rpartition("=")[2] for word in argv}
             self.armed.append(float(given["--on-active"]))
             self.delay = float(given["--timer-property=RandomizedDelaySec"])
-            assert argv[-4:] == ["systemctl", "start", "--no-block", f"{engine.NAME}.service"]
+            assert argv[-4:] == ["systemctl", "start", "--no-block", OWN.service]
         else:
-            assert argv == ["systemctl", "stop", f"{engine.NAME}-next.timer"]
+            assert argv == ["systemctl", "stop", f"{OWN.next}.timer"]
             self.armed.clear()
         return process.Completed(tuple(argv), 0, "", ())
 
@@ -324,7 +327,6 @@ def test_an_action_that_comes_while_the_agent_is_asked_has_its_run(unit: Unit) -
 
 
 def test_the_program_tells_systemd(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "STATE", unit.state)
     words = ["--unit", "r/0", "--juju-exec", "/usr/bin/juju-exec"]
     assert execution_condition.main(["begin", *words]) == 0
     assert (

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from charmlibs import systemd
 from tests.support import paths
 from tests.unit.charm import charm_fakes
+from tests.unit.charm.workload.machines import OWN, Machine
 
 from options import config, request
 from retrofit import model
@@ -23,7 +23,7 @@ from retrofit.definitions import expansion
 from retrofit.host import process
 from retrofit.model import findings, reasons
 from retrofit.model.documents import run_document
-from workload import schedule, unit
+from workload import unit
 
 ACTION = model.Trigger.ACTION
 CLOUD = request.Cloud(
@@ -41,54 +41,15 @@ CLOUD = request.Cloud(
 )
 
 
-@dataclasses.dataclass
-class Machine:
-    """A machine below a directory, and what its systemd was told."""
-
-    state: pathlib.Path
-    units: pathlib.Path
-    told: list[str]
-
-    def unit(self, kind: str) -> str:
-        path = self.units / f"octavia-diskimage-retrofit.{kind}"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
-
-
-@pytest.fixture
-def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine(tmp_path / "state", tmp_path / "units", [])
-    made.units.mkdir()
-    cron = tmp_path / "auto-retrofit"
-    cron.symlink_to("/var/lib/juju/agents/gone/charm/files/auto-retrofit.sh")
-    monkeypatch.setattr(unit, "STATE", made.state)
-    monkeypatch.setattr(unit, "EVIDENCE", made.state / "evidence")
-    monkeypatch.setattr(unit, "_UNITS", made.units)
-    monkeypatch.setattr(unit, "_PREVIOUS_SCHEDULES", (cron,))
-    monkeypatch.setattr(unit, "_juju_exec", lambda: "/usr/bin/juju-exec")
-    monkeypatch.setattr(schedule.Schedule, "disarm", lambda _: made.told.append("disarm"))
-    monkeypatch.setattr(
-        schedule.Schedule, "arm", lambda _, pause: made.told.append(f"arm {pause.seconds}")
-    )
-    for verb in ("service_start", "service_stop", "service_restart", "service_enable"):
-        monkeypatch.setattr(
-            systemd, verb, lambda *words, verb=verb: made.told.append(" ".join([verb, *words]))
-        )
-    monkeypatch.setattr(
-        systemd, "service_disable", lambda *words: made.told.append(f"service_disable {words[0]}")
-    )
-    monkeypatch.setattr(systemd, "daemon_reload", lambda: made.told.append("daemon_reload"))
-    return made
-
-
 @pytest.fixture
 def builds(machine: Machine) -> unit.Workload:
-    return unit.Workload(paths.REPOSITORY, "octavia-diskimage-retrofit/0")
+    return unit.Workload(paths.REPOSITORY, OWN)
 
 
 def _request(**options: Any) -> dict[str, str]:
     loaded = config.load({name.replace("_", "-"): value for name, value in options.items()})
     return request.compute(
-        loaded, proxies=model.Proxies(), ca_certificate="", evidence=unit.EVIDENCE
+        loaded, proxies=model.Proxies(), ca_certificate="", directories=OWN.directories()
     )
 
 
@@ -125,7 +86,8 @@ def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -
     assert definition.source_projects == ("e1b0", "e1b1")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
-    assert asked.proof.evidence == unit.EVIDENCE
+    assert asked.proof.evidence == OWN.evidence
+    assert (asked.work_base, asked.cache) == (OWN.work, OWN.cache)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +144,12 @@ def test_the_service_runs_the_engine_of_the_charm(machine: Machine, builds: unit
     ) in service
     tell = (
         "/usr/bin/systemd-run --no-block --collect /usr/bin/juju-exec -u "
-        'octavia-diskimage-retrofit/0 "JUJU_DISPATCH_PATH=hooks/update-status '
+        'odr/0 "JUJU_DISPATCH_PATH=hooks/update-status '
         f'{charm}/dispatch"'
     )
     assert f"\nExecStopPost=-{tell}\n" in service
     condition = f"{charm}/venv/bin/python -m workload.execution_condition"
-    words = "--unit octavia-diskimage-retrofit/0 --juju-exec /usr/bin/juju-exec"
+    words = "--unit odr/0 --juju-exec /usr/bin/juju-exec"
     assert f"\nExecStopPost=-{condition} ended {words}\n" in service
     before = [
         line
@@ -216,7 +178,7 @@ def test_service_and_timer_come_once_and_go(machine: Machine, builds: unit.Workl
     assert "OnCalendar=weekly\n" in machine.unit("timer")
     assert "Persistent=true\n" in machine.unit("timer")
     assert "RandomizedDelaySec=3600\n" in machine.unit("timer")
-    assert "service_enable octavia-diskimage-retrofit.timer" in machine.told
+    assert "service_enable octavia-diskimage-retrofit@odr-0.timer" in machine.told
 
     machine.told.clear()
     builds.install_service(opening="", debug=False, schedules=("weekly",))
@@ -225,17 +187,17 @@ def test_service_and_timer_come_once_and_go(machine: Machine, builds: unit.Workl
     builds.install_service(opening="", debug=False, schedules=("Mon..Fri 03:30",))
     assert "OnCalendar=Mon..Fri 03:30\n" in machine.unit("timer")
     assert "RandomizedDelaySec=300\n" in machine.unit("timer")
-    assert "service_restart octavia-diskimage-retrofit.timer" in machine.told
+    assert "service_restart octavia-diskimage-retrofit@odr-0.timer" in machine.told
 
     builds.install_service(opening="", debug=False, schedules=())
     assert not machine.unit("timer")
-    assert "service_disable octavia-diskimage-retrofit.timer" in machine.told
+    assert "service_disable octavia-diskimage-retrofit@odr-0.timer" in machine.told
 
 
 def test_the_schedule_of_the_existing_charm_goes(
     builds: unit.Workload, tmp_path: pathlib.Path
 ) -> None:
-    builds.install_service(opening="", debug=False, schedules=())
+    builds.migrate()
 
     assert not (tmp_path / "auto-retrofit").is_symlink()
 
@@ -263,7 +225,11 @@ def test_knows_from_systemd_that_a_run_could_not_begin(
     [(0, 0), (75, 1), (1, 255), (127, 255)],
 )
 def test_only_the_exit_code_of_the_execution_condition_is_a_no(
-    machine: Machine, builds: unit.Workload, tmp_path: pathlib.Path, status: int, told: int
+    machine: Machine,
+    builds: unit.Workload,
+    tmp_path: pathlib.Path,
+    status: int,
+    told: int,
 ) -> None:
     builds.install_service(opening="Mon..Fri 22:00-06:00", debug=False, schedules=())
     [condition] = re.findall(r"(?m)^ExecCondition=(.*)$", machine.unit("service"))
@@ -302,7 +268,7 @@ def test_starting_does_not_wait(machine: Machine, builds: unit.Workload) -> None
 
     assert machine.told == [
         "disarm",
-        "service_start --no-block octavia-diskimage-retrofit.service",
+        "service_start --no-block octavia-diskimage-retrofit@odr-0.service",
     ]
 
 
@@ -327,7 +293,7 @@ def test_what_was_asked_for_begins_when_it_is_due(
     armed: list[str],
 ) -> None:
     monkeypatch.setattr(builds, "building", lambda: building)
-    machine.state.mkdir()
+    OWN.make_directories()
     lost = {"outcome": "running", "run-id": "lost", "started": charm_fakes.hours_ago(0)}
     (machine.state / "result.json").write_text(json.dumps(lost), encoding="utf-8")
     if trigger:
@@ -347,7 +313,7 @@ def test_what_was_asked_for_begins_when_it_is_due(
 def test_the_end_of_the_schedule_keeps_what_an_action_asked_for(
     machine: Machine, builds: unit.Workload
 ) -> None:
-    machine.state.mkdir()
+    OWN.make_directories()
     for trigger in ("option", "action"):
         builds.ask({"trigger": trigger})
         builds.remove_timer()
@@ -380,7 +346,7 @@ def test_a_request_from_before_there_were_proofs_makes_the_same_image(
     machine: Machine, builds: unit.Workload
 ) -> None:
     old = {"source": "glance:", "target": "glance:", "amp-image-tag": "octavia-amphora"}
-    machine.state.mkdir()
+    OWN.make_directories()
     (machine.state / "request.json").write_text(json.dumps(old), encoding="utf-8")
 
     assert not builds.configure(_request(), CLOUD, "")
@@ -398,7 +364,7 @@ def test_what_a_previous_revision_left_is_kept(
         "ended": charm_fakes.hours_ago(1),
         "steps": [],
     }
-    machine.state.mkdir()
+    OWN.make_directories()
     (machine.state / "request.json").write_text(json.dumps(request_json), encoding="utf-8")
     (machine.state / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
@@ -456,14 +422,14 @@ def test_removing_leaves_nothing(machine: Machine, builds: unit.Workload) -> Non
 
     assert not machine.state.exists()
     assert not list(machine.units.iterdir())
-    assert machine.told.count("service_stop octavia-diskimage-retrofit.service") == 1
+    assert "end octavia-diskimage-retrofit@odr-0.service" in machine.told
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"outcome": 1}', '{"outcome": "of later"}'])
 def test_a_result_that_cannot_be_read_is_none(
     machine: Machine, builds: unit.Workload, content: str
 ) -> None:
-    machine.state.mkdir()
+    OWN.make_directories()
     (machine.state / "result.json").write_text(content, encoding="utf-8")
 
     assert builds.result() is None
