@@ -200,7 +200,7 @@ class Interrupted(BaseException):
     details: tuple[str, ...] = ()
 
     def __init__(
-        self, signal_number: int, message: str = "interrupted; everything half-done was removed"
+        self, signal_number: int, message: str = "interrupted; unfinished work was removed"
     ) -> None:
         super().__init__(signal_number, message)
         self.signal_number = signal_number

@@ -56,7 +56,7 @@ def note(state: pathlib.Path) -> None:
     try:
         result = results.read(state / _RESULT)
     except errors.NewerDocument as error:
-        _LOG.warning("at which images the last run has looked is not known: %s", error)
+        _LOG.warning("the images of the last run are not known: %s", error)
         return
     if result is None:
         return

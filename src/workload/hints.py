@@ -24,8 +24,8 @@ _WORDS = (
         "check the project that keystone gave on identity-credentials",
     ),
     (
-        r"give that authority's certificate \(OS_CACERT or cacert in clouds\.yaml\)",
-        "relate certificates to that authority, or add it to the machine's certificate store",
+        r"set the certificate of this authority \(OS_CACERT or cacert in clouds\.yaml\)",
+        "relate certificates to this authority, or add it to the machine's certificate store",
     ),
     (
         r"OS_CACERT or cacert in clouds\.yaml",
@@ -56,7 +56,7 @@ _WORDS = (
     (r"--(cache-dir|checksum|keyring|work-dir)", r"key \1 of image-definitions"),
     (r"--elements-path", "key elements-paths of image-definitions"),
     # What the charm sets itself.
-    (r": --evidence DIR", ""),
+    (r"to keep the evidence next time, use --evidence DIR", "see the journal of the unit"),
     (r"set another directory with --evidence", "check the machine's disk"),
     (r"use --force to overwrite it", "remove it"),
 )

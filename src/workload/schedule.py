@@ -130,7 +130,7 @@ class Schedule:
         try:
             return self.runs()
         except errors.NewerDocument as error:
-            _LOG.warning("no run is tried again: %s", error)
+            _LOG.warning("no run is repeated: %s", error)
             return ()
 
     def arrange(self) -> None:

@@ -49,7 +49,8 @@ class Arrival:
         free = shutil.disk_usage(self._target.parent).free
         if self.size > free:
             raise errors.NoSpace(
-                f"the base image has {self.size // model.MIB} MiB, {self._target.parent} has "
+                f"the base image has {self.size // model.MIB} MiB, but {self._target.parent} "
+                "has only "
                 f"{free // model.MIB} MiB free",
                 hint=_SPACE_HINT,
             )
@@ -68,8 +69,7 @@ class Arrival:
         self._advanced(self.done, self.size)
         if 0 < self.size < self.done:
             raise errors.ImageError(
-                f"the base image {self._base.name} is larger than the {self.size} bytes that it "
-                "should have"
+                f"the base image {self._base.name} is larger than the expected {self.size} bytes"
             )
 
     def restart(self) -> None:
@@ -96,7 +96,7 @@ class Arrival:
         actual = f"{self._algorithm}:{self._digest.hexdigest()}"
         if wanted and actual != wanted:
             raise errors.ImageError(
-                f"the base image {self._base.id or self._base.name} arrived damaged: "
+                f"the base image {self._base.id or self._base.name} does not match its checksum: "
                 f"{actual[:24]}… instead of {wanted[:24]}…",
                 hint="try again; if the error remains, the source is damaged: replace it there",
             )

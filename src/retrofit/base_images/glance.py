@@ -178,14 +178,14 @@ def _check_owner(image: images.Image, projects: Collection[str]) -> None:
     raise errors.Denied(
         f"the image {image.id} ({image.name}) is {image.visibility} and belongs to project "
         f"{image.owner}, not to this one",
-        hint=f"name {image.owner} in source-projects (--source-project) to trust the project",
+        hint=f"to trust the project, add {image.owner} to source-projects (--source-project)",
     )
 
 
 def _warn(untrusted: Iterable[selection.UntrustedImage]) -> None:
     for image in untrusted:
         _LOG.warning(
-            "image %s (%s) fits better and is not used: its project %s is not in source-projects",
+            "image %s (%s) would be selected, but its project %s is not in source-projects",
             image.id,
             image.name,
             image.owner,
@@ -221,7 +221,7 @@ def _nothing_found(
         first = untrusted[0]
         return errors.InputMissing(
             f"{message} but {first.id} ({first.name}), which belongs to project {first.owner}",
-            hint=f"name {first.owner} in source-projects (--source-project) to trust the project",
+            hint=f"to trust the project, add {first.owner} to source-projects (--source-project)",
             details=details,
         )
     shown = connection.images([("status", "active"), ("os_distro", candidates[0].distribution)])
@@ -234,8 +234,8 @@ def _nothing_found(
     )
     return errors.InputMissing(
         message,
-        hint="import one with glance-simplestreams-sync, or choose an image or another series; "
-        "products there: " + (", ".join(present) or "none"),
+        hint="import one with glance-simplestreams-sync, or choose another image or series; "
+        "available products: " + (", ".join(present) or "none"),
         details=details,
     )
 

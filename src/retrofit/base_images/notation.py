@@ -68,7 +68,7 @@ def parse(source: str, options: Options) -> origins.Source:
         if url and not url.startswith(_WEB):
             raise errors.ConfigError(
                 f"{shown.removeprefix(_SIMPLESTREAMS)!r} in the source {shown!r} is not a URL",
-                hint="write simplestreams: alone for Ubuntu's, or a mirror's base URL after it",
+                hint="write simplestreams: for Ubuntu's streams, or add the base URL of a mirror",
             )
         return simplestreams.Wanted(
             url=url,
@@ -87,7 +87,7 @@ def parse(source: str, options: Options) -> origins.Source:
     if word is not None and not path.exists():
         raise errors.ConfigError(
             f"unknown word {word[0]!r} in the source {shown!r}",
-            hint=f"known are {', '.join(_KNOWN)}; a file of that name is ./{shown}",
+            hint=f"known words: {', '.join(_KNOWN)}; for a file with this name, write ./{shown}",
         )
     return files.Wanted(path)
 
@@ -106,8 +106,8 @@ def _fresh(source: str, options: Options) -> bootstrap.Wanted:
     """Return what is meant by a base image that is made."""
     if source != _BOOTSTRAP:
         raise errors.ConfigError(
-            f"nothing may follow bootstrap: in the source {source!r}",
-            hint="set the series and the mirror with these options",
+            f"the source {source!r} has text after bootstrap:",
+            hint="set the series and the mirror with their options",
         )
     if options.mirror and not options.mirror.startswith(_WEB):
         raise errors.ConfigError(
@@ -128,6 +128,6 @@ def _check_options(source: str, options: Options) -> None:
     ):
         if value and not source.startswith(words):
             raise errors.ConfigError(
-                f"{key} means nothing for the source {urls.without_user(source)!r}",
-                hint=f"it is for {' and '.join(words)}; leave it out",
+                f"{key} has no effect for the source {urls.without_user(source)!r}",
+                hint=f"it applies only to {' and '.join(words)}; remove it",
             )

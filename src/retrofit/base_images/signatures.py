@@ -31,7 +31,7 @@ def content(document: bytes, keyring: pathlib.Path, name: str) -> bytes:
     """
     _check_keyring(keyring)
     if document.lstrip().startswith(_BEGIN) and _END not in document:
-        raise errors.Denied(f"{name} is cut short: its signature has no end", hint=_RENEW)
+        raise errors.Denied(f"{name} is truncated: its signature is incomplete", hint=_RENEW)
     with tempfile.TemporaryDirectory(prefix="retrofit-signature-") as directory:
         place = pathlib.Path(directory)
         signed, verified = place / "signed", place / "content"
@@ -48,7 +48,7 @@ def content(document: bytes, keyring: pathlib.Path, name: str) -> bytes:
         return verified.read_bytes()
 
 
-_RENEW = "update the mirror, or fetch from another one"
+_RENEW = "update the mirror, or use another mirror"
 
 
 def _check_keyring(keyring: pathlib.Path) -> None:
@@ -58,7 +58,7 @@ def _check_keyring(keyring: pathlib.Path) -> None:
     except OSError as error:
         raise errors.InputMissing(
             f"cannot read the keyring {keyring}: {error.strerror}",
-            hint="install ubuntu-cloudimage-keyring for Ubuntu's, or name another (--keyring)",
+            hint="for Ubuntu, install ubuntu-cloudimage-keyring, or set another (--keyring)",
         ) from error
     if armoured:
         raise errors.ConfigError(
@@ -78,7 +78,7 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
     by_word = {words[0]: words[1:] for words in status}
     if "BADSIG" in by_word:
         raise errors.Denied(
-            f"{name} does not match its signature: it was changed, or damaged on its way",
+            f"{name} does not match its signature: it was changed or damaged",
             hint=_RENEW,
         )
     if "GOODSIG" in by_word and "VALIDSIG" in by_word:
@@ -86,7 +86,7 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
     if "EXPSIG" in by_word:
         until = datetime.datetime.fromtimestamp(int(by_word["VALIDSIG"][3]), datetime.timezone.utc)
         raise errors.Denied(
-            f"the signature of {name} has expired on {until:%Y-%m-%d}",
+            f"the signature of {name} expired on {until:%Y-%m-%d}",
             hint=f"{_RENEW}; or check this machine's clock",
         )
     if "EXPKEYSIG" in by_word:
@@ -108,6 +108,4 @@ def _judge(said: str, keyring: pathlib.Path, name: str) -> None:
             f"the signature of {name} cannot be checked with {keyring}",
             hint="check this machine's clock, and whether the file is a keyring",
         )
-    raise errors.Denied(
-        f"{name} is not signed", hint="name an index that is, *.sjson, as the mirror's first has"
-    )
+    raise errors.Denied(f"{name} is not signed", hint="use a signed index (*.sjson)")

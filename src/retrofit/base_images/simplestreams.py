@@ -133,9 +133,10 @@ class _Tree:
             found = self._fetch(entry.path, streams.Products)
             if found.content_id != content_id:
                 raise errors.Denied(
-                    f"{self.base_url}{entry.path} has {found.content_id}, where the index says "
+                    f"{self.base_url}{entry.path} has the content ID {found.content_id}, but "
+                    "the index has "
                     f"{content_id}",
-                    hint="update the mirror, or fetch from another one",
+                    hint="update the mirror, or use another mirror",
                 )
             self._files[entry.path] = found
         return self._files[entry.path]
@@ -166,13 +167,13 @@ class _Tree:
         age = datetime.datetime.now(datetime.timezone.utc) - file.updated
         if age > _LONGEST_AGE:
             raise errors.Denied(
-                f"{name} has expired: it is of {file.updated:%Y-%m-%d}, more than "
+                f"{name} has expired: its date is {file.updated:%Y-%m-%d}, more than "
                 f"{_LONGEST_AGE.days} days ago",
                 hint="update the mirror, or check this machine's clock",
             )
         if -age > _CLOCK_TOLERANCE:
             raise errors.Denied(
-                f"{name} is of {file.updated:%Y-%m-%d}, which is in the future",
+                f"{name} has the date {file.updated:%Y-%m-%d}, which is in the future",
                 hint="check this machine's clock",
             )
         return file
@@ -191,7 +192,7 @@ def _nothing_found(
     present = sorted(product for product in index.products() if ":server:" in product)
     return errors.InputMissing(
         f"no base image at {urls.shown(base_url)} for {version}{systems_wanted}",
-        hint="name another series, stream, version or server; server images there: "
+        hint="name another series, stream, version or server; available server images: "
         + (", ".join(present[-_SHOWN:]) or "none"),
         details=tuple(f"looked for product {product}" for product in looked_for),
     )

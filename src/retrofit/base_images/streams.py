@@ -155,7 +155,8 @@ def parse(content: bytes, kind: type[_File], name: str) -> _File:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise errors.ImageError(
-            f"{name} is signed, but no {kind.__name__.lower()} of simplestreams: {where}: "
+            f"{name} is signed, but is not a valid {kind.__name__.lower()} of simplestreams: "
+            f"{where}: "
             f"{first['msg']}",
-            hint="name the base URL of a mirror, above streams/v1",
+            hint="use the base URL of a mirror, without streams/v1",
         ) from error

@@ -26,7 +26,7 @@ def check(target: pathlib.Path, *, force: bool) -> None:
         raise errors.OutputError(f"{target} exists already", hint="use --force to overwrite it")
     if not os.access(target.absolute().parent, os.W_OK):
         raise errors.OutputError(
-            f"cannot write {target}: its directory does not exist or may not be written"
+            f"cannot write {target}: its directory does not exist or is not writable"
         )
 
 

@@ -53,7 +53,7 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
     if status >= 500:
         return errors.Unavailable(
             f"{message}: the service failed with {status}: {reason}",
-            hint="see the service's own log",
+            hint="see the log of the service",
         )
     if status == 400 and "disk_format" in reason:
         return errors.ConfigError(

@@ -106,8 +106,8 @@ def select(images: tuple[Image, ...], names: object) -> tuple[Image, ...]:
     known = {name for image in images for name in (image.name, image.definition)}
     if not isinstance(names, list) or not known.issuperset(names):
         raise errors.ConfigError(
-            f"no image is defined as {names!r}",
-            hint=f"known are {', '.join(sorted(known))}",
+            f"no definition has the name {names!r}",
+            hint=f"known: {', '.join(sorted(known))}",
         )
     return tuple(image for image in images if {image.name, image.definition} & set(names))
 
@@ -270,8 +270,8 @@ def _check_names(images: Iterable[Image]) -> None:
         other = known.setdefault(image.name, image)
         if other is not image:
             raise errors.ConfigError(
-                f"{image.place}: the name {image.name} is taken in {other.place}",
-                hint="give one of them another",
+                f"{image.place}: the name {image.name} is already used in {other.place}",
+                hint="change one of the names",
             )
 
 
@@ -292,8 +292,8 @@ def _check_tags(images: Iterable[Image]) -> None:
 
 def _same_tag(image: Image, other: Image, tag: str = "") -> errors.ConfigError:
     return errors.ConfigError(
-        f"{image.tag_place}: {image.name} has the tag {tag or image.tag}, by which {other.name} "
-        f"is found ({other.tag_place})",
-        hint="services would select the newer image for both; a tag may have {release}, "
-        "{architecture} and {format} in it",
+        f"{image.tag_place}: {image.name} has the tag {tag or image.tag}, which identifies "
+        f"{other.name} ({other.tag_place})",
+        hint="services would select the newer image for both; use {release}, "
+        "{architecture} or {format} in the tag",
     )

@@ -65,7 +65,7 @@ def wrong(problem: str) -> pydantic_core.PydanticCustomError:
 def _own_properties(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if _TAKEN.fullmatch(name):
-            raise wrong(f"{name} is not for a definition to say")
+            raise wrong(f"a definition cannot set {name}")
     return value
 
 
@@ -223,5 +223,5 @@ def size(text: str) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise errors.ConfigError(f"{text!r} is not a size", hint="write it as 8G or 512M")
+        raise errors.ConfigError(f"{text!r} is not a size", hint="write a size such as 8G or 512M")
     return int(match["number"]) * _UNITS[match["unit"]]

@@ -127,12 +127,12 @@ def problems(image: Image) -> Iterator[Problem]:
         yield from _problems_of_systems(image)
     else:
         known = ", ".join(recipes.names())
-        yield Problem(("recipe",), f"unknown recipe {image.recipe!r}", f"it may be {known}")
+        yield Problem(("recipe",), f"unknown recipe {image.recipe!r}", f"allowed: {known}")
     if notation.names_one(image.source) and max(len(image.releases), len(image.architectures)) > 1:
         yield Problem(
             ("source",),
             f"{urls.without_user(image.source)} is one base image, but several are needed",
-            "it may be glance:, simplestreams: or bootstrap:",
+            "use glance:, simplestreams: or bootstrap:",
         )
     if not image.tags:
         yield Problem(("tags",), "tags is missing", "services find an image by its first tag")
@@ -142,7 +142,7 @@ def problems(image: Image) -> Iterator[Problem]:
         listed: tuple[str, ...] = getattr(image, key)
         for number, value in enumerate(listed):
             if value in listed[:number]:
-                yield Problem((key, number), f"{value} is there twice")
+                yield Problem((key, number), f"{value} is a duplicate")
 
 
 def _problems_of_systems(image: Image) -> Iterator[Problem]:
@@ -153,15 +153,15 @@ def _problems_of_systems(image: Image) -> Iterator[Problem]:
             yield Problem(
                 ("releases", number),
                 f"{release!r} is not a release of {image.distribution} that the recipe supports",
-                f"it may be {', '.join(known)}",
+                f"allowed: {', '.join(known)}",
             )
     if image.distribution == "debian" and not image.releases:
         yield Problem(
-            ("releases",), "releases is missing for debian", f"it may be {', '.join(known)}"
+            ("releases",), "releases is missing for debian", f"allowed: {', '.join(known)}"
         )
     if image.distribution == "debian" and image.pocket:
         yield Problem(
-            ("pocket",), "the Ubuntu Cloud Archive has nothing for debian", "leave it out"
+            ("pocket",), "the Ubuntu Cloud Archive has nothing for debian", "remove pocket"
         )
 
 
@@ -172,12 +172,14 @@ def _problems_of_tag(image: Image, number: int, tag: str) -> Iterator[Problem]:
         if name not in PLACEHOLDERS:
             allowed = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
             yield Problem(
-                path, f"{{{name}}} in the tag {tag!r} has no meaning", f"it may be {allowed}"
+                path, f"{{{name}}} in the tag {tag!r} is not a placeholder", f"allowed: {allowed}"
             )
         elif not getattr(image, PLACEHOLDERS[name]):
             key = PLACEHOLDERS[name]
             yield Problem(
-                path, f"{{{name}}} in the tag {tag!r} needs {key}", f"list {key}, or leave it out"
+                path,
+                f"{{{name}}} in the tag {tag!r} needs {key}",
+                f"list {key}, or remove the placeholder",
             )
     if re.search("[{}]", _PLACEHOLDER.sub("", tag)):
         yield Problem(path, f"a brace in the tag {tag!r} has no counterpart")

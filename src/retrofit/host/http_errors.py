@@ -31,14 +31,14 @@ def tls(
         return unreachable(what, "the server closed it")
     hint = "check which authority signed it"
     if "has expired" in lowered:
-        reason = "the server's certificate, or the authority's that signed it, has expired"
-        hint = f"renew it, and give the current authority's ({setting})"
+        reason = "the certificate of the server or of its authority has expired"
+        hint = f"renew it, and set the current authority ({setting})"
     elif "not yet valid" in lowered:
         reason = "the server's certificate is not valid yet"
         hint = "check this machine's clock"
     elif "self-signed" in lowered or "self signed" in lowered or "local issuer" in lowered:
-        reason = f"the server's certificate is signed by {signer} that is not trusted here"
-        hint = f"give that authority's certificate ({setting})"
+        reason = f"the server's certificate is signed by {signer} that is not trusted"
+        hint = f"set the certificate of this authority ({setting})"
     elif "mismatch" in lowered or "doesn't match" in lowered:
         reason = "the server's certificate is for another name or address"
         hint = "use the name that the certificate has, or have it reissued"

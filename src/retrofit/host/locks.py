@@ -68,7 +68,7 @@ def hold(path: pathlib.Path, doing: str) -> Iterator[None]:
                 # It was opened while the other run was about to remove it.
                 raise BlockingIOError
         except BlockingIOError as busy:
-            raise errors.Busy(f"another run {doing} now", hint="wait until it has ended") from busy
+            raise errors.Busy(f"another run {doing} now", hint="wait until it ends") from busy
         try:
             yield
         finally:

@@ -40,7 +40,7 @@ def resolve(root: pathlib.Path, path: str, *, follow_last: bool = True) -> pathl
         if here.is_symlink() and (follow_last or any(pending)):
             links += 1
             if links > _MAX_LINKS:
-                raise errors.ImageError(f"too many links on the way to {path} in the image")
+                raise errors.ImageError(f"too many symbolic links in the path {path} of the image")
             target = os.readlink(here)
             if target.startswith("/"):
                 done.clear()

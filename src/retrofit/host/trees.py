@@ -43,7 +43,7 @@ def walk(
                 raise
             raise errors.ImageError(
                 f"directories are nested too deeply in /{prefix[:80]}…",
-                hint="remove them from the image, or keep what makes them from doing so",
+                hint="remove them from the image, or correct the program that creates them",
             ) from error
         for entry in found:
             path = prefix + entry.name

@@ -219,8 +219,8 @@ class _Servers:
             if not url.startswith("https://" if previous.startswith("https:") else "http"):
                 raise errors.Denied(
                     f"cannot {what}: the server redirects to {urls.shown(url)}, "
-                    "which nothing protects",
-                    hint="name another server",
+                    "which is not encrypted",
+                    hint="use another server",
                 )
         raise errors.Unavailable(
             f"cannot {what}: the server redirects more than {_MAX_REDIRECTS} times, at last to "
@@ -322,6 +322,6 @@ def _mapped(what: str) -> Iterator[None]:
 
 def _stalled(what: str) -> http_errors.Transient:
     return http_errors.Transient(
-        f"cannot {what}: nothing, or next to nothing, came for {_STALL_S:.0f} s",
+        f"cannot {what}: the server sent no data, or very little, for {_STALL_S:.0f} s",
         hint="check the server and the network",
     )

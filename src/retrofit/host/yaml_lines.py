@@ -283,7 +283,7 @@ class _Check:
             for key, value in node.value:
                 if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                     if key.value in known:
-                        raise self._wrong(key, f"{key.value} is there twice")
+                        raise self._wrong(key, f"{key.value} is a duplicate key")
                     known.add(key.value)
                 self.value(value)
 

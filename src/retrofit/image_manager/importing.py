@@ -110,7 +110,7 @@ def bring(
             except errors.RetrofitError as error:
                 if only:
                     raise
-                _LOG.warning("Glance did not fetch %s: %s", name, error)
+                _LOG.warning("Glance did not download %s: %s", name, error)
         file = fetching.fetch(
             where, checksum, means.access, means.work, advanced=means.reporter.advanced
         )
@@ -128,7 +128,7 @@ def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
         try:
             return attempt()
         except errors.Unavailable as error:
-            _LOG.warning("tried again, at most %d times more: %s", left, error)
+            _LOG.warning("the import is retried, at most %d more times: %s", left, error)
     return attempt()
 
 
@@ -199,7 +199,7 @@ class _New:
             raise errors.ConfigError(
                 f"{self.product.place}: the identifier {left.id} of version {self.version.name} "
                 f"belongs to {left.name or 'another image'}",
-                hint="give the version another id, or delete that image",
+                hint="change the id of the version, or delete that image",
             )
         described = rotation.fields(self.product, self.version, left.size, self.tag)
         name = self.product.versioned(self.version.name)
@@ -209,7 +209,9 @@ class _New:
         try:
             self.connection.delete(image_id)
         except errors.RetrofitError as error:
-            _LOG.warning("image %s is left behind, the next run removes it: %s", image_id, error)
+            _LOG.warning(
+                "image %s could not be removed; the next run removes it: %s", image_id, error
+            )
 
 
 def _may_go_by_url(version: catalog.Version, where: str, methods: frozenset[str]) -> bool:
@@ -238,7 +240,7 @@ def _by_url(new: _New, where: str, checksum: str, deadline: float) -> images.Ima
                 raise errors.Unavailable(
                     f"Glance makes {stored.disk_format} of images that it fetches, so that their "
                     "checksum cannot be compared",
-                    hint="download them here first: --prefetch always",
+                    hint="let this command download them: --prefetch always",
                 )
             fetching.compare(algorithm, wanted, actual, where)
         return new.finish(image.id)
@@ -264,8 +266,8 @@ def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
     algorithm, _, expected = stored.content_hash.partition(":")
     if stored.disk_format == new.product.disk_format and expected != files.digest(file, algorithm):
         raise errors.Unavailable(
-            f"Glance stored other content than was sent for {stored.name}",
-            hint="try again, and see Glance's own log",
+            f"the content of {stored.name} in Glance differs from the uploaded file",
+            hint="try again, and see Glance's log",
         )
 
 
@@ -298,7 +300,7 @@ def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> ima
             if status == "failure":
                 raise errors.Unavailable(
                     f"Glance did not import {image.name}: {' '.join(message.split())}",
-                    hint="see Glance's own log",
+                    hint="see Glance's log",
                 )
         now = time.monotonic()
         begun = any(status == "processing" for status, _ in tasks)
@@ -307,7 +309,7 @@ def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> ima
             raise errors.Unavailable(
                 f"the import of {image.name} has not ended: it is {shown.status} after "
                 f"{now - began:.0f} s",
-                hint="see Glance's own log, and the options --stuck-retry and --import-timeout",
+                hint="see Glance's log, and the options --stuck-retry and --import-timeout",
             )
         time.sleep(min(pause, max(0.0, deadline - now)))
         pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -143,7 +143,7 @@ def _repeated(document: yaml_lines.Document, number: int, image: _Image) -> Iter
     for index, version in enumerate(image.versions):
         if version.version in known:
             place = document.place(("images", number, "versions", index))
-            yield f"{place}: version {version.version} of {image.name} is there twice"
+            yield f"{place}: version {version.version} of {image.name} is a duplicate"
         known.add(version.version)
 
 

@@ -195,7 +195,7 @@ def _refusal(problem: str, error: Any) -> errors.RetrofitError:
         )
     if status in (401, 403) or "AccessDenied" in str(error) or "(403)" in str(error):
         return errors.Denied(f"{problem}: {error}", hint="check the credentials of S3")
-    return errors.Unavailable(f"{problem}: {error}", hint="see the store's own log")
+    return errors.Unavailable(f"{problem}: {error}", hint="see the log of the store")
 
 
 def safe(key: str) -> str:

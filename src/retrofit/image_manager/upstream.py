@@ -64,8 +64,8 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
     changed = web.modified(url, access)
     if changed is None:
         raise errors.Unavailable(
-            f"{product.place}: {urls.shown(url)} does not say when it was changed, which would be "
-            "its version",
+            f"{product.place}: {urls.shown(url)} has no date of its last change, which is "
+            "needed for the version",
             hint="write version, url, checksum and build_date yourself",
         )
     name = f"{changed:%Y%m%d}"
@@ -73,8 +73,8 @@ def newest(product: catalog.Product, access: web.Access) -> catalog.Version | No
         name = f"{changed:%Y%m%d%H%M%S}"
     if previous.mirror_url and previous.name not in previous.mirror_url:
         raise errors.ConfigError(
-            f"{product.place}: mirror_url does not contain the version {previous.name}: that of "
-            "the next is not known",
+            f"{product.place}: mirror_url does not contain the version {previous.name}: the "
+            "mirror_url of the next version is not known",
             hint="write the next version yourself",
         )
     return dataclasses.replace(

@@ -155,7 +155,7 @@ def refusal(
         message += f"; it stays in Glance as {image_id}, without tags"
     return errors.ProofFailed(
         message,
-        hint=f"see {kept}" if kept else "have the evidence kept next time: --evidence DIR",
+        hint=f"see {kept}" if kept else "to keep the evidence next time, use --evidence DIR",
         details=tuple(f"{fault.check}: {fault.verdict.evidence}" for fault in proof.failures),
         proof=as_json(proof),
         image_id=image_id,

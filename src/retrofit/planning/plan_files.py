@@ -50,7 +50,8 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
         raise errors.ConfigError(f"{path} is not a plan", hint=_AGAIN) from error
     if file.engine != __version__:
         raise errors.PlanOutdated(
-            f"the plan {path} is of version {file.engine} of this program, which is {__version__}",
+            f"the plan {path} is from version {file.engine} of this program, but this is "
+            f"version {__version__}",
             hint=_AGAIN,
         )
     for image in file.images:

@@ -171,7 +171,7 @@ def plan_wanted(
         found = inquiry.find(description.read(planned.image), build, cache)
     except errors.ImageError as error:
         # It was too long for a property, or somebody changed it: not known is not outdated.
-        _LOG.warning("whether there are newer packages is not known: %s", error)
+        _LOG.warning("cannot check for newer packages: %s", error)
         return planned
     return _with_packages(planned, found)
 

@@ -67,7 +67,7 @@ class Inquiry:
         settings = record.provenance.apt
         if settings is None:
             raise errors.ImageError(
-                f"the image {record.image.id} does not say which archives its packages come from",
+                f"the image {record.image.id} has no record of the archives of its packages",
                 hint="build the image again: new images have this information",
             )
         release = model.Release(**record.provenance.system.model_dump())

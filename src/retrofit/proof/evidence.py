@@ -36,7 +36,7 @@ def keep(gathered: pathlib.Path, proof: findings.Proof, directory: pathlib.Path)
         files.write(directory / CHECKS, text, mode=0o600)
     except OSError as error:
         raise errors.OutputError(
-            f"cannot keep the evidence in {directory}: {error.strerror}",
+            f"cannot save the evidence in {directory}: {error.strerror}",
             hint="set another directory with --evidence",
         ) from error
 

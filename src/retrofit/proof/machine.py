@@ -203,7 +203,7 @@ def start(
     if machines_that_fit() < 1:
         raise errors.RetrofitError(
             f"a machine needs {_mebibytes(MEMORY + _OVERHEAD)} of memory,"
-            f" and {_mebibytes(_available())} are available",
+            f" but only {_mebibytes(_available())} are available",
             hint="free memory, or prove the image with --depth rest",
         )
     process.run(

@@ -194,7 +194,7 @@ def properties(
     if provenance.apt is not None:
         told[ARCHIVES] = apt_settings.encode(provenance.apt)
     for name in [name for name, value in told.items() if not _fits(value)]:
-        _LOG.warning("the image gets no property %s: it would be too long for Glance", name)
+        _LOG.warning("the property %s is omitted: it is too long for Glance", name)
         del told[name]
     return tuple(sorted(told.items()))
 
@@ -208,15 +208,15 @@ def read(image: images.Image) -> Record:
     missing = [name for name in (PROVENANCE, PACKAGES) if name not in image.properties]
     if missing:
         raise errors.ImageError(
-            f"the image {image.id} ({image.name!r}) does not say what it was built from: it has "
-            f"no property {missing[0]}",
+            f"the image {image.id} ({image.name!r}) has no provenance metadata: "
+            f"the property {missing[0]} is missing",
             hint="choose an image that this project published",
         )
     try:
         packages = package_list.decode(image.properties[PACKAGES])
         text = image.properties[PROVENANCE]
         if not _fits(text):
-            raise errors.ImageError("it is longer than any that this tool writes")
+            raise errors.ImageError("it is too long")
         archives = image.properties.get(ARCHIVES)
         provenance = Provenance.model_validate_json(text).model_copy(
             update={"apt": None if archives is None else apt_settings.decode(archives)}

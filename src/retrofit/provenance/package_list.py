@@ -45,9 +45,7 @@ def _line(package: model.Package) -> str:
     words = f"{package.name} {package.version} {package.architecture}"
     line = words + _SECURITY if package.security else words
     if _LINE.fullmatch(line) is None:
-        raise errors.ImageError(
-            f"the image's package database names no possible package: {line!r}"
-        )
+        raise errors.ImageError(f"the image's package database has an invalid entry: {line!r}")
     return line
 
 

@@ -42,7 +42,7 @@ def unpack(value: str, name: str) -> str:
         unpacking = zlib.decompressobj()
         content = unpacking.decompress(compressed, _MAX_TEXT)
         if not unpacking.eof:
-            raise errors.ImageError(f"{name} is cut, or too large when unpacked")
+            raise errors.ImageError(f"{name} is truncated, or too large when it is unpacked")
         return content.decode()
     except (binascii.Error, zlib.error, ValueError) as error:
         raise errors.ImageError(f"{name} is damaged: {error}") from error

@@ -29,8 +29,8 @@ class FileTarget:
             errors.ConfigError: Always: plans are for Glance, and not for a file.
         """
         raise errors.ConfigError(
-            f"there is nothing to plan: the target is the file {self.path}",
-            hint="give a request whose target is glance:",
+            f"a plan needs the target glance:, but the target is the file {self.path}",
+            hint="use a request with the target glance:",
         )
 
     def hold(

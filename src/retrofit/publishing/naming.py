@@ -149,14 +149,15 @@ def tags(tag: str) -> tuple[str, ...]:
     """
     if len(tag) > _TAG_LENGTH:
         raise errors.ConfigError(
-            f"the tag {tag[:20]}… has {len(tag)} characters, Glance accepts {_TAG_LENGTH}",
+            f"the tag {tag[:20]}… has {len(tag)} characters, but Glance accepts only "
+            f"{_TAG_LENGTH}",
             hint="choose a shorter amp-image-tag",
         )
     if tag != tag.strip() or "," in tag or not tag.isprintable():
         raise errors.ConfigError(
-            f"the tag {tag!r} is not one word",
-            hint="choose an amp-image-tag without commas and surrounding blanks, "
-            "as Octavia's option amp_image_tag has it",
+            f"the tag {tag!r} is not valid",
+            hint="choose an amp-image-tag without commas, and without spaces at its ends, "
+            "as in Octavia's option amp_image_tag",
         )
     return tuple(sorted({marks.OWN_TAG, own_images.Tag(tag).certain}))
 

@@ -77,7 +77,7 @@ def retire(connection: cloud.Cloud, own: own_images.OwnImages, keep: int) -> Pru
         pruning = _spared(connection, _rotation(own, hidden, keep))
         return _done(connection, pruning, lambda: _looked(connection, own.tag.name, keep))
     except errors.RetrofitError as error:
-        _LOG.warning("the next run goes on with what could not be removed: %s", error)
+        _LOG.warning("not everything was removed; the next run tries again: %s", error)
         return Pruning()
 
 

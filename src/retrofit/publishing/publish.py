@@ -91,7 +91,7 @@ def settle(connection: cloud.Cloud, tag: str) -> own_images.OwnImages:
     try:
         return promotion.settle(connection, tag)
     except errors.RetrofitError as error:
-        _LOG.warning("the next run goes on with what could not be done: %s", error)
+        _LOG.warning("not all changes were made; the next run makes them: %s", error)
         return promotion.own(connection, tag)
 
 
@@ -252,7 +252,7 @@ def _attempt(action: Callable[[], object]) -> None:
     try:
         action()
     except errors.RetrofitError as error:
-        _LOG.warning("the next run goes on with what could not be done: %s", error)
+        _LOG.warning("not all changes were made; the next run makes them: %s", error)
 
 
 def _free_name(connection: cloud.Cloud, name: str, image_id: str) -> None:

@@ -59,7 +59,8 @@ def rollback(connection: cloud.Cloud, tag: str) -> Rollback:
     rolled_back = next((image for image in own.newest_first if image.id == current.id), current)
     if restored is None or restored.id != target.id:
         raise errors.Unavailable(
-            f"{target.name} ({target.id}) did not become current: another run interfered",
+            f"{target.name} ({target.id}) did not become current, because another run changed "
+            "the images",
             hint="see retrofit status, and try again",
         )
     visible = promotion.visible(connection, tag)

@@ -64,7 +64,7 @@ def withdraw(connection: cloud.Cloud, image_id: str) -> None:
     except errors.InputMissing:
         _LOG.debug("image %s was not registered", image_id)
     except errors.RetrofitError as error:
-        _LOG.warning("image %s is left behind, a later run removes it: %s", image_id, error)
+        _LOG.warning("image %s could not be removed; a later run removes it: %s", image_id, error)
 
 
 class _Watched(io.BufferedReader):
@@ -89,7 +89,7 @@ def _check_stored(stored: images.Image, file: pathlib.Path, hashes: Mapping[str,
     actual = hashes.get(algorithm) or files.digest(file, algorithm)
     if stored.status != "active" or actual != expected:
         raise errors.Unavailable(
-            f"Glance stored other content than was sent: the image is {stored.status}, "
+            f"the content in Glance differs from the uploaded file: the image is {stored.status}, "
             f"{stored.size} bytes",
-            hint="try again, and see Glance's own log",
+            hint="try again, and see Glance's log",
         )

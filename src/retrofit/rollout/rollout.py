@@ -200,7 +200,7 @@ class Rollout:
         except errors.Unavailable as error:
             if waited_s > self._limits.timeout_s:
                 raise
-            _LOG.warning("%s is asked for again: %s", hand.balancer, error)
+            _LOG.warning("the state of load balancer %s is read again: %s", hand.balancer, error)
             return
         if seen is None:
             self._drop(hand, "was deleted meanwhile")

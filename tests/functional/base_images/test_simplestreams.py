@@ -171,7 +171,9 @@ class TestRefusals:
         content = bytearray(image.read_bytes())
         content[1_000_000] ^= 1
         image.write_bytes(content)
-        with pytest.raises(errors.ImageError, match="server-24.04-amd64.img arrived damaged"):
+        with pytest.raises(
+            errors.ImageError, match="server-24.04-amd64.img does not match its checksum"
+        ):
             _bring(_find(wanted), open_directory)
         assert list(open_directory.iterdir()) == []
 
@@ -193,12 +195,12 @@ class TestRefusals:
     def test_cut_short(self, tree: stream_tree.Tree, wanted: simplestreams.Wanted) -> None:
         file = tree.directory / stream_tree.INDEX
         file.write_bytes(file.read_bytes()[:500])
-        with pytest.raises(errors.Denied, match="index.sjson is cut short"):
+        with pytest.raises(errors.Denied, match="index.sjson is truncated"):
             _find(wanted)
 
     def test_signature_expired(self, tree: stream_tree.Tree, wanted: simplestreams.Wanted) -> None:
         tree.write(at="20260101T000000", days=7)
-        with pytest.raises(errors.Denied, match="has expired on 2026-01-08.*clock"):
+        with pytest.raises(errors.Denied, match="expired on 2026-01-08.*clock"):
             _find(wanted)
 
     def test_key_expired(
@@ -232,7 +234,7 @@ class TestRefusals:
         self, tree: stream_tree.Tree, wanted: simplestreams.Wanted
     ) -> None:
         tree.write(content_id="com.ubuntu.cloud:minimal:download")
-        with pytest.raises(errors.Denied, match="where the index says com.ubuntu.cloud:daily"):
+        with pytest.raises(errors.Denied, match="but the index has com.ubuntu.cloud:daily"):
             _find(wanted)
 
     def test_signed_but_no_index(
@@ -242,7 +244,9 @@ class TestRefusals:
         signers: stream_tree.Signers,
     ) -> None:
         signers.own.sign('{"updated": 5', tree.directory / stream_tree.INDEX)
-        with pytest.raises(errors.ImageError, match="signed, but no index of simplestreams"):
+        with pytest.raises(
+            errors.ImageError, match="signed, but is not a valid index of simplestreams"
+        ):
             _find(wanted)
 
     def test_no_index_there(self, server: web_server.Server, wanted: simplestreams.Wanted) -> None:
@@ -313,7 +317,7 @@ class TestTransport:
         monkeypatch.setattr(web, "_ATTEMPTS", 2)
         server.faults[IMAGE] += [fault] * 5
 
-        with pytest.raises(errors.Unavailable, match="next to nothing, came for"):
+        with pytest.raises(errors.Unavailable, match="no data, or very little, for"):
             _bring(origin, open_directory)
 
         assert list(open_directory.iterdir()) == []
@@ -372,7 +376,7 @@ class TestTransport:
             ):
                 _find(there)
             server.redirections[stream_tree.INDEX] = "http://127.0.0.1:9/index.sjson"
-            with pytest.raises(errors.Denied, match="redirects to http://.* nothing protects"):
+            with pytest.raises(errors.Denied, match="redirects to http://.* not encrypted"):
                 _find(there, web.Access(ca_certificate=signer.path.read_text()))
 
 
@@ -410,7 +414,7 @@ class TestUrl:
         wrong = _find(download.Wanted(server.url + IMAGE, f"sha512:{'0' * 128}"))
         (open_directory / "source.img").unlink()
         with pytest.raises(
-            errors.ImageError, match="arrived damaged: sha512:.* instead of sha512:0"
+            errors.ImageError, match="does not match its checksum: sha512:.* instead of sha512:0"
         ):
             _bring(wrong, open_directory)
         assert list(open_directory.iterdir()) == []

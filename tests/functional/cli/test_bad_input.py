@@ -48,7 +48,7 @@ _STEPS = (
     *("boot-loader", "seal", "write-back", "convert"),
 )
 _SIGNALS = {signal.SIGINT: ("Ctrl-C", 130), signal.SIGTERM: ("SIGTERM", 143)}
-_INTERRUPTED = "retrofit: error: interrupted; everything half-done was removed"
+_INTERRUPTED = "retrofit: error: interrupted; unfinished work was removed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Place:
         printed = re.sub(r"retrofit-work-\w+", "retrofit-work-X", printed)
         printed = re.sub(r" \[IP: \S+ \d+\]", "", printed)
         printed = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", printed)
-        printed = re.sub(r"came for \d+ s", "came for N s", printed)
+        printed = re.sub(r"little, for \d+ s", "little, for N s", printed)
         printed = re.sub(r"\bkey [0-9A-F]{16,}", "key KEY", printed)
         printed = re.sub(r"\b[0-9a-f]{32}\b", "PROJECT", printed)
         return re.sub(r"\d{4}-\d\d-\d\d", "DATE", printed)

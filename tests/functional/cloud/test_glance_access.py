@@ -155,7 +155,7 @@ def test_the_library_s_own_collection_does_not_count(
     (tmp_path / "none.pem").touch()
     use(cacert=None)
     system_store(tmp_path / "none.pem")
-    with pytest.raises(errors.Denied, match="an authority that is not trusted here; give"):
+    with pytest.raises(errors.Denied, match="an authority that is not trusted; set"):
         _connect()
 
 
@@ -170,7 +170,7 @@ def test_a_cloud_that_is_not_to_be_verified(
 
 def test_an_authority_that_is_not_trusted(use: Use) -> None:
     use(cacert=None)
-    with pytest.raises(errors.Denied, match="an authority that is not trusted here; give"):
+    with pytest.raises(errors.Denied, match="an authority that is not trusted; set"):
         _connect()
 
 

@@ -199,7 +199,9 @@ def test_data_that_changed_on_the_way_is_refused(
 
     before = {image["id"] for image in running_cloud.images()}
 
-    with pytest.raises(errors.Unavailable, match="stored other content than was sent"):
+    with pytest.raises(
+        errors.Unavailable, match="the content in Glance differs from the uploaded file"
+    ):
         _publish(connect(), image_file, "damaged", damage)
 
     assert {image["id"] for image in running_cloud.images()} == before

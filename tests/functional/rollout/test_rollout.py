@@ -360,7 +360,7 @@ def test_says_what_is_under_way_when_it_is_interrupted(
 
     assert other.returncode == 75
     assert other.stderr == (
-        "retrofit: error: another run rolls an image out now; wait until it has ended\n"
+        "retrofit: error: another run rolls an image out now; wait until it ends\n"
     )
     assert (done.code, done.left) == (130, ())
     assert done.line == (

@@ -244,7 +244,7 @@ def test_no_other_file_of_the_host_is_a_key(tmp_path: pathlib.Path) -> None:
     secret = str(tmp_path / "secret.gpg")
     texts = ((FILES, SOURCES.replace(KEYRING, secret)),)
 
-    with pytest.raises(errors.ConfigError, match=f"the key {secret} of an archive is not known"):
+    with pytest.raises(errors.ConfigError, match=f"the key {secret} of an archive is missing"):
         transplanted(tmp_path / "root", model.AptSettings(texts=texts, keys=((secret, b""),)))
 
 

@@ -183,7 +183,7 @@ def test_the_system_partition_takes_no_file_of_the_host(root: pathlib.Path, kind
         (root / "etc/new").symlink_to(secret if kind == "link" else secret.parent)
     system = esp.Directory(root, _volume("/boot/efi", 15).partition, {"etc": "directory"})
 
-    with pytest.raises(errors.OutputError, match="/boot/efi/etc/new is neither"):
+    with pytest.raises(errors.OutputError, match="/boot/efi/etc/new is not a file"):
         system.write_back(raw)
     assert raw.read_bytes() == b"raw"
 

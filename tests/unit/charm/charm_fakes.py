@@ -149,7 +149,7 @@ class Workload:
 
     def _check(self) -> None:
         if self.newer:
-            raise errors.NewerDocument("result.json is of version 9", hint="upgrade")
+            raise errors.NewerDocument("result.json has version 9", hint="upgrade")
 
     def record(self, **values: Any) -> None:
         """Write a result as the engine does."""

@@ -79,8 +79,8 @@ def test_waits_until_keystone_has_answered_completely(
         ("keep-images", -1, "how many images are kept, or 0 for all"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
-        ("amp-image-tag", "one,two", "characters, no space or comma among them"),
-        ("amp-image-tag", "one two", "characters, no space or comma among them"),
+        ("amp-image-tag", "one,two", "characters, without spaces or commas"),
+        ("amp-image-tag", "one two", "characters, without spaces or commas"),
         ("ubuntu-mirror", "mirror.example", "a URL or lines that begin with deb"),
         ("uca-mirror", "ppa:some/ppa", "a URL"),
         ("region", "", "the name of a region"),
@@ -160,7 +160,7 @@ def test_names_a_result_of_a_newer_revision(
 
     out = context.run(context.on.update_status(), _state(keystone))
 
-    assert out.unit_status == ops.BlockedStatus("result.json is of version 9; upgrade")
+    assert out.unit_status == ops.BlockedStatus("result.json has version 9; upgrade")
 
 
 @pytest.mark.parametrize(

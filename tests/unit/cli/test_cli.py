@@ -360,7 +360,7 @@ class TestErrors:
         assert _execute("image", "in", "out") == code
         assert tidied == [True]
         assert capsys.readouterr().err == (
-            "retrofit: error: interrupted; everything half-done was removed\n"
+            "retrofit: error: interrupted; unfinished work was removed\n"
         )
 
 
@@ -710,7 +710,10 @@ class TestPlan:
         path = tmp_path / "file.json"
         path.write_text(json.dumps({"source": "in", "target": "out"}))
         assert _execute("plan", str(path)) == 78
-        assert "nothing to plan: the target is the file out" in capsys.readouterr().err
+        assert (
+            "a plan needs the target glance:, but the target is the file out"
+            in capsys.readouterr().err
+        )
 
     def test_definitions(
         self, request_file: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]

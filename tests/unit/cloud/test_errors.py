@@ -67,8 +67,8 @@ def test_a_format_refused_is_a_wrong_option() -> None:
     [
         ("certificate verify failed: certificate has expired", "has expired"),
         ("certificate verify failed: certificate is not yet valid", "is not valid yet"),
-        ("self-signed certificate in certificate chain", "not trusted here"),
-        ("unable to get local issuer certificate", "not trusted here"),
+        ("self-signed certificate in certificate chain", "an authority that is not trusted"),
+        ("unable to get local issuer certificate", "an authority that is not trusted"),
         ("IP address mismatch, certificate is not valid for '10.0.0.1'", "another name"),
         ("wrong version number", "wrong version number"),
     ],

@@ -135,7 +135,9 @@ class TestExpansion:
         # Of those that are not wanted this time, too.
         assert len(images[1].request.target.apart_from) == 8
         once.write_text(json.dumps({"images": ["plane"]}))
-        with pytest.raises(errors.ConfigError, match="no image is defined as .'plane'.*amphora"):
+        with pytest.raises(
+            errors.ConfigError, match="no definition has the name .'plane'.*amphora"
+        ):
             expansion.read(path, once=once)
 
     def test_an_image_without_a_tag_of_its_own(self):
@@ -183,7 +185,7 @@ class TestFiles:
             expansion.read(tmp_path)
 
         assert caught.value.message == (
-            f"{tmp_path}/a.yaml:3: a has the tag b, by which b is found ({tmp_path}/b.yaml:4)"
+            f"{tmp_path}/a.yaml:3: a has the tag b, which identifies b ({tmp_path}/b.yaml:4)"
         )
 
 
@@ -197,16 +199,19 @@ _HEAD = "images:\n- name: a\n"
         (_HEAD + "  tags: [a]\n  keep: -1", "4: wrong value -1 of images.0.keep"),
         (_HEAD + "  tags: [a]\n  keep: true", "4: wrong value True of images.0.keep"),
         (_HEAD + "  tags: [a]\n  keep: '3'", "4: wrong value '3' of images.0.keep"),
-        (_HEAD + "  tags: [a]\n- name: a\n  tags: [b]", "4: the name a is taken in images.yaml:2"),
+        (
+            _HEAD + "  tags: [a]\n- name: a\n  tags: [b]",
+            "4: the name a is already used in images.yaml:2",
+        ),
         (
             _HEAD + "  releases: [jammy, noble]\n  tags: [a]",
-            "4: a-noble has the tag a, by which a-jammy is found (images.yaml:4)",
+            "4: a-noble has the tag a, which identifies a-jammy (images.yaml:4)",
         ),
         (
             _HEAD + "  tags: ['a-{release}']",
             "3: {release} in the tag 'a-{release}' needs releases",
         ),
-        (_HEAD + "  tags: ['{series}']", "3: {series} in the tag '{series}' has no meaning"),
+        (_HEAD + "  tags: ['{series}']", "3: {series} in the tag '{series}' is not a placeholder"),
         (_HEAD + "  tags: ['a}']", "3: a brace in the tag 'a}' has no counterpart"),
         (_HEAD + "  tags: [a]\n  distribution: debian", "2: releases is missing for debian"),
         (
@@ -216,7 +221,7 @@ _HEAD = "images:\n- name: a\n"
         (_HEAD + "  tags: [a]\n  ca-certificate: none.pem", "2: "),
         (
             _HEAD + f"  tags: [a]\n- name: b\n  tags: [{marks.OWN_TAG}]",
-            f"3: a has the tag {marks.OWN_TAG}, by which b is found (images.yaml:5)",
+            f"3: a has the tag {marks.OWN_TAG}, which identifies b (images.yaml:5)",
         ),
         ("defaults: {tags: ['{x}']}\nimages:\n- name: a", "1: {x} in the tag"),
         ("images: []", "1: wrong value [] of images"),

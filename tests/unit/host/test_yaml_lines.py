@@ -81,7 +81,7 @@ def test_problems_name_their_lines(path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb: 2\na: 3\n", "{path}:3: a is there twice"),
+        ("a: 1\nb: 2\na: 3\n", "{path}:3: a is a duplicate key"),
         ("a: [1\nb: 2\n", "{path}:2: expected ',' or ']', but got ':'"),
         ("a: 2026-02-31\n", "{path}: day is out of range for month"),
         ("a: 1\nb: \x00\n", "{path}:2: unacceptable character"),

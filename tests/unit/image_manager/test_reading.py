@@ -110,7 +110,7 @@ def test_what_is_wrong_between_images(path: pathlib.Path, tmp_path: pathlib.Path
     versions = image_files.version("1"), image_files.version("1")
     image_files.write(path, image_files.image("Twice", *versions))
     (tmp_path / "more.yaml").unlink()
-    with pytest.raises(errors.ConfigError, match=r"yml:25: version 1 of Twice is there twice"):
+    with pytest.raises(errors.ConfigError, match=r"yml:25: version 1 of Twice is a duplicate"):
         reading.read(tmp_path, check=True)
 
 

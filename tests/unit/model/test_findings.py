@@ -88,5 +88,5 @@ def test_of_an_endless_console_the_end_is_kept(tmp_path: pathlib.Path) -> None:
 def test_evidence_that_cannot_be_kept_is_one_line(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(errors.OutputError, match=r"cannot keep the evidence in .*; set another"):
+    with pytest.raises(errors.OutputError, match=r"cannot save the evidence in .*; set another"):
         evidence.keep(tmp_path, _proof(findings.passed("seen")), tmp_path / "file" / "below")

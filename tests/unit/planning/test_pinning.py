@@ -146,9 +146,9 @@ def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None
         (
             {"version": 2},
             errors.NewerDocument,
-            "plan.json is of version 2, and .* up to 1; upgrade",
+            "plan.json has version 2, but .* up to 1; upgrade",
         ),
-        ({"engine": "0"}, errors.PlanOutdated, "is of version 0 of this program, which is"),
+        ({"engine": "0"}, errors.PlanOutdated, "is from version 0 of this program, but this is"),
         ({"images": []}, errors.ConfigError, "does not contain request, only nothing"),
         ({"images": [{}]}, errors.ConfigError, r"is not a plan: images\.0\.name: field required"),
     ],

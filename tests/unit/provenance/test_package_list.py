@@ -51,7 +51,7 @@ def test_what_goes_in_comes_out(packages: list[model.Package]) -> None:
     ],
 )
 def test_what_no_package_can_be_called_is_refused(package: model.Package) -> None:
-    with pytest.raises(errors.ImageError, match="no possible package"):
+    with pytest.raises(errors.ImageError, match="an invalid entry"):
         package_list.encode([package])
 
 
@@ -62,8 +62,8 @@ def test_what_no_package_can_be_called_is_refused(package: model.Package) -> Non
         ("not base64!", "damaged"),
         ("é", "damaged"),
         (base64.b64encode(b"not compressed").decode(), "damaged"),
-        ("", "cut"),
-        (packed("a 1 all\n" * 9)[:-8], "cut"),
+        ("", "truncated"),
+        (packed("a 1 all\n" * 9)[:-8], "truncated"),
         # 40 MB of nothing in 52 kB.
         (packed("\0" * 40_000_000), "too large"),
         (packed("a 1\n"), "'a 1' is not a package"),

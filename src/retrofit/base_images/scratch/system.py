@@ -121,9 +121,9 @@ def bootstrap(
     about = _DISTRIBUTIONS.get(distribution)
     if about is None or layout_name not in disk.LAYOUTS or architecture != "amd64":
         raise errors.UsageError(
-            f"no base image of {distribution} in layout {layout_name} for {architecture} can be"
-            " made",
-            hint=f"known are {', '.join(_DISTRIBUTIONS)}, {', '.join(disk.LAYOUTS)}, amd64",
+            f"cannot build a base image of {distribution} in layout {layout_name} for"
+            f" {architecture}",
+            hint=f"supported: {', '.join(_DISTRIBUTIONS)}, {', '.join(disk.LAYOUTS)}, amd64",
         )
     if not os.path.exists(about.keyring):
         raise errors.ToolMissing(
@@ -204,8 +204,8 @@ def _host_archives(distribution: str, release: str, components: str) -> list[Arc
             found.append(archive)
     if not found:
         raise errors.ConfigError(
-            f"this system's apt sources name no mirror of {distribution}",
-            hint="name one with --mirror",
+            f"this system's apt sources have no mirror of {distribution}",
+            hint="set a mirror with --mirror",
         )
     return found
 

@@ -44,7 +44,7 @@ def suite(pocket: str, release: model.Release) -> str:
         raise errors.ConfigError(
             f"the Ubuntu Cloud Archive pocket {pocket!r} is not for"
             f" {release.distribution} {release.series}",
-            hint="leave the pocket out, or use a base image that it is for",
+            hint="remove the pocket, or use a base image that it supports",
         )
     kind = found["suffix"] or found["kind"] or "updates"
     return f"{release.series}-{kind}/{found['name']}"

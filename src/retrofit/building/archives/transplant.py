@@ -62,7 +62,7 @@ def write(
             rootfs.resolve(public, path).write_bytes(key)
         elif path in named:
             raise errors.ConfigError(
-                f"the key {path} of an archive is not known: it is too large for the metadata"
+                f"the key {path} of an archive is missing: it is too large for the metadata"
                 " of the image, and this host does not have it",
                 hint="install the package with the keyring on this host, such as"
                 " debian-archive-keyring",

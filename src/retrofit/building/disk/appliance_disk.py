@@ -59,7 +59,7 @@ def _kernel() -> pathlib.Path:
         raise errors.ToolMissing(
             f"libguestfs's appliance cannot read the kernel {kernels[-1]}"
             if kernels
-            else "libguestfs's appliance needs a kernel in /boot and its modules, and has none",
+            else "libguestfs's appliance needs a kernel in /boot and its modules, but finds none",
             hint="run chmod 0644 /boot/vmlinuz-*"
             if kernels
             else "install linux-image-virtual (Ubuntu) or linux-image-cloud-amd64 (Debian)",

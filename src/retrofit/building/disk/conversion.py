@@ -94,7 +94,7 @@ def _info(image: pathlib.Path, image_format: str) -> dict[str, Any]:
     )
     if completed.returncode != 0:
         raise errors.ImageError(
-            f"the image is a damaged {image_format}", hint="fetch it again", details=completed.tail
+            f"the {image_format} image is damaged", hint="fetch it again", details=completed.tail
         )
     info: dict[str, Any] = json.loads(completed.stdout)
     return info
@@ -111,8 +111,8 @@ def _check_qcow2(source: pathlib.Path) -> None:
     if "backing-filename" in info or "data-file" in data:
         other = info.get("backing-filename", data.get("data-file"))
         raise errors.ImageError(
-            f"the image is incomplete: it reads from another file, {other}",
-            hint="make it complete with qemu-img convert",
+            f"the image is incomplete: it needs the file {other}",
+            hint="convert it to a complete image with qemu-img convert",
         )
     if info.get("encrypted"):
         raise errors.ImageError("the image is encrypted", hint="decrypt it with qemu-img convert")
@@ -131,7 +131,7 @@ def _check_qcow2(source: pathlib.Path) -> None:
     end, length = int(json.loads(completed.stdout)["image-end-offset"]), source.stat().st_size
     if end - length >= int(info["cluster-size"]):
         raise errors.ImageError(
-            f"the image is truncated: it has {length} bytes, {end} belong to it",
+            f"the image is truncated: it has {length} bytes instead of {end}",
             hint="fetch it again",
         )
     if completed.returncode == _CHECK_DAMAGED:

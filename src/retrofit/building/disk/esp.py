@@ -54,7 +54,7 @@ class Directory:
         copy = self.path.with_name("esp-check")
         _read(raw, self.partition.start, copy)
         if _contents(copy) != wanted:
-            raise errors.OutputError("the EFI system partition was not written as it should be")
+            raise errors.OutputError("the EFI system partition was not written correctly")
 
 
 def read(raw: pathlib.Path, partition: partitions.Partition, path: pathlib.Path) -> Directory:
@@ -97,8 +97,8 @@ def _contents(tree: pathlib.Path) -> _Contents:
             continue
         if not entry.is_file(follow_symlinks=False):
             raise errors.OutputError(
-                f"/boot/efi/{place} is neither a file nor a directory, which is all that the"
-                " EFI system partition can hold"
+                f"/boot/efi/{place} is not a file or a directory; the EFI system partition can"
+                " contain nothing else"
             )
         contents[place] = hashlib.sha256(pathlib.Path(entry).read_bytes()).hexdigest()
     return contents

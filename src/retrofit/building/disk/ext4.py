@@ -147,8 +147,8 @@ def extract(
     # debugfs ends with status 0 whatever happened; only the files tell.
     if found != expected:
         raise errors.ImageError(
-            f"of partition {partition.number} {found} files and directories can be read,"
-            f" it has {expected}",
+            f"{found} files and directories of partition {partition.number} can be read,"
+            f" but it has {expected}",
             hint="fetch the image again, or repair it with e2fsck",
             details=completed.tail,
         )
@@ -226,7 +226,7 @@ def _failure(
         return errors.NoSpace(
             f"the files for partition {partition.number} do not fit in its"
             f" {partition.size // model.MIB} MiB",
-            hint="ask for a larger root file system",
+            hint="use a larger root file system",
             details=completed.tail,
         )
     return errors.OutputError(
@@ -251,8 +251,8 @@ def _check(
     same = made.features == like.features
     if count != expected or not same:
         raise errors.OutputError(
-            f"partition {partition.number} was written with {count} files and directories in place"
-            f" of {expected}, features {'the same' if same else 'changed'}"
+            f"partition {partition.number} has {count} files and directories instead of {expected}"
+            f" after writing, and its features are {'the same' if same else 'different'}"
         )
 
 

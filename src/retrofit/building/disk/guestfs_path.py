@@ -144,7 +144,7 @@ def apply(
             if "No space left" in str(failure):
                 raise errors.NoSpace(
                     f"the files for partition {volume.partition.number} do not fit in it",
-                    hint="ask for a larger root file system",
+                    hint="use a larger root file system",
                 ) from failure
             raise
         appliance.umount_all()
@@ -173,7 +173,7 @@ def _check(
             same = same and appliance.checksum("sha256", f"/{path}") == wanted
     if not same:
         raise errors.OutputError(
-            f"partition {volume.partition.number} does not hold what was written to it"
+            f"partition {volume.partition.number} does not contain the data that was written"
         )
 
 
@@ -220,7 +220,7 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
         import guestfs
     except ImportError as missing:
         raise errors.ToolMissing(
-            "python3-guestfs is not installed, and only it reads this image's root file system",
+            "python3-guestfs is not installed, and this image's root file system needs it",
             hint="install the distribution's package python3-guestfs",
         ) from missing
     # libguestfs starts programs by itself, with the environment of this process.
@@ -243,7 +243,7 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
         except RuntimeError as failure:
             raise errors.ToolMissing(
                 "libguestfs's appliance does not start",
-                hint="see what libguestfs-test-tool says",
+                hint="run libguestfs-test-tool to see the reason",
                 details=tuple(str(failure).splitlines()),
             ) from failure
         yield appliance

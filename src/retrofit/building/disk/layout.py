@@ -67,7 +67,7 @@ def read(raw: pathlib.Path, work: pathlib.Path) -> Layout:
                 found += _layouts(table, volume.Volume("/", one, filesystem, device), files.get)
     if not found:
         raise errors.ImageError(
-            "no operating system is in the image",
+            "the image has no operating system",
             hint="give a cloud image that has its root file system in a partition",
         )
     if len(found) > 1:
@@ -117,7 +117,7 @@ def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
             )
     name = values.get("PRETTY_NAME") or values.get("ID") or "an unknown system"
     raise errors.ImageError(
-        f"the image holds {name}, which has no dpkg", hint="give an image of Ubuntu or Debian"
+        f"the image contains {name}, which has no dpkg", hint="give an image of Ubuntu or Debian"
     )
 
 
@@ -137,7 +137,7 @@ def mounted(table: partitions.Table, fstab: str, mount_point: str) -> volume.Vol
         if len(fields) > 3 and "nofail" in fields[3].split(","):
             return None
         raise errors.ImageError(
-            f"the image's fstab mounts {fields[0]} at {mount_point}, and no partition is that"
+            f"the image's fstab mounts {fields[0]} at {mount_point}, but no partition matches"
         )
     return None
 

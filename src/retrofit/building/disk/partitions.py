@@ -102,7 +102,8 @@ def read(raw: pathlib.Path) -> Table:
     for one in partitions:
         if one.end > length:
             raise errors.ImageError(
-                f"partition {one.number} ends at byte {one.end}, the image has only {length}",
+                f"partition {one.number} ends at byte {one.end}, but the image has only "
+                f"{length} bytes",
                 hint="the image is truncated; fetch it again",
             )
     return Table(kind=str(table["label"]), sector_size=sector, partitions=partitions)

@@ -149,7 +149,7 @@ def _operators(path: pathlib.Path) -> pathlib.Path:
     if not path.is_dir():
         raise errors.InputMissing(
             f"the directory of elements {path} does not exist",
-            hint="give one whose entries are elements to --elements-path",
+            hint="set --elements-path to a directory that contains elements",
         )
     return path
 

@@ -99,7 +99,7 @@ def _with_subordinates(own: int, table: str, name: str) -> tuple[Range, ...]:
     count, first = max(counts, default=(0, 0))
     if count < IDS - 1:
         raise errors.ToolMissing(
-            f"user {name} has {count} subordinate ids in {table}, the build needs {IDS - 1}",
-            hint=f"as root add a line {name}:100000:65536 to it (see subuid(5))",
+            f"user {name} has {count} subordinate IDs in {table}, but a build needs {IDS - 1}",
+            hint=f"as root, add the line {name}:100000:65536 (see subuid(5))",
         )
     return (Range(0, own, 1), Range(1, first, IDS - 1))

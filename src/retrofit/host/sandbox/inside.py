@@ -140,7 +140,7 @@ def expect(channel: Channel, wanted: Kind) -> Any:
     """Receive the one message that is due."""
     kind, content = receive(channel)
     if kind is not wanted:
-        raise errors.RetrofitError(f"the workshop said {kind.name} in place of {wanted.name}")
+        raise errors.RetrofitError(f"the workshop sent {kind.name} instead of {wanted.name}")
     return content
 
 

@@ -61,7 +61,7 @@ def user_mode(pid: int) -> Iterator[None]:
         if not readable or os.read(ready, 1) != b"1":
             said = process.stop(stack)
             raise errors.ToolMissing(
-                "the build's network does not start: " + (said or "slirp4netns says nothing"),
+                "the build's network does not start: " + (said or "slirp4netns printed no error"),
                 hint="check that /dev/net/tun exists and is open to all users",
             )
         yield

@@ -73,8 +73,9 @@ def parse(kind: type[_D], text: str | bytes, name: object) -> _D:
     version = found.get("version", _FIRST)
     if isinstance(version, int) and version > newest:
         raise errors.NewerDocument(
-            f"{name} is of version {version}, and this release reads versions up to {newest}",
-            hint="upgrade to the release that has written it, or remove the file",
+            f"{name} has version {version}, but this release supports only versions up to "
+            f"{newest}",
+            hint="upgrade to the release that wrote it, or remove the file",
         )
     # What was read is of this release's form from now on.
     return kind.model_validate(found | {"version": newest})

@@ -109,7 +109,7 @@ def test_interruption(number: signal.Signals, directory: pathlib.Path) -> None:
         outcome = running.end()
 
     assert outcome.code == _SIGNALS[number], outcome.stderr
-    assert outcome.line == "retrofit: error: interrupted; everything half-done was removed"
+    assert outcome.line == "retrofit: error: interrupted; unfinished work was removed"
     assert outcome.left == ()
 
 

@@ -264,7 +264,7 @@ def test_a_history_of_a_newer_revision_is_refused_by_name(
 ) -> None:
     fake.newer = True
 
-    with pytest.raises(testing.ActionFailed, match="is of version 9; upgrade"):
+    with pytest.raises(testing.ActionFailed, match="has version 9; upgrade"):
         context.run(context.on.action("show-history"), testing.State())
 
 

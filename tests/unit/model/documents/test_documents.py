@@ -109,8 +109,9 @@ def test_a_newer_one_is_refused_by_name(
 
     assert caught.value.exit_code == 7
     assert str(caught.value) == (
-        f"/var/lib/that.json is of version {newest + 1}, and this release reads versions up to "
-        f"{newest}; upgrade to the release that has written it, or remove the file"
+        f"/var/lib/that.json has version {newest + 1}, but this release supports only versions "
+        "up to "
+        f"{newest}; upgrade to the release that wrote it, or remove the file"
     )
 
 
@@ -131,7 +132,7 @@ def test_a_newer_history_is_left_as_it_is(
     record.Record(tmp_path / "result.json", reporting.Lines()).fail(errors.Unavailable("no"))
 
     assert path.read_text() == newer
-    assert "history.jsonl is of version 3" in caplog.text
+    assert "history.jsonl has version 3" in caplog.text
     written = results.read(tmp_path / "result.json")
     assert written is not None
     assert written.message == "no"
