@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -344,3 +345,32 @@ def test_an_agent_may_have_come_from_no_package(tmp_path: pathlib.Path) -> None:
     (tmp_path / "opt/amphora-agent-venv/bin/agent").unlink()
     found = packages.required(need).look(image)
     assert found == findings.failed("agent is not installed")
+
+
+# Ubuntu's packages of Octavia have an epoch, Debian's have none.
+@pytest.mark.parametrize(
+    ("version", "at_least", "expected"),
+    [
+        ("1:8.0.0-0ubuntu2", "6.0", True),
+        ("1:5.0.0-0ubuntu1", "6.0", False),
+        ("11.0.0-2", "6.0", True),
+        ("5.0.0-1", "6.0", False),
+        ("1:2.2.8-1", "1:2.0", True),
+        ("2.2.8-1", "1:2.0", False),
+        ("1:5.0.0-0ubuntu1", "", True),
+    ],
+)
+def test_packages_that_are_too_old(
+    tmp_path: pathlib.Path, version: str, at_least: str, expected: bool
+) -> None:
+    image = dataclasses.replace(
+        _agent_of_no_package(tmp_path), packages=(model.Package("agent", version, "all"),)
+    )
+
+    found = packages.required(packages.Need(("agent",), at_least=at_least)).look(image)
+
+    assert found == (
+        findings.passed(f"agent {version}")
+        if expected
+        else findings.failed(f"agent is {version}, older than {at_least}")
+    )

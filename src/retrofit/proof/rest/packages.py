@@ -23,7 +23,8 @@ class Need:
 
     Attributes:
         names: What distributions call it; one of these has to be installed.
-        at_least: Oldest version that will do; empty if any will.
+        at_least: Oldest version that will do; empty if any will. Without an epoch, that of a
+            package does not count: distributions give one to the same software, or none.
         program: Program by which it is known where it came from no package; empty if it has to.
     """
 
@@ -46,12 +47,19 @@ def required(*needs: Need) -> subject.Check:
             if name is None:
                 return findings.failed(f"{' or '.join(need.names)} is not installed")
             version = versions[name]
-            if need.at_least and debian_support.version_compare(version, need.at_least) < 0:
+            if _is_older(version, need.at_least):
                 return findings.failed(f"{name} is {version}, older than {need.at_least}")
             seen.append(f"{name} {version}")
         return findings.passed(", ".join(seen))
 
     return subject.Check("required packages", look)
+
+
+def _is_older(version: str, than: str) -> bool:
+    """Compare a version with the oldest that will do."""
+    if than and ":" not in than:
+        version = version.partition(":")[2] or version
+    return bool(than) and debian_support.version_compare(version, than) < 0
 
 
 def settled() -> subject.Check:
