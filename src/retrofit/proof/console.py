@@ -28,8 +28,8 @@ _FAULTS = (
         re.compile(r"emergency\.target|[Ii]n emergency mode|the root account is locked"),
         "the system is in emergency mode",
     ),
-    (re.compile(r"(grub rescue>)"), "the boot loader stops at {}"),
-    (re.compile(r"(No bootable device|Boot failed: .*)"), "the firmware says: {}"),
+    (re.compile(r"(grub rescue>)"), "the boot loader stopped at {}"),
+    (re.compile(r"(No bootable device|Boot failed: .*)"), "the firmware reports: {}"),
 )
 # What a boot that goes wrong says on its way, the most telling first: the kernel that gives no
 # memory (mm/util.c, warn_alloc in mm/page_alloc.c), programs that get none, and systemd.

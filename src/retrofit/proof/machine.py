@@ -124,7 +124,7 @@ class Machine:
         """Return an error with a fault that was seen and what the console says to that."""
         said = console.lines(self.console)
         if cause := console.cause(said):
-            text = f"the console says: {cause}"
+            text = f"the console shows: {cause}"
         elif said:
             text = f"the console's last line: {said[-1]}"
         else:

@@ -90,14 +90,14 @@ def _units(booted: _Booted) -> findings.Verdict:
         return findings.failed(f"the system is {booted.report.state}")
     text = f"{booted.report.units} units are active"
     if failed:
-        text += f"; without Internet here {', '.join(failed)} failed"
+        text += f"; {', '.join(failed)} failed without Internet access"
     return findings.passed(text)
 
 
 def _cloud_init(booted: _Booted) -> findings.Verdict:
     said = booted.report.cloud_init
     if not said.startswith("status: done"):
-        return findings.failed(said or "cloud-init says nothing")
+        return findings.failed(said or "cloud-inno output")
     _, _, source = said.partition("detail: ")
     return findings.passed(source or said)
 
@@ -105,8 +105,8 @@ def _cloud_init(booted: _Booted) -> findings.Verdict:
 def _clock(booted: _Booted) -> findings.Verdict:
     off = round(booted.report.clock - booted.reported)
     if abs(off) > _CLOCK_TOLERANCE_S:
-        return findings.failed(f"the clock is {off:+} s off")
-    return findings.passed(f"{abs(off)} s off")
+        return findings.failed(f"the clock differs by {off:+} s")
+    return findings.passed(f"difference of {abs(off)} s")
 
 
 def _root(booted: _Booted) -> findings.Verdict:

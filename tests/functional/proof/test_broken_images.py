@@ -70,10 +70,10 @@ _SEEN = {
     },
     "broken fstab": {
         "mount table": "/etc/fstab, line 4: a boot waits for"
-        " UUID=6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11 at /var/log, which is not on the image"
+        " UUID=6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11 at /var/log, which is not in the image"
     },
-    "missing netns helper": {"network namespace": "amphora-interface, which the namespace is"},
-    "stale machine-id": {"machine id": "/etc/machine-id holds '0123456789abcdef"},
+    "missing netns helper": {"network namespace": "amphora-interface, which the namespace needs"},
+    "stale machine-id": {"machine id": "all machines would have the ID '0123456789abcdef"},
     "host keys inside": {"host keys": "/etc/ssh/ssh_host_ed25519_key"},
 }
 # No two of an image are for the same check, or change the same file; a full disk comes last.
@@ -187,17 +187,17 @@ def test_no_fault_is_left_out() -> None:
 _SAID = {
     "file systems": "partition 1 (ext4): its state is 'not clean', not clean",
     "boot loader": "the first sector has no boot code; /boot/efi/EFI/BOOT/BOOTX64.EFI is for",
-    "package database": "not installed to the end: keepalived (half-configured)",
+    "package database": "not completely installed: keepalived (half-configured)",
     "required packages": "keepalived is not installed",
     "keepalived usable": "/usr/sbin/keepalived ends with status 1: no such library",
-    "services off by default": "a boot starts haproxy.service (multi-user.target asks for it)",
+    "services off by default": "the boot starts haproxy.service (because of multi-user.target)",
     "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
-    "kernel settings": "/etc/sysctl.d/99-site.conf, line 2: 'vm.swappiness' is no setting",
-    "owners and modes": "/etc/cron.d/site has mode 0666: everybody may change it",
-    "first boot": "left by a machine: /var/lib/systemd/random-seed",
-    "secrets": "/root/.ssh/authorized_keys holds secrets by its name,"
-    " /srv/key holds a private key",
-    "leftovers": "left by the build: /tmp/build.log, /usr/sbin/policy-rc.d",
+    "kernel settings": "/etc/sysctl.d/99-site.conf, line 2: 'vm.swappiness' is not a setting",
+    "owners and modes": "/etc/cron.d/site has mode 0666: everyone can change it",
+    "first boot": "files of an earlier boot: /var/lib/systemd/random-seed",
+    "secrets": "/root/.ssh/authorized_keys contains secrets, according to its name,"
+    " /srv/key contains a private key",
+    "leftovers": "files of the build: /tmp/build.log, /usr/sbin/policy-rc.d",
 }
 
 
@@ -245,7 +245,7 @@ def test_an_image_for_other_machines_is_refused() -> None:
     assert verified.code == _FAILED
     assert verified.failed == {
         "architecture": "the packages are for amd64, not arm64",
-        "size": "a disk of 5.00 GiB for a flavor's 4.00 GiB: no machine starts from it",
+        "size": "a disk of 5.00 GiB for a flavor's 4.00 GiB: no machine can start from it",
     }
 
 

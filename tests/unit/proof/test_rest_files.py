@@ -92,7 +92,10 @@ def test_an_fstab_is_split() -> None:
 def test_accounts_with_passwords() -> None:
     shadow = "root:*:1:0:99999:7:::\na:!:1\nb:!*:1\nc:$y$j9T$abc:1\nd::1\ne:!$y$j9T$abc:1\n"
 
-    assert secrets.with_passwords(shadow) == ["c has a password", "d needs no password"]
+    assert secrets.with_passwords(shadow) == [
+        "c has a password",
+        "d can log in without a password",
+    ]
 
 
 _KEY = b"-----BEGIN PRIVATE KEY-----"
@@ -101,14 +104,18 @@ _KEY = b"-----BEGIN PRIVATE KEY-----"
 @pytest.mark.parametrize(
     ("path", "content", "fault"),
     [
-        ("/etc/octavia/agent.pem", _KEY, "holds a private key"),
-        ("/opt/tool/key.pem", _KEY, "holds a private key"),
+        ("/etc/octavia/agent.pem", _KEY, "contains a private key"),
+        ("/opt/tool/key.pem", _KEY, "contains a private key"),
         ("/etc/ssl/private/ssl-cert-snakeoil.key", _KEY, ""),
         ("/opt/amphora-agent-venv/lib/python3.12/site-packages/octavia/tests/certs.py", _KEY, ""),
         ("/etc/wgetrc", b"#https_proxy = http://proxy.yoyodyne.com:18023/", ""),
-        ("/etc/apt/apt.conf.d/proxy", b"http://me:secret@proxy:1", "holds a URL with a password"),
+        (
+            "/etc/apt/apt.conf.d/proxy",
+            b"http://me:secret@proxy:1",
+            "contains a URL with a password",
+        ),
         ("/root/.ssh/authorized_keys", b"", ""),
-        ("/root/.ssh/authorized_keys", b"ssh-rsa AAAA", "holds secrets by its name"),
+        ("/root/.ssh/authorized_keys", b"ssh-rsa AAAA", "contains secrets, according to its name"),
     ],
 )
 def test_secrets_in_files(tmp_path: pathlib.Path, path: str, content: bytes, fault: str) -> None:
@@ -124,13 +131,13 @@ def test_secrets_in_files(tmp_path: pathlib.Path, path: str, content: bytes, fau
         ("net/ipv4/ip_forward=1", ""),
         ("-net.netfilter.nf_conntrack_max = 1", ""),
         ("-net.ipv4.conf.all.rp_filter", ""),
-        ("vm.swappiness", "'vm.swappiness' is no setting"),
+        ("vm.swappiness", "'vm.swappiness' is not a setting"),
         ("vm.swappiness =", "'vm.swappiness =' has no value"),
         ("= 1", "'= 1' has no key"),
         (
             "net.netfilter.nf_conntrack_max = 1",
             "net.netfilter.nf_conntrack_max exists only with the module nf_conntrack, which"
-            " nothing loads before",
+            " is not loaded before",
         ),
     ],
 )
@@ -153,7 +160,7 @@ def test_a_key_of_a_module_that_is_loaded_before_exists() -> None:
         (
             owners.Rule("/etc/shadow", denied=0o137),
             0o644,
-            "has mode 0644, of which 0004 is too much",
+            "has mode 0644, which must not include 0004",
         ),
         (owners.Rule("/etc", owner=os.getuid() + 1), 0o755, f"belongs to user {os.getuid()}"),
     ],
@@ -215,10 +222,10 @@ def test_a_gpt_that_is_right(gpt: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("at", "fault"),
     [
-        (512, "the primary GPT header is not there (sector 1)"),
+        (512, "the primary GPT header is missing (sector 1)"),
         (512 + 56, "the primary GPT header is damaged (sector 1)"),
         (1024, "the primary GPT's entries are damaged (sector 2)"),
-        (8 * model.MIB - 512, "the backup GPT header is not there (sector 16383)"),
+        (8 * model.MIB - 512, "the backup GPT header is missing (sector 16383)"),
         (8 * model.MIB - 512 + 56, "the backup GPT header is damaged (sector 16383)"),
         (8 * model.MIB - 33 * 512, "the backup GPT's entries are damaged (sector 16351)"),
     ],
@@ -233,7 +240,7 @@ def test_a_gpt_whose_disk_became_longer(gpt: pathlib.Path) -> None:
     os.truncate(gpt, 9 * model.MIB)
 
     assert disk.gpt_fault(gpt, 512) == (
-        "the primary GPT header takes sector 16383 for the other's, not 18431"
+        "the primary GPT header has sector 16383 for the other header, not 18431"
     )
 
 
@@ -338,7 +345,7 @@ def test_an_agent_may_have_come_from_no_package(tmp_path: pathlib.Path) -> None:
     need = packages.Need(("agent",), at_least="6.0", program="/usr/bin/agent")
 
     found = packages.required(need).look(image)
-    assert found == findings.passed("/usr/bin/agent, of no package")
+    assert found == findings.passed("/usr/bin/agent, without a package")
     found = namespace.namespace("t", environment="/opt/amphora-agent-venv").look(image)
     assert found == findings.passed("/sbin/ip")
 

@@ -52,11 +52,11 @@ def _boot_loader(image: subject.Subject) -> findings.Verdict:
         faults += [fault] if fault else []
         ways += [] if fault else [loader]
     elif loader is not None and any(one.type_code in _ESP_TYPES for one in table.partitions):
-        faults.append("the EFI system partition is in no fstab, and was not looked into")
+        faults.append("fstab does not mount the EFI system partition, so it was not checked")
         if architecture != "amd64":
             return findings.not_applicable(faults[-1])
     if not ways:
-        return findings.failed("; ".join(faults) or "no boot loader is on the disk")
+        return findings.failed("; ".join(faults) or "the disk has no boot loader")
     stub = _stub_fault(image)
     if stub:
         return findings.failed(stub)
@@ -180,7 +180,7 @@ def _kernel_fault(image: subject.Subject, path: str) -> tuple[str, str]:
     named = _KERNEL_NAME.fullmatch(path)
     version = machine_code.version_of_kernel(head) or (named[1] if named else "")
     if not head or not version:
-        return "", f"{path} is no kernel"
+        return "", f"{path} is not a kernel"
     if named and named[1] != version:
         return version, f"{path} is Linux {version}"
     if rootfs.resolve(image.tree, f"{_MODULES}/{version}/modules.dep").is_file():
@@ -230,7 +230,7 @@ def _without_initrd_fault(image: subject.Subject, version: str, arguments: tuple
     Ubuntu's minimal images start so: by the partition's identifier, with drivers built in.
     """
     if not any(word.startswith(("root=PARTUUID=", "root=/dev/")) for word in arguments):
-        return f"Linux {version} has no initrd, and root= is nothing that it finds by itself"
+        return f"Linux {version} has no initrd, and cannot find its root= without one"
     built_in = reading.text(image.tree, f"{_MODULES}/{version}/modules.builtin") or ""
     names = {line.rpartition("/")[2].partition(".")[0] for line in built_in.splitlines()}
     wanted = (*_NEEDED_BUILT_IN, image.layout.root.filesystem.kind)

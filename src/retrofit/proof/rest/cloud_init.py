@@ -31,7 +31,7 @@ def data_sources(source: str) -> subject.Check:
                 sources = settings.get("datasource_list", sources)
                 modules = settings.get("cloud_init_modules", modules)
         if not isinstance(sources, list):
-            return findings.failed("no datasource_list is set: cloud-init looks for every cloud")
+            return findings.failed("no datasource_list is set: cloud-init tries every data source")
         names = [str(name) for name in sources]
         if source not in names:
             return findings.failed(f"{source} is not among the data sources {', '.join(names)}")

@@ -47,10 +47,10 @@ def _partition_table(image: subject.Subject) -> findings.Verdict:
             return findings.failed(fault)
     if ordered[-1].start > root.start:
         return findings.failed(
-            f"partition {ordered[-1].number} lies behind the root partition {root.number},"
-            " which cannot grow with the disk of a flavor"
+            f"partition {ordered[-1].number} follows the root partition {root.number},"
+            " so this cannot grow with the disk of a flavor"
         )
-    headers = ", both headers right" if table.kind == "gpt" else ""
+    headers = ", both headers correct" if table.kind == "gpt" else ""
     return findings.passed(
         f"{table.kind} with {len(ordered)} partitions{headers}; root is {root.number}, the last"
     )
@@ -71,14 +71,16 @@ def gpt_fault(raw: pathlib.Path, sector: int) -> str:
             fields = _GPT_HEADER.unpack_from(header)
             signature, _, size, crc, _, here, there, *_ = fields
             if signature != _GPT_SIGNATURE:
-                return f"the {name} GPT header is not there (sector {own})"
+                return f"the {name} GPT header is missing (sector {own})"
             if not _GPT_HEADER.size <= size <= sector or crc != _header_crc(header[:size]):
                 return f"the {name} GPT header is damaged (sector {own})"
             if (here, there) != (own, other):
-                return f"the {name} GPT header takes sector {there} for the other's, not {other}"
+                return (
+                    f"the {name} GPT header has sector {there} for the other header, not {other}"
+                )
             first, count, width, entries_crc = fields[-4:]
             if count * width > _MAX_ENTRIES:
-                return f"the {name} GPT header names {count} entries of {width} bytes"
+                return f"the {name} GPT header has a wrong table: {count} entries of {width} bytes"
             disk.seek(first * sector)
             if zlib.crc32(disk.read(count * width)) != entries_crc:
                 return f"the {name} GPT's entries are damaged (sector {first})"
@@ -119,7 +121,7 @@ def ext4_fault(raw: pathlib.Path, partition: partitions.Partition) -> str:
     """Say what is wrong with an ext4 file system; nothing if it is right."""
     values = superblock.read(raw, partition.start).values
     if "needs_recovery" in values["Filesystem features"].split():
-        return "it was not unmounted: its journal is to be replayed"
+        return "it was not unmounted: its journal needs recovery"
     if values["Filesystem state"] != "clean":
         return f"its state is {values['Filesystem state']!r}, not clean"
     completed = process.run(
@@ -164,7 +166,7 @@ def _size(image: subject.Subject) -> findings.Verdict:
     virtual, stored = image.raw.stat().st_size, image.image.stat().st_size
     text = f"a disk of {_gib(virtual)} for a flavor's {_gib(image.expected.flavor_disk)}"
     if virtual > image.expected.flavor_disk:
-        return findings.failed(f"{text}: no machine starts from it")
+        return findings.failed(f"{text}: no machine can start from it")
     return findings.passed(f"{text}, {stored // model.MIB} MiB stored")
 
 
@@ -178,7 +180,9 @@ def free_space(*, mebibytes: int, inodes: int) -> subject.Check:
     def look(image: subject.Subject) -> findings.Verdict:
         root = image.layout.root
         if root.filesystem.kind not in ext4.KINDS:
-            return findings.not_applicable(f"the room on {root.filesystem.kind} is not known here")
+            return findings.not_applicable(
+                f"the free space on {root.filesystem.kind} is not known"
+            )
         values = superblock.read(image.raw, root.partition.start)
         free = values.number("Free blocks") * values.number("Block size") // model.MIB
         left = values.number("Free inodes")

@@ -33,12 +33,16 @@ def _machine_id(image: subject.Subject) -> findings.Verdict:
         # systemd would then take the boot for a new system's, and enable what has no link.
         return findings.failed(f"{_MACHINE_ID} is missing: a boot would enable every service")
     if own.strip() == "uninitialized":
-        return findings.failed(f"{_MACHINE_ID} says so: a boot would enable every service")
+        return findings.failed(
+            f"{_MACHINE_ID} is 'uninitialized': a boot would enable every service"
+        )
     if own:
-        return findings.failed(f"{_MACHINE_ID} holds {own.strip()[:32]!r}: all machines have it")
+        return findings.failed(
+            f"all machines would have the ID {own.strip()[:32]!r} of {_MACHINE_ID}"
+        )
     dbus = rootfs.resolve(image.tree, _DBUS_ID, follow_last=False)
     if dbus.exists() and not dbus.is_symlink():
-        return findings.failed(f"{_DBUS_ID} is a file of its own: all machines have it")
+        return findings.failed(f"all machines would have the ID in the separate file {_DBUS_ID}")
     return findings.passed(f"{_MACHINE_ID} is empty")
 
 
@@ -74,5 +78,5 @@ def _first_boot(image: subject.Subject) -> findings.Verdict:
         if path.endswith((".lease", ".leases"))
     ]
     if left:
-        return findings.failed(f"left by a machine: {reading.some(left)}")
-    return findings.passed("nothing of another machine")
+        return findings.failed(f"files of an earlier boot: {reading.some(left)}")
+    return findings.passed("no files of an earlier boot")

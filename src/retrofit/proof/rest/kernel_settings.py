@@ -48,7 +48,7 @@ def fault_of(line: str, loaded: frozenset[str]) -> str:
     key, equals, value = (part.strip() for part in line.partition("="))
     if not equals:
         # It excludes keys from the patterns of other lines.
-        return "" if key.startswith("-") else f"{key!r} is no setting"
+        return "" if key.startswith("-") else f"{key!r} is not a setting"
     if not key.lstrip("-") or not value:
         return f"{line.strip()!r} has no {'value' if key.lstrip('-') else 'key'}"
     if key.startswith("-"):
@@ -56,7 +56,7 @@ def fault_of(line: str, loaded: frozenset[str]) -> str:
     name = key.replace("/", ".")
     for prefix, module in _OF_MODULES.items():
         if name.startswith(prefix) and module not in loaded:
-            return f"{key} exists only with the module {module}, which nothing loads before"
+            return f"{key} exists only with the module {module}, which is not loaded before"
     return ""
 
 

@@ -53,8 +53,8 @@ def leftovers() -> subject.Check:
             if word in (reading.text(image.tree, path) or "")
         ]
         if left:
-            return findings.failed(f"left by the build: {reading.some(left)}")
-        return findings.passed("nothing of the build")
+            return findings.failed(f"files of the build: {reading.some(left)}")
+        return findings.passed("no files of the build")
 
     return subject.Check("leftovers", look)
 

@@ -73,7 +73,7 @@ def _look(image: subject.Subject) -> findings.Verdict:
         return findings.failed(f"{_PATH} is missing")
     entries, damaged = parse(text)
     if damaged:
-        return findings.failed(f"{_PATH}, line {damaged[0]}: no entry, too few fields")
+        return findings.failed(f"{_PATH}, line {damaged[0]}: too few fields")
     places = [one.mount_point for one in entries if one.mount_point.startswith("/")]
     for one in entries:
         fault = _fault(image, one)
@@ -81,7 +81,7 @@ def _look(image: subject.Subject) -> findings.Verdict:
             fault = f"{one.mount_point} is mounted twice"
         if fault:
             return findings.failed(f"{_PATH}, line {one.line}: {fault}")
-    return findings.passed(f"all on the image: {', '.join(places)}" if places else "empty")
+    return findings.passed(f"all in the image: {', '.join(places)}" if places else "empty")
 
 
 def _fault(image: subject.Subject, entry: Entry) -> str:
@@ -94,7 +94,7 @@ def _fault(image: subject.Subject, entry: Entry) -> str:
         return f"a boot waits for {entry.device}, which is on another machine"
     is_file = entry.device.startswith("/") and not entry.device.startswith("/dev/")
     if is_file and not rootfs.resolve(image.tree, entry.device).exists():
-        return f"{entry.device} is not there"
+        return f"{entry.device} is missing"
     if is_file:
         return ""
     return _device_fault(image.layout, entry)
@@ -115,7 +115,7 @@ def _device_fault(found: layout.Layout, entry: Entry) -> str:
         # What else is on its logical volumes is not known.
         if one.filesystem.kind == "LVM2_member":
             return ""
-    return f"a boot waits for {entry.device} at {entry.mount_point}, which is not on the image"
+    return f"a boot waits for {entry.device} at {entry.mount_point}, which is not in the image"
 
 
 def is_volume(volume: volume.Volume, spec: str) -> bool:

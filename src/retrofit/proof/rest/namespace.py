@@ -30,8 +30,8 @@ def namespace(template: str, *, environment: str) -> subject.Check:
         missing = [name for name in wanted if not services.has_program(image, name)]
         if missing:
             return findings.failed(
-                f"{reading.some(missing)}, which the namespace is set up with, is missing or"
-                " cannot be executed"
+                f"{reading.some(missing)}, which the namespace needs, is missing or cannot be"
+                " executed"
             )
         return findings.passed(", ".join(wanted))
 

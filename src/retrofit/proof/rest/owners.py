@@ -88,7 +88,7 @@ def fault_of(rule: Rule, status: os.stat_result) -> str:
     if rule.mode is not None and mode != rule.mode:
         return f"has mode {mode:04o}, not {rule.mode:04o}"
     if mode & rule.denied:
-        return f"has mode {mode:04o}, of which {mode & rule.denied:04o} is too much"
+        return f"has mode {mode:04o}, which must not include {mode & rule.denied:04o}"
     if rule.owner is not None and status.st_uid != rule.owner:
         return f"belongs to user {status.st_uid}, not {rule.owner}"
     return ""
@@ -97,10 +97,10 @@ def fault_of(rule: Rule, status: os.stat_result) -> str:
 def _general_fault(status: os.stat_result) -> str:
     """Say what no file may be like; nothing if it is not so."""
     if status.st_uid == _NOBODY:
-        return f"belongs to user {_NOBODY}, which owns no files"
+        return f"belongs to user {_NOBODY}, which must not own files"
     if stat.S_ISLNK(status.st_mode):
         return ""
     mode = stat.S_IMODE(status.st_mode)
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"has mode {mode:04o}: everybody may change it"
+        return f"has mode {mode:04o}: everyone can change it"
     return ""

@@ -42,7 +42,7 @@ def required(*needs: Need) -> subject.Check:
         for need in needs:
             name = next((one for one in need.names if one in versions), None)
             if name is None and need.program and services.has_program(image, need.program):
-                seen.append(f"{need.program}, of no package")
+                seen.append(f"{need.program}, without a package")
                 continue
             if name is None:
                 return findings.failed(f"{' or '.join(need.names)} is not installed")
@@ -70,10 +70,10 @@ def settled() -> subject.Check:
 def _settled(image: subject.Subject) -> findings.Verdict:
     unsettled = unsettled_packages(reading.text(image.tree, _STATUS) or "")
     if unsettled:
-        return findings.failed(f"not installed to the end: {reading.some(unsettled)}")
+        return findings.failed(f"not completely installed: {reading.some(unsettled)}")
     if rootfs.entries(image.tree, _UPDATES):
         return findings.failed(f"dpkg was interrupted ({_UPDATES})")
-    return findings.passed(f"{len(image.packages)} packages, each installed to the end")
+    return findings.passed(f"{len(image.packages)} packages, all completely installed")
 
 
 def unsettled_packages(status: str) -> list[str]:

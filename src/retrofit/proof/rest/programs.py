@@ -32,7 +32,7 @@ def run(image: subject.Subject, *argv: str, timeout_s: float = _TIMEOUT_S) -> pr
     try:
         return place.run(argv, timeout_s=timeout_s, check=False)
     except errors.CommandError as failure:
-        raise errors.ImageError(f"{argv[0]} of the image did not end") from failure
+        raise errors.ImageError(f"{argv[0]} of the image did not end in time") from failure
 
 
 def other_architecture(image: subject.Subject) -> str:
@@ -66,7 +66,7 @@ def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.
             return findings.not_applicable(reason)
         done = run(image, path, *arguments)
         if done.returncode != 0:
-            said = done.tail[-1] if done.tail else "it says nothing"
+            said = done.tail[-1] if done.tail else "no output"
             return findings.failed(f"{path} ends with status {done.returncode}: {said}")
         said = done.stdout + "\n".join(done.tail)
         for feature in features:

@@ -40,7 +40,7 @@ def configuration(given: Provisioned) -> subject.Check:
         unit = units.Units(image.tree).find(given.unit)
         commands = [] if unit is None else unit.values("Service", "ExecStart")
         if not commands:
-            return findings.failed(f"{given.unit} is missing or starts nothing")
+            return findings.failed(f"{given.unit} is missing or starts no program")
         sources = list(_sources(services.words(commands[-1])))
         if given.file not in sources:
             return findings.failed(f"{given.unit} does not read {given.file}")
@@ -49,7 +49,7 @@ def configuration(given: Provisioned) -> subject.Check:
                 if (section, key) in given.settings:
                     return findings.failed(
                         f"{path}, which {given.unit} reads after {given.file}, sets {key} to"
-                        f" {value}: nobody puts a file there"
+                        f" {value}: Octavia does not create this file"
                     )
         for directory in (given.file.rpartition("/")[0], *given.directories):
             status = reading.status(image.tree, directory)

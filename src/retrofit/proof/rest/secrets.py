@@ -66,7 +66,7 @@ def with_passwords(shadow: str) -> list[str]:
         name, _, rest = line.partition(":")
         password = rest.partition(":")[0]
         if not password:
-            found.append(f"{name} needs no password")
+            found.append(f"{name} can log in without a password")
         elif password[0] not in "!*":
             found.append(f"{name} has a password")
     return found
@@ -76,16 +76,16 @@ def fault_of(path: str, entry: os.DirEntry[str]) -> str:
     """Say which secret is in a file; nothing if none is seen."""
     size = entry.stat(follow_symlinks=False).st_size
     if size and _BY_NAME.fullmatch(path):
-        return "holds secrets by its name"
+        return "contains secrets, according to its name"
     if not 0 < size <= _MAX_SECRET:
         return ""
     with open(entry.path, "rb") as file:
         content = file.read(_MAX_SECRET)
     public = path in _PUBLIC_KEYS or _OF_PYTHON.fullmatch(path)
     if not public and _PRIVATE_KEY.search(content):
-        return "holds a private key"
+        return "contains a private key"
     if path.startswith(_URLS_IN) and _PASSWORD_IN_URL.search(content):
-        return "holds a URL with a password"
+        return "contains a URL with a password"
     if path.startswith(_APT_LOGINS) and _APT_LOGIN.search(content):
-        return "holds a password"
+        return "contains a password"
     return ""

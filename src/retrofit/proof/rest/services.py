@@ -41,7 +41,7 @@ def _fault(image: subject.Subject, known: units.Units, started: dict[str, str], 
     if unit.masked:
         return f"{name} is masked ({unit.path})"
     if not started.get(unit.name):
-        return f"{name} is not enabled: nothing that a boot starts has a link to it"
+        return f"{name} is not enabled: no unit that the boot starts depends on it"
     for wanted in " ".join(unit.values("Unit", "Requires")).split():
         other = known.find(wanted)
         if wanted.endswith(".service") and (other is None or other.masked):
@@ -81,7 +81,7 @@ def off_by_default(*services: str) -> subject.Check:
             unit = known.find(name)
             if unit is not None and unit.name in started:
                 by = started[unit.name] or "another unit"
-                return findings.failed(f"a boot starts {name} ({by} asks for it)")
+                return findings.failed(f"the boot starts {name} (because of {by})")
         return findings.passed(", ".join(services))
 
     return subject.Check("services off by default", look)

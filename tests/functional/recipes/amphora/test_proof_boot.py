@@ -159,4 +159,4 @@ def test_a_disk_that_no_firmware_boots() -> None:
     [finding] = _tried({})
 
     assert finding.check == "agent answers"
-    assert finding.verdict.evidence == "the firmware says: Boot failed: not a bootable disk"
+    assert finding.verdict.evidence == "the firmware reports: Boot failed: not a bootable disk"

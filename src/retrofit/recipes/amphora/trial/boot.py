@@ -90,7 +90,9 @@ def checks(first: amphora.Amphora, place: bench.Bench) -> Iterator[findings.Find
         except pydantic.ValidationError as error:
             first_one = error.errors()[0]
             where = ".".join(str(word) for word in first_one["loc"])
-            verdict = findings.failed(f"the agent's answer has in {where}: {first_one['msg']}")
+            verdict = findings.failed(
+                f"the agent's answer is wrong in {where}: {first_one['msg']}"
+            )
         yield _finding(name, verdict)
 
 
@@ -135,7 +137,7 @@ def _interfaces(booted: _Booted) -> findings.Verdict:
         name = booted.amphora.agent.interface(_NOBODY)
     except agent.AgentError as error:
         if error.status == 404:
-            return findings.passed("the namespace of the VIP is there, without addresses")
+            return findings.passed("the namespace of the VIP exists, without addresses")
         return findings.failed(error.message)
     return findings.failed(f"{name} has the address {_NOBODY}")
 
@@ -169,12 +171,12 @@ def _refuses(booted: _Booted, shown: certificates.Pair | None) -> findings.Verdi
         dataclasses.replace(booted.amphora.agent, client=client).version()
     except agent.Refused as refusal:
         return findings.passed(refusal.message)
-    return findings.failed("the agent answers it")
+    return findings.failed("the agent answers this client")
 
 
 def _same(what: str, found: object, wanted: str) -> findings.Verdict:
     if found != wanted:
-        return findings.failed(f"{what} {found!r} in place of {wanted!r}")
+        return findings.failed(f"{what} {found!r} instead of {wanted!r}")
     return findings.passed(f"{what} {wanted}")
 
 

@@ -32,11 +32,12 @@ def _taken_out(on: scene.Scene) -> findings.Verdict:
         return findings.failed(_lost(flowing))
     if any(on.get(on.plain).backend == _CHANGED for _ in on.members):
         return findings.passed(
-            f"{_CHANGED} is reported DOWN {down_s:.0f} s after it went and UP {up_s:.0f} s after"
-            f" it came back and {member.checked - checked} health checks;"
+            f"the amphora reports {_CHANGED} as DOWN after {down_s:.0f} s, and as UP "
+            f"{up_s:.0f} s and"
+            f" {member.checked - checked} health checks after it came back;"
             f" none of {len(flowing.tries)} requests was lost"
         )
-    return findings.failed(f"{_CHANGED} is up again and gets no requests")
+    return findings.failed(f"{_CHANGED} is up again, but gets no requests")
 
 
 def _drained(on: scene.Scene) -> findings.Verdict:
@@ -50,7 +51,7 @@ def _drained(on: scene.Scene) -> findings.Verdict:
         held = [threads.submit(on.target(on.plain).get, backends.HELD) for _ in range(_HELD)]
         try:
             if not _await_held(changed, other):
-                return findings.failed("of several requests not one went to each member")
+                return findings.failed("some members got none of several requests")
             began = time.monotonic()
             on.reload(on.weighed(_CHANGED, 0))
             took = time.monotonic() - began
@@ -63,14 +64,14 @@ def _drained(on: scene.Scene) -> findings.Verdict:
     if new != {_OTHER}:
         return findings.failed(f"with weight 0, {_CHANGED} still gets new requests")
     if answered != set(on.members):
-        return findings.failed(f"the request that {_CHANGED} was at has been cut")
+        return findings.failed(f"the reload interrupted the request in progress at {_CHANGED}")
     for requests in (flowing, secured):
         if requests.lost:
             return findings.failed(_lost(requests))
     return findings.passed(
         f"reloaded within {took:.0f} s, none of {len(flowing.tries)} HTTP and {len(secured.tries)}"
-        f" HTTPS requests lost; {_CHANGED} is reported DRAIN, ends the request it was at, and"
-        f" gets none of {_REQUESTS} new ones"
+        f" HTTPS requests lost; {_CHANGED} is reported as DRAIN, completes its request, and"
+        f" gets none of {_REQUESTS} new requests"
     )
 
 

@@ -26,7 +26,7 @@ def _certificate(on: scene.Scene) -> findings.Verdict:
     for node in on.nodes:
         stored = node.amphora.agent.certificate_digest(on.balancer.id, name)
         if stored != digest:
-            return findings.failed(f"its MD5 digest is {stored} in place of {digest}")
+            return findings.failed(f"its MD5 digest is {stored} instead of {digest}")
     return findings.passed(f"MD5 digest {digest}")
 
 
@@ -36,9 +36,9 @@ def _configured(on: scene.Scene) -> findings.Verdict:
     took = time.monotonic() - began
     text = haproxy.configuration(on.balancer)
     if any(node.amphora.agent.haproxy(on.balancer.id) != text for node in on.nodes):
-        return findings.failed("the agent gives back another configuration")
+        return findings.failed("the agent returns another configuration")
     lines = len(text.splitlines())
-    return findings.passed(f"{lines} lines, which haproxy finds valid, after {took:.0f} s")
+    return findings.passed(f"{lines} lines, accepted by haproxy, after {took:.0f} s")
 
 
 def _started(on: scene.Scene) -> findings.Verdict:
@@ -49,7 +49,7 @@ def _started(on: scene.Scene) -> findings.Verdict:
     for node in on.nodes:
         listeners = node.amphora.agent.listeners()
         if {one["uuid"]: one["status"] for one in listeners} != wanted:
-            return findings.failed(f"the agent knows other listeners: {listeners}")
+            return findings.failed(f"the agent reports other listeners: {listeners}")
     return findings.passed(f"{len(wanted)} listeners are active after {took:.0f} s")
 
 
@@ -88,7 +88,7 @@ def _deleted(on: scene.Scene) -> findings.Verdict:
     try:
         answer = on.get(on.plain, timeout_s=_TRY_TIMEOUT_S)
     except (OSError, http.client.HTTPException) as error:
-        return findings.passed(f"no listener is left, the VIP says: {error}")
+        return findings.passed(f"no listeners exist, the VIP answers: {error}")
     return findings.failed(f"the VIP still answers, with status {answer.status}")
 
 

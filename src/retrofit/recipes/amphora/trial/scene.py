@@ -113,7 +113,7 @@ class Scene:
         for node in self.nodes:
             if node.mac == mac:
                 return node
-        raise machine.MachineFailed(f"the VIP {self.balancer.vip} belongs to no amphora: {mac}")
+        raise machine.MachineFailed(f"no amphora has the VIP {self.balancer.vip}: {mac}")
 
     def member(self, name: str) -> haproxy.Member:
         """Return a member of the pool as it is configured now."""

@@ -26,14 +26,14 @@ def balanced(on: scene.Scene, listener: haproxy.Listener) -> findings.Verdict:
     answers = [on.get(listener) for _ in range(_REQUESTS)]
     shares = collections.Counter(answer.backend for answer in answers)
     if shares != dict.fromkeys(weighted, _REQUESTS // len(weighted)):
-        return findings.failed(f"of {_REQUESTS} requests the members answered {_shares(shares)}")
+        return findings.failed(f"of {_REQUESTS} requests, the members answered {_shares(shares)}")
     counted = {name: member.served - before[name] for name, member in on.members.items()}
     if +collections.Counter(counted) != shares:
-        return findings.failed(f"the members answered {_shares(shares)}, they say {counted}")
+        return findings.failed(f"the clients count {_shares(shares)}, the members count {counted}")
     for answer in answers:
         proto, client = answer.told["forwarded-proto"], answer.told["forwarded-for"]
         if (proto, client) != (listener.scheme, on.segment.gateway):
-            return findings.failed(f"a member was told of a client {client} that used {proto}")
+            return findings.failed(f"a member got the client {client} and the protocol {proto}")
     how = f"{answers[0].tls}, " if listener.terminates_tls else ""
     return findings.passed(f"{how}{_REQUESTS} requests: {_shares(shares)}")
 
@@ -60,7 +60,7 @@ def _statistics(on: scene.Scene) -> findings.Verdict:
     node = on.holder()
     made = {listener.id: on.answered[listener.id] for listener in on.balancer.listeners}
     if not all(made.values()):
-        return findings.failed("no requests were answered that could be reported")
+        return findings.failed("no requests were answered")
 
     def counted(counter: str) -> dict[str, int]:
         return {name: on.inbox.total(node.amphora.id, name, counter) for name in made}
@@ -72,10 +72,10 @@ def _statistics(on: scene.Scene) -> findings.Verdict:
     reported = counted("totconns")
     # Somebody who gave up waiting may have been connected, or not.
     if any(reported[name] > on.asked[name] for name in made):
-        return findings.failed(f"{reported} connections are reported, {made} were made")
+        return findings.failed(f"the amphora reports {reported} connections instead of {made}")
     sent = counted("tx")
     if not all(sent.values()):
-        return findings.failed("no bytes are reported that went to clients")
+        return findings.failed("the amphora reports no bytes to clients")
     if on.inbox.faults:
         return findings.failed(on.inbox.faults[0])
     heartbeats = len(on.inbox.of(node.amphora.id))

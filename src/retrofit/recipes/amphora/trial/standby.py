@@ -47,7 +47,7 @@ def _joins(on: scene.Scene) -> findings.Verdict:
     # As long as three advertisements: until then it does not know whether there is a master.
     time.sleep(3 * keepalived.ADVERTISEMENT_S + 1)
     deployment.await_vip(on, master)
-    return findings.passed(f"keepalived runs after {took:.0f} s and leaves the VIP where it is")
+    return findings.passed(f"keepalived runs after {took:.0f} s, and the VIP does not move")
 
 
 def _keep_alive(on: scene.Scene, node: scene.Node) -> None:
@@ -94,10 +94,10 @@ def _takes_over(on: scene.Scene) -> findings.Verdict:
         f" {failing.number}, whose power was cut"
     )
     if on.holder() is not heir:
-        return findings.failed(f"{text}, but the network does not know that it has the VIP")
+        return findings.failed(f"{text}, but the network still sends the VIP elsewhere")
     limit = _TAKEOVER_LIMIT_S[on.place.accelerated]
     if gap > limit:
-        return findings.failed(f"{text}; {limit:.0f} s are the limit")
+        return findings.failed(f"{text}; the limit is {limit:.0f} s")
     return findings.passed(text)
 
 
@@ -107,7 +107,7 @@ def _serves(on: scene.Scene) -> findings.Verdict:
         return _single()
     (heir,) = on.nodes
     if heir.amphora.agent.haproxy(on.balancer.id) != haproxy.configuration(on.balancer):
-        return findings.failed("it has another configuration of haproxy")
+        return findings.failed("its haproxy has another configuration")
     verdicts = [serving.balanced(on, listener) for listener in on.balancer.listeners]
     verdicts.append(serving.policies(on))
     for verdict in verdicts:
