@@ -13,9 +13,11 @@ import yaml
 from tests.support import scratch
 from tests.support.cloud import cloud as support
 from tests.support.cloud import interceptor, octavia_api
-from tests.support.host import web_server
+from tests.support.host import closed_workshops, web_server
 
 from retrofit import cloud
+
+closed_workshops.close()
 
 Connect = Callable[..., cloud.Cloud]
 

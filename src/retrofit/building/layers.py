@@ -58,29 +58,25 @@ def directory(given: pathlib.Path | None) -> pathlib.Path | None:
 
     Args:
         given: Directory of the cache; ``None`` for the user's own. That one is done without if
-            the workshop cannot work in it.
+            it cannot be made.
 
     Raises:
         errors.OutputError: The cache that was named cannot be used.
     """
-    path = (given or caches.of_builds()).absolute() / "layers"
+    path = (given or caches.of_builds()).resolve() / "layers"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
         workshop.adopt(path)
-        usable = workshop.reachable(path)
-        reason = "the build's sandbox, as another user, cannot enter it"
     except OSError as error:
-        usable, reason = False, error.strerror or str(error)
-    if usable:
-        return path
-    if given is None:
-        _LOG.info("no layers are kept: %s: %s", path, reason)
-        return None
-    raise errors.OutputError(
-        f"the cache {given} cannot be used: {reason}",
-        hint="set another directory with --cache-dir",
-    )
+        if given is None:
+            _LOG.info("no layers are kept: %s: %s", path, error.strerror)
+            return None
+        raise errors.OutputError(
+            f"the cache {given} cannot be used: {error.strerror}",
+            hint="set another directory with --cache-dir",
+        ) from error
+    return path
 
 
 class Layers:

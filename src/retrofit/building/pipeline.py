@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import logging
 import pathlib
-from concurrent import futures
+from concurrent.futures import thread
 
 from .. import errors, model
 from ..host import files, progress, trees
@@ -54,7 +54,8 @@ def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
     Raises:
         errors.RetrofitError: A step failed; nothing but files in the work directory is left of it.
     """
-    return workshop.run(job.work, functools.partial(_run, job), reporter)
+    shared = () if job.layers is None else (job.layers,)
+    return workshop.run(job.work, functools.partial(_run, job), reporter, further=shared)
 
 
 def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
@@ -98,7 +99,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             seal.seal(opened.path)
         with step("write-back"):
             opened.write_back()
-    with step("convert"), futures.ThreadPoolExecutor() as pool:
+    with step("convert"), thread.ThreadPoolExecutor() as pool:
         # There need not be room for these and for the image.
         removed = pool.submit(trees.remove, opened.place)
         virtual_size = raw.stat().st_size
@@ -144,6 +145,6 @@ def _check_release(
 
 def _hashes(path: pathlib.Path) -> tuple[str, str]:
     """Return a file's SHA-256 and SHA-512, hexadecimal, each computed in a thread of its own."""
-    with futures.ThreadPoolExecutor() as pool:
+    with thread.ThreadPoolExecutor() as pool:
         sha256, sha512 = pool.map(functools.partial(files.digest, path), ("sha256", "sha512"))
     return sha256, sha512

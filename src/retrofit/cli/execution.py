@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import stat
 import sys
 from typing import NoReturn
 
@@ -10,6 +12,7 @@ import click
 
 from .. import errors
 from ..host import signals
+from . import streams
 
 _DEBUG_FORMAT = "%(asctime)s %(name)s: %(message)s"
 
@@ -22,6 +25,9 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
         name: Program name, which begins every line about an error.
         arguments: Words of the command line; the process's own without them.
     """
+    streams.settle()
+    # A file or a cache that everybody may write is never what is meant.
+    os.umask(os.umask(0) | stat.S_IWOTH)
     signals.watch()
     code = 0
     try:

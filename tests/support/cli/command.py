@@ -21,6 +21,7 @@ from .. import paths
 
 PROGRAM = (sys.executable, "-m", "retrofit")
 
+_PYTHON = (sys.executable, "-m", "tests.support.host.closed_workshops")
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 _HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TIMEOUT_S = 1200.0
@@ -119,7 +120,7 @@ def started(
         before = _Traces([cwd, work])
         with stderr.open("w") as log:
             child = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*_PYTHON, module, *arguments],
                 cwd=cwd,
                 env=os.environ
                 | {"TMPDIR": str(work), "PYTHONPATH": str(paths.REPOSITORY)}

@@ -621,7 +621,7 @@ class TestStart:
         assert printed[0].startswith("Usage: ")
         assert printed[-2].split() == [
             *("retrofit.cli", "retrofit.cli.execution", "retrofit.cli.lazy", "retrofit.cli.main"),
-            *("retrofit.errors", "retrofit.host", "retrofit.host.signals"),
+            *("retrofit.cli.streams", "retrofit.errors", "retrofit.host", "retrofit.host.signals"),
         ]
         assert printed[-1] == "[]"
 

@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 import uuid
-from concurrent import futures
+from concurrent.futures import thread
 
 from ... import model
 from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
@@ -173,7 +173,7 @@ def _write_filesystems(
 ) -> None:
     """Make the root and boot file systems with their files."""
     writers = {"ext4": _write_ext4, "xfs": _write_xfs}
-    with futures.ThreadPoolExecutor() as pool:
+    with thread.ThreadPoolExecutor() as pool:
         waiting = [pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)]
         if found.boot is not None:
             waiting.append(pool.submit(_write_ext4, found.boot, boot, raw, work))

@@ -13,7 +13,7 @@ import hashlib
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent import futures
+from concurrent.futures import thread
 
 from ...host import rootfs, trees
 from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
@@ -163,7 +163,7 @@ class OpenTree:
             errors.OutputError: What was written is not what should have been.
         """
         new = self._without_anew()
-        with futures.ThreadPoolExecutor() as pool:
+        with thread.ThreadPoolExecutor() as pool:
             for done in [
                 pool.submit(self._write, part, overlay, new)
                 for part, overlay in zip(self._parts, self._overlays, strict=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import os
 import pathlib
+import pwd
 
 from ... import errors
 from .. import process
@@ -58,7 +58,7 @@ def plan() -> Plan:
     if os.geteuid() == 0:
         ranges = (Range(0, _root_base(), IDS),)
         return Plan(ranges, ranges, privileged=True)
-    name = getpass.getuser()
+    name = _name(os.geteuid())
     return Plan(
         uids=_with_subordinates(os.geteuid(), "/etc/subuid", name),
         gids=_with_subordinates(os.getegid(), "/etc/subgid", name),
@@ -76,6 +76,14 @@ def write(plan_: Plan, pid: int) -> None:
             continue
         arguments = [number for word in words for number in word]
         process.run([f"new{kind}map", str(pid), *arguments], timeout_s=_MAP_TIMEOUT_S)
+
+
+def _name(user: int) -> str:
+    """Name a user as the tables of subordinate ids do, whatever the environment says."""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _root_base() -> int:

@@ -6,17 +6,20 @@ import dataclasses
 import enum
 import logging
 import os
+import pathlib
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from multiprocessing import connection
 from typing import Any, NoReturn
 
 from ... import errors, model
 from .. import progress
-from . import namespaces, networks
+from . import doors, namespaces, networks
 
 Channel = connection.Connection
+
+_UMASK = 0o022
 
 
 class Kind(enum.Enum):
@@ -65,7 +68,11 @@ class _RemoteReporter:
 
 
 def enter(
-    channel: Channel, function: Callable[[progress.Reporter], Any], *, network: networks.Network
+    channel: Channel,
+    function: Callable[[progress.Reporter], Any],
+    *,
+    places: Iterable[pathlib.Path],
+    network: networks.Network,
 ) -> NoReturn:
     """Become the workshop: what the forked child does from its first to its last instruction."""
     try:
@@ -73,6 +80,9 @@ def enter(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         namespaces.die_with_parent()
+        # What is made in an image or for another user there is not to depend on the caller's.
+        os.umask(_UMASK)
+        doors.lead_to(places)
         namespaces.unshare(namespaces.NEW_USER)
         channel.send((Kind.UNSHARED, None))
         expect(channel, Kind.MAPPED)

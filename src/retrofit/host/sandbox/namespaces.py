@@ -49,8 +49,26 @@ def privatise_mounts() -> None:
     Raises:
         errors.ToolMissing: The container this runs in does not let containers nest.
     """
-    _mount(None, pathlib.Path("/"), None, _MS_REC_PRIVATE)
+    detach_mounts()
     _mount(b"proc", pathlib.Path("/proc"), b"proc", _MS_NOSUID_NODEV_NOEXEC)
+
+
+def detach_mounts() -> None:
+    """Keep this mount namespace's mounts to itself.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    _mount(None, pathlib.Path("/"), None, _MS_REC_PRIVATE)
+
+
+def cover(target: pathlib.Path) -> None:
+    """Have an empty directory, which all may enter, be at ``target`` in this mount namespace.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    _mount(b"tmpfs", target, b"tmpfs", _MS_NOSUID_NODEV_NOEXEC, b"mode=0755")
 
 
 def bind(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -62,8 +80,14 @@ def bind(source: pathlib.Path, target: pathlib.Path) -> None:
     _mount(os.fsencode(source), target, None, _MS_BIND)
 
 
-def _mount(source: bytes | None, target: pathlib.Path, kind: bytes | None, flags: int) -> None:
-    if _LIBC.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), None) != 0:
+def _mount(
+    source: bytes | None,
+    target: pathlib.Path,
+    kind: bytes | None,
+    flags: int,
+    options: bytes | None = None,
+) -> None:
+    if _LIBC.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options) != 0:
         reason = os.strerror(ctypes.get_errno())
         raise errors.ToolMissing(
             f"mounting {target} in the build's own namespace is refused: {reason}",

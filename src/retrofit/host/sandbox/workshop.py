@@ -20,12 +20,12 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from ... import errors, model
 from .. import progress, signals, trees
-from . import identity, inside, networks
+from . import doors, identity, inside, networks
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -45,7 +45,7 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         base: Where to make it; see :func:`work_base`.
 
     Raises:
-        errors.OutputError: It cannot be made there, or the workshop could not reach it.
+        errors.OutputError: It cannot be made there, or not be given to the workshop.
         errors.NoSpace: Its disk is full, or became full and so broke off what was done in it.
     """
     parent = work_base(base)
@@ -61,12 +61,14 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
             held.callback(os.close, handle)
             held.callback(_remove, work)
         sweep(parent)
-        adopt(work)
-        if not reachable(work):
+        try:
+            adopt(work)
+        except OSError as error:
             raise errors.OutputError(
-                f"the build's sandbox (another user) cannot enter the work directory {parent}",
+                f"cannot give a work directory in {parent} to the build's sandbox, another user:"
+                f" {error.strerror}",
                 hint="set another directory with --work-dir",
-            )
+            ) from error
         _check_space(work)
         try:
             yield work
@@ -129,7 +131,7 @@ def _remove_if_possible(left: pathlib.Path) -> None:
 
 def work_base(given: pathlib.Path | None) -> pathlib.Path:
     """Return the directory of work directories: a ``/tmp`` in memory is too small for images."""
-    return (given or pathlib.Path("/var/tmp")).absolute()
+    return (given or pathlib.Path("/var/tmp")).resolve()
 
 
 def adopt(path: pathlib.Path) -> None:
@@ -143,8 +145,9 @@ def reachable(path: pathlib.Path) -> bool:
     if owner == os.geteuid():
         return os.access(path, os.R_OK)
     status = path.stat()
-    open_above = all(above.stat().st_mode & stat.S_IXOTH for above in path.resolve().parents)
-    return open_above and (status.st_uid == owner or bool(status.st_mode & stat.S_IROTH))
+    if doors.closed_above(path.resolve()) is not None:
+        return False
+    return status.st_uid == owner or bool(status.st_mode & stat.S_IROTH)
 
 
 def run(
@@ -152,6 +155,7 @@ def run(
     function: Callable[[progress.Reporter], _T],
     reporter: progress.Reporter,
     *,
+    further: Sequence[pathlib.Path] = (),
     network: networks.Network = networks.Network.CONNECTED,
 ) -> _T:
     """Call ``function`` in a new workshop and return what it returns.
@@ -161,6 +165,7 @@ def run(
         function: Called in a forked child, so it sees all that the caller has in memory; what it
             returns is pickled.
         reporter: Told of the steps and bytes that ``function`` reports.
+        further: Other directories that root of the workshop owns and works in.
         network: What the workshop gets for a network.
 
     Raises:
@@ -169,13 +174,15 @@ def run(
         errors.NoSpace: The disk of ``work`` ran full.
     """
     plan = identity.plan()
+    # Everybody else goes on as who they were, and enters what they could enter.
+    places = (work, *further) if plan.owner[0] != os.geteuid() else ()
     ours, theirs = multiprocessing.Pipe()
     with ours, contextlib.ExitStack() as helpers:
         with signals.deferred():
             child = os.fork()
             if child == 0:
                 ours.close()
-                inside.enter(theirs, function, network=network)
+                inside.enter(theirs, function, places=places, network=network)
             helpers.callback(_end, child)
         theirs.close()
         inside.expect(ours, inside.Kind.UNSHARED)

@@ -26,13 +26,20 @@ def find(proxies: model.Proxies) -> pathlib.Path:
     """Return a directory with Octavia's elements: packed, cached, or fetched now.
 
     Raises:
+        errors.OutputError: They had to be fetched, and the cache cannot be written.
         errors.Unavailable: They had to be fetched, and could not be.
     """
     if _PACKED.is_dir():
         return _PACKED
     cached = caches.of_user() / f"octavia-elements-{VERSION}"
-    if not cached.is_dir():
-        fetch(cached, proxies)
+    try:
+        if not cached.is_dir():
+            fetch(cached, proxies)
+    except OSError as error:
+        raise errors.OutputError(
+            f"the cache {cached.parent} cannot be used: {error.strerror}",
+            hint="set another directory in XDG_CACHE_HOME",
+        ) from error
     return cached
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent import futures
+from concurrent.futures import thread
 
 from ....model import findings
 from . import backends, clients, scene
@@ -44,7 +44,7 @@ def _drained(on: scene.Scene) -> findings.Verdict:
     """Take a member's weight away by a reload, while it is at a request and others flow."""
     changed, other = on.members[_CHANGED], on.members[_OTHER]
     with (
-        futures.ThreadPoolExecutor() as threads,
+        thread.ThreadPoolExecutor() as threads,
         clients.stream(on.target(on.plain)) as flowing,
         clients.stream(on.target(on.secure)) as secured,
     ):

@@ -10,7 +10,7 @@ import ipaddress
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent import futures
+from concurrent.futures import thread
 from typing import TypeVar
 
 from cryptography import x509
@@ -148,7 +148,7 @@ class Scene:
 
     def each(self, function: Callable[[Node], _T]) -> tuple[_T, ...]:
         """Call a function for all amphorae at once: emulated ones take long for everything."""
-        with futures.ThreadPoolExecutor() as threads:
+        with thread.ThreadPoolExecutor() as threads:
             return tuple(threads.map(function, self.nodes))
 
     def plug(self) -> None:
