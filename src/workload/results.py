@@ -65,9 +65,10 @@ def of_one_action(result: run_document.Result, sources: Collection[str]) -> bool
 
 
 def progress(result: run_document.Result) -> str:
-    """Return which step a run is in, and why it was begun."""
+    """Return which step a run is in, what that does, and why the run was begun."""
     why = "; ".join(reason.text for reason in result.reasons)
-    return f"{result.step} ({textwrap.shorten(why, _WHY)})" if why else result.step
+    step = f"{result.step}: {result.doing}" if result.doing else result.step
+    return f"{step} ({textwrap.shorten(why, _WHY)})" if why else step
 
 
 def status(result: run_document.Result, now: datetime.datetime) -> str:

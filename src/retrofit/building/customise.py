@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
 
 from .. import model
 from ..host import rootfs
 from ..host.sandbox import cells
-from . import archives, workbench
+from . import activity, archives, workbench
 from .archives import upgrading
 from .elements import collect, runner
 
@@ -33,7 +32,7 @@ def apply(
     work: pathlib.Path,
     cell: cells.Cell,
     recall: runner.Recall,
-    on_line: Callable[[str], None] | None,
+    doing: activity.Activity,
 ) -> tuple[str, ...]:
     """Turn the base image in ``tree`` into what the recipe makes.
 
@@ -46,7 +45,7 @@ def apply(
         work: Directory for files of the build.
         cell: Where untrusted programs run; its root is ``tree``.
         recall: See :class:`retrofit.building.elements.runner.Runner`.
-        on_line: Called with each line that scripts print.
+        doing: Told of what scripts do.
 
     Returns:
         The names of all elements that were applied, sorted.
@@ -64,13 +63,14 @@ def apply(
         work=work,
         cell=workbench.furnish(cell, request, work),
         environment=_environment(recipe, request, release),
-        upgrade=lambda inside: upgrading.upgrade(inside, request.archives, on_line),
+        upgrade=lambda inside: upgrading.upgrade(inside, request.archives, doing.line),
         recall=recall,
-        on_line=on_line,
+        doing=doing,
     )
     archives.write(tree, request.archives, release)
     with workbench.prepared(tree, request):
-        archives.refresh(elements.cell, request, release, on_line)
+        doing.begins("lists of packages")
+        archives.refresh(elements.cell, request, release, doing.line)
         elements.run()
     for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.hooks.programs())):
         rootfs.remove(tree, path)

@@ -16,7 +16,7 @@ from concurrent.futures import thread
 from .. import errors, model
 from ..host import files, progress, trees
 from ..host.sandbox import cells, workshop
-from . import customise, layers, manifest, seal
+from . import activity, customise, layers, manifest, seal
 from .archives import recording, security
 from .disk import conversion, growth, layout, tree
 from .elements import collect, runner
@@ -88,7 +88,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
                 work=job.work,
                 cell=inside,
                 recall=recall,
-                on_line=None,
+                doing=activity.Activity(reporter.doing),
             )
         with step("boot-loader"):
             opened.update_grub()

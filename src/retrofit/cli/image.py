@@ -7,7 +7,7 @@ import json
 
 import rich_click as click
 
-from .. import errors, model, recipes
+from .. import model, recipes
 from ..definitions import run_definition
 from ..model import findings, reasons
 from ..model.documents import run_document
@@ -54,7 +54,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
 @_recipe(
     "--env",
     "variables",
-    metavar="KEY=VALUE",
+    metavar="NAME=VALUE",
     multiple=True,
     help="Set an environment variable for the elements.",
 )
@@ -140,7 +140,7 @@ def command(
     """
     execution.start_logging(debug=debug)
     definition = run_definition.RunDefinition.parse(
-        environment=_pairs(variables),
+        environment=options.pairs("--env", variables),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,
     )
@@ -155,18 +155,3 @@ def command(
         click.echo(results.as_line(result))
         images.warn(result.shadowing)
     return result.outcome.exit_code
-
-
-def _pairs(variables: tuple[str, ...]) -> dict[str, str]:
-    """Split ``KEY=VALUE`` words.
-
-    Raises:
-        errors.UsageError: One has no ``=``.
-    """
-    pairs = {}
-    for word in variables:
-        name, separator, value = word.partition("=")
-        if not separator:
-            raise errors.UsageError(f"--env {word} is not of the form KEY=VALUE")
-        pairs[name] = value
-    return pairs

@@ -11,7 +11,7 @@ from typing import Any
 
 import rich_click as click
 
-from .. import model, recipes
+from .. import errors, model, recipes
 from ..cloud import connecting
 from ..host import authorities, web
 from ..model import vocabulary
@@ -192,3 +192,18 @@ def access(ca_certificate: pathlib.Path | None) -> web.Access:
 def as_json(what: str) -> Decorator:
     """Return the option ``as_json``; its help says that this is printed as JSON."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as JSON.")
+
+
+def pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    """Split the ``NAME=VALUE`` words of an option.
+
+    Raises:
+        errors.UsageError: One has no ``=``.
+    """
+    found = {}
+    for word in given:
+        name, separator, value = word.partition("=")
+        if not separator:
+            raise errors.UsageError(f"{option} {word} is not of the form NAME=VALUE")
+        found[name] = value
+    return found

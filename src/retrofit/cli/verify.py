@@ -48,6 +48,14 @@ from . import execution, options, reporting
     help="Time limit for a machine to answer. [default: 300; 1500 without KVM]",
     panel="Proof",
 )
+@click.option(
+    "--property",
+    "properties",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Start machines as for an image with this property in Glance.",
+    panel="Proof",
+)
 @options.source_projects
 @options.evidence
 @options.work_dir
@@ -62,6 +70,7 @@ def command(
     flavor_disk: str,
     architecture: str | None,
     boot_timeout: float | None,
+    properties: tuple[str, ...],
     source_projects: tuple[str, ...],
     evidence: pathlib.Path | None,
     work_dir: pathlib.Path | None,
@@ -86,6 +95,7 @@ def command(
         cloud=where,
         evidence=evidence,
         boot_timeout_s=boot_timeout,
+        properties=tuple(options.pairs("--property", properties).items()),
         work_base=work_dir,
     )
     with reporting.reporter() as reporter:
@@ -118,8 +128,10 @@ def _source(image: str, projects: tuple[str, ...]) -> origins.Source:
 
 
 def _table(proof: findings.Proof) -> str:
-    """Return a line for each check, and one that sums them up."""
+    """Return a line for each check, one about the machine, and one that sums them up."""
     lines = tables.lines([_row(finding) for finding in proof.findings])
+    if proof.machine:
+        lines.append("machine: " + ", ".join(f"{word} {value}" for word, value in proof.machine))
     spent = ", ".join(f"{depth} {seconds:.0f} s" for depth, seconds in proof.seconds)
     return "\n".join([*lines, f"{findings.summary(proof)} ({spent})"])
 

@@ -24,6 +24,9 @@ class Reporter(Protocol):
     def advanced(self, done: int, total: int) -> None:
         """Of ``total`` bytes of the present step, ``done`` are done."""
 
+    def doing(self, text: str) -> None:
+        """The present step does this just now: one line for people, at most about one a second."""
+
 
 class Recorder:
     """Keeps what each step cost, and passes everything on.
@@ -37,6 +40,7 @@ class Recorder:
         self.records: list[model.StepRecord] = []
         self.step_started = reporter.step_started
         self.advanced = reporter.advanced
+        self.doing = reporter.doing
 
     def step_ended(self, record: model.StepRecord) -> None:
         """Keep the record."""

@@ -84,6 +84,7 @@ class Proof:
         depth: The depth that was asked for; where a check failed, later depths were not begun.
         findings: One per check, in the order of checking.
         accelerated: Whether machines ran under KVM; ``None`` where none was started.
+        machine: What machines had, as pairs of a word and a value; empty where none was started.
         ended: When the proof ended.
         seconds: Elapsed seconds of each depth that was begun, in order.
     """
@@ -91,6 +92,7 @@ class Proof:
     depth: Depth
     findings: tuple[Finding, ...]
     accelerated: bool | None
+    machine: tuple[tuple[str, str], ...]
     ended: datetime.datetime
     seconds: tuple[tuple[Depth, float], ...]
 
@@ -113,6 +115,7 @@ def as_json(proof: Proof) -> dict[str, Any]:
         "depth": proof.depth.value,
         "result": "passed" if proof.passed else "failed",
         "accelerated": proof.accelerated,
+        "machine": dict(proof.machine),
         "ended": proof.ended.isoformat(timespec="seconds"),
         "seconds": {depth.value: spent for depth, spent in proof.seconds},
         "checks": [

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from ..host import progress
 from ..model import findings
+from . import hardware
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Bench:
     Attributes:
         image: The image, raw; machines never write to it.
         architecture: Debian architecture of the image.
+        hardware: What machines of it have.
         work: Directory for files of the machines.
         evidence: Directory for what is kept after a failure, consoles above all.
         flavor_disk: Bytes of disk that a machine gets.
@@ -29,6 +31,7 @@ class Bench:
 
     image: pathlib.Path
     architecture: str
+    hardware: hardware.Hardware
     work: pathlib.Path
     evidence: pathlib.Path
     flavor_disk: int

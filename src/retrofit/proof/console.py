@@ -12,6 +12,7 @@ from .. import model
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-Z\\-_c]")
 _BLANK = re.compile(r"[^\x20-\x7e\xa0-\U0010ffff]+")
 _LONGEST_LINE = 300
+_SHOWN = 100
 # A machine may print without end; what it said last is what counts.
 _LONGEST = 1 * model.MIB
 
@@ -55,6 +56,12 @@ def lines(file: pathlib.Path) -> list[str]:
         text = _ESCAPE.sub("", stream.read().decode(errors="replace"))
     cleaned = (_BLANK.sub(" ", line).strip() for line in re.split(r"[\r\n]+", text))
     return [line[:_LONGEST_LINE] for line in cleaned if line]
+
+
+def last(said: list[str]) -> str:
+    """Return what a console said last, as far as it tells something: no mere signs."""
+    telling = (line for line in reversed(said) if any(map(str.isalnum, line)))
+    return next(telling, "nothing so far")[:_SHOWN]
 
 
 def fault(said: list[str]) -> str:

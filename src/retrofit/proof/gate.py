@@ -22,6 +22,7 @@ class Gate:
         wanted: How the image is to be proved.
         built: The image.
         checks: What images of its recipe are proved by.
+        properties: Those it gets in Glance.
         work: The work directory it is in.
         reporter: Told of the steps.
     """
@@ -32,6 +33,7 @@ class Gate:
         built: model.BuildResult,
         *,
         checks: recipe_checks.Checks,
+        properties: tuple[tuple[str, str], ...],
         work: pathlib.Path,
         reporter: progress.Reporter,
     ) -> None:
@@ -45,6 +47,7 @@ class Gate:
             expected=subject.Expected(
                 architecture=built.release.architecture, flavor_disk=wanted.flavor_disk
             ),
+            properties=properties,
         )
 
     def prove(self) -> findings.Proof | None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import os
 import pathlib
 import re
 import socket
@@ -16,59 +14,23 @@ from qemu import qmp
 from qemu.qmp import legacy
 
 from .. import errors, model
-from ..host import accelerator, process
-from . import bench, console
+from ..host import process, progress
+from . import bench, console, hardware, qemu_words
 
 _T = TypeVar("_T")
 
 # Address of every machine's first network card, in the range that QEMU uses for guests; each
 # stands in a network of its own.
 MAC = "52:54:00:0a:4d:01"
-# What charm-octavia's flavor gives; more than two processors do not shorten a boot.
-MEMORY = 1024 * model.MIB
-PROCESSORS = min(2, os.cpu_count() or 1)
+# The second serial port as a machine sees it, whatever its board (qemu_words.py).
+REPORT_PORT = "/dev/ttyS1"
 
 # Translated code, caches of disks, and QEMU itself.
 _OVERHEAD = 384 * model.MIB
-_TRANSLATED_MIB = 256
-# Slots into which network cards are plugged while the machine runs: VIP, members, and one more.
-_SLOTS = 3
 _MEMINFO = pathlib.Path("/proc/meminfo")
 _COMMAND_TIMEOUT_S = 60.0
 _POLL_S = 1.0
 _TAIL_LINES = 60
-
-
-@dataclasses.dataclass(frozen=True)
-class _Platform:
-    """What differs between architectures.
-
-    Attributes:
-        words: Board, firmware, graphics card and second serial port.
-        report: The second serial port as the machine sees it.
-    """
-
-    words: tuple[str, ...]
-    report: str
-
-
-# Nova gives every machine a graphics card, by default this one, and boot loaders count on it: one
-# that was told to draw on it hangs without. ``graphics=off`` has SeaBIOS, and so GRUB, speak on
-# the serial port as well. The board for arm64 has one such port and no firmware; those on the PCI
-# bus are of another kind, and counted anew. The first of them is the console, too, for Ubuntu's
-# images speak on ttyS0 and have a login there, whatever the board.
-_PLATFORMS = {
-    "amd64": _Platform(
-        ("-machine", "q35,graphics=off", "-device", "virtio-vga")
-        + ("-device", "isa-serial,chardev=report,index=1"),
-        "/dev/ttyS1",
-    ),
-    "arm64": _Platform(
-        ("-machine", "virt", "-bios", "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd")
-        + ("-device", "pci-serial,chardev=console", "-device", "pci-serial,chardev=report"),
-        "/dev/ttyS1",
-    ),
-}
 
 
 class MachineFailed(errors.RetrofitError):
@@ -88,18 +50,24 @@ class Machine:
         self,
         name: str,
         *,
-        output: tuple[pathlib.Path, pathlib.Path],
+        files: qemu_words.Files,
+        made: hardware.Hardware,
         emulator: process.Child,
         monitor: legacy.QEMUMonitorProtocol,
+        reporter: progress.Reporter,
     ) -> None:
         self.name = name
-        self.console, self.report = output
+        self._reporter = reporter
+        self.console, self.report = files.console, files.report
+        self._made = made
         self._emulator = emulator
         self._monitor = monitor
         self._cards = 0
 
     def wait_for(self, what: str, attempt: Callable[[], _T | None], timeout_s: float) -> _T:
         """Call ``attempt`` until it returns something else than ``None``, and return that.
+
+        Meanwhile the reporter is told what the console said last.
 
         Args:
             what: What is waited for: words that go after "no".
@@ -115,7 +83,8 @@ class Machine:
             result = attempt()
             if result is not None:
                 return result
-            self._check()
+            said = self._check()
+            self._reporter.doing(f"no {what} yet: {console.last(said)}")
             if time.monotonic() > deadline:
                 raise self.failure(f"no {what} within {timeout_s:.0f} s")
             time.sleep(_POLL_S)
@@ -148,11 +117,11 @@ class Machine:
             )
             self._monitor.cmd(
                 "device_add",
-                driver="virtio-net-pci",
+                driver=qemu_words.card(self._made),
                 id=f"{card}-device",
                 netdev=card,
                 mac=mac,
-                bus=f"slot{self._cards}",
+                bus=qemu_words.slot(self._made, self._cards),
             )
         except qmp.QMPError as error:
             raise self.failure(f"the network card {mac} cannot be plugged in: {error}") from error
@@ -163,14 +132,15 @@ class Machine:
         self._emulator.kill()
         self._emulator.wait()
 
-    def _check(self) -> None:
-        """Raise what keeps the machine from going on, if anything does."""
+    def _check(self) -> list[str]:
+        """Return what the console says; raise what keeps the machine from going on, if any."""
         said = console.lines(self.console)
         if fault := console.fault(said):
             raise MachineFailed(fault, details=tuple(said[-_TAIL_LINES:]))
         if self._emulator.poll() is not None:
             words = process.stop(self._emulator)
             raise self.failure("the machine ended" + (f": {words}" if words else ""))
+        return said
 
 
 @contextlib.contextmanager
@@ -186,7 +156,7 @@ def start(
     Args:
         place: Where, and from which image.
         name: Its name, for files.
-        drive: ISO image that the machine sees as a second disk.
+        drive: ISO image of its config drive.
         forward: Loopback address at which a TCP port of the machine is reached, and the port, the
             same outside and inside; ``None`` for none. The machine reaches this network
             namespace's loopback as 10.0.2.2.
@@ -194,25 +164,32 @@ def start(
     Raises:
         MachineFailed: It does not start.
         errors.ImageError: There is no machine for the image's architecture.
-        errors.ToolMissing: QEMU is not installed.
+        errors.ToolMissing: QEMU or the machine's firmware is not installed.
         errors.RetrofitError: There is too little memory.
     """
-    overlay = place.work / f"{name}.qcow2"
-    output = place.evidence / f"{name}-console.log", place.evidence / f"{name}-report.log"
-    words = _words(place, overlay=overlay, drive=drive, output=output)
+    made = place.hardware
+    files = qemu_words.Files(
+        disk=place.work / f"{name}.qcow2",
+        config_drive=drive,
+        console=place.evidence / f"{name}-console.log",
+        report=place.evidence / f"{name}-report.log",
+        variables=place.work / f"{name}-variables.fd",
+    )
+    words = qemu_words.words(place.architecture, made, files, accelerated=place.accelerated)
     if machines_that_fit() < 1:
         raise errors.RetrofitError(
-            f"a machine needs {_mebibytes(MEMORY + _OVERHEAD)} of memory,"
+            f"a machine needs {_mebibytes(hardware.MEMORY + _OVERHEAD)} of memory,"
             f" but only {_mebibytes(_available())} are available",
             hint="free memory, or prove the image with --depth rest",
         )
     process.run(
         [
             *("qemu-img", "create", "-q", "-f", "qcow2"),
-            *("-F", "raw", "-b", place.image, overlay, str(place.flavor_disk)),
+            *("-F", "raw", "-b", place.image, files.disk, str(place.flavor_disk)),
         ],
         timeout_s=_COMMAND_TIMEOUT_S,
     )
+    card = qemu_words.card(made)
     ours, theirs = socket.socketpair()
     with contextlib.ExitStack() as held:
         held.enter_context(ours)
@@ -221,7 +198,7 @@ def start(
                 [
                     *words,
                     *("-netdev", _management(forward)),
-                    *("-device", f"virtio-net-pci,netdev=management,mac={MAC},romfile="),
+                    *("-device", f"{card},netdev=management,mac={MAC},romfile="),
                     *("-chardev", f"socket,id=monitor,fd={theirs.fileno()}"),
                     *("-mon", "chardev=monitor,mode=control"),
                 ],
@@ -235,7 +212,14 @@ def start(
         except (qmp.QMPError, OSError) as error:
             raise MachineFailed(f"QEMU does not start: {process.stop(emulator)}") from error
         monitor.settimeout(_COMMAND_TIMEOUT_S)
-        yield Machine(name, output=output, emulator=emulator, monitor=monitor)
+        yield Machine(
+            name,
+            files=files,
+            made=made,
+            emulator=emulator,
+            monitor=monitor,
+            reporter=place.reporter,
+        )
 
 
 def _management(forward: tuple[str, int] | None) -> str:
@@ -253,54 +237,9 @@ def _leave(monitor: legacy.QEMUMonitorProtocol) -> None:
         monitor.close()
 
 
-def report_port(architecture: str) -> str:
-    """Return the device, inside of a machine, whose output goes to :attr:`Machine.report`."""
-    return _PLATFORMS[architecture].report
-
-
 def machines_that_fit() -> int:
     """Return how many machines there is memory for."""
-    return _available() // (MEMORY + _OVERHEAD)
-
-
-def _words(
-    place: bench.Bench,
-    *,
-    overlay: pathlib.Path,
-    drive: pathlib.Path,
-    output: tuple[pathlib.Path, pathlib.Path],
-) -> list[str]:
-    """Return QEMU's command line but for the network and the monitor."""
-    program = accelerator.emulator(place.architecture)
-    platform = _PLATFORMS[place.architecture]
-    accelerated = ("-accel", "kvm", "-cpu", "host")
-    emulated = ("-accel", f"tcg,thread=multi,tb-size={_TRANSLATED_MIB}", "-cpu", "max")
-    slots = [
-        word
-        for number in range(_SLOTS)
-        for word in ("-device", f"pcie-root-port,id=slot{number},chassis={number + 1}")
-    ]
-    return [
-        *(program, "-nodefaults", "-no-user-config"),
-        *("-display", "none"),
-        # Whoever breaks out of the machine starts no program and gains no right.
-        *("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"),
-        *("-chardev", f"file,id=console,path={_word(output[0])},mux=on"),
-        *("-chardev", f"file,id=report,path={_word(output[1])}"),
-        *("-serial", "chardev:console"),
-        *platform.words,
-        *(accelerated if place.accelerated else emulated),
-        *("-smp", str(PROCESSORS), "-m", str(MEMORY // model.MIB)),
-        *("-drive", f"file={_word(overlay)},format=qcow2,if=virtio,cache=unsafe,discard=unmap"),
-        *("-drive", f"file={_word(drive)},format=raw,if=virtio,readonly=on"),
-        *("-device", "virtio-rng-pci"),
-        *slots,
-    ]
-
-
-def _word(path: pathlib.Path) -> str:
-    """Return a path as QEMU takes it among other options."""
-    return os.fspath(path).replace(",", ",,")
+    return _available() // (hardware.MEMORY + _OVERHEAD)
 
 
 def _available() -> int:

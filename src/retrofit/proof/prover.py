@@ -12,7 +12,7 @@ import datetime
 import functools
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import errors
 from ..building import manifest
@@ -20,7 +20,7 @@ from ..building.disk import conversion, layout, tree
 from ..host import accelerator, progress
 from ..host.sandbox import kvm, networks, workshop
 from ..model import findings
-from . import bench, subject
+from . import bench, hardware, qemu_words, subject
 from . import checks as recipe_checks
 
 # Emulated on two busy processors a machine's first answer took up to 390 s.
@@ -39,6 +39,7 @@ class Job:
         depth: How far to go; not ``OFF``.
         expected: What the image has to be.
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
+        properties: The image's in Glance, of which some say what machines of it have.
     """
 
     image: pathlib.Path
@@ -47,6 +48,7 @@ class Job:
     depth: findings.Depth
     expected: subject.Expected
     boot_timeout_s: float | None = None
+    properties: tuple[tuple[str, str], ...] = ()
 
     @property
     def evidence(self) -> pathlib.Path:
@@ -59,6 +61,7 @@ def check(
     checks: Callable[[], recipe_checks.Checks],
     depth: findings.Depth,
     architectures: Sequence[str],
+    properties: Mapping[str, str],
 ) -> None:
     """Refuse a depth to which images of a recipe cannot be proved, before they are made.
 
@@ -67,9 +70,11 @@ def check(
         checks: Returns what its images are proved by.
         depth: How far a proof is to go.
         architectures: Debian architectures of which the image may be.
+        properties: The image's in Glance.
 
     Raises:
-        errors.ConfigError: The recipe does not say how images are proved so far.
+        errors.ConfigError: The recipe does not say how images are proved so far, or Nova makes
+            no machine with those properties.
         errors.ImageError: Machines of no such architecture can be started.
         errors.ToolMissing: QEMU is not installed.
     """
@@ -81,16 +86,17 @@ def check(
             f"the recipe {recipe} does not support proofs beyond depth {deepest}",
             hint=f"use --depth {deepest}",
         )
-    _find_emulator(architectures)
+    _find_machine(architectures, properties)
 
 
-def _find_emulator(architectures: Sequence[str]) -> None:
+def _find_machine(architectures: Sequence[str], properties: Mapping[str, str]) -> None:
     """Refuse an image that is of one of several architectures, if machines of none can run."""
     refusals: list[errors.RetrofitError] = []
     for architecture in architectures:
         try:
             accelerator.emulator(architecture)
-        except (errors.ImageError, errors.ToolMissing) as refusal:
+            qemu_words.firmware(hardware.of(properties, architecture))
+        except (errors.ConfigError, errors.ImageError, errors.ToolMissing) as refusal:
             refusals.append(refusal)
         else:
             return
@@ -115,6 +121,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
     clock = _Clock()
     job.evidence.mkdir()
     accelerated: bool | None = None
+    made: hardware.Hardware | None = None
     raw = job.work / "disk.raw"
     with progress.step(reporter, "prove at rest"):
         architecture = _at_rest(job, raw, found)
@@ -124,9 +131,11 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         assert trial is not None
         kvm.take(job.work)
         accelerated = accelerator.accelerates(architecture)
+        made = hardware.of(dict(job.properties), architecture)
         place = bench.Bench(
             image=raw,
             architecture=architecture,
+            hardware=made,
             work=job.work,
             evidence=job.evidence,
             flavor_disk=job.expected.flavor_disk,
@@ -141,6 +150,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         depth=job.depth,
         findings=tuple(found),
         accelerated=accelerated,
+        machine=made.described(accelerated=bool(accelerated)) if made else (),
         ended=datetime.datetime.now(datetime.timezone.utc),
         seconds=clock.seconds(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+from typing import ClassVar
 
 from .. import errors
 from ..building import outputs
@@ -18,9 +19,11 @@ class FileTarget:
 
     Attributes:
         path: The file.
+        properties: None: only images in Glance have some.
     """
 
     path: pathlib.Path
+    properties: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def in_glance(self) -> glance_target.GlanceTarget:
         """Refuse what is for Glance alone.

@@ -98,7 +98,8 @@ def run(
         connect = cloud.connector(request.cloud, held)
         origin = planner.find(request, connect, pin)
         possible = recipe.architectures_of(origin.base)
-        prover.check(recipe.name, recipe.checks, request.proof.depth, possible)
+        properties = dict(recipe.glance.properties) | dict(request.target.properties)
+        prover.check(recipe.name, recipe.checks, request.proof.depth, possible, properties)
         recorder = progress.Recorder(reporter)
         current = _Run(request, recipe, origin, connect, held, recorder, turns, pin, on_plan)
         return request.target.deliver(current)
@@ -173,7 +174,7 @@ class _Run:
         """Make the image, prove it and put it where it was asked for."""
         work = self._work()
         built = self._build(work)
-        checks = self._gate(built, work)
+        checks = self._gate(built, work, ())
         proof = checks.prove()
         if proof is not None and not proof.passed:
             raise findings.refusal(proof, str(path), kept=checks.keep(proof, ""))
@@ -262,7 +263,7 @@ class _Run:
             described,
             hashes={"sha256": built.sha256, "sha512": built.sha512},
             same_fingerprint=planned.same_fingerprint,
-            gate=self._gate(built, work),
+            gate=self._gate(built, work, described.properties),
             reporter=self.recorder,
             turn=functools.partial(locks.turn, self.turns),
         )
@@ -306,11 +307,17 @@ class _Run:
         )
         return pipeline.build(job, self.recorder)
 
-    def _gate(self, built: model.BuildResult, work: pathlib.Path) -> gate.Gate:
+    def _gate(
+        self,
+        built: model.BuildResult,
+        work: pathlib.Path,
+        properties: tuple[tuple[str, str], ...],
+    ) -> gate.Gate:
         return gate.Gate(
             self.request.proof,
             built,
             checks=self.recipe.checks(),
+            properties=properties,
             work=work,
             reporter=self.recorder,
         )

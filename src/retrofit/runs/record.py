@@ -18,6 +18,8 @@ from . import history, one, results
 
 _LOG = logging.getLogger(__name__)
 _MODE = 0o644
+# How often what a step does is written.
+_DOING_S = 20.0
 
 
 class Record:
@@ -30,7 +32,7 @@ class Record:
     def __init__(self, path: pathlib.Path | None, reporter: progress.Reporter) -> None:
         self._path = path
         self._reporter = reporter
-        self._begun = time.monotonic()
+        self._begun = self._told = time.monotonic()
         if path is not None:
             history.settle(path)
         self.result = run_document.Result(
@@ -59,7 +61,7 @@ class Record:
 
     def step_started(self, name: str) -> None:
         """Name the step the run is in."""
-        self._keep(step=name)
+        self._keep(step=name, doing="")
         self._reporter.step_started(name)
 
     def step_ended(self, record: model.StepRecord) -> None:
@@ -70,6 +72,14 @@ class Record:
     def advanced(self, done: int, total: int) -> None:
         """Pass it on: the file is not rewritten for every piece."""
         self._reporter.advanced(done, total)
+
+    def doing(self, text: str) -> None:
+        """Keep now and then what the step does just now."""
+        now = time.monotonic()
+        if now - self._told >= _DOING_S:
+            self._told = now
+            self._keep(doing=text)
+        self._reporter.doing(text)
 
     def succeed(self, result: one.RunResult) -> None:
         """Write the result of a run that came to its end."""
@@ -111,7 +121,7 @@ class Record:
             raise
 
     def _end(self, outcome: run_document.Outcome, *, code: int, **more: object) -> None:
-        self._keep(outcome=outcome, exit_code=code, ended=_now(), **more)
+        self._keep(outcome=outcome, exit_code=code, ended=_now(), doing="", **more)
         if self._path is None:
             return
         try:

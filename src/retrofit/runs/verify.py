@@ -26,6 +26,7 @@ class VerifyRequest:
         cloud: Which cloud, where the image is in Glance.
         evidence: Directory in which consoles and checks are kept; ``None`` keeps none.
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
+        properties: Properties that say what machines have, before those the image has in Glance.
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
 
@@ -36,6 +37,7 @@ class VerifyRequest:
     cloud: cloud.Options
     evidence: pathlib.Path | None = None
     boot_timeout_s: float | None = None
+    properties: tuple[tuple[str, str], ...] = ()
     work_base: pathlib.Path | None = None
 
 
@@ -49,8 +51,12 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
     with contextlib.ExitStack() as held:
         connect = cloud.connector(request.cloud, held)
         origin = request.source.find(connect, web.Access())
+        properties: dict[str, str] = {}
+        if origin.base is not None and origin.base.id:
+            properties |= connect().image(origin.base.id).properties
+        properties |= dict(request.properties)
         possible = recipe.architectures_of(origin.base)
-        prover.check(recipe.name, recipe.checks, request.depth, possible)
+        prover.check(recipe.name, recipe.checks, request.depth, possible, properties)
         work = held.enter_context(workshop.work_directory(request.work_base))
         job = prover.Job(
             image=origin.bring(work, reporter),
@@ -59,6 +65,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
             depth=request.depth,
             expected=request.expected,
             boot_timeout_s=request.boot_timeout_s,
+            properties=tuple(properties.items()),
         )
         proof = prover.prove(job, reporter)
         if request.evidence is not None:

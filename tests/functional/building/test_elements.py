@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support.base_images import base_images
-from tests.support.building import local_archive
+from tests.support.building import heard, local_archive
 from tests.support.building import mirror as support
 
 from retrofit import errors, model
@@ -78,7 +78,7 @@ def _apply(
     inside = cells.Cell(root=tree, work=work)
     seal.seal(tree)
     before = _files(tree)
-    lines: list[str] = []
+    hearing = heard.Heard()
     customise.apply(
         tree,
         recipe=RECIPE,
@@ -88,7 +88,7 @@ def _apply(
         work=work,
         cell=inside,
         recall=runner.always,
-        on_line=lines.append,
+        doing=hearing,
     )
     indexes = {path.name for path in (tree / "var/lib/apt/lists").glob("*_Packages*")}
     packages = security.mark(inside, manifest.read(tree))
@@ -101,7 +101,7 @@ def _apply(
         marked={package.name for package in packages if package.security},
         apt=settings,
         indexes=indexes,
-        lines=lines,
+        lines=hearing.lines,
     )
 
 

@@ -30,6 +30,7 @@ class _Quiet:
 
     def __init__(self) -> None:
         self.records: list[model.StepRecord] = []
+        self.texts: list[str] = []
 
     def step_started(self, name: str) -> None:
         pass
@@ -39,6 +40,9 @@ class _Quiet:
 
     def advanced(self, done: int, total: int) -> None:
         pass
+
+    def doing(self, text: str) -> None:
+        self.texts.append(text)
 
 
 @pytest.fixture
@@ -220,6 +224,7 @@ def test_what_a_cell_costs_is_counted(work: pathlib.Path) -> None:
 
     def function(inner: progress.Reporter) -> None:
         with progress.step(inner, "count"):
+            inner.doing("one of one")
             count = "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done"
             _cell(work).run(["/bin/sh", "-c", f"sh -c '{count}'"], timeout_s=_TIMEOUT_S)
 
@@ -227,6 +232,7 @@ def test_what_a_cell_costs_is_counted(work: pathlib.Path) -> None:
 
     [record] = reporter.records
     assert record.cpu_s > 0.2
+    assert reporter.texts == ["one of one"]
 
 
 def test_nothing_outlives_a_killed_engine(open_directory: pathlib.Path) -> None:

@@ -36,6 +36,9 @@ class Silent:
     def advanced(self, done: int, total: int) -> None:
         """Say nothing."""
 
+    def doing(self, text: str) -> None:
+        """Say nothing."""
+
 
 def noble() -> pathlib.Path:
     """Return Debian 12 in the layout of Ubuntu's noble: separate ``/boot``, deb822 sources."""

@@ -32,6 +32,7 @@ class Silent:
     def step_started(self, name: str) -> None: ...
     def step_ended(self, record: model.StepRecord) -> None: ...
     def advanced(self, done: int, total: int) -> None: ...
+    def doing(self, text: str) -> None: ...
 
 
 class Gate:
@@ -79,6 +80,7 @@ def proof(
         depth=depth,
         findings=found,
         accelerated=None,
+        machine=(),
         ended=datetime.datetime.now(datetime.UTC),
         seconds=((findings.Depth.REST, 1.0),),
     )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import yaml
+from tests.support.building import heard
 from tests.unit.building import host_cell
 
 from retrofit import errors, model, recipes
@@ -48,7 +49,8 @@ class Bench:
         self._root = root
         self.tree = root / "tree"
         (self.tree / "tmp").mkdir(parents=True)
-        self.lines: list[str] = []
+        self.heard = heard.Heard()
+        self.lines = self.heard.lines
 
     def write(self, element: str, files: Mapping[str, str]) -> None:
         """Make an element; files in directories are executable."""
@@ -72,7 +74,7 @@ class Bench:
             environment=VARIABLES | variables,
             upgrade=lambda _: self.lines.append("upgrade"),
             recall=runner.always,
-            on_line=self.lines.append,
+            doing=self.heard,
         )
 
     def package_lists(self) -> dict[str, dict[str, list[list[str]]]]:

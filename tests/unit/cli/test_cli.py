@@ -278,7 +278,7 @@ class TestImage:
             (("image", "in"), "missing argument 'OUTPUT'; see retrofit image --help"),
             (("image", "in", "out", "--formt", "raw"), "no such option '--formt'"),
             (("image", "in", "out", "--format", "vmdk"), "'vmdk' is not one of 'qcow2', 'raw'"),
-            (("image", "in", "out", "--env", "A"), "--env A is not of the form KEY=VALUE"),
+            (("image", "in", "out", "--env", "A"), "--env A is not of the form NAME=VALUE"),
             (("imag", "in", "out"), "no such command 'imag'"),
         ],
     )

@@ -21,6 +21,7 @@ def _proof(*verdicts: findings.Verdict) -> findings.Proof:
             for number, verdict in enumerate(verdicts)
         ),
         accelerated=False,
+        machine=(("board", "pc"),),
         ended=datetime.datetime(2026, 11, 21, 12, 0, tzinfo=datetime.UTC),
         seconds=((Depth.REST, 7.1),),
     )

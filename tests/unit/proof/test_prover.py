@@ -27,7 +27,7 @@ def _amphora_of(architecture: str) -> tuple[str, ...]:
 
 
 def _check(depth: findings.Depth, deepest: findings.Depth, *architectures: str) -> None:
-    prover.check("small", lambda: checks.Checks(depth=deepest), depth, architectures)
+    prover.check("small", lambda: checks.Checks(depth=deepest), depth, architectures, {})
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "amd64", ""])

@@ -136,6 +136,34 @@ def test_runs_add_themselves(tmp_path: pathlib.Path) -> None:
     assert runs[2].why == "no answer from the mirror; check the proxies"
 
 
+def test_what_a_step_does_is_written_now_and_then(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(record.time, "monotonic", lambda: now)  # type: ignore[attr-defined]
+    result = tmp_path / "result.json"
+
+    def kept() -> tuple[str, str]:
+        found = json.loads(result.read_text())
+        return found["step"], found["doing"]
+
+    state = record.Record(result, reporting.Lines())
+    state.step_started("customise")
+    seen = []
+    for second in range(50):
+        now = float(second)
+        state.doing(f"package {second}")
+        seen.append(kept())
+    state.step_started("seal")
+
+    assert list(dict.fromkeys(seen)) == [
+        ("customise", ""),
+        ("customise", "package 20"),
+        ("customise", "package 40"),
+    ]
+    assert kept() == ("seal", "")
+
+
 def test_a_history_that_cannot_be_written_changes_no_result(tmp_path: pathlib.Path) -> None:
     result = tmp_path / "result.json"
     (tmp_path / "history.jsonl").mkdir()

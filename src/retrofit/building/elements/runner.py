@@ -19,6 +19,7 @@ import yaml
 
 from ... import errors
 from ...host.sandbox import cells
+from .. import activity
 from . import collect, dependencies, hooks, standins
 
 _LOG = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class Runner:
             elements are installed.
         recall: Called with all that decides on the packages, and with what upgrades and installs
             them; the tree holds them afterwards.
-        on_line: Called with each line the scripts print.
+        doing: Told of what the scripts do.
     """
 
     names: tuple[str, ...]
@@ -85,7 +86,7 @@ class Runner:
     scratch: pathlib.Path
     upgrade: Upgrade
     recall: Recall
-    on_line: Callable[[str], None] | None = None
+    doing: activity.Activity
 
     def run(self) -> None:
         """Run all phases.
@@ -95,7 +96,7 @@ class Runner:
         """
         for phase in PHASES:
             self.run_phase(phase)
-        standins.catch_up(self.cell, self.on_line)
+        self._catch_up()
 
     def run_phase(self, phase: str) -> None:
         """Run the scripts of one phase; see :meth:`run`."""
@@ -117,21 +118,28 @@ class Runner:
         """Run one script; with the one that installs packages goes all else that is about them."""
         installs = f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES
         if installs:
+            self.doing.begins("upgrades of packages")
             self.upgrade(self.cell)
+        self.doing.begins(f"{script.phase}/{script.name}")
         started = time.monotonic()
         try:
             cell.run(
                 [f"{_HOOKS}/{script.phase}/{script.name}"],
                 timeout_s=_SCRIPT_TIMEOUT_S,
-                on_line=self.on_line,
+                on_line=self.doing.line,
             )
         except errors.CommandError as error:
             raise _failure(script, error) from error
         _LOG.info("%s ran in %.1f s", script, time.monotonic() - started)
         if installs:
-            standins.catch_up(self.cell, self.on_line)
+            self._catch_up()
             # Nobody wants them again, and a layer would hold them.
             self.cell.run(["/usr/bin/apt-get", "clean"], timeout_s=_SCRIPT_TIMEOUT_S)
+
+    def _catch_up(self) -> None:
+        """Do what packages put off."""
+        self.doing.begins("what packages put off")
+        standins.catch_up(self.cell, self.doing.line)
 
     def _package_inputs(self, script: _Script, cell: cells.Cell) -> str:
         """Return what decides which packages a script installs, other than the tree itself.
@@ -185,7 +193,7 @@ def prepare(
     environment: Mapping[str, str],
     upgrade: Upgrade,
     recall: Recall,
-    on_line: Callable[[str], None] | None,
+    doing: activity.Activity,
 ) -> Runner:
     """Expand elements and lay out what their scripts need.
 
@@ -197,7 +205,7 @@ def prepare(
         environment: Variables of the scripts.
         upgrade: See :class:`Runner`.
         recall: See :class:`Runner`.
-        on_line: Called with each line the scripts print.
+        doing: Told of what the scripts do.
 
     Raises:
         errors.InputMissing: An element is missing.
@@ -227,7 +235,7 @@ def prepare(
         scratch,
         upgrade,
         recall,
-        on_line,
+        doing,
     )
 
 

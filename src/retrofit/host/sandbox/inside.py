@@ -33,6 +33,7 @@ class Kind(enum.Enum):
     STEP_STARTED = enum.auto()
     STEP_ENDED = enum.auto()
     ADVANCED = enum.auto()
+    DOING = enum.auto()
     RESULT = enum.auto()
     ERROR = enum.auto()
 
@@ -65,6 +66,9 @@ class _RemoteReporter:
 
     def advanced(self, done: int, total: int) -> None:
         self.channel.send((Kind.ADVANCED, (done, total)))
+
+    def doing(self, text: str) -> None:
+        self.channel.send((Kind.DOING, text))
 
 
 def enter(

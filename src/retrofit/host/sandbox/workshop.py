@@ -216,6 +216,8 @@ def _serve(channel: inside.Channel, work: pathlib.Path, reporter: progress.Repor
                 reporter.step_ended(dataclasses.replace(content, peak_disk=used))
             case inside.Kind.ADVANCED:
                 reporter.advanced(*content)
+            case inside.Kind.DOING:
+                reporter.doing(content)
             case _:
                 return content
 
@@ -262,4 +264,7 @@ class _Silent:
         """Say nothing."""
 
     def advanced(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def doing(self, text: str) -> None:
         """Say nothing."""

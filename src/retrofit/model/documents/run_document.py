@@ -210,6 +210,7 @@ class Result(Run):
     Attributes:
         name: What the only image is called; empty for several.
         named_source: Where the only image's base image was to come from, as the request says.
+        doing: What the step does, or did a moment ago, while it runs.
         details: The last lines of what failed.
         source: The base image.
         untrusted: Images of untrusted projects that were not used as the base image.
@@ -222,6 +223,7 @@ class Result(Run):
 
     name: str = ""
     named_source: str = ""
+    doing: str = ""
     details: tuple[str, ...] = ()
     source: Source | None = None
     untrusted: tuple[UntrustedImage, ...] = pydantic.Field((), alias="foreign")

@@ -16,7 +16,7 @@ def trial(place: bench.Bench, _depth: findings.Depth) -> Iterator[findings.Findi
     """Boot a server from an image and check it; see :data:`retrofit.proof.bench.Trial`."""
     work = place.work / _NAME
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machine.report_port(place.architecture))
+    vendor_data = report.script(machine.REPORT_PORT)
     server = config_drive.Server(_NAME, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     began = time.monotonic()

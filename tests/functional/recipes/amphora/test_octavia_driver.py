@@ -23,7 +23,16 @@ from tests.support.proof import amphora_client, broken_images, images
 from retrofit import errors, model
 from retrofit.host import accelerator
 from retrofit.host.sandbox import kvm, networks, workshop
-from retrofit.proof import bench, certificates, config_drive, console, machine, report, segment
+from retrofit.proof import (
+    bench,
+    certificates,
+    config_drive,
+    console,
+    hardware,
+    machine,
+    report,
+    segment,
+)
 from retrofit.recipes.amphora.trial import backends, clients
 
 _T = TypeVar("_T")
@@ -133,6 +142,7 @@ def _look(
     place = bench.Bench(
         image=raw,
         architecture="amd64",
+        hardware=hardware.of({}, "amd64"),
         work=work,
         evidence=work,
         flavor_disk=8 * model.GIB,
@@ -141,9 +151,7 @@ def _look(
         reporter=reporter,
     )
     controller = amphora_client.controller(work, program)
-    server = dataclasses.replace(
-        controller.plan(), vendor_data=report.script(machine.report_port("amd64"))
-    )
+    server = dataclasses.replace(controller.plan(), vendor_data=report.script(machine.REPORT_PORT))
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     port = amphora_client.AGENT_PORT
     with machine.start(place, "amphora", drive=drive, forward=(_ADDRESS, port)) as running:

@@ -18,7 +18,7 @@ from tests.support.proof import broken_images, images
 from retrofit import errors, model
 from retrofit.host.sandbox import networks, workshop
 from retrofit.model import findings
-from retrofit.proof import bench
+from retrofit.proof import bench, hardware
 from retrofit.recipes.amphora.trial import trial
 
 _BOOTING = "tests.support.cli.booting_retrofit"
@@ -124,6 +124,7 @@ def _tried(hidden: dict[str, str]) -> list[findings.Finding]:
         place = bench.Bench(
             image=raw,
             architecture="amd64",
+            hardware=hardware.of({}, "amd64"),
             work=directory,
             evidence=directory,
             flavor_disk=model.GIB,

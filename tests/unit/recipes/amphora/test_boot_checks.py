@@ -21,12 +21,12 @@ from tests.support.proof import agent_server
 
 from retrofit import model
 from retrofit.model import findings
-from retrofit.proof import bench, machine
+from retrofit.proof import bench, hardware, machine, qemu_words
 from retrofit.recipes.amphora.trial import agent, boot, controller
 from retrofit.recipes.amphora.trial import machine as amphora
 
 _ID = str(uuid.uuid4())
-_MEMORY_KIB = machine.MEMORY // 1024
+_MEMORY_KIB = hardware.MEMORY // 1024
 _REPORT = {
     "state": "running",
     "units": "139",
@@ -40,7 +40,7 @@ _ANSWERS: dict[str, tuple[int, Any]] = {
     "/1.0/details": (
         200,
         {
-            "cpu_count": machine.PROCESSORS,
+            "cpu_count": hardware.processors(accelerated=False),
             "memory": {"total": _MEMORY_KIB - 50_000},
             "disk": {"used": 2 * model.GIB, "available": 5 * model.GIB},
         },
@@ -67,6 +67,7 @@ def _proven(
         place = bench.Bench(
             image=work / "disk.raw",
             architecture="amd64",
+            hardware=hardware.of({}, "amd64"),
             work=work,
             evidence=work,
             flavor_disk=8 * model.GIB,
@@ -77,9 +78,19 @@ def _proven(
         return {finding.check: finding.verdict for finding in boot.checks(first, place)}
 
 
+class _Reporter(base_images.Silent):
+    """Keeps what steps do."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def doing(self, text: str) -> None:
+        self._told.append(text)
+
+
 @contextlib.contextmanager
 def _amphora(
-    work: pathlib.Path, asks: ssl.VerifyMode
+    work: pathlib.Path, asks: ssl.VerifyMode, told: list[str] | None = None
 ) -> Iterator[tuple[amphora.Amphora, agent_server.AgentServer]]:
     """Give an amphora whose machine is a process that sleeps, and the server that is its agent."""
     owner = controller.new(work)
@@ -90,8 +101,12 @@ def _amphora(
     sleeping = subprocess.Popen(["sleep", "60"], stderr=subprocess.PIPE)
     asleep = machine.Machine(
         "amphora-1",
-        output=(work / "console.log", work / "report.log"),
+        files=qemu_words.Files(
+            work / "disk", work / "drive", work / "console.log", work / "report.log", work / "fd"
+        ),
+        made=hardware.of({}, "amd64"),
         emulator=sleeping,
+        reporter=_Reporter([] if told is None else told),
         monitor=None,  # type: ignore[arg-type] (no card is plugged in)
     )
     client = agent.Agent(
@@ -110,6 +125,22 @@ def test_a_good_one_passes(tmp_path: pathlib.Path) -> None:
 
     assert len(proven) == 14
     assert all(verdict.outcome is findings.Outcome.PASS for verdict in proven.values()), proven
+
+
+def test_what_the_console_said_last_is_told_while_a_boot_is_waited_for(
+    tmp_path: pathlib.Path,
+) -> None:
+    told: list[str] = []
+    with _amphora(tmp_path, ssl.CERT_REQUIRED, told) as (first, _):
+        first.machine.console.write_bytes(
+            b"\x1b[?25l\x1b[0;32mBooting\r\nReached \x1b[1mtarget\x1b[0m "
+            + b"x" * 400
+            + b"\r\n***\r\n"
+        )
+        answers = iter([None, True])
+        first.machine.wait_for("end of the boot", lambda: next(answers), 9.0)
+
+    assert told == ["no end of the boot yet: Reached target " + "x" * 85]
 
 
 def test_a_fault_on_the_console_is_seen_while_a_question_hangs(tmp_path: pathlib.Path) -> None:

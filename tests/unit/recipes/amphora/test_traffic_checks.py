@@ -15,7 +15,7 @@ from tests.support.base_images import base_images
 
 from retrofit import errors, model
 from retrofit.model import findings
-from retrofit.proof import bench, certificates, machine, segment
+from retrofit.proof import bench, certificates, hardware, machine, segment
 from retrofit.recipes.amphora.trial import (
     backends,
     changes,
@@ -63,6 +63,7 @@ def on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[scen
     place = bench.Bench(
         image=tmp_path,
         architecture="amd64",
+        hardware=hardware.of({}, "amd64"),
         work=tmp_path,
         evidence=tmp_path,
         flavor_disk=model.GIB,

@@ -11,7 +11,7 @@ import pydantic
 from .... import errors, model
 from ....host import files
 from ....model import findings
-from ....proof import bench, certificates, machine, system
+from ....proof import bench, certificates, hardware, machine, system
 from . import agent
 from . import machine as amphora
 
@@ -122,10 +122,11 @@ def _details(booted: _Booted) -> findings.Verdict:
     text = f"{memory // model.MIB} MiB of memory, {disk / model.GIB:.1f} GiB of disk"
     if details.cpu_count is not None:
         text = f"{details.cpu_count} processors, {text}"
-    if details.cpu_count not in (None, machine.PROCESSORS):
-        return findings.failed(f"{text}, of a machine with {machine.PROCESSORS} processors")
-    if not machine.MEMORY * (1 - _KERNEL) < memory <= machine.MEMORY:
-        return findings.failed(f"{text}, of a machine with {machine.MEMORY // model.MIB} MiB")
+    processors = hardware.processors(accelerated=booted.place.accelerated)
+    if details.cpu_count not in (None, processors):
+        return findings.failed(f"{text}, of a machine with {processors} processors")
+    if not hardware.MEMORY * (1 - _KERNEL) < memory <= hardware.MEMORY:
+        return findings.failed(f"{text}, of a machine with {hardware.MEMORY // model.MIB} MiB")
     if disk > booted.place.flavor_disk:
         return findings.failed(f"{text}, more than the machine has")
     return findings.passed(text)

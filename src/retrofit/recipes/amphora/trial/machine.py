@@ -136,7 +136,7 @@ def launch(
     name = f"amphora-{number}"
     work = place.work / name
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machines.report_port(place.architecture))
+    vendor_data = report.script(machines.REPORT_PORT)
     server = owner.server(identity, topology, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machines.MAC, work=work)
     address = _ADDRESS.format(number=number)

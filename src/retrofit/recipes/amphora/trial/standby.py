@@ -6,7 +6,7 @@ import time
 
 from .... import model
 from ....model import findings
-from ....proof import machine
+from ....proof import hardware
 from . import clients, deployment, haproxy, keepalived, scene, serving
 
 # Seconds between looks at haproxy: Octavia's default, and what emulated machines can do.
@@ -117,7 +117,7 @@ def _serves(on: scene.Scene) -> findings.Verdict:
 
 
 def _single() -> findings.Verdict:
-    memory = machine.MEMORY // model.MIB
+    memory = hardware.MEMORY // model.MIB
     return findings.not_applicable(f"not enough memory for a second machine of {memory} MiB")
 
 
