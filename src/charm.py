@@ -17,6 +17,8 @@ from retrofit.host import urls
 from retrofit.model.documents import run_document
 from workload import engine, names, packages, results, unit
 
+# Other units make images, and this one hears nothing of it.
+_GUESS_VALID = datetime.timedelta(hours=1)
 _LOG = logging.getLogger(__name__)
 
 
@@ -58,7 +60,7 @@ class RetrofitCharm(ops.CharmBase):
         framework.observe(self.on.stop, self._on_stop)
         framework.observe(self.on.remove, self._on_stop)
 
-    def _on_change(self, _: ops.EventBase) -> None:
+    def _on_change(self, event: ops.EventBase) -> None:
         """Bring the machine in line with the model, whatever it was that changed."""
         self._workload.migrate()
         self._keystone.request()
@@ -87,6 +89,7 @@ class RetrofitCharm(ops.CharmBase):
             opening=options.maintenance_window,
             schedules=options.schedules() if scheduled else (),
         )
+        self._workload.ask_cloud(self._cloud_valid(event))
         self._workload.forget_evidence()
         self._workload.arrange(window.parse(options.maintenance_window), scheduled=scheduled)
 
@@ -157,16 +160,29 @@ class RetrofitCharm(ops.CharmBase):
         if self._workload.stuck():
             return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
         follows = self._next_run()
-        if result is not None and results.of_one_action(result, self._sources()):
-            why = f"; the last action failed: {results.problem(result)}"
-            return ops.ActiveStatus(f"ready{why}{follows}")
+        view = self._workload.seen()
+        if view is not None and view.problem:
+            return ops.BlockedStatus(f"cannot use the cloud: {view.problem}{follows}")
         problem = results.problem(result) if result else ""
+        if result is not None and results.of_one_action(result, self._sources()):
+            follows = f"; the last action failed: {problem}{follows}"
+            result, problem = None, ""
         if problem:
             return ops.BlockedStatus(f"last build failed: {problem}{follows}")
-        if result is None:
-            return ops.ActiveStatus(f"ready; no image built yet{follows}")
-        status = results.status(result, datetime.datetime.now(datetime.timezone.utc))
+        status = results.status(result, view, datetime.datetime.now(datetime.timezone.utc))
         return ops.ActiveStatus(f"{status}{follows}")
+
+    def _cloud_valid(self, event: ops.EventBase) -> datetime.timedelta:
+        """Return how long it holds what the cloud has said, and which images are current there."""
+        if isinstance(event, ops.LeaderElectedEvent):
+            # Another unit made the last images.
+            return datetime.timedelta(0)
+        try:
+            result = self._workload.result()
+        except errors.NewerDocument:
+            return datetime.timedelta.max
+        own = result is not None and not results.of_one_action(result, self._sources())
+        return datetime.timedelta.max if own else _GUESS_VALID
 
     def _sources(self) -> set[str]:
         """Return where base images come from as the options say, as results repeat it."""

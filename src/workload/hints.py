@@ -18,7 +18,7 @@ _WORDS = (
         r"name an entry of clouds\.yaml \(--os-cloud\), or set the OS_\* variables",
         "check the relation identity-credentials",
     ),
-    (r" ?that OS_\* variables name", ""),
+    (r" ?(?:that|of the) OS_\* variables(?: name)?", ""),
     (
         r"set OS_PROJECT_NAME, or project_name in clouds\.yaml",
         "check the project that keystone gave on identity-credentials",
@@ -32,6 +32,7 @@ _WORDS = (
         "relation certificates, or the machine's certificate store",
     ),
     (r"check cacert", "check the relation certificates"),
+    (r"use one of its: ", "set the option region to one of: "),
     (r"regions with one: ", "set the option region to one of: "),
     (
         r"(has no internal endpoint); it has: .*",

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from retrofit import model
 from retrofit.model import documents
 from retrofit.model.documents import run_document
-from workload import hints
+from workload import cloud_view, hints
 
 BUSY = "a build is running already; its progress is in the unit's status"
 # Of all units on the machine, of which there is mostly one.
@@ -71,8 +71,18 @@ def progress(result: run_document.Result) -> str:
     return f"{step} ({textwrap.shorten(why, _WHY)})" if why else step
 
 
-def status(result: run_document.Result, now: datetime.datetime) -> str:
-    """Return the current image, its age, and whether Octavia selects another image."""
+def status(
+    result: run_document.Result | None, view: cloud_view.View | None, now: datetime.datetime
+) -> str:
+    """Return the current image, its age, and whether Octavia selects another image.
+
+    Args:
+        result: The last run's on this unit, if it says which image is current.
+        view: What the cloud has said, which may be later than that.
+        now: The present.
+    """
+    if result is None or _outdated(result, view):
+        return _seen(view, now)
     if result.image is None and not result.images:
         return "ready; no image built yet"
     notes = [*map(_shadowed, result.shadowing[:1]), *map(_not_trusted, result.untrusted[:1])]
@@ -103,6 +113,25 @@ def summary(result: run_document.Result) -> dict[str, str]:
     if result.source is not None:
         values["source"] = result.source.id
     return values
+
+
+def _outdated(result: run_document.Result, view: cloud_view.View | None) -> bool:
+    """Tell whether the cloud has another image since, which another unit has made."""
+    if view is None or result.image is None or result.ended is None or result.images:
+        return False
+    known = {image.id for image in view.current}
+    return view.asked > result.ended and bool(known) and result.image.id not in known
+
+
+def _seen(view: cloud_view.View | None, now: datetime.datetime) -> str:
+    """Return what is known of a cloud in which this unit has made no image."""
+    if view is None or not view.current:
+        return "ready; no image built yet"
+    if view.defined > 1:
+        return f"ready; {len(view.current)} of {view.defined} images are in Glance"
+    [image] = view.current
+    built = f" built {age(image.created_at, now)}" if image.created_at else ""
+    return f"{image.name}{built}"
 
 
 def _current(result: run_document.Result, now: datetime.datetime) -> str:

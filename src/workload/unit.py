@@ -17,6 +17,7 @@ from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.model.documents import run_document
 from workload import (
+    cloud_view,
     debian,
     engine,
     execution_condition,
@@ -86,7 +87,21 @@ class Workload:
 
     def forget_credentials(self) -> None:
         """Remove the credentials of runs, which keystone gives no more."""
-        (self._own.state / "clouds.yaml").unlink(missing_ok=True)
+        for name in ("clouds.yaml", cloud_view.NAME):
+            (self._own.state / name).unlink(missing_ok=True)
+
+    def ask_cloud(self, valid: datetime.timedelta) -> None:
+        """Ask the cloud whether it can be used, unless that is known; see :mod:`cloud_view`.
+
+        Args:
+            valid: How long a good answer holds, as long as the settings are the same.
+        """
+        if cloud_view.is_due(self.seen(), datetime.datetime.now(datetime.timezone.utc), valid):
+            cloud_view.ask(self._charm, self._own.state)
+
+    def seen(self) -> cloud_view.View | None:
+        """Return what is known of the cloud as it is set now, if it was asked."""
+        return cloud_view.read(self._own.state)
 
     def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
         """Put the service in place, and the timer where this unit is to have one.

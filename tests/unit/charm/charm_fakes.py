@@ -12,7 +12,7 @@ from typing import Any
 from options import request, window
 from retrofit import errors, model
 from retrofit.model.documents import run_document
-from workload import engine, names, packages, unit
+from workload import cloud_view, engine, names, packages, unit
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -40,6 +40,8 @@ class Workload:
         newer: Whether a newer revision wrote result and history.
         migrated: How often the names of previous revisions were looked for.
         removed: How often everything was removed.
+        view: What the cloud has answered.
+        asked_cloud: How long answers of the cloud held, each time that was to be seen to.
         forgotten: Images whose evidence was removed.
     """
 
@@ -63,6 +65,8 @@ class Workload:
     newer: bool = False
     migrated: int = dataclasses.field(default=0, compare=False)
     removed: int = 0
+    view: cloud_view.View | None = None
+    asked_cloud: list[datetime.timedelta] = dataclasses.field(default_factory=list)
     forgotten: list[str] = dataclasses.field(default_factory=list)
 
     def migrate(self) -> None:
@@ -85,6 +89,12 @@ class Workload:
 
     def forget_credentials(self) -> None:
         self.cloud = None
+
+    def ask_cloud(self, valid: datetime.timedelta) -> None:
+        self.asked_cloud.append(valid)
+
+    def seen(self) -> cloud_view.View | None:
+        return self.view
 
     def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
         self.service, self.debug, self.opening = True, debug, opening

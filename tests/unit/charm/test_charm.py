@@ -13,6 +13,7 @@ from tests.support import paths
 from tests.unit.charm import charm_fakes
 
 import charm
+from workload import cloud_view
 
 Context = testing.Context[charm.RetrofitCharm]
 
@@ -113,6 +114,88 @@ def test_is_ready_before_the_first_build(context: Context, keystone: testing.Rel
 
     assert out.unit_status == ops.ActiveStatus("ready; no image built yet")
     assert not _secrets_in(context, out)
+
+
+def _view(**values: Any) -> cloud_view.View:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return cloud_view.View.model_validate({"settings": "", "asked": now} | values)
+
+
+def test_names_what_keeps_the_cloud_from_being_used(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.record(outcome="published", image=IMAGE)
+    fake.view = _view(problem="the credentials are refused")
+
+    out = context.run(context.on.update_status(), _state(keystone, auto_retrofit=True))
+
+    assert out.unit_status == ops.BlockedStatus(
+        "cannot use the cloud: the credentials are refused"
+    )
+    assert fake.timer == "daily", "what is wrong may pass by itself"
+
+
+def test_a_new_leader_knows_the_image_that_the_last_one_made(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    image = IMAGE | {"created-at": charm_fakes.hours_ago(3)}
+    fake.view = _view(current=[image])
+
+    out = context.run(context.on.leader_elected(), _state(keystone))
+
+    assert fake.asked_cloud == [datetime.timedelta(0)]
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 3 h ago")
+
+
+def test_an_image_made_elsewhere_since_is_the_current_one(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    old = IMAGE | {"id": "4e2b", "name": "old"}
+    fake.record(outcome="up-to-date", image=old, ended=charm_fakes.hours_ago(30))
+    fake.view = _view(current=[IMAGE | {"created-at": charm_fakes.hours_ago(3)}])
+
+    out = context.run(context.on.update_status(), _state(keystone))
+    assert out.unit_status == ops.ActiveStatus(f"{IMAGE['name']} built 3 h ago")
+
+    fake.record(outcome="up-to-date", image=old, ended=charm_fakes.hours_ago(-1))
+    out = context.run(context.on.update_status(), _state(keystone))
+    assert out.unit_status.message.startswith("old")
+
+
+def test_counts_several_images_that_it_did_not_make(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    fake.view = _view(defined=3, current=[IMAGE, IMAGE])
+
+    out = context.run(context.on.update_status(), _state(keystone))
+
+    assert out.unit_status == ops.ActiveStatus("ready; 2 of 3 images are in Glance")
+
+
+@pytest.mark.parametrize(
+    ("result", "valid"),
+    [
+        ({"outcome": "published"}, datetime.timedelta.max),
+        (None, datetime.timedelta(hours=1)),
+        (
+            {"outcome": "failed", "trigger": "action", "named-source": "glance:5f3c"},
+            datetime.timedelta(hours=1),
+        ),
+    ],
+)
+def test_asks_the_cloud_as_often_as_it_has_to(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    result: dict[str, str] | None,
+    valid: datetime.timedelta,
+) -> None:
+    if result:
+        fake.record(**result)
+
+    context.run(context.on.update_status(), _state(keystone))
+
+    assert fake.asked_cloud == [valid]
 
 
 def test_shows_the_step_that_a_build_is_in(
@@ -589,7 +672,7 @@ def test_changes_that_come_before_the_run_make_one(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
     context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
-    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.UTC)
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.timezone.utc)
     for number in range(20):
         changed = _state(keystone, auto_retrofit=True, amp_image_tag=f"tag-{number}")
         state = context.run(context.on.config_changed(), changed)
@@ -608,7 +691,7 @@ def test_a_run_that_is_asked_for_outlasts_a_wrong_option(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
     context.run(context.on.config_changed(), _state(keystone, auto_retrofit=True))
-    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.UTC)
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 0, tzinfo=datetime.timezone.utc)
     options = {"auto_retrofit": True, "image_format": "raw"}
     context.run(context.on.config_changed(), _state(keystone, **options))
     context.run(context.on.config_changed(), _state(keystone, **options, frequency="never"))
@@ -625,7 +708,7 @@ def test_a_failure_says_when_it_is_tried_again(
 ) -> None:
     fake.record(outcome="failed", message="the mirror does not answer", hint="check the proxies")
     fake.once = {"trigger": "retry"}
-    fake.waits = datetime.datetime(2026, 11, 21, 22, 5, tzinfo=datetime.UTC)
+    fake.waits = datetime.datetime(2026, 11, 21, 22, 5, tzinfo=datetime.timezone.utc)
 
     out = context.run(context.on.update_status(), _state(keystone, auto_retrofit=True))
 

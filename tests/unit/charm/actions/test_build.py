@@ -131,7 +131,9 @@ def test_a_base_image_that_is_not_there_fails_its_action_alone(
 
     out = context.run(context.on.update_status(), state)
 
-    assert out.unit_status == ops.ActiveStatus(f"ready; the last action failed: {message}")
+    assert out.unit_status == ops.ActiveStatus(
+        f"ready; no image built yet; the last action failed: {message}"
+    )
 
 
 def test_a_failure_of_what_the_options_say_blocks_the_unit_whoever_asked(

@@ -216,7 +216,7 @@ def test_the_status_tells_of_all(
     }
     shown = run_document.Result.model_validate(result)
 
-    status = results.status(shown, datetime.datetime.now(datetime.UTC))
+    status = results.status(shown, None, datetime.datetime.now(datetime.UTC))
 
     assert status == "3 images: 2 up-to-date, 1 published, 1 h ago"
 
