@@ -20,6 +20,7 @@ from retrofit.host import process, web
 from retrofit.host.sandbox import workshop
 
 from .. import artefacts, paths
+from . import debian_cloud as debian_cloud_image
 
 _TAR_TIMEOUT_S = 600.0
 
@@ -51,6 +52,34 @@ def jammy() -> pathlib.Path:
 
 
 @functools.cache
+def debian_cloud() -> pathlib.Path:
+    """Return Debian 13 as Debian's own cloud image is, with grub-cloud-amd64."""
+    makers = paths.REPOSITORY / "src" / "retrofit" / "base_images"
+    habits = pathlib.Path(debian_cloud_image.__file__)
+    made_from = artefacts.digest(makers / "bootstrap.py", makers / "scratch", habits)
+    name = f"base-debian-cloud-{made_from}"
+
+    def build(directory: pathlib.Path) -> None:
+        trixie = bootstrap.recipe(bootstrap.Wanted(series="trixie", architecture="x86_64"))
+        recipe = dataclasses.replace(trixie, layout=debian_cloud_image.LAYOUT)
+        with debian_cloud_image.habits():
+            _make(recipe, directory / f"{name}.qcow2")
+
+    return artefacts.once(name, build) / f"{name}.qcow2"
+
+
+def _make(
+    recipe: bootstrap.Recipe, image: pathlib.Path, *, kept: pathlib.Path | None = None
+) -> None:
+    """Make a base image, with packages installed anew or as they were kept."""
+    origin = bootstrap.Origin(recipe, bootstrap.find(recipe, web.Access()), web.Access())
+    with workshop.work_directory(None) as work:
+        with _installed_once(kept, work) if kept else contextlib.nullcontext():
+            raw = origin.bring(work, Silent())
+        conversion.from_raw(raw, image, model.ImageFormat.QCOW2)
+
+
+@functools.cache
 def _image(layout_name: str) -> pathlib.Path:
     makers = paths.REPOSITORY / "src" / "retrofit" / "base_images"
     made_from = artefacts.digest(makers / "bootstrap.py", makers / "scratch")
@@ -59,11 +88,8 @@ def _image(layout_name: str) -> pathlib.Path:
     def build(directory: pathlib.Path) -> None:
         bookworm = bootstrap.recipe(bootstrap.Wanted(series="bookworm", architecture="x86_64"))
         recipe = dataclasses.replace(bookworm, layout=layout_name)
-        origin = bootstrap.Origin(recipe, bootstrap.find(recipe, web.Access()), web.Access())
-        with workshop.work_directory(None) as work:
-            with _installed_once(paths.cache() / f"system-{made_from}.tar", work):
-                raw = origin.bring(work, Silent())
-            conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
+        kept = paths.cache() / f"system-{made_from}.tar"
+        _make(recipe, directory / f"{name}.qcow2", kept=kept)
 
     return artefacts.once(name, build) / f"{name}.qcow2"
 

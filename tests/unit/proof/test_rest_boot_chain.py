@@ -39,6 +39,34 @@ menuentry '%(title)s' --class os $menuentry_id_option '%(id)s' {
 """
 
 
+# That of Debian 13's cloud image (grub-cloud-amd64), shortened: it draws on a graphics card.
+_DEBIAN_CLOUD = """
+set default="0"
+function load_video {
+  if [ x$feature_all_video_module = xy ]; then
+    insmod all_video
+  else
+    insmod vga
+  fi
+}
+serial --speed=115200
+if loadfont $font ; then
+  set gfxmode=auto
+  load_video
+  insmod gfxterm
+fi
+terminal_output gfxterm serial
+menuentry 'Debian GNU/Linux' --class debian $menuentry_id_option 'gnulinux-simple-1a4d1646' {
+\tload_video
+\tif [ x$grub_platform = xxen ]; then insmod xzio; insmod lzopio; fi
+\tset root='hd0,gpt1'
+\tsearch --no-floppy --fs-uuid --set=root 1a4d1646
+\tlinux\t/boot/vmlinuz-6.12.118+deb13-cloud-amd64 root=PARTUUID=a2adcd98 ro console=tty0
+\tinitrd\t/boot/initrd.img-6.12.118+deb13-cloud-amd64
+}
+"""
+
+
 def _entry(title: str, identifier: str, version: str) -> str:
     return _ENTRY % {"title": title, "id": identifier, "version": version}
 
@@ -74,6 +102,17 @@ def test_the_default_entry_is_found(default: str, saved: str, kernel: str) -> No
     assert entry.kernels == [(kernel, arguments)]
     assert entry.initrds == [kernel.replace("vmlinuz", "initrd.img")]
     assert entry.searched == "8aeb27cc"
+
+
+def test_the_entry_of_debians_cloud_image_is_found() -> None:
+    entry = grub_config.default_entry(_DEBIAN_CLOUD)
+
+    assert entry is not None
+    assert entry.searched == "1a4d1646"
+    [(kernel, arguments)] = entry.kernels
+    assert kernel == "/boot/vmlinuz-6.12.118+deb13-cloud-amd64"
+    assert arguments[0] == "root=PARTUUID=a2adcd98"
+    assert entry.initrds == ["/boot/initrd.img-6.12.118+deb13-cloud-amd64"]
 
 
 def test_ubuntus_second_try_belongs_to_the_entry() -> None:
