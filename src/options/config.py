@@ -183,14 +183,14 @@ class Options(pydantic.BaseModel):
     @classmethod
     def _check_projects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not all(_PROJECT.fullmatch(each) for each in value):
-            raise ValueError("IDs of projects with commas between them")
+            raise ValueError("IDs of projects, separated by commas")
         return value
 
     @pydantic.field_validator("keep_images")
     @classmethod
     def _check_number(cls, value: int) -> int:
         if value < 0:
-            raise ValueError("how many images are kept, or 0 for all")
+            raise ValueError("the number of images to keep, or 0 to keep all")
         return value
 
     @pydantic.field_validator("region")

@@ -89,7 +89,7 @@ def _time(text: str) -> datetime.timedelta:
     match = _TIME.fullmatch(text)
     after = match and datetime.timedelta(hours=int(match["hour"]), minutes=int(match["minute"]))
     if after is None or after > _DAY:
-        raise ValueError(f"from a time to a time such as 22:00 ({text} is none)")
+        raise ValueError(f"from a time to a time such as 22:00 ({text} is not a time)")
     return after
 
 
@@ -106,4 +106,4 @@ def _day(text: str) -> int:
     for number, name in enumerate(_DAYS):
         if text.lower() in (name, name[:3]):
             return number
-    raise ValueError(f"on days such as Mon..Fri or Sat,Sun ({text or 'nothing'} is none)")
+    raise ValueError(f"on days such as Mon..Fri or Sat,Sun, not {text or 'nothing'}")

@@ -56,9 +56,9 @@ def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
     if leads is None:
         plan.ask_for(model.Trigger.SCHEDULE)
         plan.arm(_PAUSE)
-        _LOG.info("Juju's agent is busy: it is asked again in %s", _PAUSE)
+        _LOG.info("Juju's agent is busy: retry in %s", _PAUSE)
         return False
-    _LOG.info("another unit leads, and runs begin there")
+    _LOG.info("another unit is the leader, and runs begin there")
     return False
 
 

@@ -32,5 +32,5 @@ def find_again(
     except errors.InputMissing as missing:
         raise origins.expired(planned.name, missing.message) from missing
     if origin.content_hash() != planned.content_hash:
-        raise origins.expired(planned.name, "something else has taken its place")
+        raise origins.expired(planned.name, "another image replaced it")
     return origin

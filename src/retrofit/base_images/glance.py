@@ -70,7 +70,7 @@ class Origin(origins.Described):
             try:
                 download(self.connection, self.base, local, advanced=reporter.advanced)
             except errors.InputMissing as missing:
-                raise origins.expired(self.name, "it is gone from Glance") from missing
+                raise origins.expired(self.name, "Glance no longer has it") from missing
         workshop.adopt(local)
         return local
 
@@ -197,10 +197,10 @@ def _check_status(image: images.Image) -> None:
     if image.status == "active":
         return
     hints = {
-        "deactivated": "have an administrator reactivate it, or choose another",
-        "queued": "its upload never ended: upload it, or choose another",
-        "saving": "wait until its upload has ended",
-        "importing": "wait until its import has ended",
+        "deactivated": "ask an administrator to reactivate it, or choose another",
+        "queued": "its upload is incomplete: upload it again, or choose another",
+        "saving": "wait until its upload ends",
+        "importing": "wait until its import ends",
     }
     raise errors.InputMissing(
         f"the image {image.id} ({image.name}) is {image.status}",

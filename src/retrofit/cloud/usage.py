@@ -118,8 +118,8 @@ def ask(connection: cloud.Cloud, image_ids: Iterable[str]) -> Usage:
         for kind in _KINDS:
             users |= _users(connection, kind, [each for each in wanted if each not in users])
     except errors.RetrofitError as error:
-        _LOG.info("who uses images is not known", exc_info=True)
-        return Usage(users, f"who uses images is not known: {error}")
+        _LOG.info("the users of images are not known", exc_info=True)
+        return Usage(users, f"the users of images are not known: {error}")
     return Usage(users)
 
 

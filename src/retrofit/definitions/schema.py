@@ -182,7 +182,7 @@ def _problems_of_tag(image: Image, number: int, tag: str) -> Iterator[Problem]:
                 f"list {key}, or remove the placeholder",
             )
     if re.search("[{}]", _PLACEHOLDER.sub("", tag)):
-        yield Problem(path, f"a brace in the tag {tag!r} has no counterpart")
+        yield Problem(path, f"the tag {tag!r} has a brace without its counterpart")
 
 
 def _readable(part: Any) -> Any:

@@ -89,6 +89,6 @@ def kvm_works() -> bool:
                 check=False,
             )
         except errors.CommandError as failure:
-            _LOG.info("KVM is there but does not work: %s", failure)
+            _LOG.info("KVM exists, but does not work: %s", failure)
             return False
     return completed.returncode == _SUCCESS

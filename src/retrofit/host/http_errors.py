@@ -28,7 +28,7 @@ def tls(
     """
     lowered = problem.lower()
     if "eof occurred" in lowered:
-        return unreachable(what, "the server closed it")
+        return unreachable(what, "the server closed the connection")
     hint = "check which authority signed it"
     if "has expired" in lowered:
         reason = "the certificate of the server or of its authority has expired"
@@ -41,7 +41,7 @@ def tls(
         hint = f"set the certificate of this authority ({setting})"
     elif "mismatch" in lowered or "doesn't match" in lowered:
         reason = "the server's certificate is for another name or address"
-        hint = "use the name that the certificate has, or have it reissued"
+        hint = "use a name in the certificate, or replace the certificate"
     else:
         reason = f"TLS failed: {shortened(problem)}"
     return errors.Denied(f"cannot {what}: {reason}", hint=hint)
@@ -56,7 +56,7 @@ def unreachable(what: str, problem: str) -> Transient:
     """Return the error that stands for a connection that failed or broke."""
     return Transient(
         f"cannot {what}: no connection: {shortened(problem)}",
-        hint="check the address, the network and whether the service runs",
+        hint="check the address, the network and the service",
     )
 
 

@@ -41,7 +41,7 @@ def rollout(work_base: pathlib.Path | None) -> contextlib.AbstractContextManager
         errors.Busy: Another run holds it.
     """
     base = workshop.work_base(work_base)
-    return hold(base / f"retrofit-rollout-{os.geteuid()}.lock", "rolls an image out")
+    return hold(base / f"retrofit-rollout-{os.geteuid()}.lock", "rolls out an image")
 
 
 @contextlib.contextmanager

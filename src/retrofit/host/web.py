@@ -158,7 +158,7 @@ class _Download:
             continued = response.status == 206
             if continued and not response.headers.get("Content-Range", "").startswith(expected):
                 self._sink.restart()
-                raise http_errors.unreachable(self._what, "the server sent another part")
+                raise http_errors.unreachable(self._what, "the server sent another range")
             if not continued:
                 self._sink.restart()
                 self._sink.expect(response.length_remaining or 0)
@@ -166,7 +166,7 @@ class _Download:
             for piece in _pieces(response, self._what):
                 self._sink.write(piece)
         if self._sink.done < self._sink.size:
-            raise http_errors.unreachable(self._what, "the server ended it early")
+            raise http_errors.unreachable(self._what, "the server closed the connection early")
 
     @property
     def _what(self) -> str:

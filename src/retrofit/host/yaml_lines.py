@@ -274,7 +274,7 @@ class _Check:
         """Look at a value and all that is in it; what aliases lead to counts each time."""
         self._values += 1
         if node is not None and self._values > _MAX_VALUES:
-            raise self._wrong(node, "with what aliases stand for, this is too much")
+            raise self._wrong(node, "the file is too large after its aliases are expanded")
         if isinstance(node, yaml.SequenceNode):
             for item in node.value:
                 self.value(item)

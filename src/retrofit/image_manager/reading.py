@@ -43,7 +43,7 @@ class _Version(_Part):
     @pydantic.model_validator(mode="after")
     def _check_latest(self) -> _Version:
         if self.checksum_url and self.checksums_url:
-            raise ValueError("only one of checksum_url and checksums_url can be right")
+            raise ValueError("use only one of checksum_url and checksums_url")
         if self.version == catalog.LATEST and not (self.checksum_url or self.checksums_url):
             raise ValueError("the version latest needs checksums_url or checksum_url")
         return self

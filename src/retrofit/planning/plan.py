@@ -163,9 +163,7 @@ def _planned(
     counts = any(reason.counts for reason in weighed)
     if not counts and image is not None and not remark:
         passed_over = "; ".join(reason.text for reason in weighed)
-        remark = (
-            f"{image.name} ({image.id}) stays, as these are no reasons to build: {passed_over}"
-        )
+        remark = f"{image.name} ({image.id}) stays; these reasons do not count: {passed_over}"
     action = Action.BUILD if counts else Action.NONE
     return Plan(action, wanted, tuple(weighed), image, remark=remark)
 
@@ -212,12 +210,12 @@ def _since(wanted: Wanted, own: own_images.OwnImages) -> Iterator[Reason]:
         proved = f"proved to depth {depth}" if depth is not findings.Depth.OFF else "not proved"
         change = Change("depth", depth.value, wanted.depth.value)
         yield Reason(
-            Kind.PROOF, f"{current.name} is {proved}, {wanted.depth} is wanted", (change,)
+            Kind.PROOF, f"{current.name} is {proved}, but {wanted.depth} is required", (change,)
         )
         return
     told = read_inputs(current)
     if told is None:
-        yield Reason(Kind.RECIPE, f"{current.name} does not say what it was built from")
+        yield Reason(Kind.RECIPE, f"{current.name} has no metadata about its inputs")
         return
     differences = fingerprint.differences(told, fingerprint.tell(wanted.inputs))
     for difference in differences:

@@ -115,7 +115,7 @@ def pin(
 def _why_not(pinned: plan_document.Image, now: plan_document.Image) -> str:
     """Return what has changed since a plan was made; empty if nothing has."""
     if pinned.project_id != now.project_id:
-        return f"it is for project {pinned.project_id}, and this is {now.project_id}"
+        return f"it is for project {pinned.project_id}, but this is project {now.project_id}"
     if pinned.fingerprint != now.fingerprint:
         changed = fingerprint.differences(pinned.inputs, now.inputs)
         names = ", ".join(difference.name for difference in changed)
@@ -129,7 +129,7 @@ def _why_not(pinned: plan_document.Image, now: plan_document.Image) -> str:
             for name in pinned.packages.keys() | now.packages.keys()
             if pinned.packages.get(name) != now.packages.get(name)
         )
-        return f"the archives have other versions now of {', '.join(moved)}"
+        return f"the archives now have other versions of {', '.join(moved)}"
     if pinned.action is not now.action:
-        return f"it says {pinned.action}, and now it would be: {now.summary}"
+        return f"its action is {pinned.action}, but now it would be: {now.summary}"
     return ""

@@ -97,7 +97,7 @@ def _units(booted: _Booted) -> findings.Verdict:
 def _cloud_init(booted: _Booted) -> findings.Verdict:
     said = booted.report.cloud_init
     if not said.startswith("status: done"):
-        return findings.failed(said or "cloud-inno output")
+        return findings.failed(said or "cloud-init reports no status")
     _, _, source = said.partition("detail: ")
     return findings.passed(source or said)
 

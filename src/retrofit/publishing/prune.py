@@ -13,7 +13,7 @@ from ..provenance import marks
 from . import own_images, promotion, retention
 
 _LOG = logging.getLogger(__name__)
-_CHANGED = "something has changed in this moment; a later run sees to it"
+_CHANGED = "the image changed in the meantime; a later run handles it"
 # Of images that never became current.
 _UNFINISHED = (marks.UPLOADING, marks.UNPROVEN, marks.FAILED)
 

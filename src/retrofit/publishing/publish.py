@@ -105,7 +105,7 @@ def look_again(connection: cloud.Cloud, own: own_images.OwnImages) -> own_images
     try:
         return promotion.own(connection, own.tag.name)
     except errors.RetrofitError as error:
-        _LOG.warning("our images are not looked at again: %s", error)
+        _LOG.warning("the images cannot be read again: %s", error)
         return own
 
 

@@ -95,9 +95,9 @@ def leftovers(marked: Iterable[images.Image], now: datetime.datetime) -> list[St
     for image in filter(_is_ours, marked):
         line = image.properties.get(marks.AMP_IMAGE_TAG), image_states.architecture(image)
         if _is_abandoned(image, now):
-            steps.append(_deletion(image, "a run that was killed left it"))
+            steps.append(_deletion(image, "a killed run left it behind"))
         elif image_states.state(image) == marks.FAILED and line in failed:
-            steps.append(_deletion(image, "it failed its proof, and so did a newer one"))
+            steps.append(_deletion(image, "it failed its proof, and a newer image failed too"))
         elif image_states.state(image) == marks.FAILED:
             failed.add(line)
     return steps
@@ -120,9 +120,9 @@ def spare(steps: Sequence[Step], users: Mapping[str, str], unknown: str) -> list
         users: A user of each image that is in use, by the image's identifier.
         unknown: Why it is not known who uses images; empty if it is known.
     """
-    reasons = {
-        image.id: "it is not known who uses it" for image in in_question(steps) if unknown
-    } | {image_id: f"{user} uses it" for image_id, user in users.items()}
+    reasons = {image.id: "its users are not known" for image in in_question(steps) if unknown} | {
+        image_id: f"{user} uses it" for image_id, user in users.items()
+    }
     return [
         dataclasses.replace(step, action=Action.KEEP, reason=reasons[step.image.id])
         if step.action is Action.DELETE and step.image.id in reasons
@@ -151,7 +151,7 @@ def _rotation(
     superseded = [image for image in older if _is_superseded(image, line.tag.moving)]
     for image in superseded[keep - 1 :]:
         if image == target:
-            yield Step(Action.KEEP, image, "retrofit rollback goes back to it")
+            yield Step(Action.KEEP, image, "retrofit rollback would restore it")
         elif image.id in only_by:
             reason = f"it is the newest with the tag {only_by[image.id]}"
             yield Step(Action.KEEP, image, reason)
@@ -161,18 +161,20 @@ def _rotation(
         # Glance's times have whole seconds: one of the same second may be the newer one.
         surely_older = image.created_at < leading.created_at
         if surely_older and _is_ours(image) and image_states.state(image) == marks.FAILED:
-            yield _deletion(image, "it failed its proof, and a newer one is current")
+            yield _deletion(image, "it failed its proof, and a newer image is current")
 
 
 def _retirement(image: images.Image, keep: int, now: datetime.datetime) -> Step:
     """Return the next step of an image that is not wanted any more."""
     if not image.hidden:
-        return Step(Action.HIDE, image, f"{keep} newer ones are kept")
+        return Step(Action.HIDE, image, f"{keep} newer images are kept")
     # Whatever is changed of it afterwards prolongs the time.
     due = image.updated_at + GRACE
     if now < due:
-        return Step(Action.KEEP, image, f"it is hidden; deleted after {due:%Y-%m-%d %H:%M} UTC")
-    return _deletion(image, f"it is hidden since {image.updated_at:%Y-%m-%d %H:%M} UTC")
+        return Step(
+            Action.KEEP, image, f"it is hidden, and will be deleted after {due:%Y-%m-%d %H:%M} UTC"
+        )
+    return _deletion(image, f"it was hidden at {image.updated_at:%Y-%m-%d %H:%M} UTC")
 
 
 def _deletion(image: images.Image, reason: str) -> Step:

@@ -28,7 +28,7 @@ BACKUP, MASTER = "BACKUP", "MASTER"
 # Octavia may answer from a copy of its database that lags behind the one that it changed.
 _LONGEST_LAG_S = 30.0
 
-_COMING_AND_GOING = {PENDING_CREATE: "is being made", PENDING_DELETE: "is being deleted"}
+_COMING_AND_GOING = {PENDING_CREATE: "is being created", PENDING_DELETE: "is being deleted"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +188,7 @@ def assess(balancer: Balancer, targets: Mapping[str, Target]) -> Assessment:
         return Assessment(balancer, State.PASSING, reason=_COMING_AND_GOING[balancer.status])
     target = targets.get(balancer.tag)
     if target is None:
-        reason = "has no tag of its own, and a flavor names the one that Octavia is said to use"
+        reason = "has no tag from its flavor, and the tag of Octavia is that of a flavor"
         return Assessment(balancer, State.LEFT, balancer.amphorae, reason)
     known = target.image_id
     outdated = [each for each in balancer.amphorae if not known or each.image_id != known]
@@ -244,13 +244,13 @@ def judge(
     """
     waited_s = now_s - failover.began_s
     if balancer.status == ERROR:
-        return Progress.FAILED, "did not come back: it is in ERROR"
+        return Progress.FAILED, "did not recover: it is in ERROR"
     if balancer.status != ACTIVE:
         if waited_s < timeout_s:
             return Progress.UNDER_WAY, ""
         return (
             Progress.FAILED,
-            f"did not come back: it is {balancer.status} after {waited_s:.0f} s",
+            f"did not recover: it is {balancer.status} after {waited_s:.0f} s",
         )
     present = [each for each in balancer.amphorae if each.status != PENDING_DELETE]
     if failover.amphora_id in {each.id for each in present}:

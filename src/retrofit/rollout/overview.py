@@ -89,7 +89,7 @@ def _target(found: survey.Survey, tag: str) -> fleet.Target:
         if not image.amp_image_owner_id:
             return fleet.Target(
                 found.current.id,
-                f"would get {image.name} ({image.id}) of this project, not our own",
+                f"would get {image.name} ({image.id}) of this project instead of our image",
             )
     return fleet.Target(found.current.id)
 

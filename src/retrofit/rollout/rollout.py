@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 _TICK_S = 0.2
 # A failover takes minutes: it is asked about ever less often.
 _SELDOMEST_LOOK_S = 5.0
-_HINT = "nothing further is begun; see Octavia's log and retrofit status, then run it again"
+_HINT = "no further failover begins; see Octavia's log and retrofit status, then run it again"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Rollout:
         """Have the next amphora of a load balancer replaced, if it still wants that."""
         seen = self._octavia.refreshed(hand.balancer)
         if seen is None:
-            self._drop(hand, "was deleted meanwhile")
+            self._drop(hand, "was deleted in the meantime")
             return
         hand.balancer = seen
         found = fleet.assess(seen, self._targets)
@@ -186,7 +186,7 @@ class Rollout:
 
     def _wait_for(self, hand: _Hand) -> None:
         """Wait for what is under way on a load balancer, whoever began it."""
-        self._tell(f"{hand.balancer}: Octavia changes it already; waiting for that")
+        self._tell(f"{hand.balancer}: Octavia is already changing it; waiting until this ends")
         hand.failover = fleet.begin(hand.balancer, "", time.monotonic())
 
     def _look(self, hand: _Hand) -> None:
@@ -203,7 +203,7 @@ class Rollout:
             _LOG.warning("the state of load balancer %s is read again: %s", hand.balancer, error)
             return
         if seen is None:
-            self._drop(hand, "was deleted meanwhile")
+            self._drop(hand, "was deleted in the meantime")
             return
         hand.balancer = seen
         target = self._targets[seen.tag]
@@ -235,9 +235,9 @@ class Rollout:
 
     def _interruption(self, error: errors.Interrupted) -> errors.Interrupted:
         names = ", ".join(str(hand.balancer) for hand in self._under_way())
-        left = f"Octavia still works on {names}" if names else "nothing is under way"
+        left = f"Octavia still works on {names}" if names else "no failover is in progress"
         return errors.Interrupted(
-            error.signal_number, f"interrupted; no further failover is begun, {left}"
+            error.signal_number, f"interrupted; no further failover begins, {left}"
         )
 
 
@@ -287,6 +287,6 @@ def shortfall(seen: overview.Overview) -> errors.RetrofitError | None:
     first = missed[0]
     return errors.RolloutStopped(
         f"{len(missed)} of {len(seen.assessments)} load balancers are not on a current image, "
-        f"such as {first.balancer}, which {first.reason or 'has changed meanwhile'}",
+        f"such as {first.balancer}, which {first.reason or 'has changed in the meantime'}",
         hint="fix the listed problems, and run the command again",
     )

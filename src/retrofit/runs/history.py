@@ -82,7 +82,7 @@ def settle(result: pathlib.Path) -> None:
         return
     except (ValueError, errors.RetrofitError) as error:
         # What is told of runs must not keep one from beginning.
-        _LOG.warning("the last run is left out of the history: %s", error)
+        _LOG.warning("the last run is not in the history: %s", error)
 
 
 def _parsed(line: str, path: pathlib.Path) -> run_document.Entry | None:

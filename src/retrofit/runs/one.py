@@ -273,7 +273,7 @@ class _Run:
                 run_document.Outcome.UP_TO_DATE,
                 self.origin.untrusted,
                 published=image,
-                message="another run published the same image meanwhile: "
+                message="another run published the same image in the meantime: "
                 f"{image.name} ({image.id})",
                 hint=ALL_THE_SAME,
             )

@@ -128,7 +128,7 @@ class Record:
             history.add(history.beside(self._path), self.result)
         except errors.RetrofitError as error:
             # The run has ended as it has, whatever can be told of it later.
-            _LOG.warning("this run is left out of the history: %s", error)
+            _LOG.warning("this run is not in the history: %s", error)
 
     def _keep(self, **changes: object) -> None:
         """Change the result, and write it."""

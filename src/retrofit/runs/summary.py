@@ -87,7 +87,7 @@ class _Failure(errors.RetrofitError):
     """What went wrong with one image, from its state."""
 
     def __init__(self, image: run_document.Result) -> None:
-        super().__init__(image.message or "it was not begun", hint=image.hint)
+        super().__init__(image.message or "it did not begin", hint=image.hint)
         self.exit_code = image.exit_code or self.exit_code
 
 

@@ -231,7 +231,7 @@ def test_refuses_images_without_data_to_be_had(
             connection = connect(support.ADMIN)
             with pytest.raises(errors.InputMissing, match=r"is deactivated; .*reactivate it"):
                 glance.find(connection, glance.Wanted(image_id=image_id))
-            with pytest.raises(errors.InputMissing, match="is queued; its upload never ended"):
+            with pytest.raises(errors.InputMissing, match="is queued; its upload is incomplete"):
                 glance.find(connection, glance.Wanted(image_id=queued))
         finally:
             admin.image.delete(f"/images/{queued}")

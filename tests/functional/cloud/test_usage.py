@@ -107,9 +107,9 @@ def test_who_does_not_tell_keeps_all(
     done = publishing.retire(connection, tag, 2)
 
     assert [(step.action, step.reason) for step in done.steps] == [
-        (KEEP, "it is not known who uses it")
+        (KEEP, "its users are not known")
     ]
-    assert "no image is deleted: who uses images is not known: cannot see the servers" in (
+    assert "no image is deleted: the users of images are not known: cannot see the servers" in (
         done.problem
     )
     assert retired in _there(running_cloud, tag)
@@ -269,7 +269,8 @@ class TestCommand:
         assert retired in _there(running_cloud, tag)
         assert done.stdout.startswith(f"kept  {retired}")
         assert done.stderr.splitlines()[-1] == (
-            "retrofit: error: no image is deleted: who uses images is not known: cannot see the "
+            "retrofit: error: no image is deleted: the users of images are not known: cannot "
+            "see the "
             "servers of all projects: not allowed: It is broken; grant the user a role with "
             "this permission"
         )

@@ -100,7 +100,10 @@ def test_deletion_wants_two_words_and_no_user(
     really = ("--delete", "--yes-i-really-know-what-i-do")
     for known, reason in (
         (usage.Usage({old["id"]: "server 4f0c"}), "server 4f0c uses it"),
-        (usage.Usage({}, "who uses images is not known"), "who uses images is not known"),
+        (
+            usage.Usage({}, "the users of images are not known"),
+            "the users of images are not known",
+        ),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(usage, "ask", lambda *_, known=known: known)

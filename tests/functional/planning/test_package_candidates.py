@@ -207,7 +207,7 @@ def test_an_index_that_was_changed_is_refused(bench: Bench) -> None:
     signed = bench.archive.publish("noble-updates", {})
     signed.write_text(signed.read_text().replace("Components: main", "Components: evil"))
 
-    with pytest.raises(errors.Unavailable, match="not what its publisher signed: .*noble-updates"):
+    with pytest.raises(errors.Unavailable, match="does not match its signature: .*noble-updates"):
         bench.find()
 
 
@@ -225,7 +225,7 @@ def test_another_key_is_refused(bench: Bench, tmp_path: pathlib.Path) -> None:
         record = bench.record(keys=((KEY, other.keyring.read_bytes()),))
         other.close()
 
-    with pytest.raises(errors.ConfigError, match="not signed with a key .*NO_PUBKEY"):
+    with pytest.raises(errors.ConfigError, match="not signed with a known key.*NO_PUBKEY"):
         bench.find(record)
 
 

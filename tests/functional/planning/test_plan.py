@@ -255,7 +255,7 @@ def test_newer_packages_make_a_newer_image(operator: Operator, published: str) -
     # The earlier plan is outdated.
     stale, _ = operator.run("--plan", str(outdated))
     assert stale.code == 5
-    assert "versions now of from-noble-security, from-noble-updates" in stale.line
+    assert "versions of from-noble-security, from-noble-updates" in stale.line
 
     ended, result = operator.run("--plan", str(plan_file))
 

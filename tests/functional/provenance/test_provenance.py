@@ -234,7 +234,7 @@ def test_an_image_of_others_is_one_line(shelf: Shelf, words: tuple[str, ...]) ->
     assert ended.returncode == os.EX_DATAERR
     assert ended.stdout == ""
     assert ended.stderr.startswith(
-        f'retrofit: error: the image {shelf.undescribed} ("existing charm\'s") does not say what'
+        f'retrofit: error: the image {shelf.undescribed} ("existing charm\'s") has no provenance'
     )
     assert ended.stderr.count("\n") == 1
 

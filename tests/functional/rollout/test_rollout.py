@@ -268,8 +268,8 @@ def test_stops_at_a_failure(
 
     assert done.returncode == 6
     assert done.stderr.splitlines()[-1] == (
-        f"retrofit: error: load balancer b ({second}) did not come back: it is in ERROR; nothing "
-        "further is begun; see Octavia's log and retrofit status, then run it again"
+        f"retrofit: error: load balancer b ({second}) did not recover: it is in ERROR; no "
+        "further failover begins; see Octavia's log and retrofit status, then run it again"
     )
     assert "2 of 3 load balancers are not on a current image" in done.stdout
     assert [each.balancer for each in worker.failovers] == [first, first, second]
@@ -297,7 +297,7 @@ def test_stops_at_what_hangs_and_goes_on_when_it_has_ended(
 
         assert done.returncode == 6
         assert (
-            f"load balancer a ({first}) did not come back: it is PENDING_UPDATE after 2 s"
+            f"load balancer a ({first}) did not recover: it is PENDING_UPDATE after 2 s"
             in (done.stderr.splitlines()[-1])
         )
         assert 2 < time.monotonic() - began < _DEADLINE_S
@@ -325,7 +325,9 @@ def test_goes_on_after_a_kill(
         running.send(signal.SIGKILL)
         assert running.end().code == -signal.SIGKILL
     with _started(work) as running:
-        running.wait_for(lambda told: "Octavia changes it already; waiting for that" in told)
+        running.wait_for(
+            lambda told: "Octavia is already changing it; waiting until this ends" in told
+        )
         assert len(worker.failovers) == 1
         worker.duration_s = _SHORT_S
         _wait_until(lambda: len(worker.failovers) > 1)
@@ -360,11 +362,11 @@ def test_says_what_is_under_way_when_it_is_interrupted(
 
     assert other.returncode == 75
     assert other.stderr == (
-        "retrofit: error: another run rolls an image out now; wait until it ends\n"
+        "retrofit: error: another run rolls out an image now; wait until it ends\n"
     )
     assert (done.code, done.left) == (130, ())
     assert done.line == (
-        "retrofit: error: interrupted; no further failover is begun, "
+        "retrofit: error: interrupted; no further failover begins, "
         f"Octavia still works on a ({first})"
     )
     assert [each.balancer for each in worker.failovers] == [first]
@@ -380,7 +382,7 @@ def test_what_somebody_else_changes_is_waited_for(
     other = octavia.add("other", [published.old])
 
     with _started(work) as running:
-        running.wait_for(lambda told: f"busy ({busy}): Octavia changes it already" in told)
+        running.wait_for(lambda told: f"busy ({busy}): Octavia is already changing it" in told)
         assert worker.failovers == []
         octavia.set_status(busy, "ACTIVE")
         done = running.end()
@@ -432,8 +434,8 @@ def test_does_not_begin_when_octavia_takes_another_image_of_the_project(
 
     assert done.returncode == 78
     assert done.stderr.splitlines()[-1] == (
-        f"retrofit: error: a new amphora would get by hand ({shadowing_image}) of this project, "
-        "not our own; remove its tag: retrofit status"
+        f"retrofit: error: a new amphora would get by hand ({shadowing_image}) of this project "
+        "instead of our image; remove its tag: retrofit status"
     )
     assert worker.failovers == []
 
@@ -493,7 +495,7 @@ def test_a_flavors_tag_is_not_taken_for_octavias_own(
 
     assert done.returncode == 6
     assert [each.balancer for each in worker.failovers] == [mine]
-    assert "has no tag of its own, and a flavor names" in done.stderr.splitlines()[-1]
+    assert "has no tag from its flavor" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.usefixtures("worker")

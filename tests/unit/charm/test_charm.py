@@ -76,8 +76,8 @@ def test_waits_until_keystone_has_answered_completely(
         ("frequency", "2020-01-01", "of the future, such as Mon..Fri 03:30"),
         ("maintenance-window", "at night", "such as 22:00-06:00 or Mon..Fri 22:00-06:00"),
         ("rebuild-on", "", "at least one of base, recipe, security and packages"),
-        ("source-projects", "a/b", "IDs of projects with commas between them"),
-        ("keep-images", -1, "how many images are kept, or 0 for all"),
+        ("source-projects", "a/b", "IDs of projects, separated by commas"),
+        ("keep-images", -1, "the number of images to keep, or 0 to keep all"),
         ("retrofit-series", "nobel", "a series of Ubuntu or Debian"),
         ("retrofit-uca-pocket", "cloud:noble-caracal!", "a release of OpenStack"),
         ("amp-image-tag", "one,two", "characters, without spaces or commas"),
@@ -307,7 +307,7 @@ def test_says_what_keeps_old_images_from_being_deleted(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
     made = IMAGE | {"created-at": charm_fakes.hours_ago(2.1)}
-    problem = "no image is deleted: who uses images is not known: cannot see the servers"
+    problem = "no image is deleted: the users of images are not known: cannot see the servers"
     fake.record(outcome="published", image=made, retired={"problem": problem})
 
     out = context.run(context.on.update_status(), _state(keystone))

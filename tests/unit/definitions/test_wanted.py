@@ -212,7 +212,7 @@ _HEAD = "images:\n- name: a\n"
             "3: {release} in the tag 'a-{release}' needs releases",
         ),
         (_HEAD + "  tags: ['{series}']", "3: {series} in the tag '{series}' is not a placeholder"),
-        (_HEAD + "  tags: ['a}']", "3: a brace in the tag 'a}' has no counterpart"),
+        (_HEAD + "  tags: ['a}']", "3: the tag 'a}' has a brace without its counterpart"),
         (_HEAD + "  tags: [a]\n  distribution: debian", "2: releases is missing for debian"),
         (
             _HEAD + "  tags: [a]\n  distribution: debian\n  releases: [trixie]\n  pocket: caracal",

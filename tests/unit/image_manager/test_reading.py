@@ -81,7 +81,7 @@ def test_what_is_right(path: pathlib.Path) -> None:
         (
             {"version": {"checksum_url": "https://e.org/1", "checksums_url": "https://e.org/2"}},
             22,
-            "only one of checksum_url and checksums_url can be right",
+            "use only one of checksum_url and checksums_url",
         ),
     ],
 )

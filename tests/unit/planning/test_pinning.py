@@ -79,7 +79,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("now", "project", "why"),
     [
-        (lambda: _secure(OPENSSL), "other", "it is for project e1b0, and this is other"),
+        (lambda: _secure(OPENSSL), "other", "it is for project e1b0, but this is project other"),
         (
             lambda: _up_to_date(_wanted(root_size=5)),
             PROJECT,
@@ -93,7 +93,7 @@ def test_a_plan_is_read_back_as_it_was_written(tmp_path: pathlib.Path) -> None:
         (
             lambda: _secure(dataclasses.replace(OPENSSL, after="3")),
             PROJECT,
-            "the archives have other versions now of openssl",
+            "the archives now have other versions of openssl",
         ),
         (
             lambda: plan.decide(dataclasses.replace(_wanted(), force=True), records.own([]), []),
@@ -136,7 +136,9 @@ def test_a_plan_that_would_do_something_else_now(tmp_path: pathlib.Path) -> None
     )
     now = dataclasses.replace(forced, image=_up_to_date(_wanted()).image)
 
-    with pytest.raises(errors.PlanOutdated, match="it says none, and now it would be: build"):
+    with pytest.raises(
+        errors.PlanOutdated, match="its action is none, but now it would be: build"
+    ):
         plan_files.check(pinned, now, PROJECT)
 
 

@@ -153,7 +153,7 @@ def test_an_image_that_does_not_tell() -> None:
         image = _image(_wanted(NEWER), properties={marks.INPUTS: text})
         assert _decide(_wanted(), image) == (
             "build",
-            [("recipe", f"{image.name} does not say what it was built from")],
+            [("recipe", f"{image.name} has no metadata about its inputs")],
         )
 
 
@@ -175,7 +175,7 @@ def test_reasons_that_do_not_count_change_nothing() -> None:
     assert planned.action is reasons.Action.NONE
     assert [reason.counts for reason in planned.reasons] == [False, False]
     assert planned.summary() == (
-        f"{_image().name} ({_image().id}) stays, as these are no reasons to build: "
+        f"{_image().name} ({_image().id}) stays; these reasons do not count: "
         "newer base 20260801 → 20260815; root-size nothing → 8589934592"
     )
 
@@ -221,7 +221,7 @@ def test_an_image_that_is_proved_too_little() -> None:
 
     assert _decide(wanted, _image(), same_fingerprint=(_image(),)) == (
         "build",
-        [("proof", f"{_image().name} is proved to depth boot, traffic is wanted")],
+        [("proof", f"{_image().name} is proved to depth boot, but traffic is required")],
     )
 
 

@@ -53,9 +53,9 @@ def test_the_newest_are_kept_and_older_ones_hidden_then_deleted() -> None:
     steps = retention.rotation(records.own(visible), hidden, keep=3, now=NOW)
 
     assert [(step.action, step.image.id, step.reason) for step in steps] == [
-        (HIDE, "i6", "3 newer ones are kept"),
-        (DELETE, "i5", "it is hidden since 2026-08-18 00:00 UTC"),
-        (DELETE, "i4", "it is hidden since 2026-08-17 00:00 UTC"),
+        (HIDE, "i6", "3 newer images are kept"),
+        (DELETE, "i5", "it was hidden at 2026-08-18 00:00 UTC"),
+        (DELETE, "i4", "it was hidden at 2026-08-17 00:00 UTC"),
     ]
 
 
@@ -66,7 +66,7 @@ def test_what_was_just_hidden_is_not_deleted() -> None:
     (step,) = retention.rotation(records.own([_current(9), _image(8)]), hidden, keep=2, now=NOW)
 
     assert (step.action, step.image.id) == (KEEP, "i5")
-    assert step.reason == "it is hidden; deleted after 2026-11-21 00:00 UTC"
+    assert step.reason == "it is hidden, and will be deleted after 2026-11-21 00:00 UTC"
 
 
 def test_hidden_ones_that_are_wanted_again_stay() -> None:
@@ -208,6 +208,6 @@ def test_what_is_used_or_may_be_is_spared() -> None:
     unknown = retention.spare(steps, {"i3": "server 4f"}, "Nova does not answer")
     assert [step.action for step in unknown] == [DELETE, KEEP, KEEP, HIDE]
     assert [step.reason for step in unknown[1:3]] == [
-        "it is not known who uses it",
+        "its users are not known",
         "server 4f uses it",
     ]

@@ -131,9 +131,9 @@ _OLD, _BACKUP = _amphora(OLD, "MASTER", name="m"), _amphora(OLD, "BACKUP", name=
             _balancer(_OLD, status=fleet.PENDING_UPDATE),
             10,
             "FAILED",
-            "did not come back: it is PENDING_UPDATE after 10 s",
+            "did not recover: it is PENDING_UPDATE after 10 s",
         ),
-        (_balancer(_OLD, status=fleet.ERROR), 1, "FAILED", "did not come back: it is in ERROR"),
+        (_balancer(_OLD, status=fleet.ERROR), 1, "FAILED", "did not recover: it is in ERROR"),
         (_balancer(_OLD, _amphora(NEW, "BACKUP")), 1, "DONE", ""),
         # Octavia has yet to delete it.
         (

@@ -189,12 +189,12 @@ def test_nothing_is_begun_after_a_failure_but_what_is_under_way_is_waited_for(
     problem, told = _run(octavia, dataclasses.replace(LIMITS, max_parallel=2, timeout_s=4))
 
     assert isinstance(problem, errors.RolloutStopped)
-    assert str(problem).startswith("load balancer a did not come back: it is ")
+    assert str(problem).startswith("load balancer a did not recover: it is ")
     assert not {each for each in octavia.asked if each.startswith(("c", "d"))}
     statuses = collections.Counter(each.status for each in octavia.balancers.values())
     assert statuses[fleet.ACTIVE] == 3
     assert sorted(line[:36] for line in told) == [
-        "a: failed: load balancer a did not c",
+        "a: failed: load balancer a did not r",
         "b: 1 amphora replaced, the rest is l"
         if ending == "fails"
         else "b: 2 amphorae replaced, 6.0 s",
@@ -214,7 +214,7 @@ def test_an_answer_that_is_lost_is_not_asked_for_again(clock: Clock) -> None:
 
     assert problem is None
     assert octavia.asked == ["a-STANDALONE"]
-    assert told[0] == "a: Octavia changes it already; waiting for that"
+    assert told[0] == "a: Octavia is already changing it; waiting until this ends"
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -283,7 +283,7 @@ def test_what_is_gone_meanwhile_is_passed_over(clock: Clock) -> None:
     problem, told = _run(octavia)
 
     assert problem is None
-    assert told[0].startswith("a: was deleted meanwhile")
+    assert told[0].startswith("a: was deleted in the meantime")
     assert octavia.asked == ["a-STANDALONE", "b-STANDALONE"]
 
 

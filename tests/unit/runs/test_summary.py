@@ -91,7 +91,7 @@ def test_some_failed(path: pathlib.Path):
     result = _read(path)
     assert (result["outcome"], result["exit-code"]) == ("failed", 69)
     assert result["message"] == (
-        "2 of 3 images failed: image-1: it is failed; do something; image-2: it was not begun"
+        "2 of 3 images failed: image-1: it is failed; do something; image-2: it did not begin"
     )
 
 

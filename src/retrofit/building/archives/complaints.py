@@ -28,22 +28,22 @@ _KNOWN: tuple[tuple[str, str, type[errors.RetrofitError], str], ...] = (
     ),
     (
         "BADSIG",
-        "an archive is not what its publisher signed",
+        "an archive does not match its signature",
         errors.Unavailable,
-        "it may be changing at this moment: try again; else check the archive mirror",
+        "the mirror may be updating: try again later, or check the archive mirror",
     ),
     (
         # The latter is apt's since 3.0.
         "NO_PUBKEY|is not signed|no longer signed|Missing key",
-        "an archive is not signed with a key that is known for it",
+        "an archive is not signed with a known key",
         errors.ConfigError,
-        "check the archive mirror; a distribution's keys come with its package of keyrings",
+        "check the archive mirror; the keys of a distribution are in its keyring package",
     ),
     (
         "Sub-process .*dpkg returned|unmet dependencies|Unable to correct problems",
         "packages cannot be installed",
         errors.RecipeError,
-        "run again with --debug to see all that apt prints",
+        "run again with --debug to see the full output of apt",
     ),
 )
 
@@ -86,7 +86,7 @@ def _explain(complaints: Sequence[str], archives: model.Archives) -> errors.Retr
     details = tuple(complaints)
     # apt's first error is the cause; its last one only says that something failed.
     grave = [line for line in complaints if not line.startswith("W:")]
-    cause = next(iter([*grave, *complaints]), "apt says nothing")
+    cause = next(iter([*grave, *complaints]), "apt printed no error")
     reason = re.sub(r"^(?:E: |W: |Err:\d+ )", "", cause).rstrip(". ")
     absent = "404  " in text or "File not found" in text
     suite = pockets.match(archives.uca_pocket)

@@ -364,7 +364,7 @@ def test_prunes_when_told(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine, dry: bool
 ) -> None:
     document = {
-        "hidden": [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer ones are kept"}],
+        "hidden": [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer images are kept"}],
         "deleted": [],
         "kept": [{"id": CURRENT, "name": "amphora-0", "reason": "server 4f uses it"}],
         "problem": "",
@@ -382,7 +382,7 @@ def test_prunes_when_told(
 def test_tells_what_was_done_although_something_kept_the_rest_from_it(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine
 ) -> None:
-    hidden = [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer ones are kept"}]
+    hidden = [{"id": PREVIOUS, "name": "amphora-1", "reason": "3 newer images are kept"}]
     document = {"hidden": hidden, "deleted": [], "kept": [], "problem": "Nova is away"}
     retrofit.answers["prune"] = (69, document, "no image is deleted: Nova is away")
 

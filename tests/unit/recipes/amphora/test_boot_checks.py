@@ -180,7 +180,7 @@ def test_a_fault_on_the_console_is_seen_while_a_question_hangs(tmp_path: pathlib
             {"cloud-init": "status: error detail: no modules"},
             "status: error detail: no modules",
         ),
-        ("cloud-init done", {"cloud-init": ""}, "cloud-inno output"),
+        ("cloud-init done", {"cloud-init": ""}, "cloud-init reports no status"),
         ("clock", {"clock": "0"}, r"the clock differs by -\d{10} s"),
         (
             "root file system grown",
