@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 from .. import model
 from ..host import rootfs
 from ..host.sandbox import cells
 from . import activity, archives, workbench
-from .archives import upgrading
+from .archives import logins, upgrading
 from .elements import collect, runner
 
 # Programs and lists that elements leave for later phases, which nobody needs after the last.
@@ -67,8 +68,9 @@ def apply(
         recall=recall,
         doing=doing,
     )
+    request = dataclasses.replace(request, archives=logins.without(request.archives))
     archives.write(tree, request.archives, release)
-    with workbench.prepared(tree, request):
+    with workbench.prepared(tree):
         doing.begins("lists of packages")
         archives.refresh(elements.cell, request, release, doing.line)
         elements.run()

@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Iterator
 
 from .. import model
-from ..host import rootfs
+from ..host import files, rootfs
 from ..host.sandbox import cells
+from .archives import logins
 from .elements import standins
 
 _CERTIFICATES = "/tmp/retrofit-certificates.pem"
@@ -24,25 +25,40 @@ _CERTIFICATE_VARIABLES = (
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 
 _POLICY = "/usr/sbin/policy-rc.d"
-_APT = "/etc/apt/apt.conf.d/00retrofit-build"
+# The settings of apt for a build lie beside the tree: no hook of the base image copies them, and
+# no fault leaves them there. apt reads the file that APT_CONFIG names before all others, and its
+# main one after all others, so that no setting of the base image counts more (apt.conf(5)).
+_APT_FIRST = "/run/retrofit-apt-first.conf"
+_APT_MAIN = "/run/retrofit-apt.conf"
+_APT_LOGINS = "/run/retrofit-apt-logins.conf"
+_MAIN_OF_BASE = "/etc/apt/apt.conf"
+_LOGINS_OF_BASE = "/etc/apt/auth.conf"
+# What a base image may say of proxies: those for one host count more than those for all.
+_KINDS = ("http", "https")
+_OF_PROXIES = ("Proxy", "Proxy-Auto-Detect", "ProxyAutoDetect")
 _DPKG = "/etc/dpkg/dpkg.cfg.d/retrofit-build"
 # man-db rebuilds its index in a trigger only while this file exists; the machine does it daily.
 _MAN_INDEX = "/var/lib/man-db/auto-update"
 
 
 def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -> cells.Cell:
-    """Return the cell with the proxies and certificates of a build.
+    """Return the cell with the proxies, certificates and settings of apt of a build.
 
     Args:
         cell: A cell whose root is the tree.
         request: What names them.
         work: Directory for files of the build.
+
+    Raises:
+        errors.ConfigError: apt cannot read the login of an archive.
     """
     # Without it a kernel's hooks call grub-probe, which fails on an overlay.
     container = work / "container"
     container.write_text("retrofit\n", encoding="ascii")
     binds = [*cell.binds, cells.Bind(container, "/run/systemd/container")]
+    binds += _apt_files(cell.root, request, work)
     environment = {
+        "APT_CONFIG": _APT_FIRST,
         "DEBIAN_FRONTEND": "noninteractive",
         "SYSTEMD_OFFLINE": "1",
         **request.proxies.environment(),
@@ -60,14 +76,13 @@ def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -
 
 
 @contextlib.contextmanager
-def prepared(tree: pathlib.Path, request: model.BuildRequest) -> Iterator[None]:
+def prepared(tree: pathlib.Path) -> Iterator[None]:
     """Keep a tree ready for installing packages, and take all of that away at the end.
 
     After an error nothing is taken away: the tree is lost.
     """
     placed = {
         _POLICY: ("#!/bin/sh\n# No service starts during a build.\nexit 101\n", 0o755),
-        _APT: (_apt_configuration(request), 0o644),
         _DPKG: ("force-unsafe-io\nforce-confdef\nforce-confold\n", 0o644),
     }
     paths = (*placed, _MAN_INDEX)
@@ -83,8 +98,27 @@ def prepared(tree: pathlib.Path, request: model.BuildRequest) -> Iterator[None]:
             rootfs.write(tree, path, previous, mode=0o755 if path == _POLICY else 0o644)
 
 
+def _apt_files(
+    tree: pathlib.Path, request: model.BuildRequest, work: pathlib.Path
+) -> list[cells.Bind]:
+    """Write the settings of apt for the time of a build, and show them in the cell."""
+    first = f'Dir::Etc::main "{_APT_MAIN}";\nDir::Etc::netrc "{_APT_LOGINS}";\n'
+    main = f"{rootfs.read(tree, _MAIN_OF_BASE) or ''}\n{_apt_configuration(request)}"
+    of_base = rootfs.read(tree, _LOGINS_OF_BASE) or ""
+    binds = []
+    for name, text in (
+        (_APT_FIRST, first),
+        (_APT_MAIN, main),
+        (_APT_LOGINS, logins.file(request.archives) + of_base),
+    ):
+        file = work / pathlib.PurePath(name).name
+        files.write(file, text, mode=0o600)
+        binds.append(cells.Bind(file, name))
+    return binds
+
+
 def _apt_configuration(request: model.BuildRequest) -> str:
-    """Configuration of apt for the time of the build."""
+    """Settings of apt for the time of the build, which come after those of the base image."""
     options = {
         "APT::Install-Recommends": "false",
         "APT::Install-Suggests": "false",
@@ -101,9 +135,12 @@ def _apt_configuration(request: model.BuildRequest) -> str:
         "Acquire::https::Proxy": request.proxies.https,
         "Acquire::https::CaInfo": _CERTIFICATES if request.ca_certificate else "",
     }
-    lines = [f'{name} "{value}";\n' for name, value in options.items() if value]
+    lines = []
+    if request.proxies.http or request.proxies.https:
+        lines = [f"#clear Acquire::{kind}::{name};\n" for kind in _KINDS for name in _OF_PROXIES]
+    lines += [f'{name} "{value}";\n' for name, value in options.items() if value]
     without_proxy = request.proxies.no_proxy.split(",")
-    for kind in ("http", "https"):
+    for kind in _KINDS:
         lines += [
             f'Acquire::{kind}::Proxy::{host.strip()} "DIRECT";\n'
             for host in without_proxy

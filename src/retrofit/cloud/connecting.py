@@ -90,7 +90,7 @@ def configure(
         for kind in project.KINDS
         for key, value in (("region_name", options.region), ("interface", options.interface))
     }
-    what = f"read the settings of the cloud {options.name or 'that OS_* variables name'}"
+    what = f"read the settings of the cloud {options.name or 'of the OS_* variables'}"
 
     def connection() -> openstack.connection.Connection:
         given = {key: value for key, value in wanted.items() if value}

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 
 from .. import __version__, model
+from ..building.archives import logins
 from ..host import urls
 
 # Part of every fingerprint: changes when the meaning of the inputs does.
@@ -64,7 +65,7 @@ def inputs(
             libraries.
         request: What to make.
     """
-    archives = request.archives
+    archives = logins.without(request.archives)
     compressed = request.image_format is model.ImageFormat.QCOW2
     found = {
         "scheme": _SCHEME,

@@ -230,7 +230,7 @@ def _since(wanted: Wanted, own: own_images.OwnImages) -> Iterator[Reason]:
         yield Reason(Kind.RECIPE, "; ".join(map(_told, changes)), changes)
     elif not differences:
         # All that an image does not tell.
-        yield Reason(Kind.RECIPE, "the user of an archive, or the value of a variable, changed")
+        yield Reason(Kind.RECIPE, "the value of a variable changed")
 
 
 def _other_base(wanted: Wanted, current: images.Image) -> Reason:

@@ -119,7 +119,7 @@ def _why_not(pinned: plan_document.Image, now: plan_document.Image) -> str:
     if pinned.fingerprint != now.fingerprint:
         changed = fingerprint.differences(pinned.inputs, now.inputs)
         names = ", ".join(difference.name for difference in changed)
-        return f"changed since: {names or 'the user of an archive, or the value of a variable'}"
+        return f"changed since: {names or 'the value of a variable'}"
     before, after = (one.image.id if one.image else "none" for one in (pinned, now))
     if before != after:
         return f"the current image is {after} now, not {before}"

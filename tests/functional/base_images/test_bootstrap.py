@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 import re
 import shutil
@@ -18,7 +19,7 @@ from retrofit.base_images import bootstrap, origins
 from retrofit.base_images.scratch import system
 from retrofit.building.disk import conversion, layout, tree
 from retrofit.host import web
-from retrofit.host.sandbox import workshop
+from retrofit.host.sandbox import networks, workshop
 
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 _BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
@@ -108,6 +109,30 @@ def test_a_mirror_that_does_not_answer(work: pathlib.Path) -> None:
             lambda _: _bootstrap(work, mirror="http://127.0.0.1:9/debian"),
             base_images.Silent(),
         )
+
+
+def test_the_login_of_a_mirror_is_shown_to_the_mirror_alone(
+    work: pathlib.Path, tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    index = tmp_path / "debian/dists/bookworm/InRelease"
+    index.parent.mkdir(parents=True)
+    index.write_text("signed by nobody\n")
+    with web_server.serving(tmp_path) as server:
+        server.password = "me:s3cret/x"
+        url = server.url.replace("//", "//me:s3cret%2Fx@") + "debian"
+        with pytest.raises(errors.Unavailable) as raised:
+            workshop.run(
+                work,
+                lambda _: _bootstrap(work, mirror=url),
+                base_images.Silent(),
+                network=networks.Network.HOST,
+            )
+        [sent] = {answer.sent for answer in server.of("debian/dists/bookworm/InRelease")}
+    assert sent == len("signed by nobody\n")
+    assert "mmdebstrap" in caplog.text
+    told = f"{caplog.text}{raised.value.message}{raised.value.details}"
+    assert "s3cret" not in told
 
 
 def test_a_source_is_told_by_what_the_mirror_has(work: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import functools
@@ -10,6 +11,7 @@ import pathlib
 import ssl
 import subprocess
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -127,6 +129,13 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
     """Serves the archive, to those who take it for a proxy, too."""
 
     asked: list[str]
+    login: str
+
+    def send_head(self):  # type: ignore[no-untyped-def]
+        if self.login and self.headers.get("Authorization") != self.login:
+            self.send_error(401)
+            return None
+        return super().send_head()
 
     def translate_path(self, path: str) -> str:
         self.asked.append(path)
@@ -137,10 +146,18 @@ class Mirror(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Serve the archive; gives the base URL and a list of what was asked for."""
+def serving(
+    context: ssl.SSLContext | None = None, *, user: str = ""
+) -> Iterator[tuple[str, list[str]]]:
+    """Serve the archive; gives the base URL and a list of what was asked for.
+
+    Args:
+        context: For a server with TLS.
+        user: ``name:password`` of the only one who gets anything.
+    """
     asked: list[str] = []
-    handler = type("Handler", (Mirror,), {"asked": asked})
+    login = f"Basic {base64.b64encode(user.encode()).decode()}" if user else ""
+    handler = type("Handler", (Mirror,), {"asked": asked, "login": login})
     directory = str(local_archive.archive())
     with http.server.ThreadingHTTPServer(
         (support.ADDRESS, 0), functools.partial(handler, directory=directory)
@@ -379,6 +396,70 @@ def test_the_mirror_is_reached_through_a_proxy_that_is_forgotten(element: Write)
     assert "from-noble" in outcome.packages
     assert any(path.startswith("http://archive.invalid/ubuntu/pool/") for path in asked)
     assert not [path for path, text in outcome.after.items() if proxy in text]
+
+
+# Of what a password may hold, this needs quoting in a URL, or means something in other files.
+_PASSWORD = "p%4s:w/o@r'd\"$"
+_USER = f"somebody-here:{_PASSWORD}"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_mirror_that_wants_a_password(element: Write, whole: bool) -> None:
+    with serving(user=_USER) as (url, _):
+        login = f"somebody-here:{urllib.parse.quote(_PASSWORD, safe='')}"
+        given = f"{url.replace('//', f'//{login}@')}/ubuntu"
+        archives = model.Archives(mirror=given, uca_mirror=given, uca_pocket="testpocket")
+        if whole:
+            head = f"deb [signed-by=/{local_archive.KEYRING}] {given}"
+            lines = f"{head} noble main universe\n{head} noble-security main"
+            archives = model.Archives(mirror=lines)
+        request = element(
+            "mine",
+            {"element-deps": "package-installs\n", "package-installs.yaml": "from-noble:\n"},
+            archives=archives,
+        )
+        outcome = apply(request)
+    assert "from-noble" in outcome.packages
+    sources = [text for path, text in outcome.after.items() if path.startswith("etc/apt/sources")]
+    assert any(f"{url}/ubuntu" in text for text in sources)
+    told = [*outcome.after.values(), *outcome.lines, repr(outcome.apt)]
+    assert [text for text in told if "somebody-here" in text or _PASSWORD in text] == []
+
+
+def test_a_password_that_apt_cannot_read_is_refused(element: Write) -> None:
+    archives = model.Archives(mirror="http://me:two%20words@archive.invalid/ubuntu")
+    with pytest.raises(errors.ConfigError, match=r"in the URL of http://archive\.invalid/ubuntu"):
+        apply(element("mine", {"element-deps": ""}, archives=archives))
+
+
+# As cloud-init, installers and operators leave it in base images.
+_OF_THE_BASE = """\
+APT::Install-Recommends "true";
+Acquire::http::Proxy "http://127.0.0.1:9";
+Acquire::http::Proxy::archive.invalid "DIRECT";
+Acquire::Retries "9";
+DPkg::Post-Invoke { "cp -r /etc/apt /var/lib/kept-by-a-hook"; };
+"""
+
+
+def test_settings_of_a_build_count_more_than_those_of_the_base(element: Write) -> None:
+    says = "#!/bin/sh\nset -- $(apt-config dump --format '%F=%v%n')\nprintf '%s\\n' \"$@\"\n"
+    with serving() as (proxy, _):
+        request = element(
+            "mine",
+            {
+                "element-deps": "package-installs\n",
+                "package-installs.yaml": "from-noble:\n",
+                "install.d/50-says": says,
+            },
+            archives=model.Archives(mirror="http://archive.invalid/ubuntu"),
+            proxies=model.Proxies(http=proxy.replace("//", "//me:secret@")),
+        )
+        outcome = apply(request, apt=_OF_THE_BASE)
+    assert {"APT::Install-Recommends=false", "Acquire::Retries=3"} <= {*outcome.lines}
+    assert "var/lib/kept-by-a-hook/apt.conf.d/90of-the-image" in outcome.after
+    assert [path for path in outcome.after if "retrofit" in path] == []
+    assert outcome.after["etc/apt/apt.conf.d/90of-the-image"] == _OF_THE_BASE
 
 
 @pytest.fixture(scope="module")

@@ -200,8 +200,12 @@ def test_mirrors_of_the_request_are_used_with_their_passwords(tmp_path: pathlib.
 
     sources = transplanted(tmp_path, mirror=mirror, uca_mirror=f"deb {mirror}/uca noble main")
 
-    assert f"URIs: {mirror}\n" in sources["ubuntu.sources"]
-    assert sources["cloudarchive.list"] == f"deb {mirror}/uca noble main\n"
+    assert "URIs: http://mirror.example/ubuntu\n" in sources["ubuntu.sources"]
+    assert sources["cloudarchive.list"] == "deb http://mirror.example/ubuntu/uca noble main\n"
+    assert sources["auth.conf"].splitlines() == [
+        "machine http://mirror.example/ubuntu login user password word",
+        "machine http://mirror.example/ubuntu/uca login user password word",
+    ]
     assert stat.S_IMODE((tmp_path / transplant.PRIVATE).stat().st_mode) == 0o700
 
 
@@ -212,7 +216,8 @@ def test_complete_lines_come_once_and_with_their_passwords(tmp_path: pathlib.Pat
 
     sources = transplanted(tmp_path, settings, mirror=line)
 
-    assert sources["sources.list"] == f"{line}\n"
+    assert sources["sources.list"] == f"{kept[1]}\n"
+    assert "login user password word" in sources["auth.conf"]
     assert "Enabled: no" in sources["ubuntu.sources"]
 
 

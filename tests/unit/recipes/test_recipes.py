@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -101,7 +102,7 @@ def test_what_a_build_needs_is_there_while_it_runs_only(tmp_path: pathlib.Path) 
     (tmp_path / "var/lib/man-db").mkdir(parents=True)
     (tmp_path / "var/lib/man-db/auto-update").touch()
     before = files(tmp_path)
-    with workbench.prepared(tmp_path, model.BuildRequest("amphora")):
+    with workbench.prepared(tmp_path):
         policy = tmp_path / "usr/sbin/policy-rc.d"
         assert policy.stat().st_mode & 0o777 == 0o755
         assert policy.read_text().endswith("exit 101\n")
@@ -114,24 +115,41 @@ def test_a_policy_of_the_base_image_comes_back(tmp_path: pathlib.Path) -> None:
     policy = tmp_path / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 0\n")
     policy.chmod(0o755)
-    with workbench.prepared(tmp_path, model.BuildRequest("amphora")):
+    with workbench.prepared(tmp_path):
         assert "101" in policy.read_text()
     assert policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert policy.stat().st_mode & 0o777 == 0o755
 
 
 def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "tree/etc/apt").mkdir(parents=True)
+    (tmp_path / "tree/etc/apt/apt.conf").write_text('Acquire::http::Proxy "http://old.test";\n')
+    (tmp_path / "tree/etc/apt/auth.conf").write_text("machine old.test login a password b\n")
     request = model.BuildRequest(
         "amphora",
+        archives=model.Archives(mirror="https://me:secret@mirror.test/ubuntu"),
         proxies=model.Proxies("http://p.test:3128", "http://q.test:3128", "a.test, .b.test"),
         ca_certificate=CERTIFICATE,
     )
-    with workbench.prepared(tmp_path, request):
-        text = (tmp_path / "etc/apt/apt.conf.d/00retrofit-build").read_text()
-    assert 'Acquire::http::Proxy "http://p.test:3128";' in text
-    assert 'Acquire::https::Proxy "http://q.test:3128";' in text
-    assert 'Acquire::http::Proxy::a.test "DIRECT";' in text
-    assert "Acquire::https::CaInfo" in text
+    bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
+    furnished = workbench.furnish(bare, request, tmp_path)
+    shown = {bind.target: bind.source for bind in furnished.binds}
+    first = shown[furnished.environment["APT_CONFIG"]].read_text()
+    names = dict(re.findall(r'Dir::Etc::(\w+) "(.*)";', first))
+    settings = shown[names["main"]].read_text()
+    old, _, new = settings.partition("#clear Acquire::http::Proxy;\n")
+    assert "old.test" in old
+    assert 'Acquire::http::Proxy "http://p.test:3128";' in new
+    assert 'Acquire::https::Proxy "http://q.test:3128";' in new
+    assert 'Acquire::http::Proxy::a.test "DIRECT";' in new
+    assert "Acquire::https::CaInfo" in new
+    assert shown[names["netrc"]].read_text().splitlines() == [
+        "machine https://mirror.test/ubuntu login me password secret",
+        "machine old.test login a password b",
+    ]
+    assert {path.stat().st_mode & 0o777 for path in shown.values() if "apt" in path.name} == {
+        0o600
+    }
 
 
 def test_programs_are_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None:

@@ -9,13 +9,16 @@ import platform
 import shutil
 
 from ... import errors, model
+from ...building.archives import logins
 from ...building.disk import conversion
-from ...host import process, web
+from ...host import files, process, web
 from . import disk
 
 _APT_TIMEOUT_S = 60.0
 _BOOTSTRAP_TIMEOUT_S = 3600.0
 _AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+# Where mmdebstrap leaves the options for apt that it was given.
+_SETTINGS = "etc/apt/apt.conf.d/99mmdebstrap"
 _POCKETS = ("-updates", "-security", "")
 
 
@@ -130,11 +133,12 @@ def bootstrap(
             f"the archive keys {about.keyring} are missing",
             hint=f"install {distribution}'s archive keyring package",
         )
+    mirror, login = logins.of_url(mirror)
     found = archives(distribution, release, mirror)
     place = work / "bootstrap"
     place.mkdir()
     tree = place / "tree"
-    _install(tree, about, release, architecture, found, _reaching(access, place))
+    _install(tree, about, release, architecture, found, _reaching(access, login, place))
     _configure(tree, distribution, about, found, deb822=layout_name == "noble")
 
     raw = place / "disk.raw"
@@ -169,16 +173,23 @@ def archives(distribution: str, release: str, mirror: str) -> list[Archive]:
     ]
 
 
-def _reaching(access: web.Access, place: pathlib.Path) -> _Reaching:
+def _reaching(access: web.Access, login: str, place: pathlib.Path) -> _Reaching:
     """Write down how mirrors are reached, in apt's words."""
-    environment = access.proxies.environment()
-    if not access.ca_certificate:
-        return _Reaching(environment, ())
-    bundle = place / "authorities.pem"
-    bundle.write_text(_AUTHORITIES.read_text() + access.ca_certificate)
-    # An apt that gave up root's rights could not read the bundle where it is.
-    options = (f'Acquire::https::CAInfo "{bundle}"', 'APT::Sandbox::User "root"')
-    return _Reaching(environment, tuple(f"--aptopt={option}" for option in options))
+    options = []
+    if login:
+        logins_file = place / "logins"
+        files.write(logins_file, login, mode=0o600)
+        options.append(f'Dir::Etc::netrc "{logins_file}"')
+    if access.ca_certificate:
+        bundle = place / "authorities.pem"
+        bundle.write_text(_AUTHORITIES.read_text() + access.ca_certificate)
+        options.append(f'Acquire::https::CAInfo "{bundle}"')
+    if options:
+        # An apt that gave up root's rights could not read the files where they are.
+        options.append('APT::Sandbox::User "root"')
+    return _Reaching(
+        access.proxies.environment(), tuple(f"--aptopt={option}" for option in options)
+    )
 
 
 def _host_archives(distribution: str, release: str, components: str) -> list[Archive]:
@@ -244,6 +255,8 @@ def _install(
             hint="check the mirror and the release",
             details=failure.details,
         ) from failure
+    # How this machine reached the mirror is nothing to the image.
+    tree.joinpath(_SETTINGS).unlink(missing_ok=True)
 
 
 def _configure(

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ... import errors, model
 from ...host import process
-from . import complaints, transplant
+from . import complaints, logins, transplant
 
 _SYSTEM_CERTIFICATES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 _TIMEOUT_S = 300.0
@@ -131,7 +131,7 @@ def configured(
                 hint="set another directory with --cache-dir",
             ) from error
         environment = {"APT_CONFIG": os.fspath(root / "apt.conf")}
-        yield Apt(environment | request.proxies.environment(), request.archives)
+        yield Apt(environment | request.proxies.environment(), logins.without(request.archives))
     finally:
         shutil.rmtree(root, ignore_errors=True)
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from ... import errors, model
 from ...host import rootfs, trees
 from .. import archives
-from . import pockets, recording
+from . import logins, pockets, recording
 
-# Sources may hold a mirror's password. What apt does as another user needs only the rest.
+# Logins of mirrors are beside the sources. What apt does as another user needs only the rest.
 PRIVATE = "private"
 PUBLIC = "public"
 
+_LOGINS = "/etc/apt/auth.conf"
 _KEYRINGS = ("/usr/share/keyrings", "/etc/apt/keyrings", "/etc/apt/trusted.gpg.d")
 # A directory of lists belongs to one set of sources: whether they are newer does not count.
 _LONG_AGO = (1, 1)
@@ -41,8 +42,8 @@ def write(
     private, public = root / PRIVATE, root / PUBLIC
     private.mkdir(mode=0o700)
     public.mkdir()
-    given = request.archives
-    # Without credentials these stand in the record; they are added again with them.
+    given = logins.without(request.archives)
+    # These stand in the record, too.
     added = {recording.told(line.strip()) for line in given.mirror.splitlines() if line.strip()}
     for path, text in settings.texts:
         kept = "".join(f"{line}\n" for line in text.splitlines() if line not in added)
@@ -52,6 +53,7 @@ def write(
     cloud_archive = pockets.source(given, release)
     if cloud_archive:
         rootfs.write(private, pockets.FILE, cloud_archive)
+    rootfs.write(private, _LOGINS, logins.file(request.archives), mode=0o600)
 
     written = [pathlib.Path(entry) for _, entry in trees.walk(private) if entry.is_file()]
     named = {key for file in written for key in recording.KEYRING.findall(file.read_text("utf-8"))}

@@ -10,7 +10,6 @@ from . import reading
 
 # What elements and the builder of disk images have for the time of a build.
 _OF_BUILDS = (
-    "/etc/apt/apt.conf.d/00retrofit-build",
     "/etc/apt/apt.conf.d/95disable-recommends",
     "/etc/dib-manifests",
     "/etc/dpkg/dpkg.cfg.d/retrofit-build",
