@@ -18,7 +18,7 @@ _WORDS = (
         r"name an entry of clouds\.yaml \(--os-cloud\), or set the OS_\* variables",
         "check the relation identity-credentials",
     ),
-    (r" of the OS_\* variables", ""),
+    (r" ?of the OS_\* variables", ""),
     (
         r"set OS_PROJECT_NAME, or project_name in clouds\.yaml",
         "check the project that keystone gave on identity-credentials",
