@@ -64,6 +64,7 @@ class RetrofitCharm(ops.CharmBase):
         """Bring the machine in line with the model, whatever it was that changed."""
         self._workload.migrate()
         self._keystone.request()
+        self._certificates.request()
         try:
             self._workload.install_packages(packages.proxies())
         except packages.InstallError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from .. import errors
+from ..host import authorities
 
 _T = TypeVar("_T")
 
@@ -101,6 +102,7 @@ class Bucket:
     def __init__(self, name: str, prefix: str) -> None:
         import boto3
         import botocore.config
+        import botocore.session
 
         # At that level it prints requests with what signs them.
         for library in ("boto3", "botocore", "s3transfer"):
@@ -116,9 +118,15 @@ class Bucket:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        self._client = self._mapped(
-            "reach it", lambda: boto3.Session().client("s3", config=config)
-        )
+
+        def client() -> Any:
+            settings = botocore.session.get_session()
+            # The library's own collection of authorities knows none of an operator's.
+            trusted = settings.get_config_variable("ca_bundle") or authorities.bundle()
+            session = boto3.Session(botocore_session=settings)
+            return session.client("s3", config=config, verify=trusted)
+
+        self._client = self._mapped("reach it", client)
 
     def has(self, key: str) -> bool:
         """Tell whether there is a file of that name.

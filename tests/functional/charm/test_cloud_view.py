@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 from tests.support import paths
 from tests.support.cloud import cloud as support
+from tests.support.cloud import interceptor
+from tests.support.host import authority
 
 from options import config, request
 from retrofit import model
@@ -171,12 +173,29 @@ def test_an_authority_counts_as_soon_as_the_machine_trusts_it(
     view = in_cloud.seen()
     assert "signed by CN=Test cloud authority, an authority that is not trusted" in view.problem
     assert view.problem.endswith(
-        "; relate certificates to that authority, or add it to the machine's certificate store"
+        "; relate certificates to this authority, or add it to the machine's certificate store"
     )
 
     in_cloud.store.write_bytes(running_cloud.ca_path.read_bytes())
 
     assert in_cloud.seen().problem == ""
+
+
+def test_one_authority_of_the_relation_and_one_of_the_machine_s(
+    in_cloud: Unit, running_cloud: support.Cloud, tmp_path: pathlib.Path
+):
+    """Keystone's and Glance's: neither store replaces the other."""
+    (tmp_path / "other").mkdir()
+    other = authority.Authority(tmp_path / "other")
+    with interceptor.intercepting(running_cloud, other.issue("glance")) as glance:
+        glance.doom(0, fatal=0)
+        view = in_cloud.seen(image_endpoint=glance.url)
+        assert view.problem.startswith(f"cannot verify {glance.url}")
+
+        in_cloud.store.write_bytes(other.path.read_bytes())
+
+        assert in_cloud.seen(image_endpoint=glance.url).problem == ""
+        assert any("GET /v2/images" in asked for asked in glance.requests)
 
 
 def test_asks_once(in_cloud: Unit):

@@ -1,7 +1,7 @@
 """A proxy in front of Glance that kills a client in the middle of one of its requests.
 
-It has Glance's own certificate. A client is killed while Glance is at work on its request, so to
-count through all requests is to go through all moments of its life.
+It has Glance's own certificate, or another one. A client is killed while Glance is at work on its
+request, so to count through all requests is to go through all moments of its life.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import http.server
 import os
+import pathlib
 import signal
 import ssl
 import threading
@@ -30,11 +31,14 @@ class Interceptor(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, behind: cloud.Cloud) -> None:
+    def __init__(
+        self, behind: cloud.Cloud, certificate: tuple[pathlib.Path, pathlib.Path] | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self._behind = behind
         served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        served.load_cert_chain(behind.directory / "server.pem", behind.directory / "server.key")
+        own = behind.directory
+        served.load_cert_chain(*certificate or (own / "server.pem", own / "server.key"))
         self.socket = served.wrap_socket(self.socket, server_side=True)
         self._trust = ssl.create_default_context(cafile=str(behind.ca_path))
         self._one_by_one = threading.Lock()
@@ -120,9 +124,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def intercepting(behind: cloud.Cloud) -> Iterator[Interceptor]:
-    """Run a proxy in front of a cloud's Glance."""
-    with Interceptor(behind) as server:
+def intercepting(
+    behind: cloud.Cloud, certificate: tuple[pathlib.Path, pathlib.Path] | None = None
+) -> Iterator[Interceptor]:
+    """Run a proxy in front of a cloud's Glance.
+
+    Args:
+        behind: The cloud.
+        certificate: Files of the proxy's certificate and key, in place of Glance's.
+    """
+    with Interceptor(behind, certificate) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

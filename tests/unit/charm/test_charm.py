@@ -453,25 +453,6 @@ def test_writes_an_ipv6_address_as_urls_have_it(
     assert fake.cloud.auth_url == "https://[fd00::5]:35357/v3"
 
 
-def test_trusts_the_clouds_authority(
-    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
-) -> None:
-    vault = testing.Relation(
-        "certificates", interface="tls-certificates", remote_units_data={0: {}}
-    )
-    waiting = context.run(context.on.relation_created(vault), _state(keystone, vault))
-    assert waiting.unit_status == ops.WaitingStatus("waiting for an authority on certificates")
-
-    answered = dataclasses.replace(vault, remote_units_data={0: {"ca": "ROOT\n", "chain": "SUB"}})
-    context.run(context.on.relation_changed(answered), _state(keystone, answered))
-
-    assert fake.authority == "ROOT\nSUB\n"
-    assert fake.cloud is not None
-    assert fake.wanted is not None
-    assert fake.cloud.ca_certificate == fake.wanted["defaults"]["ca-certificate"]
-    assert fake.cloud.ca_certificate.endswith("/ca.pem")
-
-
 def test_uses_glances_endpoint_where_it_is_related(
     context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
 ) -> None:
