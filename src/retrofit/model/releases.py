@@ -56,8 +56,7 @@ def check(distribution: str, series: str) -> None:
     if not is_known(distribution, series):
         raise errors.ConfigError(
             f"{distribution} has no series {series!r}",
-            hint="update the package distro-info-data if it is new; examples: "
-            + ", ".join(_table(distribution).supported(_today())[-3:]),
+            hint="correct the name, or update the package distro-info-data if it is new",
         )
 
 

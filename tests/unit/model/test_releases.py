@@ -27,7 +27,7 @@ def test_supported_series(distribution: str, series: str, supported: bool) -> No
 
 
 def test_a_series_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(errors.ConfigError, match="ubuntu has no series 'nobel'; update"):
+    with pytest.raises(errors.ConfigError, match="ubuntu has no series 'nobel'; correct"):
         releases.check("ubuntu", "nobel")
     releases.check("ubuntu", "noble")
 
