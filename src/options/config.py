@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 import pydantic_core
 
-from options import window
+from options import uca, window
 from retrofit import errors, model, recipes
 from retrofit.host import calendars
 from retrofit.model import findings, reasons, releases, tags
@@ -71,17 +71,28 @@ class Options(pydantic.BaseModel):
         if self.image_definitions:
             found: dict[str, Any] = _parse(self.image_definitions)
             return found
-        series = self.retrofit_series
+        named = uca.parse(self.uca_mirror)
+        series = self.retrofit_series or named.series
         debian = releases.is_supported("debian", series)
         plain = {
             "name": recipes.DEFAULT,
             "distribution": "debian" if debian else "ubuntu",
             "releases": [series] if series else [],
-            "pocket": self.retrofit_uca_pocket,
+            "pocket": self.retrofit_uca_pocket or named.pocket,
             "formats": [str(self.image_format)],
             "tags": [self.amp_image_tag or marks.OWN_TAG],
         }
         return {"images": [plain]}
+
+    def archives(self) -> dict[str, object]:
+        """Return where packages come from unless a definition says otherwise, by its keys."""
+        named = uca.parse(self.uca_mirror)
+        found: dict[str, object] = {"mirror": self.ubuntu_mirror, "uca-mirror": named.mirror}
+        if named.ppa:
+            found["ppas"] = [named.ppa]
+        if named.pocket:
+            found["pocket"] = named.pocket
+        return found
 
     def images(self) -> tuple[expansion.Image, ...]:
         """Return the images that are defined, without what is known of the cloud."""
@@ -127,21 +138,26 @@ class Options(pydantic.BaseModel):
     @pydantic.field_validator("uca_mirror")
     @classmethod
     def _check_uca_mirror(cls, value: str) -> str:
-        source = value.split("|")[0].strip()
-        if source and not source.startswith(("deb ", "http://", "https://")):
-            raise ValueError("a URL or a line that begins with deb")
-        return source
+        named = uca.parse(value)
+        if named.series and not releases.is_supported("ubuntu", named.series):
+            raise ValueError("cloud: with a series of Ubuntu, such as " + releases.newest_lts())
+        return value.split("|")[0].strip()
 
     @pydantic.field_validator("retrofit_series")
     @classmethod
-    def _check_series(cls, value: str) -> str:
+    def _check_series(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        named = uca.parse(info.data.get("uca_mirror", "")).series
+        if value and named and value != named:
+            raise ValueError(f"{named} or empty, since uca-mirror is for {named}")
         if value and not any(releases.is_supported(name, value) for name in _DISTRIBUTIONS):
             raise ValueError("a series of Ubuntu or Debian, such as " + releases.newest_lts())
         return value
 
     @pydantic.field_validator("retrofit_uca_pocket")
     @classmethod
-    def _check_pocket(cls, value: str) -> str:
+    def _check_pocket(cls, value: str, info: pydantic.ValidationInfo) -> str:
+        if value and uca.parse(info.data.get("uca_mirror", "")).pocket:
+            raise ValueError("empty, since uca-mirror names a pocket")
         if value and not _POCKET.fullmatch(value):
             raise ValueError("a release of OpenStack, such as caracal or caracal/proposed")
         return value

@@ -80,8 +80,7 @@ def compute(
     """
     defaults: dict[str, object] = {
         "compression": str(options.image_compression),
-        "mirror": options.ubuntu_mirror,
-        "uca-mirror": options.uca_mirror,
+        **options.archives(),
         "source-projects": list(options.source_projects),
         "depth": str(options.proof_depth),
         "rebuild-on": [str(reason) for reason in options.rebuild_on],

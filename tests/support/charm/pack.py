@@ -21,6 +21,8 @@ import sys
 import tarfile
 import zipfile
 
+import yaml
+
 from .. import artefacts, paths
 
 _INPUTS = (
@@ -147,14 +149,15 @@ def _pack(project: pathlib.Path) -> pathlib.Path:
     architecture = subprocess.run(
         ["/usr/bin/dpkg", "--print-architecture"], check=True, capture_output=True, text=True
     ).stdout.strip()
+    platform = f"{distribution}@{version}:{architecture}"
+    metadata = project / "charmcraft.yaml"
+    described = yaml.safe_load(metadata.read_text(encoding="utf-8"))
+    # The charm is for releases of Ubuntu, and this machine may have none: what charmcraft knows no
+    # base of it packs in place only.
+    described["platforms"] = {platform: None}
+    metadata.write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
     completed = subprocess.run(
-        [
-            _charmcraft(),
-            "pack",
-            "--destructive-mode",
-            "--platform",
-            f"{distribution}@{version}:{architecture}",
-        ],
+        [_charmcraft(), "pack", "--destructive-mode", "--platform", platform],
         cwd=project,
         env={
             "HOME": str(pathlib.Path.home()),

@@ -83,7 +83,7 @@ def test_waits_until_keystone_has_answered_completely(
         ("amp-image-tag", "one,two", "characters, without spaces or commas"),
         ("amp-image-tag", "one two", "characters, without spaces or commas"),
         ("ubuntu-mirror", "mirror.example", "a URL or lines that begin with deb"),
-        ("uca-mirror", "ppa:some/ppa", "a URL"),
+        ("uca-mirror", "ppa:some", "a URL"),
         ("region", "", "the name of a region"),
     ],
 )
