@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import rich_click as click
 
-from ..image_manager import catalog, importing, rotation, sharing, stores
-from ..image_manager import mirror as mirrors
+from ..image_manager import catalog, importing, mirror, rotation, sharing, stores
 from . import options
 
 _rotation = functools.partial(click.option, panel="Rotation")
@@ -38,7 +37,7 @@ class Imports:
         """Return what finds the place that a version is downloaded from."""
         if self.mirror is None:
             return importing.location
-        return mirrors.locator(stores.opened(self.mirror))
+        return mirror.locator(stores.opened(self.mirror))
 
 
 def _policy(

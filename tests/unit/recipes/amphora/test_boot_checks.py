@@ -22,8 +22,7 @@ from tests.support.proof import agent_server
 from retrofit import model
 from retrofit.model import findings
 from retrofit.proof import bench, hardware, machine, qemu_words
-from retrofit.recipes.amphora.trial import agent, boot, controller
-from retrofit.recipes.amphora.trial import machine as amphora
+from retrofit.recipes.amphora.trial import agent, amphora, boot, controller
 
 _ID = str(uuid.uuid4())
 _MEMORY_KIB = hardware.MEMORY // 1024

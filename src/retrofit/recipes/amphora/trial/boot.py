@@ -12,8 +12,7 @@ from .... import errors, model
 from ....host import files
 from ....model import findings
 from ....proof import bench, certificates, hardware, machine, system
-from . import agent
-from . import machine as amphora
+from . import agent, amphora
 
 # The kernel keeps some of a machine's memory for itself, and before it a crash kernel may.
 _KERNEL = 0.25

@@ -17,8 +17,7 @@ from cryptography import x509
 
 from ....model import findings
 from ....proof import bench, certificates, machine, segment
-from . import backends, clients, controller, haproxy, heartbeats
-from . import machine as amphora
+from . import amphora, backends, clients, controller, haproxy, heartbeats
 
 _T = TypeVar("_T")
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from .... import errors
 from ....model import findings
 from ....proof import bench
-from . import changes, deployment, machine, scene, serving, standby
+from . import amphora, changes, deployment, scene, serving, standby
 
 
 def checks(
-    first: machine.Amphora, second: machine.Amphora | None, place: bench.Bench
+    first: amphora.Amphora, second: amphora.Amphora | None, place: bench.Bench
 ) -> Iterator[findings.Finding]:
     """Make a load balancer of amphorae and check it.
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from ....host import progress
 from ....model import findings
 from ....proof import bench, machine
-from . import boot, controller, traffic
-from . import machine as amphora
+from . import amphora, boot, controller, traffic
 
 
 def trial(place: bench.Bench, depth: findings.Depth) -> Iterator[findings.Finding]:
