@@ -132,7 +132,7 @@ def test_what_was_planned_is_found_again_until_it_expires(
     versions = tree.products[PRODUCT]["versions"]
     versions[SECOND]["items"]["disk1.img"]["sha256"] = "0" * 64
     tree.write()
-    with pytest.raises(errors.InputMissing, match="expired.*something else.*plan again"):
+    with pytest.raises(errors.InputMissing, match="expired.*another image.*plan again"):
         again()
     del versions[SECOND]
     tree.write()
