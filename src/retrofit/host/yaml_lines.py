@@ -167,7 +167,7 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
     try:
         loading = loader(text)
         root = loading.get_single_node()
-        _Check(path).value(root)
+        _Check(path, loading).value(root)
         value = None if root is None else loading.construct_document(root)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -176,8 +176,9 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise errors.ConfigError(f"{path}:{line}: unacceptable character") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # A date such as 2026-02-31, or endless nesting.
+    except RecursionError as error:
+        raise errors.ConfigError(f"{path}: it is nested too deeply") from error
+    except yaml.YAMLError as error:
         raise errors.ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     return Document(path, value, root)
 
@@ -260,14 +261,16 @@ def _at(value: yaml.Node, key: yaml.Node) -> yaml.Node:
 
 
 class _Check:
-    """Refuses keys that stand twice, of which the first would be passed over, and too much.
+    """Refuses duplicate keys, of which YAML drops all but one, wrong dates, and too much.
 
     Args:
         path: What messages call the document.
+        loading: Makes values of its nodes.
     """
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, loading: yaml.SafeLoader) -> None:
         self._path = path
+        self._loading = loading
         self._values = 0
 
     def value(self, node: yaml.Node | None) -> None:
@@ -275,6 +278,8 @@ class _Check:
         self._values += 1
         if node is not None and self._values > _MAX_VALUES:
             raise self._wrong(node, "the file is too large after its aliases are expanded")
+        if isinstance(node, yaml.ScalarNode):
+            self._scalar(node)
         if isinstance(node, yaml.SequenceNode):
             for item in node.value:
                 self.value(item)
@@ -285,7 +290,16 @@ class _Check:
                     if key.value in known:
                         raise self._wrong(key, f"{key.value} is a duplicate key")
                     known.add(key.value)
+                    self._scalar(key)
                 self.value(value)
+
+    def _scalar(self, node: yaml.ScalarNode) -> None:
+        """Look at a value without parts: 2026-02-31 has the form of a date."""
+        try:
+            self._loading.construct_object(node)
+        except ValueError as error:
+            kind = node.tag.rpartition(":")[2]
+            raise self._wrong(node, f"{_shown(node.value)} is not a valid {kind}") from error
 
     def _wrong(self, node: yaml.Node, problem: str) -> errors.ConfigError:
         return errors.ConfigError(f"{self._path}:{node.start_mark.line + 1}: {problem}")

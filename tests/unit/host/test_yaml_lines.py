@@ -83,7 +83,9 @@ def test_problems_name_their_lines(path: pathlib.Path) -> None:
     [
         ("a: 1\nb: 2\na: 3\n", "{path}:3: a is a duplicate key"),
         ("a: [1\nb: 2\n", "{path}:2: expected ',' or ']', but got ':'"),
-        ("a: 2026-02-31\n", "{path}: day is out of range for month"),
+        ("a: 2026-02-31\n", "{path}:1: '2026-02-31' is not a valid timestamp"),
+        ("a: 1\n2026-02-31: b\n", "{path}:2: '2026-02-31' is not a valid timestamp"),
+        ("a: !!int b\n", "{path}:1: 'b' is not a valid int"),
         ("a: 1\nb: \x00\n", "{path}:2: unacceptable character"),
         ("a: !!python/object:os.system x\n", "{path}:1: could not determine a constructor"),
         (
@@ -93,7 +95,7 @@ def test_problems_name_their_lines(path: pathlib.Path) -> None:
         ),
         ("a: &a [*a]", "{path}"),
         ("a: " + "b" * 1024 * 1024, "{path} has more than 1048576 bytes"),
-        ("[" * 5000, "{path}: maximum recursion depth exceeded"),
+        ("[" * 5000, "{path}: it is nested too deeply"),
     ],
 )
 def test_what_is_no_yaml(path: pathlib.Path, text: str, problem: str) -> None:
