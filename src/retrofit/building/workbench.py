@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import re
+import urllib.parse
 from collections.abc import Iterator
 
 from .. import model
-from ..host import files, rootfs
+from ..host import files, proxies, rootfs
 from ..host.sandbox import cells
 from .archives import logins
 from .elements import standins
@@ -23,6 +25,8 @@ _CERTIFICATE_VARIABLES = (
     "SSL_CERT_FILE",
 )
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+
+_SERVER = re.compile(r"https?://[\w.:@%\[\]-]+")
 
 _POLICY = "/usr/sbin/policy-rc.d"
 # The settings of apt for a build lie beside the tree: no hook of the base image copies them, and
@@ -139,11 +143,15 @@ def _apt_configuration(request: model.BuildRequest) -> str:
     if request.proxies.http or request.proxies.https:
         lines = [f"#clear Acquire::{kind}::{name};\n" for kind in _KINDS for name in _OF_PROXIES]
     lines += [f'{name} "{value}";\n' for name, value in options.items() if value]
-    without_proxy = request.proxies.no_proxy.split(",")
+    # apt knows names only: neither networks nor ends of names.
+    no_proxy = request.proxies.no_proxy
+    mirrors = _SERVER.findall(f"{request.archives.mirror} {request.archives.uca_mirror}")
+    direct = {
+        urllib.parse.urlsplit(url).hostname or ""
+        for url in mirrors
+        if proxies.bypassed(url, no_proxy)
+    }
+    without_proxy = sorted({*map(str.strip, no_proxy.split(",")), *direct} - {""})
     for kind in _KINDS:
-        lines += [
-            f'Acquire::{kind}::Proxy::{host.strip()} "DIRECT";\n'
-            for host in without_proxy
-            if host.strip()
-        ]
+        lines += [f'Acquire::{kind}::Proxy::{host} "DIRECT";\n' for host in without_proxy]
     return "".join(lines)

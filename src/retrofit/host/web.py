@@ -9,7 +9,6 @@ import email.utils
 import logging
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
@@ -17,7 +16,7 @@ import tenacity
 import urllib3
 
 from .. import __version__, errors, model
-from . import authorities, http_errors, urls
+from . import authorities, http_errors, proxies, urls
 
 _LOG = logging.getLogger(__name__)
 
@@ -179,7 +178,7 @@ class _Servers:
     def __init__(self, access: Access) -> None:
         context = authorities.context(access.ca_certificate)
         timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_STALL_S)
-        self._no_proxy = {"no": access.proxies.no_proxy}
+        self._no_proxy = access.proxies.no_proxy
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
         self._proxies = {
             scheme: urllib3.ProxyManager(
@@ -231,7 +230,7 @@ class _Servers:
     def _pool(self, url: str) -> urllib3.PoolManager:
         parts = urllib.parse.urlsplit(url)
         proxy = self._proxies.get(parts.scheme)
-        if proxy is None or urllib.request.proxy_bypass(parts.netloc, self._no_proxy):
+        if proxy is None or proxies.bypassed(url, self._no_proxy):
             return self._direct
         return proxy
 

@@ -357,8 +357,9 @@ class TestTransport:
         far = dataclasses.replace(wanted, url="http://mirror.invalid/")
         assert _find(far, web.Access(through)).name == "server-24.04-amd64.img"
 
-        dead = model.Proxies(http="http://127.0.0.1:9", no_proxy="example.org,127.0.0.1")
-        assert _find(wanted, web.Access(dead)).name == "server-24.04-amd64.img"
+        for no_proxy in ("example.org,127.0.0.1", "10.0.0.0/8, 127.0.0.0/8"):
+            dead = model.Proxies(http="http://127.0.0.1:9", no_proxy=no_proxy)
+            assert _find(wanted, web.Access(dead)).name == "server-24.04-amd64.img"
 
     def test_trusts_the_authority_of_the_request(
         self,

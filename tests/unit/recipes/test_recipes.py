@@ -127,8 +127,13 @@ def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None
     (tmp_path / "tree/etc/apt/auth.conf").write_text("machine old.test login a password b\n")
     request = model.BuildRequest(
         "amphora",
-        archives=model.Archives(mirror="https://me:secret@mirror.test/ubuntu"),
-        proxies=model.Proxies("http://p.test:3128", "http://q.test:3128", "a.test, .b.test"),
+        archives=model.Archives(
+            mirror="https://me:secret@mirror.test/ubuntu",
+            uca_mirror="deb http://10.7.0.1:8080/uca noble main",
+        ),
+        proxies=model.Proxies(
+            "http://p.test:3128", "http://q.test:3128", "a.test, .b.test,10.0.0.0/8"
+        ),
         ca_certificate=CERTIFICATE,
     )
     bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
@@ -141,7 +146,9 @@ def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None
     assert "old.test" in old
     assert 'Acquire::http::Proxy "http://p.test:3128";' in new
     assert 'Acquire::https::Proxy "http://q.test:3128";' in new
-    assert 'Acquire::http::Proxy::a.test "DIRECT";' in new
+    for host in ("a.test", "10.7.0.1"):
+        assert f'Acquire::http::Proxy::{host} "DIRECT";' in new
+    assert "Proxy::mirror.test" not in new
     assert "Acquire::https::CaInfo" in new
     assert shown[names["netrc"]].read_text().splitlines() == [
         "machine https://mirror.test/ubuntu login me password secret",
