@@ -1,4 +1,4 @@
-"""What the option uca-mirror names: a mirror, a whole source, a PPA, or a pocket of the archive."""
+"""What the option uca-mirror names: a mirror, a whole source, a PPA or a pocket of the archive."""
 
 from __future__ import annotations
 
