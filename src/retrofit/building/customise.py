@@ -74,7 +74,7 @@ def apply(
         doing.begins("lists of packages")
         archives.refresh(elements.cell, request, release, doing.line)
         elements.run()
-    for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.hooks.programs())):
+    for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.tools)):
         rootfs.remove(tree, path)
     _install_resolver(tree)
     return elements.names

@@ -205,7 +205,8 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     mirror: str, element: Write
 ) -> None:
     files = {
-        "element-deps": "install-static\npackage-installs\n",
+        "element-deps": "install-bin\ninstall-static\npackage-installs\n",
+        "bin/lb-health": "#!/bin/sh\n",
         "static/etc/mark": "static\n",
         "package-installs.yaml": PACKAGES,
         "post-install.d/50-mark": '#!/bin/bash\necho "$GREETING $DIB_RELEASE" > /etc/greeting\n',
@@ -219,12 +220,15 @@ def test_an_operators_element_leaves_its_mark_and_nothing_else(
     outcome = apply(request)
     assert outcome.after["etc/greeting"] == "hello noble\n"
     assert outcome.after["etc/mark"] == "static\n"
+    assert {path for path in outcome.added() if path.startswith("usr/local")} == {
+        "usr/local/bin/lb-health"
+    }
     assert {"from-noble", "from-noble-security"} <= outcome.packages.keys()
     assert outcome.marked == {"from-noble-security"}
     assert all(name.endswith("_Packages") for name in outcome.indexes)
     unexplained = {
         path
-        for path in outcome.added() - {"etc/greeting", "etc/mark"}
+        for path in outcome.added() - {"etc/greeting", "etc/mark", "usr/local/bin/lb-health"}
         if not path.startswith(("usr/share/from/", "var/lib/dpkg/info/from-"))
     }
     # apt's and dpkg's own notes, and what Python compiled.

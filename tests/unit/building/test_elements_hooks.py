@@ -100,5 +100,6 @@ def test_a_script_that_install_types_linked_is_its_elements(tmp_path: pathlib.Pa
 
 def test_tests_of_elements_are_left_out(tmp_path: pathlib.Path) -> None:
     merged = hooks.merge([element(tmp_path, "a", "tests/test", "bin/tool")], tmp_path / "hooks")
-    assert merged.programs() == ("tool",)
+    assert merged.programs({"a"}) == ("tool",)
+    assert merged.programs({"b"}) == ()
     assert not (merged.path / "tests").exists()

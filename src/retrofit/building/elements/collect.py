@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import diskimage_builder
@@ -17,7 +17,7 @@ import yaml
 
 from ... import errors, model
 from ...host import trees
-from . import dependencies, sources
+from . import dependencies, sources, unread
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
 # What Python leaves beside what it runs.
@@ -73,9 +73,11 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
 
     Raises:
         errors.InputMissing: A directory or an element that was named does not exist.
+        errors.ConfigError: An operator's element has what a build does not do.
         errors.Unavailable: Elements of another project are not packed and cannot be fetched.
     """
     directories = _directories(recipe, request)
+    _check(recipe, request, directories)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
     for number, source in enumerate(directories):
@@ -142,6 +144,18 @@ def _directories(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Pa
                 hint="correct the name, or set the directory of the element with --elements-path",
             )
     return directories
+
+
+def _check(
+    recipe: Recipe, request: model.BuildRequest, directories: Sequence[pathlib.Path]
+) -> None:
+    """Check the elements that apply for an operator; see :func:`unread.check`."""
+    recipes, applied = set(), set()
+    for names in recipe.elements.values():
+        recipes |= set(dependencies.expand(names, directories))
+        applied |= set(dependencies.expand([*names, *request.elements], directories))
+    operators = {one for one in applied if one.path.parent in request.elements_paths}
+    unread.check(sorted(applied - recipes | operators))
 
 
 def _operators(path: pathlib.Path) -> pathlib.Path:

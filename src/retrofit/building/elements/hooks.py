@@ -11,15 +11,17 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ... import errors
 from . import dependencies
 
 ENVIRONMENT = "environment.d"
+EXTRA_DATA = "extra-data.d"
+PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.d")
 # What diskimage-builder's dib-run-parts accepts as a name; others, such as editors' backups, are
 # left alone.
-_SCRIPT_NAME = re.compile(r"[0-9A-Za-z_-]+")
+SCRIPT_NAME = re.compile(r"[0-9A-Za-z_-]+")
 _ENVIRONMENT_NAME = re.compile(r"[0-9A-Za-z_.-]+")
 _NUMBER = re.compile(r"[0-9]+")
 
@@ -59,7 +61,7 @@ class Hooks:
         names = [
             entry.name
             for entry in self._entries(phase)
-            if _SCRIPT_NAME.fullmatch(entry.name) and os.access(entry, os.X_OK)
+            if SCRIPT_NAME.fullmatch(entry.name) and os.access(entry, os.X_OK)
         ]
         return self._in_order(phase, names)
 
@@ -72,9 +74,10 @@ class Hooks:
         ]
         return self._in_order(ENVIRONMENT, names)
 
-    def programs(self) -> tuple[str, ...]:
-        """Return the names of the programs that elements bring for use during the build."""
-        return tuple(sorted(entry.name for entry in self._entries("bin")))
+    def programs(self, elements: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the programs that some of the elements bring."""
+        names = sorted(entry.name for entry in self._entries("bin"))
+        return tuple(name for name in names if self._owner("bin", name) in elements)
 
     def _entries(self, phase: str) -> list[pathlib.Path]:
         directory = self.path / phase

@@ -24,8 +24,6 @@ from . import collect, dependencies, hooks, standins
 
 _LOG = logging.getLogger(__name__)
 
-EXTRA_DATA = "extra-data.d"
-PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.d")
 # Where diskimage-builder puts the hooks for scripts inside the image.
 _HOOKS = "/tmp/in_target.d"
 _LIBRARY = "/tmp/retrofit"
@@ -71,6 +69,7 @@ class Runner:
     Attributes:
         names: Their names, sorted.
         hooks: Their merged hooks.
+        tools: Names of the programs that diskimage-builder's own elements install for a build.
         cell: Where the scripts run; its root is the tree.
         scratch: What the cell shows as ``/tmp``.
         upgrade: Called with the cell to upgrade the packages that are there, before those of
@@ -82,6 +81,7 @@ class Runner:
 
     names: tuple[str, ...]
     hooks: hooks.Hooks
+    tools: tuple[str, ...]
     cell: cells.Cell
     scratch: pathlib.Path
     upgrade: Upgrade
@@ -94,7 +94,7 @@ class Runner:
         Raises:
             errors.RecipeError: A script failed, or did not end in time.
         """
-        for phase in PHASES:
+        for phase in hooks.PHASES:
             self.run_phase(phase)
         self._catch_up()
 
@@ -104,7 +104,7 @@ class Runner:
         if not scripts:
             return
         # Only these scripts change the hooks: install-types links scripts into install.d.
-        bind = cells.Bind(self.hooks.path, _HOOKS, writable=phase == EXTRA_DATA)
+        bind = cells.Bind(self.hooks.path, _HOOKS, writable=phase == hooks.EXTRA_DATA)
         cell = dataclasses.replace(self.cell, binds=(*self.cell.binds, bind))
         cell = dataclasses.replace(cell, environment=self._environment(cell))
         for script in scripts:
@@ -228,9 +228,12 @@ def prepare(
     )
     described = _description(elements, paths, elements_root)
     variables = {**cell.environment, **described, **environment}
+    merged = hooks.merge(elements, work / "hooks")
+    builders = {element.name for element in elements if element.path.parent == paths[-1]}
     return Runner(
         tuple(element.name for element in elements),
-        hooks.merge(elements, work / "hooks"),
+        merged,
+        merged.programs(builders),
         dataclasses.replace(cell, binds=binds, environment=variables),
         scratch,
         upgrade,

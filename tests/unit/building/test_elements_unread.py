@@ -1,0 +1,90 @@
+"""What elements have that a build does not use."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from retrofit import errors, model, recipes
+from retrofit.building.elements import collect
+
+
+def collected(tmp_path: pathlib.Path, *files: str, mode: int = 0o755) -> None:
+    """Collect an operator's element that has some files."""
+    for name in files:
+        file = tmp_path / "elements/mine" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("install-bin\n" if name == "element-deps" else "#!/bin/sh\n")
+        file.chmod(mode)
+    request = model.BuildRequest(
+        "plain", elements=("mine",), elements_paths=(tmp_path / "elements",)
+    )
+    collect.collect(recipes.get("plain"), request, tmp_path / "into")
+
+
+def test_all_that_is_used_is_taken_without_a_word(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collected(
+        tmp_path,
+        "README.rst",
+        "element-deps",
+        "bin/tool",
+        "environment.d/10-a.bash",
+        "install.d/10-a",
+        "install.d/README",
+        "static/etc/file",
+    )
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        ("root.d/10-a", "the base image is a system already"),
+        ("post-root.d/10-a", "the base image is a system already"),
+        ("block-device.d/10-a", "the base image has its partitions already"),
+        ("pre-finalise.d/10-a", "it runs on the build machine, outside of the image"),
+        ("cleanup.d/10-a", "it runs on the build machine, outside of the image"),
+        ("install.d/10-a.sh", "names of scripts have letters, digits, - and _ only"),
+        ("finalise.d/10-a~", "names of scripts have letters, digits, - and _ only"),
+    ],
+)
+def test_what_is_not_used_is_reported(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, part: str, reason: str
+) -> None:
+    collected(tmp_path, "install.d/10-used", part)
+    assert caplog.messages == [f"the element mine: {part} is not used: {reason}"]
+
+
+def test_a_script_that_is_not_executable_is_reported(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collected(tmp_path, "extra-data.d/10-a", mode=0o644)
+    said = "the element mine: extra-data.d/10-a is not used: it is not executable"
+    assert caplog.messages == [said]
+
+
+def test_an_element_of_the_builder_that_an_operator_names_is_checked(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = model.BuildRequest("plain", elements=("enable-serial-console",))
+    collect.collect(recipes.get("plain"), request, tmp_path / "into")
+    assert any("cleanup.d/99-fix-grub is not used" in message for message in caplog.messages)
+
+
+def test_what_the_recipe_itself_applies_is_known(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    collect.collect(recipes.get("plain"), model.BuildRequest("plain"), tmp_path / "into")
+    assert caplog.messages == []
+
+
+def test_a_source_repository_is_refused(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(errors.ConfigError) as raised:
+        collected(tmp_path, "source-repository-agent")
+    assert raised.value.message == (
+        "the element mine has source-repository-agent, and a build fetches no source repositories"
+    )
+    assert "install.d" in raised.value.hint
