@@ -98,6 +98,12 @@ class NewerDocument(RetrofitError):
     exit_code = 7
 
 
+class ChecksFailed(RetrofitError):
+    """A machine, a cloud or a mirror is not as builds need it; the message names the checks."""
+
+    exit_code = 8
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

@@ -44,6 +44,8 @@ _WORDS = (
     (r"retrofit verify glance:(\S+?)(?=[),;\s]|$)", r"action verify-image with image=\1"),
     (r"retrofit status", "action show-image"),
     (r"retrofit plan", "action plan"),
+    (r"retrofit prune", "action prune-images"),
+    (r"retrofit run\b", "action retrofit-image"),
     (r"retrofit rollback", "action rollback-image"),
     # Flags that are options.
     (r" \(--source-project\)", ""),

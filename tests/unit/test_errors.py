@@ -12,6 +12,7 @@ _ALL = [
     errors.PlanOutdated,
     errors.NewerDocument,
     errors.RolloutStopped,
+    errors.ChecksFailed,
     errors.UsageError,
     errors.ImageError,
     errors.InputMissing,
@@ -42,7 +43,7 @@ def test_exit_codes_tell_errors_apart():
     codes = [kind.exit_code for kind in _ALL if kind not in general]
 
     assert len(set(codes)) == len(codes)
-    assert all(code in (4, 5, 6, 7) or 64 <= code <= 78 for code in codes)
+    assert all(code in (4, 5, 6, 7, 8) or 64 <= code <= 78 for code in codes)
 
 
 def test_hint_follows_the_message():

@@ -24,6 +24,7 @@ _COMMANDS = {
         "verify": ("verify", "Prove that an image works."),
     },
     "Operate": {
+        "doctor": ("doctor", "Check this machine, a cloud and mirrors."),
         "rollback": ("rollback", "Make the previous image the current image again."),
         "rollout": ("rollout", "Replace amphorae that do not run the current image."),
         "prune": ("prune", "Hide and delete images that nothing needs."),

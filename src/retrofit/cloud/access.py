@@ -23,6 +23,7 @@ from . import connecting, project, service
 if TYPE_CHECKING:
     import openstack.connection
     from keystoneauth1 import access as keystone_access
+    from openstack import proxy
 
 TIMEOUT_S = 10.0
 
@@ -90,6 +91,10 @@ class Access:
         """Return the cloud, once the credentials are accepted."""
         return project.Cloud(self._connection, str(self._access.project_id))
 
+    def images(self) -> proxy.Proxy:
+        """Return the library's image service, once the settings are read."""
+        return self._connection.image
+
     def close(self) -> None:
         """Close the connections."""
         if self._opened is not None:
@@ -117,7 +122,7 @@ class Access:
 
     def _settings(self) -> str:
         self._opened = connecting.configure(self._options, timeout_s=TIMEOUT_S)
-        which = self._options.name or self._connection.config.name or "of the OS_* variables"
+        which = self._options.name or self._connection.config.name or "of the environment"
         return f"cloud {which}: {self._auth_url}"
 
     def _identity_endpoint(self) -> str:
@@ -150,7 +155,7 @@ class Access:
         return self._authority(self._image_url)
 
     def _image_service(self) -> str:
-        images = service.Service(lambda: self._connection.image)
+        images = service.Service(self.images)
         images.once("GET", "/images", "list images", params={"limit": "1"}, timeout=TIMEOUT_S)
         return f"Glance answers at {self._image_url}"
 

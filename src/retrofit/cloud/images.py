@@ -60,6 +60,7 @@ class Image:
         protected: Whether it cannot be deleted.
         min_disk: GiB that a machine of it needs at least.
         min_ram: MiB that a machine of it needs at least.
+        virtual_size: Bytes of the disk that it is; 0 if that is not known.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Image:
     protected: bool = False
     min_disk: int = 0
     min_ram: int = 0
+    virtual_size: int = 0
 
 
 def parse(shown: Mapping[str, Any]) -> Image:
@@ -108,6 +110,7 @@ def parse(shown: Mapping[str, Any]) -> Image:
         protected=bool(shown.get("protected")),
         min_disk=shown.get("min_disk") or 0,
         min_ram=shown.get("min_ram") or 0,
+        virtual_size=shown.get("virtual_size") or 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -86,6 +87,21 @@ class Service:
         if response.status_code >= 400:
             raise refusals.refusal(what, response.status_code, response.text)
         return response
+
+    def versions(self, what: str, *, timeout_s: float) -> tuple[str, ...]:
+        """Return the identifiers of the API's versions that it lists, such as ``v2.27``.
+
+        Args:
+            what: What is attempted, as an infinitive.
+            timeout_s: How long to wait for an answer.
+
+        Raises:
+            errors.RetrofitError: As :meth:`once`.
+        """
+        endpoint = str(mapped(what, lambda: self._find().get_endpoint()))
+        root = re.sub(r"/v\d[\d.]*/?$", "", endpoint).rstrip("/")
+        answer = self.once("GET", f"{root}/", what, timeout=timeout_s).json()
+        return tuple(str(each["id"]) for each in answer["versions"])
 
     def download(self, path: str, what: str, chunk: int) -> Iterator[bytes]:
         """Yield the body of an answer in pieces of at most so many bytes."""

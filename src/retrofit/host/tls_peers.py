@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 
 from .. import errors
-from . import authorities, http_errors
+from . import authorities, http_errors, proxies
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -22,10 +22,10 @@ def address(url: str) -> tuple[str, int]:
 
 def proxy(url: str) -> str:
     """Return the proxy of the environment through which a URL is reached; empty for none."""
-    parts = urllib.parse.urlsplit(url)
-    if urllib.request.proxy_bypass(parts.hostname or ""):
+    known = urllib.request.getproxies_environment()
+    if proxies.bypassed(url, known.get("no", "")):
         return ""
-    return urllib.request.getproxies_environment().get(parts.scheme, "")
+    return known.get(urllib.parse.urlsplit(url).scheme, "")
 
 
 def connect(url: str, *, timeout_s: float) -> None:

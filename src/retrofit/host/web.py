@@ -95,6 +95,22 @@ def modified(url: str, access: Access) -> datetime.datetime | None:
     return _retrying(tenacity.stop_after_attempt(_ATTEMPTS))(_modified, _Servers(access), url)
 
 
+def probe(url: str, access: Access, *, timeout_s: float) -> None:
+    """Ask once, and not for long, whether a server has a document.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+        timeout_s: How long to wait for the server.
+
+    Raises:
+        errors.RetrofitError: As :func:`read`.
+    """
+    servers = _Servers(access, connect_s=timeout_s, stall_s=timeout_s)
+    with servers.opened(url, {}, method="HEAD"):
+        pass
+
+
 def fetch(url: str, access: Access, sink: Sink) -> None:
     """Fetch a large file; after a cut, only what is missing of it.
 
@@ -175,9 +191,16 @@ class _Download:
 class _Servers:
     """Web servers, reached directly or through the right proxy."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(
+        self,
+        access: Access,
+        *,
+        connect_s: float = _CONNECT_TIMEOUT_S,
+        stall_s: float = _STALL_S,
+    ) -> None:
         context = authorities.context(access.ca_certificate)
-        timeout = urllib3.Timeout(connect=_CONNECT_TIMEOUT_S, read=_STALL_S)
+        timeout = urllib3.Timeout(connect=connect_s, read=stall_s)
+        self._stall_s = stall_s
         self._no_proxy = access.proxies.no_proxy
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
         self._proxies = {
@@ -192,17 +215,23 @@ class _Servers:
         }
 
     @contextlib.contextmanager
-    def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+    def opened(
+        self, url: str, headers: Mapping[str, str], *, method: str = "GET"
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Send a request, following redirections, and give the answer while it arrives."""
         what = f"fetch {urls.shown(url)}"
-        with _mapped(what), contextlib.closing(self._follow(what, url, headers)) as response:
-            yield response
+        with _mapped(what, self._stall_s):
+            response = self._follow(what, url, headers, method)
+            with contextlib.closing(response):
+                yield response
 
-    def _follow(self, what: str, url: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    def _follow(
+        self, what: str, url: str, headers: Mapping[str, str], method: str
+    ) -> urllib3.BaseHTTPResponse:
         sent = {"Accept-Encoding": "identity", "User-Agent": f"retrofit/{__version__}", **headers}
         for _ in range(_MAX_REDIRECTS):
             response = self._pool(url).request(
-                "GET",
+                method,
                 url,
                 headers=sent | urllib3.make_headers(basic_auth=_user(url)),
                 redirect=False,
@@ -273,7 +302,7 @@ def _pieces(response: urllib3.BaseHTTPResponse, what: str) -> Iterator[bytes]:
         now = time.monotonic()
         if now - began > _STALL_S:
             if arrived < _LEAST_IN_TIME:
-                raise _stalled(what)
+                raise _stalled(what, _STALL_S)
             began, arrived = now, 0
 
 
@@ -303,12 +332,15 @@ def _check(what: str, response: urllib3.BaseHTTPResponse) -> None:
 
 
 @contextlib.contextmanager
-def _mapped(what: str) -> Iterator[None]:
+def _mapped(what: str, stall_s: float) -> Iterator[None]:
     """Turn what the library raises into an error of ours."""
     try:
         yield
+    except urllib3.exceptions.NewConnectionError as error:
+        # A subclass of the time-outs' class, though nothing was waited for.
+        raise http_errors.unreachable(what, str(error).rpartition(": ")[2]) from error
     except urllib3.exceptions.TimeoutError as error:
-        raise _stalled(what) from error
+        raise _stalled(what, stall_s) from error
     except urllib3.exceptions.SSLError as error:
         raise http_errors.tls(what, str(error), setting="ca-certificate") from error
     except urllib3.exceptions.ProxyError as error:
@@ -319,8 +351,8 @@ def _mapped(what: str) -> Iterator[None]:
         raise http_errors.unreachable(what, str(error)) from error
 
 
-def _stalled(what: str) -> http_errors.Transient:
+def _stalled(what: str, stall_s: float) -> http_errors.Transient:
     return http_errors.Transient(
-        f"cannot {what}: the server sent no data, or very little, for {_STALL_S:.0f} s",
+        f"cannot {what}: the server sent no data, or very little, for {stall_s:.0f} s",
         hint="check the server and the network",
     )

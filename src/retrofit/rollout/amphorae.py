@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import pydantic
@@ -137,18 +137,27 @@ class Octavia:
             if row.status != fleet.DELETED:
                 yield row
 
-    def _flavor_tags(self) -> dict[str, str]:
-        """Return the tags that flavors name, by the flavors' identifiers."""
+    def flavors(self) -> dict[str, dict[str, Any]]:
+        """Return what flavors of load balancers say to the provider, by their identifiers.
+
+        Raises:
+            errors.Denied: The user may not see flavors.
+            errors.Unavailable: Octavia does not answer as it should.
+        """
         try:
             profiles = {
-                row.id: str(row.flavor_data.get("amp_image_tag") or "")
+                row.id: row.flavor_data
                 for row in self._listed("/lbaas/flavorprofiles", "flavorprofiles", _Profile)
             }
             flavors = list(self._listed("/lbaas/flavors", "flavors", _Flavor))
         except errors.InputMissing:
             # Octavia's release Stein was the first to have flavors.
             return {}
-        tags = {row.id: profiles.get(row.flavor_profile_id, "") for row in flavors}
+        return {flavor.id: profiles.get(flavor.flavor_profile_id, {}) for flavor in flavors}
+
+    def _flavor_tags(self) -> dict[str, str]:
+        """Return the tags that flavors name, by the flavors' identifiers."""
+        tags = {flavor: tag_of(data) for flavor, data in self.flavors().items()}
         return {flavor: tag for flavor, tag in tags.items() if tag}
 
     def _listed(self, path: str, kind: str, model: type[_R], **filters: str) -> Iterator[_R]:
@@ -166,6 +175,11 @@ class Octavia:
             # Links leave filters out, so they are not followed: they tell that there is more.
             query["marker"] = rows[-1].id
         raise errors.Unavailable(f"cannot {what}: the list does not end")
+
+
+def tag_of(flavor: Mapping[str, Any]) -> str:
+    """Return the tag that a flavor names for the images of amphorae; empty if it names none."""
+    return str(flavor.get("amp_image_tag") or "")
 
 
 def _parsed(row: _Balancer, tag: str, amphorae: list[fleet.Amphora]) -> fleet.Balancer:

@@ -54,7 +54,7 @@ def look(
         errors.Unavailable: Octavia or Glance does not answer.
     """
     seen = amphorae.Octavia(connection, patience_s=patience_s).read()
-    surveys = {each: _survey(connection, each) for each in seen.flavor_tags - {tag}}
+    surveys = {each: look_at(connection, each) for each in seen.flavor_tags - {tag}}
     targets = {each: _target(one, each) for each, one in (surveys | {tag: found}).items()}
     running = {each.image_id for balancer in seen.balancers for each in balancer.amphorae}
     wanted = {target.image_id for target in targets.values()}
@@ -74,7 +74,8 @@ def look(
     )
 
 
-def _survey(connection: cloud.Cloud, tag: str) -> survey.Survey:
+def look_at(connection: cloud.Cloud, tag: str) -> survey.Survey:
+    """Return the images that matter to a tag, without those that are hidden."""
     own = promotion.own(connection, tag)
     visible = list(promotion.visible(connection, tag))
     return survey.survey(own, visible, connection.project_id)

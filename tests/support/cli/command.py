@@ -218,7 +218,11 @@ class _Traces:
 
 def _processes() -> Iterator[str]:
     for task in pathlib.Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
+        children = ""
+        # A thread may end meanwhile: its children become those of another one.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            children = (task / "children").read_text()
+        for pid in children.split():
             with contextlib.suppress(FileNotFoundError):
                 stat = pathlib.Path("/proc", pid, "stat").read_text()
                 name, _, rest = stat.partition("(")[2].rpartition(") ")

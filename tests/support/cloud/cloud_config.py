@@ -38,6 +38,18 @@ worker_self_reference_url = https://127.0.0.1:{glance_port}
 image_size_cap = {image_size_cap}
 user_storage_quota = {user_storage_quota}
 enabled_import_methods = [{import_methods}]
+use_keystone_limits = {unified_limits}
+[oslo_limit]
+auth_url = https://127.0.0.1:{keystone_port}/v3
+insecure = true
+auth_type = password
+username = glance
+password = {password}
+system_scope = all
+user_domain_name = {domain}
+endpoint_service_type = image
+endpoint_region_name = {region}
+endpoint_interface = public
 [import_filtering_opts]
 allowed_hosts = [127.0.0.1]
 allowed_ports = []
@@ -81,12 +93,14 @@ class Options:
         user_storage_quota: Most that a project may store, such as ``5MB``; ``0`` is no limit.
         disk_formats: Formats of images that Glance takes.
         import_methods: How it imports images.
+        unified_limits: Whether Glance keeps to limits that are registered in Keystone.
     """
 
     image_size_cap: int = 1 << 40
     user_storage_quota: str = "0"
     disk_formats: str = "raw,qcow2"
     import_methods: str = "glance-direct,web-download,copy-image"
+    unified_limits: bool = False
 
 
 def write(

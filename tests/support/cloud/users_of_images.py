@@ -30,12 +30,14 @@ class Users:
     Attributes:
         servers: Identifiers of servers, by image.
         volumes: Identifiers of volumes, by image.
+        flavors: GiB of the disks of Nova's flavors, by identifier.
         broken: Status that is answered in place of any list; 0 for none.
         asked: What was asked: path and query.
     """
 
     servers: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     volumes: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    flavors: dict[str, int] = dataclasses.field(default_factory=dict)
     broken: int = 0
     asked: list[str] = dataclasses.field(default_factory=list)
 
@@ -88,6 +90,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._answer(200 if admin else 403, {"services": []})
         elif (kind, path) == ("volume", "volumes"):
             self._volumes(query, admin=admin)
+        elif kind == "compute" and path.removeprefix("flavors/") in users.flavors:
+            flavor = path.removeprefix("flavors/")
+            self._answer(200, {"flavor": {"id": flavor, "disk": users.flavors[flavor]}})
         else:
             self._answer(404, {"itemNotFound": {"message": "not found", "code": 404}})
 

@@ -106,6 +106,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         # A proxy is asked with the whole URL.
         path = urllib.parse.urlsplit(self.path).path.lstrip("/")
@@ -138,7 +141,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Last-Modified", self.date_time_string(file.stat().st_mtime))
         self.send_header("Content-Length", str(len(content) - answer.first))
         self.end_headers()
-        self._send(content[answer.first :], answer)
+        if self.command == "GET":
+            self._send(content[answer.first :], answer)
 
     def _send(self, content: bytes, answer: Answer) -> None:
         faults = self.server.faults[answer.path]

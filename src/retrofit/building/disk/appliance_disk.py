@@ -24,12 +24,7 @@ def build(work: pathlib.Path) -> pathlib.Path:
     place = work / "appliance"
     if place.exists():
         return place
-    kernel = _kernel()
-    definition = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/guestfs/supermin.d"))), None)
-    if definition is None:
-        raise errors.ToolMissing(
-            "the files of libguestfs's appliance are missing", hint="install libguestfs-tools"
-        )
+    kernel, definition = parts()
     words = ["supermin", "--build", "--format", "ext2", "--copy-kernel"]
     process.run(
         [*words, "--host-cpu", platform.machine(), "-o", place, definition],
@@ -45,6 +40,21 @@ def build(work: pathlib.Path) -> pathlib.Path:
     # This file is how libguestfs knows an appliance that is not to be rebuilt.
     (place / "README.fixed").touch()
     return place
+
+
+def parts() -> tuple[pathlib.Path, pathlib.Path]:
+    """Return what the appliance is made of: a kernel, and the directory that says the rest.
+
+    Raises:
+        errors.ToolMissing: libguestfs's files are missing, or a kernel that may be read.
+    """
+    kernel = _kernel()
+    definition = next(iter(sorted(pathlib.Path("/usr/lib").glob("*/guestfs/supermin.d"))), None)
+    if definition is None:
+        raise errors.ToolMissing(
+            "the files of libguestfs's appliance are missing", hint="install libguestfs-tools"
+        )
+    return kernel, definition
 
 
 def _kernel() -> pathlib.Path:

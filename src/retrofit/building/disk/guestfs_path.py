@@ -152,6 +152,29 @@ def apply(
     _check(raw, volume, tree, difference, work)
 
 
+def check() -> str:
+    """Return with which kernel libguestfs's virtual machine would run here.
+
+    Raises:
+        errors.ToolMissing: libguestfs is not installed, or has no kernel that it may read.
+    """
+    _library()
+    kernel, _ = appliance_disk.parts()
+    return f"libguestfs is installed; its appliance has the kernel {kernel}"
+
+
+def _library() -> Any:
+    """Return libguestfs, which only images with LVM, XFS or btrfs need."""
+    try:
+        import guestfs
+    except ImportError as missing:
+        raise errors.ToolMissing(
+            "python3-guestfs is not installed, and images with LVM, XFS or btrfs need it",
+            hint="install the distribution's package python3-guestfs",
+        ) from missing
+    return guestfs
+
+
 def _check(
     raw: pathlib.Path,
     volume: volume.Volume,
@@ -216,13 +239,7 @@ def _appliance(raw: pathlib.Path, work: pathlib.Path, *, readonly: bool) -> Iter
         errors.ToolMissing: libguestfs is not installed, or has no kernel that it may read.
         errors.ImageError: What is done with the image in the context fails.
     """
-    try:
-        import guestfs
-    except ImportError as missing:
-        raise errors.ToolMissing(
-            "python3-guestfs is not installed, and this image's root file system needs it",
-            hint="install the distribution's package python3-guestfs",
-        ) from missing
+    guestfs = _library()
     # libguestfs starts programs by itself, with the environment of this process.
     before = dict(os.environ)
     os.environ.clear()

@@ -250,11 +250,11 @@ def _remove(work: pathlib.Path) -> None:
         if os.geteuid() == 0:
             trees.remove(work)
             return
-        run(work, lambda _: trees.clear(work), _Silent(), network=networks.Network.HOST)
+        run(work, lambda _: trees.clear(work), Silent(), network=networks.Network.HOST)
         work.rmdir()
 
 
-class _Silent:
+class Silent:
     """A reporter for what nobody watches."""
 
     def step_started(self, name: str) -> None:
