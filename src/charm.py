@@ -9,7 +9,7 @@ import uuid
 
 import ops
 
-from actions import build, history, images
+from actions import build, check, history, images
 from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
@@ -39,6 +39,7 @@ class RetrofitCharm(ops.CharmBase):
             build.BuildAction(self, self._workload, self._problem),
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload),
+            check.CheckAction(self, self._workload, self._engine, self._own, self._problem),
         )
         for event in (
             self.on.install,

@@ -27,7 +27,7 @@ def planned(document: Mapping[str, Any]) -> dict[str, str]:
         "image-id": _listed([each.image.id for each in images if each.image]),
         "foreign": _listed([other.id for each in images for other in each.untrusted]),
     }
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def shown(document: Mapping[str, Any]) -> dict[str, str]:
@@ -50,7 +50,7 @@ def shown(document: Mapping[str, Any]) -> dict[str, str]:
         "packages": str(len(document["packages"])),
     }
     values |= {f"proof-{name}": value for name, value in proof.items()}
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def compared(document: Mapping[str, Any]) -> dict[str, str]:
@@ -62,7 +62,7 @@ def compared(document: Mapping[str, Any]) -> dict[str, str]:
         [package["name"] for package in document["upgraded"] if package["security"]]
     )
     values["differences"] = _listed([each["what"] for each in document["differences"]])
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def verified(image_id: str, document: Mapping[str, Any]) -> dict[str, str]:
@@ -78,7 +78,7 @@ def verified(image_id: str, document: Mapping[str, Any]) -> dict[str, str]:
         "failed": _listed(failed),
     }
     values |= {f"{depth}-time": f"{spent:.0f} s" for depth, spent in document["seconds"].items()}
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def rolled_back(document: Mapping[str, Any]) -> dict[str, str]:
@@ -89,7 +89,7 @@ def rolled_back(document: Mapping[str, Any]) -> dict[str, str]:
         "rolled-back": document["rolled-back"]["id"],
         "rivals": _listed([image["id"] for image in document["rivals"]]),
     }
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def pruned(document: Mapping[str, Any]) -> dict[str, str]:
@@ -98,7 +98,7 @@ def pruned(document: Mapping[str, Any]) -> dict[str, str]:
         what: _listed([image["id"] for image in document[what]])
         for what in ("hidden", "deleted", "kept")
     }
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
 def rolled_out(document: Mapping[str, Any]) -> dict[str, str]:
@@ -114,10 +114,10 @@ def rolled_out(document: Mapping[str, Any]) -> dict[str, str]:
         ),
         "left": _listed([each["id"] for each in document["balancers"] if each["state"] == "left"]),
     }
-    return _with_json(values, document)
+    return with_json(values, document)
 
 
-def _with_json(values: dict[str, str], document: Mapping[str, Any]) -> dict[str, str]:
+def with_json(values: dict[str, str], document: Mapping[str, Any]) -> dict[str, str]:
     """Add the whole to what was taken from it, without its lists where that is too long."""
     text = json.dumps(document, separators=(",", ":"))
     if len(text) > _LONGEST:

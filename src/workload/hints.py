@@ -45,7 +45,6 @@ _WORDS = (
     (r"retrofit status", "action show-image"),
     (r"retrofit plan", "action plan"),
     (r"retrofit prune", "action prune-images"),
-    (r"retrofit run\b", "action retrofit-image"),
     (r"retrofit rollback", "action rollback-image"),
     # Flags that are options.
     (r" \(--source-project\)", ""),

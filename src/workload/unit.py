@@ -85,6 +85,11 @@ class Workload:
         _write(state / "request.json", _as_text(wanted), 0o600)
         return previous is not None and not request.same_image(previous, wanted)
 
+    def configured(self) -> bool:
+        """Tell whether there are credentials and a request."""
+        state = self._own.state
+        return all((state / name).exists() for name in ("clouds.yaml", "request.json"))
+
     def forget_credentials(self) -> None:
         """Remove the credentials of runs, which keystone gives no more."""
         for name in ("clouds.yaml", cloud_view.NAME):

@@ -3,9 +3,8 @@
 This is the cheap part of ``retrofit doctor``: some seven requests, none of which changes anything.
 A wrong password is known in a second; a server that does not answer is waited for once.
 
-The charm asks it, too, when credentials or options change: ``retrofit doctor --only access --json
---os-cloud=…``. The identifiers of the checks (:data:`CHECKS`) do not change, so a status can name
-the option or relation that each of them is about.
+The charm asks it, too, when credentials or options change (``workload/cloud_questions.py``). The
+identifiers of the checks (:data:`CHECKS`) do not change.
 """
 
 from __future__ import annotations

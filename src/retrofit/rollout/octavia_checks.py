@@ -58,11 +58,13 @@ class _Octavia:
         told = []
         for tag in self._tags():
             found = self._survey(tag)
+            if found.selected is None and tag in self._given:
+                # Before the first image that is as it should be.
+                raise diagnosis.NotChecked(f"no active image has the tag {tag}")
             if found.selected is None:
                 raise errors.InputMissing(
-                    f"no active image has the tag {tag}",
-                    hint="publish one (retrofit run), or correct amp_image_tag in Octavia's "
-                    "configuration or in the flavor",
+                    f"no active image has the tag {tag}, which an Octavia flavor names",
+                    hint="publish one, or correct amp_image_tag of the flavor",
                 )
             for other in found.shadowing if found.current else ():
                 raise errors.ConfigError(

@@ -380,10 +380,25 @@ def test_a_user_who_may_only_read(place: Place, tables: Tables) -> None:
     _check_failure(outcome, "A user with the role reader", "publishing", tables, place.shown)
 
 
-def test_no_image_has_the_tag(place: Place, octavia: octavia_api.Octavia, tables: Tables) -> None:
-    outcome = place.call(_ALL.replace(_TAG, "mistyped"))
+def test_no_image_has_the_tag_of_a_flavor(
+    place: Place, octavia: octavia_api.Octavia, fitting: str, tables: Tables
+) -> None:
+    octavia.add_flavor("gold", {"amp_image_tag": "mistyped"})
 
-    _check_failure(outcome, "No image with the tag", "octavia-image", tables, place.shown)
+    outcome = place.call(_ALL)
+
+    what = "No image with the tag of a flavor"
+    _check_failure(outcome, what, "octavia-image", tables, place.shown)
+
+
+def test_before_the_first_image(place: Place, octavia: octavia_api.Octavia) -> None:
+    outcome = place.call(_ALL)
+
+    assert outcome.code == 0, outcome.stdout
+    assert _rows(outcome)["octavia-image"] == (
+        "not checked",
+        f"no active image has the tag {_TAG}",
+    )
 
 
 def test_an_image_of_another_project_with_the_tag(

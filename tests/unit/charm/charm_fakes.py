@@ -87,6 +87,9 @@ class Workload:
         self.cloud, self.authority = cloud, authority
         return previous is not None and not request.same_image(previous, wanted)
 
+    def configured(self) -> bool:
+        return self.cloud is not None and self.wanted is not None
+
     def forget_credentials(self) -> None:
         self.cloud = None
 
