@@ -9,16 +9,17 @@ import uuid
 
 import ops
 
-from actions import build, check, history, images
+import retrofit
+from actions import build, check, history, images, service
 from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
-from retrofit.host import urls
 from retrofit.model.documents import run_document
 from workload import engine, names, packages, results, unit
 
 # Other units make images, and this one hears nothing of it.
 _GUESS_VALID = datetime.timedelta(hours=1)
+_NEW_REVISION = (ops.InstallEvent, ops.UpgradeCharmEvent)
 _LOG = logging.getLogger(__name__)
 
 
@@ -40,6 +41,7 @@ class RetrofitCharm(ops.CharmBase):
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload),
             check.CheckAction(self, self._workload, self._engine, self._own, self._problem),
+            service.ServiceActions(self, self._workload, self._on_change, self._problem),
         )
         for event in (
             self.on.install,
@@ -64,6 +66,8 @@ class RetrofitCharm(ops.CharmBase):
     def _on_change(self, event: ops.EventBase) -> None:
         """Bring the machine in line with the model, whatever it was that changed."""
         self._workload.migrate()
+        if isinstance(event, _NEW_REVISION):
+            self.unit.set_workload_version(retrofit.__version__)
         self._keystone.request()
         self._certificates.request()
         try:
@@ -79,7 +83,8 @@ class RetrofitCharm(ops.CharmBase):
             if self._keystone.get() is None:
                 self._workload.forget_credentials()
             return
-        scheduled = options.auto_retrofit and self.unit.is_leader()
+        leads = options.auto_retrofit and self.unit.is_leader()
+        scheduled = leads and not self._workload.paused
         changed = self._configure(options)
         # What an action asked for and has not begun sees the new options, too.
         if changed and scheduled and self._workload.asked() is not model.Trigger.ACTION:
@@ -159,6 +164,8 @@ class RetrofitCharm(ops.CharmBase):
             if result is None or result.outcome is not run_document.Outcome.RUNNING:
                 return ops.MaintenanceStatus("building")
             return ops.MaintenanceStatus(f"building: {results.progress(result)}")
+        if self._workload.paused:
+            return ops.MaintenanceStatus(results.PAUSED)
         if self._workload.stuck():
             return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
         follows = self._next_run()
@@ -166,7 +173,9 @@ class RetrofitCharm(ops.CharmBase):
         if view is not None and view.problem:
             return ops.BlockedStatus(f"cannot use the cloud: {view.problem}{follows}")
         problem = results.problem(result) if result else ""
-        if result is not None and results.of_one_action(result, self._sources()):
+        if result is not None and results.of_one_action(
+            result, config.load(self.config).sources()
+        ):
             follows = f"; the last action failed: {problem}{follows}"
             result, problem = None, ""
         if problem:
@@ -183,13 +192,10 @@ class RetrofitCharm(ops.CharmBase):
             result = self._workload.result()
         except errors.NewerDocument:
             return datetime.timedelta.max
-        own = result is not None and not results.of_one_action(result, self._sources())
+        own = result is not None and not results.of_one_action(
+            result, config.load(self.config).sources()
+        )
         return datetime.timedelta.max if own else _GUESS_VALID
-
-    def _sources(self) -> set[str]:
-        """Return where base images come from as the options say, as results repeat it."""
-        images = config.load(self.config).images()
-        return {urls.without_user(image.run.source) for image in images}
 
     def _next_run(self) -> str:
         """Return when the run begins that is asked for, as the end of a message."""

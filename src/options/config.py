@@ -14,7 +14,7 @@ import pydantic_core
 
 from options import uca, window
 from retrofit import errors, model, recipes
-from retrofit.host import calendars
+from retrofit.host import calendars, urls
 from retrofit.model import findings, reasons, releases, tags
 from retrofit.provenance import marks
 
@@ -102,6 +102,10 @@ class Options(pydantic.BaseModel):
         usual = {"keep": self.keep_images} | defined.get("defaults", {})
         text = json.dumps(defined | {"defaults": usual}, ensure_ascii=False)
         return expansion.parse(text, pathlib.Path(_DEFINITIONS))
+
+    def sources(self) -> set[str]:
+        """Return where base images come from, as results repeat it."""
+        return {urls.without_user(image.run.source) for image in self.images()}
 
     def meant(self, name: str) -> tuple[expansion.Image, ...]:
         """Return the images that a name stands for: of an image, of a definition, or none.

@@ -41,6 +41,9 @@ def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
     # the agent's turn meanwhile, so nothing may be asked of the agent.
     if plan.asked() is model.Trigger.ACTION:
         return True
+    if plan.paused:
+        _LOG.info("the unit is paused")
+        return False
     moment = schedule.now()
     opening = plan.opening(moment)
     if opening > moment:

@@ -14,6 +14,7 @@ from workload import cloud_view, hints
 
 BUSY = "a build is running already; its progress is in the unit's status"
 # Of all units on the machine, of which there is mostly one.
+PAUSED = "paused: no run begins by itself; run the action resume to change that"
 JOURNAL = "see journalctl --unit 'octavia-diskimage-retrofit@*'"
 
 _MINUTE_S = 60

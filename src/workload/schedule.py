@@ -37,7 +37,22 @@ class Schedule:
         self._own = own
         self._once = own.state / "once.json"
         self._result = own.state / "result.json"
+        self._paused = own.state / "paused"
         self._window = opening
+
+    @property
+    def paused(self) -> bool:
+        """Whether no run begins by itself until somebody says so; a reboot changes nothing."""
+        return self._paused.exists()
+
+    def pause(self) -> None:
+        """Let no run begin by itself."""
+        files.write(self._paused, "", mode=0o600)
+        self.disarm()
+
+    def resume(self) -> None:
+        """Let runs begin by themselves again."""
+        self._paused.unlink(missing_ok=True)
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         """Leave what is different in the next run; see :func:`request.once`."""

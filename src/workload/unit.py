@@ -157,6 +157,27 @@ class Workload:
         """Return what asks for a run that has not begun, if anything does."""
         return schedule.Schedule(self._own, None).asked()
 
+    @property
+    def paused(self) -> bool:
+        """Whether no run begins by itself."""
+        return schedule.Schedule(self._own, None).paused
+
+    def pause(self) -> None:
+        """Let no run begin by itself, also after a reboot; one that is under way goes on."""
+        self._own.make_directories()
+        schedule.Schedule(self._own, None).pause()
+
+    def resume(self) -> None:
+        """Let runs begin by themselves again."""
+        schedule.Schedule(self._own, None).resume()
+
+    def restart(self) -> list[str]:
+        """Start the timer anew, if there is one; return the names of what was restarted."""
+        if not (removal.UNITS / self._own.timer).exists():
+            return []
+        systemd.service_restart(self._own.timer)
+        return [self._own.timer]
+
     def start(self) -> None:
         """Start a run and return at once; does nothing while one is under way."""
         schedule.Schedule(self._own, None).disarm()

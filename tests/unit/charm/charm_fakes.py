@@ -40,6 +40,8 @@ class Workload:
         newer: Whether a newer revision wrote result and history.
         migrated: How often the names of previous revisions were looked for.
         removed: How often everything was removed.
+        paused: Whether no run begins by itself.
+        restarted: How often the services were restarted.
         view: What the cloud has answered.
         asked_cloud: How long answers of the cloud held, each time that was to be seen to.
         forgotten: Images whose evidence was removed.
@@ -65,6 +67,8 @@ class Workload:
     newer: bool = False
     migrated: int = dataclasses.field(default=0, compare=False)
     removed: int = 0
+    paused: bool = False
+    restarted: int = 0
     view: cloud_view.View | None = None
     asked_cloud: list[datetime.timedelta] = dataclasses.field(default_factory=list)
     forgotten: list[str] = dataclasses.field(default_factory=list)
@@ -110,6 +114,16 @@ class Workload:
 
     def ask(self, overrides: Mapping[str, object]) -> None:
         self.once = overrides
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def restart(self) -> list[str]:
+        self.restarted += 1
+        return ["the.timer"] if self.timer else []
 
     def asked(self) -> model.Trigger | None:
         return model.Trigger(self.once["trigger"]) if self.once else None

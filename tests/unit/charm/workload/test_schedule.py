@@ -275,6 +275,22 @@ def test_a_run_begins_on_the_leader_within_the_window(unit: Unit) -> None:
     assert unit.armed == []
 
 
+def test_nothing_begins_by_itself_on_a_paused_unit(unit: Unit) -> None:
+    unit.plan().pause()
+    # As after a reboot.
+    assert unit.plan().paused
+
+    for trigger in ("schedule", "retry", "option"):
+        unit.ask(trigger)
+        assert not unit.begin()
+        assert unit.armed == []
+    unit.ask("action")
+    assert unit.begin()
+    unit.ask("option")
+    unit.plan().resume()
+    assert unit.begin()
+
+
 def test_a_run_outside_of_the_window_begins_as_it_opens(unit: Unit) -> None:
     assert not unit.begin(NIGHT)
 
