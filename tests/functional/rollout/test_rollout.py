@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -296,10 +297,9 @@ def test_stops_at_what_hangs_and_goes_on_when_it_has_ended(
         done = run("--yes", "--timeout", "2")
 
         assert done.returncode == 6
-        assert (
-            f"load balancer a ({first}) did not recover: it is PENDING_UPDATE after 2 s"
-            in (done.stderr.splitlines()[-1])
-        )
+        # A busy machine looks again later than an idle one.
+        waited = rf"load balancer a \({first}\) did not recover: it is PENDING_UPDATE after \d+ s"
+        assert re.search(waited, done.stderr.splitlines()[-1])
         assert 2 < time.monotonic() - began < _DEADLINE_S
         assert [each.balancer for each in worker.failovers] == [first]
 
