@@ -83,7 +83,7 @@ def test_a_wrong_one_blocks_the_unit(context: Context, keystone: testing.Relatio
     assert isinstance(out.unit_status, ops.BlockedStatus)
     assert out.unit_status.message.startswith(
         "wrong option image-definitions:5: 'jamy' is not a release of ubuntu that the recipe "
-        "supports; allowed: focal, "
+        "supports; allowed: focal and later releases"
     )
 
 
