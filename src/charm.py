@@ -10,12 +10,12 @@ import uuid
 import ops
 
 import retrofit
-from actions import build, check, history, images, service
+from actions import build, cancel, check, history, images, service
 from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
 from retrofit.model.documents import run_document
-from workload import engine, names, packages, results, unit
+from workload import cancellation, engine, names, packages, results, unit
 
 # Other units make images, and this one hears nothing of it.
 _GUESS_VALID = datetime.timedelta(hours=1)
@@ -41,6 +41,7 @@ class RetrofitCharm(ops.CharmBase):
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload),
             check.CheckAction(self, self._workload, self._engine, self._own, self._problem),
+            cancel.CancelAction(self, self._workload),
             service.ServiceActions(self, self._workload, self._on_change, self._problem),
         )
         for event in (
@@ -68,8 +69,10 @@ class RetrofitCharm(ops.CharmBase):
         self._workload.migrate()
         if isinstance(event, _NEW_REVISION):
             self.unit.set_workload_version(retrofit.__version__)
-        self._keystone.request()
-        self._certificates.request()
+        if not isinstance(event, ops.UpdateStatusEvent):
+            # Nothing new is asked for in between.
+            self._keystone.request()
+            self._certificates.request()
         try:
             self._workload.install_packages(packages.proxies())
         except packages.InstallError as error:
@@ -106,7 +109,6 @@ class RetrofitCharm(ops.CharmBase):
 
     def _on_stop(self, _: ops.EventBase) -> None:
         """Leave nothing running and no credentials behind."""
-        self._engine.stop()
         self._workload.remove()
 
     def _read(self) -> tuple[config.Options | None, ops.StatusBase | None]:
@@ -173,10 +175,11 @@ class RetrofitCharm(ops.CharmBase):
         if view is not None and view.problem:
             return ops.BlockedStatus(f"cannot use the cloud: {view.problem}{follows}")
         problem = results.problem(result) if result else ""
-        if result is not None and results.of_one_action(
-            result, config.load(self.config).sources()
-        ):
+        if result is not None and results.of_one_action(result, config.load(self.config).sources):
             follows = f"; the last action failed: {problem}{follows}"
+            result, problem = None, ""
+        elif result is not None and result.exit_code == cancellation.EXIT_CODE:
+            follows = f"; the last run was cancelled{follows}"
             result, problem = None, ""
         if problem:
             return ops.BlockedStatus(f"last build failed: {problem}{follows}")
@@ -193,7 +196,7 @@ class RetrofitCharm(ops.CharmBase):
         except errors.NewerDocument:
             return datetime.timedelta.max
         own = result is not None and not results.of_one_action(
-            result, config.load(self.config).sources()
+            result, config.load(self.config).sources
         )
         return datetime.timedelta.max if own else _GUESS_VALID
 
@@ -205,4 +208,6 @@ class RetrofitCharm(ops.CharmBase):
 
 
 if __name__ == "__main__":
+    # Each line is a hook tool, and the engine logs all that programs print.
+    logging.disable(logging.DEBUG)
     ops.main(RetrofitCharm)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ops
 
@@ -52,21 +52,26 @@ class BuildAction(ops.Object):
             event.fail(str(error))
             return
         run_id = str(uuid.uuid4())
-        self._workload.ask(
-            request.once(
-                run_id=run_id,
-                trigger=model.Trigger.ACTION,
-                source_image=source_image,
-                force=parameters.force,
-                images=[parameters.definition] if parameters.definition else [],
-            )
+        asked = request.once(
+            run_id=run_id,
+            trigger=model.Trigger.ACTION,
+            source_image=source_image,
+            force=parameters.force,
+            images=[parameters.definition] if parameters.definition else [],
         )
-        self._workload.start()
         if not parameters.wait:
+            self._begin(asked)
             event.log("the build has begun; see the unit's status for its progress")
             event.set_results({"run-id": run_id})
             return
-        self._follow(event, run_id)
+        with self._workload.attended(run_id):
+            self._begin(asked)
+            self._follow(event, run_id)
+
+    def _begin(self, asked: Mapping[str, object]) -> None:
+        """Start the run that is asked for."""
+        self._workload.ask(asked)
+        self._workload.start()
 
     def _checked(self, parameters: config.RetrofitImage) -> str:
         """Return the ID of the base image that is asked for, or nothing.

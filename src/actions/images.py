@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ops
 
 from actions import answers
 from options import config, request
 from retrofit import errors
-from retrofit.definitions import expansion
 from retrofit.model import findings
 from retrofit.model.documents import run_document
 from workload import engine, names, results, unit
+
+if TYPE_CHECKING:
+    from retrofit.definitions import expansion
 
 
 class _Refused(Exception):

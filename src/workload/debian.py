@@ -5,10 +5,9 @@ from __future__ import annotations
 import charmhelpers.osplatform
 
 # charmhelpers knows Debian by the lower-case name only that Python once gave it, and refuses to
-# be imported otherwise; its apt code is the same for both.
+# be imported otherwise.
 charmhelpers.osplatform.get_platform = lambda: "ubuntu"
 
-from charmhelpers import fetch  # noqa: E402 - after the line above
-from charmhelpers.core import hookenv, templating  # noqa: E402
+from charmhelpers.core import hookenv, templating  # noqa: E402 - after the line above
 
-__all__ = ["fetch", "hookenv", "templating"]
+__all__ = ["hookenv", "templating"]

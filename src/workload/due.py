@@ -13,7 +13,6 @@ import pathlib
 from typing import Any
 
 from retrofit import errors
-from retrofit.definitions import expansion
 from retrofit.host import calendars, files
 from workload import results
 
@@ -30,6 +29,9 @@ def names(state: pathlib.Path, moment: datetime.datetime) -> tuple[str, ...] | N
         state: Directory of requests and results.
         moment: The present.
     """
+    # No hook has to load what this takes.
+    from retrofit.definitions import expansion
+
     try:
         images = expansion.read(state / _REQUEST)
     except errors.RetrofitError as error:

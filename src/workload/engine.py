@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 from retrofit.host import process
-from workload import hints, names
+from workload import cancellation, hints, names
 
 # A build on a slow disk takes hours, and so does a proof whose machines are emulated on a busy
 # one (25 minutes until the first answer, two machines for traffic); what takes longer hangs.
@@ -15,6 +15,7 @@ TIMEOUT_S = 6 * 60 * 60
 # Of systemd.exec(5), systemd.service(5) and systemd.resource-control(5).
 LIMITS: Mapping[str, str] = {
     "WorkingDirectory": "/",
+    "Slice": names.SLICE,
     "UMask": "0077",
     "Nice": "10",
     "MemoryMax": "80%",
@@ -62,8 +63,6 @@ class Engine:
             words: The command line after ``retrofit``.
             report: Called with each line of progress.
         """
-        # An action that was cancelled leaves its command behind, and nobody waits for that.
-        self.stop()
         problems: list[str] = []
 
         def line(text: str) -> None:
@@ -73,24 +72,28 @@ class Engine:
                 report(text)
 
         variables = environment(self._charm, self._own.state)
-        completed = process.run(
-            [
-                "systemd-run",
-                *("--quiet", "--wait", "--pipe", "--collect"),
-                f"--unit={self._own.action}",
-                # Its start takes until its end, so that a build the timer starts waits for it.
-                "--service-type=oneshot",
-                f"--property=Before={self._own.service}",
-                *(f"--property={name}={value}" for name, value in LIMITS.items()),
-                *(f"--setenv={name}={value}" for name, value in variables.items()),
-                *("--", *command(self._charm), *words),
-            ],
-            timeout_s=TIMEOUT_S + _STOP_TIMEOUT_S,
-            on_line=line,
-            # What it prints for programs is none of the action's messages.
-            confidential=True,
-            check=False,
-        )
+        with cancellation.attended(self._own, self._own.action):
+            completed = process.run(
+                [
+                    "systemd-run",
+                    *("--quiet", "--wait", "--pipe", "--collect"),
+                    f"--unit={self._own.action}",
+                    # Its start takes until its end, so that a build the timer starts waits for it.
+                    "--service-type=oneshot",
+                    f"--property=Before={self._own.service}",
+                    # It does not even begin if the action is gone by then.
+                    f"--property=BindsTo={self._own.watch}",
+                    f"--property=After={self._own.watch}",
+                    *(f"--property={name}={value}" for name, value in LIMITS.items()),
+                    *(f"--setenv={name}={value}" for name, value in variables.items()),
+                    *("--", *command(self._charm), *words),
+                ],
+                timeout_s=TIMEOUT_S + _STOP_TIMEOUT_S,
+                on_line=line,
+                # What it prints for programs is none of the action's messages.
+                confidential=True,
+                check=False,
+            )
         problem = problems[-1] if problems else ""
         if completed.returncode != 0 and not problem:
             problem = (
@@ -98,12 +101,6 @@ class Engine:
                 f"see journalctl --unit {self._own.action}"
             )
         return Answer(completed.returncode, completed.stdout, hints.for_charm(problem))
-
-    def stop(self) -> None:
-        """End a command that is under way; does nothing if none is."""
-        process.run(
-            ["systemctl", "stop", self._own.action], timeout_s=_STOP_TIMEOUT_S, check=False
-        )
 
 
 def command(charm: pathlib.Path) -> list[str]:

@@ -39,6 +39,10 @@ def begin(plan: schedule.Schedule, *, juju_exec: str, unit: str) -> bool:
     """
     # What an action asks for runs on any unit and at any time. The action waits for it and has
     # the agent's turn meanwhile, so nothing may be asked of the agent.
+    if plan.asked() is model.Trigger.ACTION and plan.abandoned():
+        plan.withdraw()
+        _LOG.info("the action that asked for the run was cancelled")
+        return False
     if plan.asked() is model.Trigger.ACTION:
         return True
     if plan.paused:

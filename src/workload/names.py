@@ -10,6 +10,8 @@ import dataclasses
 import pathlib
 
 PROJECT = "octavia-diskimage-retrofit"
+# Services of one template get a slice of their own otherwise, which would stay behind.
+SLICE = "system.slice"
 # Directories in which each unit has one of its own.
 STATES = pathlib.Path("/var/lib") / PROJECT
 CACHES = pathlib.Path("/var/cache") / PROJECT
@@ -69,6 +71,16 @@ class Names:
     def action(self) -> str:
         """The service that runs a command of the engine for an action."""
         return f"{PROJECT}-action@{self.tag}.service"
+
+    @property
+    def watch(self) -> str:
+        """The service that ends what an action has started when the action is gone."""
+        return f"{PROJECT}-watch@{self.tag}.service"
+
+    @property
+    def lock(self) -> pathlib.Path:
+        """What an action holds while it waits for what it has started."""
+        return self.state / "action.lock"
 
     def make_directories(self) -> None:
         """Make the unit's directories, whatever the umask says."""

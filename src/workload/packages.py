@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import pathlib
 import platform
-import subprocess
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 
-from retrofit import model
-from retrofit.host import files, process
+from retrofit import errors, model
+from retrofit.host import process
 from retrofit.model import architectures
-from workload import debian, names
+from workload import debian
 
-_APT_PROXY = pathlib.Path("/etc/apt/apt.conf.d") / f"99{names.PROJECT}"
 _PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
 _DPKG_TIMEOUT_S = 60
+# One short try: every hook is another one.
+_APT = (
+    "apt-get",
+    "--yes",
+    "--option=Acquire::Retries=0",
+    "--option=Acquire::http::Timeout=10",
+    "--option=Acquire::https::Timeout=10",
+    # Without it, lists that cannot be fetched are a warning, and the packages are "not found".
+    "--option=APT::Update::Error-Mode=any",
+    # Machines install updates by themselves while they are new.
+    "--option=DPkg::Lock::Timeout=120",
+    "--option=Dpkg::Options::=--force-confold",
+    "--option=Dpkg::Use-Pty=false",
+)
+_UPDATE_TIMEOUT_S = 120
+_INSTALL_TIMEOUT_S = 1800
+_NAMED = 3
 
 
 class InstallError(Exception):
-    """Packages could not be installed; the text says which and what to look at."""
+    """Packages could not be installed; the text says which, what apt says, and what to do."""
 
 
 def missing() -> list[str]:
@@ -28,7 +43,7 @@ def missing() -> list[str]:
     # charmhelpers asks apt for all it knows, which takes seconds in every hook, and takes a
     # package that dpkg lists with its architecture for another one.
     shown = process.run(
-        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *names],
+        ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names],
         timeout_s=_DPKG_TIMEOUT_S,
         check=False,
     )
@@ -38,26 +53,39 @@ def missing() -> list[str]:
     return [name for name in names if name not in installed]
 
 
-def install(proxies: model.Proxies) -> None:
-    """Install the packages that are missing.
+def install(names: Sequence[str], proxies: model.Proxies) -> None:
+    """Install packages.
 
     Raises:
-        InstallError: apt could not, after several attempts.
+        InstallError: apt could not.
     """
-    # A hook that was killed may have left it, with the password of a proxy in it.
-    _APT_PROXY.unlink(missing_ok=True)
-    names = missing()
-    if not names:
+    variables = {"DEBIAN_FRONTEND": "noninteractive", **proxies.environment()}
+    # A hook that was killed while apt ran leaves packages half installed, and apt refuses to do
+    # anything else. That another program has the lock is no matter: apt waits for it.
+    _complaint(["dpkg", "--configure", "-a"], variables, _INSTALL_TIMEOUT_S)
+    # Lists that are there already may do.
+    unknown = _complaint([*_APT, "update"], variables, _UPDATE_TIMEOUT_S)
+    install = [*_APT, "--no-install-recommends", "install", *names]
+    failed = _complaint(install, variables, _INSTALL_TIMEOUT_S)
+    if not failed:
         return
-    with _apt_proxy(proxies):
-        try:
-            debian.fetch.apt_update(fatal=True)
-            debian.fetch.apt_install(names, ["--no-install-recommends"], fatal=True)
-        except subprocess.CalledProcessError as error:
-            raise InstallError(
-                f"cannot install {', '.join(names)} (apt-get ended with status "
-                f"{error.returncode}); check the unit's apt sources and proxies"
-            ) from error
+    more = f" and {len(names) - _NAMED} more packages" if len(names) > _NAMED else ""
+    advice = "check the unit's apt sources and proxies" if unknown else "see /var/log/apt/term.log"
+    raise InstallError(
+        f"cannot install {', '.join(names[:_NAMED])}{more}: {unknown or failed}; {advice}"
+    )
+
+
+def _complaint(argv: Sequence[str], variables: dict[str, str], timeout_s: float) -> str:
+    """Run apt or dpkg; return what it says of its failure in one line, nothing of a success."""
+    try:
+        process.run(argv, timeout_s=timeout_s, extra_environment=variables)
+    except errors.CommandError as error:
+        text = "\n".join(error.details)
+        # What dpkg says of a package goes on in the next line.
+        found = re.search(r"(?m)^(?:E: .+|dpkg: error.+(?<!:)$|dpkg: error.+:\n.+)", text)
+        return " ".join(found[0].removeprefix("E: ").split()) if found else error.message
+    return ""
 
 
 def wanted() -> list[str]:
@@ -82,21 +110,3 @@ def proxies() -> model.Proxies:
         https=settings.get("https_proxy", ""),
         no_proxy=settings.get("no_proxy", ""),
     )
-
-
-@contextlib.contextmanager
-def _apt_proxy(proxies: model.Proxies) -> Iterator[None]:
-    """Have apt use the model's proxies, which reach it by no variable, for a moment."""
-    settings = [
-        f'Acquire::{scheme}::Proxy "{url}";\n'
-        for scheme, url in (("http", proxies.http), ("https", proxies.https))
-        if url
-    ]
-    if not settings:
-        yield
-        return
-    files.write(_APT_PROXY, "".join(settings), mode=0o600)
-    try:
-        yield
-    finally:
-        _APT_PROXY.unlink()

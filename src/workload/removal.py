@@ -20,7 +20,9 @@ _STOP_TIMEOUT_S = 400
 
 def remove(own: names.Names) -> None:
     """End what a unit runs, and remove all that it wrote; does nothing if it has nothing."""
-    end([own.timer, f"{own.next}.timer", f"{own.next}.service", own.service, own.action])
+    # Nothing may start what was stopped.
+    end([own.timer, f"{own.next}.timer", f"{own.next}.service", own.watch])
+    end([own.service, own.action])
     remove_unit_files([own.timer, own.service])
     (STAMPS / f"stamp-{own.timer}").unlink(missing_ok=True)
     for directory in (own.state, own.cache):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import pathlib
 import textwrap
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from retrofit import model
 from retrofit.model import documents
@@ -47,21 +47,21 @@ def problem(result: run_document.Result) -> str:
     return hints.for_charm(f"{text}; {result.hint}" if result.hint else text)
 
 
-def of_one_action(result: run_document.Result, sources: Collection[str]) -> bool:
+def of_one_action(result: run_document.Result, sources: Callable[[], Collection[str]]) -> bool:
     """Tell whether a run failed for what only its action asked: another base image.
 
     It says nothing of the runs that the options ask for, and its action has said why.
 
     Args:
         result: The last run's.
-        sources: Where base images come from as the options say.
+        sources: Returns where base images come from as the options say.
     """
     return (
         not result.outcome.good
         and result.outcome is not run_document.Outcome.RUNNING
         and result.trigger is model.Trigger.ACTION
         and bool(result.named_source)
-        and result.named_source not in sources
+        and result.named_source not in sources()
     )
 
 

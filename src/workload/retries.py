@@ -7,23 +7,27 @@ from collections.abc import Sequence
 
 from retrofit import errors, model
 from retrofit.model.documents import run_document
+from workload import cancellation
 
 _FIRST = datetime.timedelta(minutes=5)
 _GROWTH = 3
 _GROWTHS = 4
 _LONGEST = datetime.timedelta(hours=6)
 # What the same inputs meet again: somebody has to change something, or the next newer base image
-# does. A proof is left to the next scheduled run for its cost.
+# does. A proof is left to the next scheduled run for its cost, and nobody wants a cancelled run.
 _HOPELESS = {
-    kind.exit_code
-    for kind in (
-        errors.ProofFailed,
-        errors.UsageError,
-        errors.ImageError,
-        errors.ToolMissing,
-        errors.Denied,
-        errors.ConfigError,
-    )
+    cancellation.EXIT_CODE,
+    *(
+        kind.exit_code
+        for kind in (
+            errors.ProofFailed,
+            errors.UsageError,
+            errors.ImageError,
+            errors.ToolMissing,
+            errors.Denied,
+            errors.ConfigError,
+        )
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.model.documents import run_document
 from retrofit.runs import history
-from workload import due, names, retries
+from workload import cancellation, due, names, retries
 
 _LOG = logging.getLogger(__name__)
 
@@ -91,6 +91,19 @@ class Schedule:
             # A previous revision's; whatever else it holds, the run itself complains of it.
             return model.Trigger.SCHEDULE
 
+    def abandoned(self) -> bool:
+        """Tell whether the action is gone that asked for a run and waits for it."""
+        try:
+            run_id = str(json.loads(self._once.read_bytes())["run-id"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return False
+        return cancellation.is_abandoned(self._own, run_id)
+
+    def withdraw(self) -> None:
+        """Take back what was asked for, whatever asked for it."""
+        self.disarm()
+        self._once.unlink(missing_ok=True)
+
     def forget(self) -> None:
         """Take back what was asked for, but for what an action asked for."""
         if self.asked() is not model.Trigger.ACTION:
@@ -150,6 +163,8 @@ class Schedule:
 
     def arrange(self) -> None:
         """Have the run that is asked for begin when it is due."""
+        if self.abandoned():
+            self.withdraw()
         moment = now()
         due = self.due(moment)
         if due is not None:
@@ -162,7 +177,7 @@ class Schedule:
         process.run(
             [
                 "systemd-run",
-                *("--quiet", "--collect", f"--unit={self._own.next}"),
+                *("--quiet", "--collect", f"--unit={self._own.next}", f"--slice={names.SLICE}"),
                 f"--on-active={seconds:.0f}",
                 # Many windows open at the same hour.
                 f"--timer-property=RandomizedDelaySec={min(seconds / 12, _LONGEST_DELAY_S):.0f}",

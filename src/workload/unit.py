@@ -17,6 +17,7 @@ from retrofit import errors, model
 from retrofit.host import files, process
 from retrofit.model.documents import run_document
 from workload import (
+    cancellation,
     cloud_view,
     debian,
     engine,
@@ -62,7 +63,9 @@ class Workload:
 
     def install_packages(self, proxies: model.Proxies) -> None:
         """Install the packages that are missing; see :func:`packages.install`."""
-        packages.install(proxies)
+        missing = packages.missing()
+        if missing:
+            packages.install(missing, proxies)
 
     def configure(
         self, wanted: Mapping[str, object], cloud: request.Cloud, authority: str
@@ -177,6 +180,22 @@ class Workload:
             return []
         systemd.service_restart(self._own.timer)
         return [self._own.timer]
+
+    def attended(self, run_id: str) -> contextlib.AbstractContextManager[None]:
+        """Have a run that is asked for end if this process is killed within the context."""
+        return cancellation.attended(self._own, self._own.service, run_id=run_id)
+
+    def cancel(self) -> str:
+        """End the run that is under way, and take back what is asked for.
+
+        Returns:
+            What was cancelled: a run that was ``running``, or ``waiting`` to begin, or nothing.
+        """
+        plan = schedule.Schedule(self._own, None)
+        found = "running" if self.building() else "waiting" if plan.asked() else ""
+        cancellation.cancel(self._own.service)
+        plan.withdraw()
+        return found
 
     def start(self) -> None:
         """Start a run and return at once; does nothing while one is under way."""

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -41,6 +42,8 @@ class Agent:
         packed: The charm.
         logs: Directory that receives a log of each operation.
         principal: The unit that it accompanies, as a subordinate; empty for none.
+        application: Name of the application; empty for the charm's.
+        turn: The machine's lock, if other units run there.
     """
 
     def __init__(
@@ -50,8 +53,10 @@ class Agent:
         *,
         logs: pathlib.Path,
         principal: str = "",
+        application: str = "",
+        turn: threading.Lock | None = None,
     ) -> None:
-        name = f"{packed.metadata['name']}/0"
+        name = f"{application or packed.metadata['name']}/0"
         self.packed = packed
         self.machine = machine.Machine(container, name, logs)
         self.unit = state.Unit(name, self.machine.address(), principal)
@@ -61,7 +66,7 @@ class Agent:
         self._operation_numbers = itertools.count(1)
         self._given_options: dict[str, Any] = {}
         self._events: collections.deque[_Event] = collections.deque()
-        self._operations = operations.Operations(self.unit, self.machine, self._run_queued)
+        self._operations = operations.Operations(self.unit, self.machine, self._run_queued, turn)
 
     # Life of the unit.
 

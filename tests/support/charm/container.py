@@ -140,7 +140,7 @@ class Container:
     def joined_socket(self, inside: str, outside: pathlib.Path) -> Iterator[None]:
         """Let a Unix socket of the container reach one of the host for a while."""
         self.run(["mkdir", "-p", os.path.dirname(inside)])
-        device = pathlib.PurePath(inside).name
+        device = hashlib.sha256(inside.encode()).hexdigest()[:16]
         self._add_proxy(device, listen=f"unix:{inside}", connect=f"unix:{outside}")
         self._sockets.append(inside)
         try:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import pathlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ _LOG = logging.getLogger(__name__)
 _SYS_MODULES = pathlib.Path("/sys/module")
 # Builds must do without it, whatever the machine has on which the tests run.
 _WITHHELD = "/dev/kvm"
+_TURN = threading.Lock()
 
 
 @dataclasses.dataclass
@@ -30,11 +32,13 @@ class Deployment:
         cloud: The cloud.
         agent: The unit's agent.
         present: The charm to upgrade to.
+        keystone: The application that gives the credentials.
     """
 
     cloud: cloud.Cloud
     agent: agent_module.Agent
     present: charm.PackedCharm
+    keystone: peers.Keystone
 
     @property
     def units(self) -> list[str]:
@@ -52,7 +56,7 @@ class Deployment:
     def relate(self) -> None:
         self.agent.relate("certificates", peers.Vault(self.cloud))
         self.agent.relate("image-service", peers.Glance(self.cloud))
-        self.agent.relate("identity-credentials", peers.Keystone(self.cloud))
+        self.agent.relate("identity-credentials", self.keystone)
 
     def configure(self, **options: str | bool | None) -> None:
         self.agent.configure(**options)
@@ -112,11 +116,38 @@ def ready(packed: pathlib.Path, logs: pathlib.Path) -> Iterator[Deployment]:
     ):
         machine.join_port(running_cloud.keystone_port)
         machine.join_port(running_cloud.glance_port)
-        agent = agent_module.Agent(
-            machine, the_charm, logs=logs, principal=f"{peers.Principal.application}/0"
-        )
-        with agent.serving():
-            yield Deployment(running_cloud, agent, the_charm)
+        keystone = peers.Keystone(running_cloud)
+        with _agent(machine, the_charm, logs) as agent:
+            yield Deployment(running_cloud, agent, the_charm, keystone)
+
+
+@contextlib.contextmanager
+def beside(first: Deployment, application: str) -> Iterator[Deployment]:
+    """Give another application a unit on the machine of a first one, and the same cloud."""
+    machine, logs = first.agent.machine.container, first.agent.logs
+    with _agent(machine, first.present, logs, application=application) as agent:
+        yield dataclasses.replace(first, agent=agent)
+
+
+@contextlib.contextmanager
+def _agent(
+    machine: container.Container,
+    packed: charm.PackedCharm,
+    logs: pathlib.Path,
+    *,
+    application: str = "",
+) -> Iterator[agent_module.Agent]:
+    """Start the agent of a unit; all those of a test run one operation at a time."""
+    agent = agent_module.Agent(
+        machine,
+        packed,
+        logs=logs,
+        principal=f"{peers.Principal.application}/0",
+        application=application,
+        turn=_TURN,
+    )
+    with agent.serving():
+        yield agent
 
 
 def upload_base(running_cloud: cloud.Cloud, image: pathlib.Path, **properties: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from options import request, window
@@ -36,6 +37,8 @@ class Workload:
         ended: The history.
         runs: Overrides of each run begun.
         play: What a run does, one call for each look at it; it ends when nothing is left.
+        attending: The run that ends with the action that waits for it.
+        attended_runs: The same of each run begun.
         broken: Whether the last run could not begin.
         newer: Whether a newer revision wrote result and history.
         migrated: How often the names of previous revisions were looked for.
@@ -63,6 +66,8 @@ class Workload:
     runs: list[Mapping[str, object]] = dataclasses.field(default_factory=list)
     play: list[Callable[[Workload], None]] = dataclasses.field(default_factory=list)
     running: bool = False
+    attending: str = ""
+    attended_runs: list[str] = dataclasses.field(default_factory=list)
     broken: bool = False
     newer: bool = False
     migrated: int = dataclasses.field(default=0, compare=False)
@@ -137,7 +142,20 @@ class Workload:
     def next_run(self, _: window.Window | None) -> datetime.datetime | None:
         return self.waits if self.once else None
 
+    @contextlib.contextmanager
+    def attended(self, run_id: str) -> Iterator[None]:
+        self.attending = run_id
+        yield
+        self.attending = ""
+
+    def cancel(self) -> str:
+        found = "running" if self.running else "waiting" if self.once else ""
+        self.running, self.once, self.play = False, None, []
+        return found
+
     def start(self) -> None:
+        assert self.attending in ("", (self.once or {}).get("run-id"))
+        self.attended_runs.append(self.attending)
         if self.running:
             return
         assert self.service, "systemd does not know the service"
@@ -193,13 +211,11 @@ class Engine:
         answers: What commands answer, by their first word: exit code, and JSON or a problem.
         asked: The command lines that were run.
         progress: Lines of progress of each command.
-        stopped: How often a command was to end.
     """
 
     answers: dict[str, tuple[int, Any, str]] = dataclasses.field(default_factory=dict)
     asked: list[list[str]] = dataclasses.field(default_factory=list)
     progress: tuple[str, ...] = ()
-    stopped: int = 0
 
     def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> engine.Answer:
         self.asked.append(list(words))
@@ -207,9 +223,6 @@ class Engine:
             report(line)
         code, document, problem = self.answers[words[0]]
         return engine.Answer(code, json.dumps(document) if document else "", problem)
-
-    def stop(self) -> None:
-        self.stopped += 1
 
 
 def nothing(_: Workload) -> None:

@@ -12,12 +12,14 @@ import re
 import socket
 import sys
 
-SOCKET = "/var/lib/juju/agent.socket"
+AGENTS = pathlib.Path("/var/lib/juju/agents")
+SOCKET = "agent.socket"
 
 
 def main() -> int:
     """Ask the agent, and end as it says."""
     tool, argv = pathlib.PurePath(sys.argv[0]).name, sys.argv[1:]
+    address = os.environ.get("JUJU_AGENT_SOCKET_ADDRESS") or _outside_of_hooks(argv)
     files = {}
     for number, word in enumerate(argv):
         path = argv[number + 1] if word == "--file" and argv[number + 1 :] else ""
@@ -32,12 +34,18 @@ def main() -> int:
         "context": os.environ.get("JUJU_CONTEXT_ID", ""),
     }
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(SOCKET)
+        connection.connect(address)
         connection.sendall(json.dumps(request).encode() + b"\n")
         answer = json.loads(connection.makefile().readline())
     sys.stdout.write(answer["stdout"])
     sys.stderr.write(answer["stderr"])
     return int(answer["code"])
+
+
+def _outside_of_hooks(argv: list[str]) -> str:
+    """Return the socket of the unit that is named, or of another one, which knows it is not."""
+    named = [AGENTS / f"unit-{word.replace('/', '-')}" / SOCKET for word in argv]
+    return str(next(path for path in (*named, *AGENTS.glob(f"*/{SOCKET}")) if path.exists()))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from . import charm, hook_tool, server, state
 _LOG = logging.getLogger(__name__)
 _JUJU_VERSION = "3.6.9"
 _MODEL = "retrofit"
+_JUJU_EXEC = "/usr/bin/juju-exec"
 _OPERATION_TIMEOUT_S = 3600
 
 
@@ -34,7 +35,8 @@ class Machine:
     ) -> None:
         self.container = container
         self.tag = f"unit-{unit.replace('/', '-')}"
-        self.directory = f"/var/lib/juju/agents/{self.tag}/charm"
+        self.directory = f"{hook_tool.AGENTS}/{self.tag}/charm"
+        self.socket = f"{hook_tool.AGENTS}/{self.tag}/{hook_tool.SOCKET}"
         self._tools = f"/var/lib/juju/tools/{self.tag}"
         self._logs = logs
 
@@ -46,10 +48,13 @@ class Machine:
     def install_tools(self, names: Iterable[str]) -> None:
         """Put the hook tools where Juju puts them."""
         client = f"{self._tools}/hook-tool"
-        self.container.write(client, pathlib.Path(hook_tool.__file__).read_text(), mode=0o755)
+        program = pathlib.Path(hook_tool.__file__).read_text()
+        # All units of a machine share the one that is used outside of hooks.
+        for path in (client, _JUJU_EXEC):
+            self.container.write(path, program, mode=0o755)
         links = [f"{self._tools}/{name}" for name in names]
         script = 'client=$1; shift; for link; do ln -sf "$client" "$link"; done'
-        self.container.run(["sh", "-c", script, "link", client, *links, "/usr/bin/juju-exec"])
+        self.container.run(["sh", "-c", script, "link", client, *links])
 
     def unpack(self, packed: charm.PackedCharm) -> None:
         """Put the charm's files where Juju puts them, in place of those of a previous revision."""
@@ -64,8 +69,8 @@ class Machine:
         return self.container.exists(self.directory)
 
     def clear(self) -> None:
-        """Remove what the other methods put here."""
-        self.container.run(["rm", "-rf", self.directory, self._tools, "/usr/bin/juju-exec"])
+        """Remove what the other methods put here, but for what other units use."""
+        self.container.run(["rm", "-rf", self.directory, self._tools])
 
     def execute(
         self,
@@ -121,7 +126,7 @@ class Machine:
             "CHARM_DIR": self.directory,
             "CLOUD_API_VERSION": "5.0",
             "DEBIAN_FRONTEND": "noninteractive",
-            "JUJU_AGENT_SOCKET_ADDRESS": hook_tool.SOCKET,
+            "JUJU_AGENT_SOCKET_ADDRESS": self.socket,
             "JUJU_AGENT_SOCKET_NETWORK": "unix",
             "JUJU_API_ADDRESSES": "127.0.0.1:17070",
             "JUJU_AVAILABILITY_ZONE": "",

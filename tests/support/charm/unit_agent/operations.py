@@ -12,7 +12,6 @@ from typing import Any
 
 from . import (
     flags,
-    hook_tool,
     machine,
     server,
     state,
@@ -43,16 +42,21 @@ class Operations:
         unit: The unit.
         place: Its machine.
         follow_up: Called in the turn of each operation when it is done; runs what it causes.
+        turn: The machine's lock, if other units run there: Juju runs one operation at a time.
     """
 
     def __init__(
-        self, unit: state.Unit, place: machine.Machine, follow_up: Callable[[], None]
+        self,
+        unit: state.Unit,
+        place: machine.Machine,
+        follow_up: Callable[[], None],
+        turn: threading.Lock | None = None,
     ) -> None:
         self._unit = unit
         self._machine = place
         self._follow_up = follow_up
         # Operations take turns; those of juju-exec arrive in threads of their own.
-        self._turn = threading.Lock()
+        self._turn = turn or threading.Lock()
         self._context: state.Context | None = None
 
     @contextlib.contextmanager
@@ -62,7 +66,7 @@ class Operations:
             socket = pathlib.Path(directory) / "agent.socket"
             with (
                 server.serving(socket, self._answer),
-                self._machine.container.joined_socket(hook_tool.SOCKET, socket),
+                self._machine.container.joined_socket(self._machine.socket, socket),
             ):
                 yield
 

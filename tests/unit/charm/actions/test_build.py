@@ -217,6 +217,41 @@ def test_returns_at_once_when_asked_to(
     assert out.unit_status == ops.MaintenanceStatus("building")
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_run_goes_on_without_its_action_only_if_that_does_not_wait(
+    context: Context, state: testing.State, fake: charm_fakes.Workload, wait: bool
+) -> None:
+    fake.play = [lambda it: it.record(outcome="published", image=IMAGE)]
+
+    _act(context, state, wait=wait)
+
+    assert fake.attended_runs == [fake.runs[0]["run-id"] if wait else ""]
+    assert fake.attending == ""
+
+
+@pytest.mark.parametrize("related", [True, False])
+@pytest.mark.parametrize("found", ["running", "waiting", ""])
+def test_cancels_what_runs_or_waits(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    found: str,
+    related: bool,
+) -> None:
+    fake.running = found == "running"
+    fake.once = {"trigger": "retry"} if found == "waiting" else None
+    state = testing.State(relations=[keystone] if related else [])
+
+    if found:
+        context.run(context.on.action("cancel-run"), state)
+        assert context.action_results == {"cancelled": found}
+    else:
+        with pytest.raises(testing.ActionFailed, match="no run is in progress"):
+            context.run(context.on.action("cancel-run"), state)
+
+    assert (fake.running, fake.once) == (False, None)
+
+
 def test_refuses_a_second_build(
     context: Context, state: testing.State, fake: charm_fakes.Workload
 ) -> None:

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from tests.unit.charm.workload import machines
 
 from retrofit.host import process
 from workload import engine, names
 
 OWN = names.Names("odr-jammy/0")
 CHARM = pathlib.Path("/var/lib/juju/agents/unit-retrofit-0/charm")
+
+
+@pytest.fixture(autouse=True)
+def _directories(machine: machines.Machine) -> None:
+    """Directories of the unit below one of the test's own."""
 
 
 @pytest.fixture
@@ -32,7 +38,7 @@ def _ending(monkeypatch: pytest.MonkeyPatch, code: int, *lines: str) -> None:
     """Have commands print lines and end with a status."""
 
     def run(argv: Sequence[str], **details: Any) -> process.Completed:
-        for line in lines if argv[0] == "systemd-run" else ():
+        for line in lines if "--wait" in argv else ():
             details["on_line"](line)
         return process.Completed(tuple(argv), code, "", ())
 
@@ -45,8 +51,9 @@ def test_a_command_has_a_unit_with_the_limits_of_a_build(
     answer = engine.Engine(CHARM, OWN).run(["show", "--json"], report=lambda _: None)
 
     assert answer == engine.Answer(0, "{}", "")
-    [(stop, _), (argv, details)] = commands
-    assert stop == ["systemctl", "stop", "octavia-diskimage-retrofit-action@odr-jammy-0.service"]
+    [(argv, details)] = [each for each in commands if "--wait" in each[0]]
+    watch = "octavia-diskimage-retrofit-watch@odr-jammy-0.service"
+    assert f"--property=BindsTo={watch}" in argv
     split = argv.index("--")
     assert argv[split + 1 :] == [f"{CHARM}/venv/bin/python", "-m", "retrofit", "show", "--json"]
     options = argv[:split]
@@ -54,7 +61,7 @@ def test_a_command_has_a_unit_with_the_limits_of_a_build(
     assert "--property=UMask=0077" in options
     assert "--property=Before=octavia-diskimage-retrofit@odr-jammy-0.service" in options
     assert f"--setenv=PYTHONPATH={CHARM}/src" in options
-    state = "/var/lib/octavia-diskimage-retrofit/odr-jammy-0"
+    state = OWN.state
     assert f"--setenv=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml" in options
     assert details["confidential"]
     assert details["timeout_s"] > engine.TIMEOUT_S, "systemd is to end it first"

@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from retrofit import model
-from workload import debian, packages
+from retrofit import errors, model
+from retrofit.host import process
+from workload import packages
+
+
+class Machine:
+    """A machine whose apt and dpkg end as told.
+
+    Attributes:
+        ran: What was run, without its options, and with which proxy.
+        says: What a program prints that fails, by its name or verb.
+    """
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, str]] = []
+        self.says: dict[str, tuple[str, ...]] = {}
+
+    def run(
+        self, argv: Sequence[str], *, extra_environment: Mapping[str, str], **_: object
+    ) -> process.Completed:
+        words = [word for word in argv if not word.startswith("--option=")]
+        self.ran.append((" ".join(words), extra_environment.get("http_proxy", "")))
+        for name, lines in self.says.items():
+            if name in words:
+                raise errors.CommandError("apt-get failed with status 100", details=lines)
+        return process.Completed(tuple(argv), 0, "", ())
 
 
 @pytest.fixture
-def apt_proxy(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """The file by which apt is told of proxies."""
-    path = tmp_path / "99proxy"
-    monkeypatch.setattr(packages, "_APT_PROXY", path)
-    return path
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    made = Machine()
+    monkeypatch.setattr(process, "run", made.run)
+    return made
 
 
 def test_asks_dpkg_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,44 +48,77 @@ def test_asks_dpkg_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert packages.missing() == ["no-such-package"]
 
 
-def test_apt_goes_through_the_models_proxies_for_a_moment(
-    apt_proxy: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_hook_left_half_installed_is_mended_first(machine: Machine) -> None:
+    machine.says["dpkg"] = ("dpkg: error: dpkg frontend lock was locked by process 7",)
+
+    packages.install(["mtools", "fdisk"], model.Proxies(http="http://proxy.example:3128"))
+
+    apt = "apt-get --yes"
+    assert machine.ran == [
+        (words, "http://proxy.example:3128")
+        for words in (
+            "dpkg --configure -a",
+            f"{apt} update",
+            f"{apt} --no-install-recommends install mtools fdisk",
+        )
+    ]
+
+
+def test_lists_that_are_there_may_do(machine: Machine) -> None:
+    machine.says["update"] = ("E: Failed to fetch http://ppa.example  404  Not Found",)
+
+    packages.install(["mtools"], model.Proxies())
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (
+            {
+                "update": (
+                    "Err:1 http://a.example noble InRelease",
+                    "E: Failed to fetch http://a.example/InRelease  Could not connect to a.com",
+                    "E: Some index files failed to download.",
+                ),
+                "install": ("E: Unable to locate package mtools",),
+            },
+            "cannot install mtools: Failed to fetch http://a.example/InRelease Could not connect "
+            "to a.com; check the unit's apt sources and proxies",
+        ),
+        (
+            {
+                "install": (
+                    "dpkg: error processing package mtools (--configure):",
+                    " installed mtools package post-installation script returned error 1",
+                    "E: Sub-process /usr/bin/dpkg returned an error code (1)",
+                )
+            },
+            "cannot install mtools: dpkg: error processing package mtools (--configure): "
+            "installed mtools package post-installation script returned error 1; "
+            "see /var/log/apt/term.log",
+        ),
+        (
+            {"install": ()},
+            "cannot install mtools: apt-get failed with status 100; see /var/log/apt/term.log",
+        ),
+    ],
+)
+def test_what_apt_says_of_its_failure_is_told(
+    machine: Machine, says: dict[str, tuple[str, ...]], told: str
 ) -> None:
-    seen = []
-    monkeypatch.setattr(packages, "wanted", lambda: ["libc6", "no-such-package"])
-    monkeypatch.setattr(
-        debian.fetch, "apt_update", lambda **_: seen.append(apt_proxy.read_text("utf-8"))
-    )
-    monkeypatch.setattr(debian.fetch, "apt_install", lambda names, *_, **__: seen.append(names))
+    machine.says = says
 
-    packages.install(model.Proxies(http="http://proxy.example:3128"))
+    with pytest.raises(packages.InstallError) as caught:
+        packages.install(["mtools"], model.Proxies())
 
-    assert seen == ['Acquire::http::Proxy "http://proxy.example:3128";\n', ["no-such-package"]]
-    assert not apt_proxy.exists()
+    assert str(caught.value) == told
 
 
-def test_a_proxys_password_that_a_killed_hook_left_goes(
-    apt_proxy: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(packages, "wanted", lambda: ["libc6"])
-    apt_proxy.write_text('Acquire::http::Proxy "http://user:secret@proxy";\n')
+def test_a_list_of_packages_fits_into_a_status(machine: Machine) -> None:
+    machine.says["install"] = ()
 
-    packages.install(model.Proxies())
-
-    assert not apt_proxy.exists()
-
-
-def test_a_failing_apt_is_named(apt_proxy: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: object) -> None:
-        raise subprocess.CalledProcessError(100, ["apt-get"])
-
-    monkeypatch.setattr(packages, "wanted", lambda: ["libc6", "no-such-package"])
-    monkeypatch.setattr(debian.fetch, "apt_update", fail)
-
-    with pytest.raises(packages.InstallError, match="cannot install no-such-package .*status 100"):
-        packages.install(model.Proxies(http="http://proxy.example:3128"))
-
-    assert not apt_proxy.exists()
+    with pytest.raises(packages.InstallError, match="^cannot install a, b, c and 2 more packages"):
+        packages.install(list("abcde"), model.Proxies())
 
 
 def test_proxies_are_those_of_the_juju_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import os
 import pathlib
 from typing import Any
@@ -131,7 +132,7 @@ def unit(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
         (["schedule 69", "retry 69", "option 69"], 5),
         (["schedule 69", "retry 69", "action 69", "schedule 69"], 5),
         (["action 69"], None),
-        *(([f"schedule {code}"], None) for code in (4, 64, 65, 72, 77, 78)),
+        *(([f"schedule {code}"], None) for code in (4, 64, 65, 72, 77, 78, 130)),
     ],
 )
 def test_a_failed_run_is_tried_again_after_growing_pauses(
@@ -339,6 +340,33 @@ def test_an_action_that_comes_while_the_agent_is_asked_has_its_run(unit: Unit) -
     unit.leads = None
     unit.on_ask = lambda: unit.ask("action")
 
+    assert unit.begin()
+
+
+@pytest.mark.parametrize("hook_comes_first", [True, False])
+def test_a_run_of_an_action_that_was_killed_does_not_begin(
+    unit: Unit, hook_comes_first: bool
+) -> None:
+    unit.ask("action")
+    OWN.lock.write_text("asked")
+
+    with OWN.lock.open() as waits:
+        fcntl.flock(waits, fcntl.LOCK_EX)
+        assert unit.begin(), "the action waits"
+    if hook_comes_first:
+        unit.plan().arrange()
+        assert unit.armed == []
+    else:
+        assert not unit.begin()
+
+    assert unit.plan().asked() is None
+
+
+def test_a_run_of_an_action_that_did_not_wait_begins(unit: Unit) -> None:
+    unit.ask("action")
+    assert unit.begin()
+
+    OWN.lock.write_text("another")
     assert unit.begin()
 
 
