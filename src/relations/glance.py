@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ops
 
+from relations import endpoints
+
 _ENDPOINT = "image-service"
 
 
@@ -27,4 +29,9 @@ class ImageService:
         """Return what keeps the relation from being of use, if it is there at all."""
         if self._charm.model.relations[_ENDPOINT] and not self.endpoint():
             return ops.WaitingStatus(f"waiting for glance to be ready on {_ENDPOINT}")
+        if self.endpoint() and not endpoints.is_url(self.endpoint()):
+            return ops.BlockedStatus(
+                f"wrong data of the relation {_ENDPOINT}: glance-api-server is not a URL: "
+                f"{self.endpoint()}"
+            )
         return None

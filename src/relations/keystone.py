@@ -5,6 +5,7 @@ from __future__ import annotations
 import ops
 
 from charms.octavia_diskimage_retrofit.v0 import keystone_credentials
+from relations import endpoints
 
 _ENDPOINT = "identity-credentials"
 
@@ -29,6 +30,12 @@ class IdentityCredentials:
         """Return what keeps the relation from being of use, if anything does."""
         if not self._requirer.related:
             return ops.BlockedStatus(f"missing relation {_ENDPOINT}: relate this to keystone")
-        if self.get() is None:
+        credentials = self.get()
+        if credentials is None:
             return ops.WaitingStatus(f"waiting for keystone to answer on {_ENDPOINT}")
+        if not endpoints.is_url(credentials.auth_url):
+            return ops.BlockedStatus(
+                f"wrong data of the relation {_ENDPOINT}: auth_protocol, auth_host and auth_port "
+                f"are not those of a URL: {credentials.auth_url}"
+            )
         return None
