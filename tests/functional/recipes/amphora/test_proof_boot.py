@@ -152,7 +152,9 @@ def test_memory_is_short() -> None:
     # As in a container, where lxcfs puts such a file there.
     text = "MemTotal: 2097152 kB\nMemFree: 102400 kB\nMemAvailable: 204800 kB\n"
 
-    with pytest.raises(errors.RetrofitError, match=r"needs 1408 MiB of memory, but only 200 MiB are"):
+    with pytest.raises(
+        errors.RetrofitError, match=r"needs 1408 MiB of memory, but only 200 MiB are"
+    ):
         _tried({"/proc/meminfo": text})
 
 
