@@ -14,6 +14,7 @@ resource "juju_application" "retrofit" {
   name       = var.app_name
   model_uuid = var.model_uuid
   config     = var.config
+  resources  = var.resources
 
   charm {
     name     = "octavia-diskimage-retrofit"

@@ -3,6 +3,11 @@ output "app_name" {
   value       = juju_application.retrofit.name
 }
 
+output "application" {
+  description = "The deployed application, with all its attributes."
+  value       = juju_application.retrofit
+}
+
 output "requires" {
   description = "Endpoints that other modules can integrate with."
   value = {

@@ -33,6 +33,12 @@ variable "config" {
   default     = {}
 }
 
+variable "resources" {
+  description = "Revisions of the charm's resources by their names; the charm uses none of them."
+  type        = map(string)
+  default     = {}
+}
+
 variable "principal" {
   description = "Application whose machines make the images."
   type        = string
