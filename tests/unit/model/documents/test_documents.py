@@ -72,7 +72,7 @@ def test_an_upgrade_keeps_history_and_the_current_image(tmp_path: pathlib.Path) 
     left = results.read(path)
     assert left is not None
     now = datetime.datetime(2026, 8, 1, 8, tzinfo=datetime.UTC)
-    assert results.status(left, now).startswith("a built 2 h ago, found up to date")
+    assert results.status(left, None, now).startswith("a built 2 h ago, found up to date")
     assert _lost(former, [run.as_json() for run in history.read(tmp_path / "history.jsonl")]) == []
 
     record.Record(path, reporting.Lines()).fail(errors.Unavailable("no answer"))
