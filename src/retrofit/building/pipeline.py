@@ -125,7 +125,7 @@ def _recall(job: Job, opened: tree.OpenTree, held: contextlib.ExitStack) -> runn
     """Return what brings packages into the tree, from a layer where there is one."""
     if job.layers is None:
         return runner.always
-    if job.layers.stat().st_dev != job.work.stat().st_dev:
+    if not files.moves(job.work, job.layers):
         _LOG.info("no layers are kept: %s is on another disk than %s", job.layers, job.work)
         return runner.always
     return functools.partial(layers.Layers(job.layers, job.base_hash, held).recall, opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pathlib
@@ -58,3 +59,21 @@ def digest(path: pathlib.Path, algorithm: str) -> str:
         while chunk := file.read(_CHUNK):
             total.update(chunk)
     return total.hexdigest()
+
+
+def moves(source: pathlib.Path, target: pathlib.Path) -> bool:
+    """Tell whether what is in one directory can be renamed into another.
+
+    That takes one disk and one mount of it, of which only the kernel knows; so it is tried.
+    """
+    handle, name = tempfile.mkstemp(prefix=".moves-", dir=source)
+    os.close(handle)
+    tried = pathlib.Path(name)
+    try:
+        tried.rename(target / tried.name).unlink()
+    except OSError as error:
+        tried.unlink()
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True

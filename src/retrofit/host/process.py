@@ -72,6 +72,16 @@ def find(program: str) -> str:
     return path
 
 
+def plain(path: pathlib.Path) -> str:
+    """Return a path for a program in whose options some characters mean something.
+
+    It leads there from the current directory, which in a workshop is its work directory, and so
+    has nothing in it of the name that somebody gave the directory above: commas and colons part
+    options of mounts, a question mark those of e2fsprogs, and quotes the words of debugfs.
+    """
+    return os.path.relpath(path)
+
+
 def environment(**extra: str) -> dict[str, str]:
     """Return the allow-listed environment for a child process, with further variables."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 
 from .. import errors
-from ..host import locks
+from ..host import locks, signals
 from ..host.sandbox import workshop
 
 
@@ -39,4 +39,5 @@ def held(base: pathlib.Path | None, name: str) -> Iterator[pathlib.Path]:
         try:
             yield directory
         finally:
-            shutil.rmtree(directory)
+            with signals.deferred():
+                shutil.rmtree(directory)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.base_images import base_images
 
+from retrofit.host import files
 from retrofit.host.sandbox import workshop
 
 
@@ -86,3 +87,17 @@ def test_what_is_made_does_not_depend_on_the_callers_umask(
         os.umask(previous)
 
     assert tuple(map(stat.S_IMODE, modes)) == (0o755, 0o644)
+
+
+def test_two_ways_to_one_disk_are_told_apart(closed: pathlib.Path) -> None:
+    shared = closed / "shared"
+    shared.mkdir(mode=0o700)
+    workshop.adopt(shared)
+
+    with workshop.work_directory(closed) as work:
+        assert files.moves(work, shared)
+        moves = workshop.run(
+            work, lambda _: files.moves(work, shared), base_images.Silent(), further=[shared]
+        )
+        assert not moves
+        assert (list(work.iterdir()), list(shared.iterdir())) == ([], [])

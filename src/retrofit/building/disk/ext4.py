@@ -63,7 +63,12 @@ def read_file(
     copy = work / "debugfs.out"
     copy.unlink(missing_ok=True)
     process.run(
-        ["debugfs", "-R", f'dump "{path}" "{copy}"', superblock.at(raw, partition.start)],
+        [
+            "debugfs",
+            "-R",
+            f'dump "{path}" "{process.plain(copy)}"',
+            superblock.at(raw, partition.start),
+        ],
         timeout_s=_TOOL_TIMEOUT_S,
     )
     # debugfs ends with status 0 whatever happened; only the file tells.
@@ -137,7 +142,12 @@ def extract(
     """
     into.mkdir(parents=True)
     # Names in it are the image's, and debugfs follows whatever they lead to.
-    dump = ["debugfs", "-R", f'rdump / "{into}"', superblock.at(raw, partition.start)]
+    dump = [
+        "debugfs",
+        "-R",
+        f'rdump / "{process.plain(into)}"',
+        superblock.at(raw, partition.start),
+    ]
     completed = process.run(cells.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
     special = inodes.special(raw, partition.start, work)
     for inode in special:

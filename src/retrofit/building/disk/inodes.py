@@ -171,7 +171,7 @@ def _attributes(
     for number in numbers:
         names = _ATTRIBUTE.findall(_debugfs(where, f"ea_list <{number}>").stdout)
         for name in names:
-            _debugfs(where, f"ea_get -f {value} <{number}> {name}")
+            _debugfs(where, f"ea_get -f {process.plain(value)} <{number}> {name}")
             attributes[number] = (*attributes.get(number, ()), (name, value.read_bytes()))
             value.unlink()
     return attributes

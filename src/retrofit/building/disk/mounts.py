@@ -50,7 +50,8 @@ def overlay(
     shutil.copystat(layers[0], upper)
     merged.mkdir(parents=True, exist_ok=True)
     # Nothing is left of it after a crash: no program needs to wait until a file is on the disk.
-    options = [_lower(layers), f"upperdir={upper}", f"workdir={scratch}", "volatile"]
+    options = [_lower(layers), f"upperdir={process.plain(upper)}"]
+    options += [f"workdir={process.plain(scratch)}", "volatile"]
     options += _attributes()
     with _mounted(["-t", "overlay", "-o", ",".join(options), "overlay", merged], merged):
         yield Overlay(tuple(layers), upper, merged)
@@ -88,7 +89,7 @@ def _mounted(arguments: list[str | pathlib.Path], at: pathlib.Path) -> Iterator[
 
 
 def _lower(layers: Sequence[pathlib.Path]) -> str:
-    return "lowerdir=" + ":".join(map(os.fspath, layers))
+    return "lowerdir=" + ":".join(map(process.plain, layers))
 
 
 def _attributes() -> list[str]:

@@ -140,9 +140,9 @@ def probe(raw: pathlib.Path, start: int, size: int) -> Filesystem | None:
         raise errors.ImageError(
             f"the partition at byte {start} cannot be read", details=completed.tail
         )
-    values = dict(
-        word.split("=", 1) for line in completed.stdout.splitlines() for word in shlex.split(line)
-    )
+    # The file's own name is there as it is, the others are quoted.
+    lines = [line for line in completed.stdout.splitlines() if not line.startswith("DEVNAME=")]
+    values = dict(word.split("=", 1) for line in lines for word in shlex.split(line))
     if "TYPE" not in values:
         return None
     return Filesystem(values["TYPE"], values.get("UUID", ""), values.get("LABEL", ""))

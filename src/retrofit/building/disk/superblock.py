@@ -40,7 +40,7 @@ class Parameters:
 
 def at(raw: pathlib.Path, offset: int) -> str:
     """Name a file system inside a file as e2fsprogs does."""
-    return f"{raw}?offset={offset}"
+    return f"{process.plain(raw)}?offset={offset}"
 
 
 def read(raw: pathlib.Path, offset: int) -> Parameters:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Sequence
 
 from diskimage_builder import element_dependencies
 
 from ... import errors
+from ...host import process
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -38,7 +38,7 @@ def expand(names: Sequence[str], paths: Sequence[pathlib.Path]) -> tuple[Element
         errors.ConfigError: The elements cannot be combined.
     """
     try:
-        found = element_dependencies.get_elements(list(names), ":".join(map(os.fspath, paths)))
+        found = element_dependencies.get_elements(list(names), ":".join(map(process.plain, paths)))
     except element_dependencies.MissingElementException as missing:
         name = str(missing).split("'")[1]
         raise errors.InputMissing(
@@ -55,7 +55,7 @@ def expand(names: Sequence[str], paths: Sequence[pathlib.Path]) -> tuple[Element
         raise errors.ConfigError(
             f"none of the elements {', '.join(names)} provides operating-system"
         ) from missing
-    return tuple(sorted(Element(name, pathlib.Path(path)) for name, path in found))
+    return tuple(sorted(Element(name, pathlib.Path(path).absolute()) for name, path in found))
 
 
 def _provided_twice(names: Sequence[str], paths: Sequence[pathlib.Path]) -> str:

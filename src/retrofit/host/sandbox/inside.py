@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import signal
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable
 from multiprocessing import connection
@@ -75,6 +76,7 @@ def enter(
     channel: Channel,
     function: Callable[[progress.Reporter], Any],
     *,
+    work: pathlib.Path,
     places: Iterable[pathlib.Path],
     network: networks.Network,
 ) -> NoReturn:
@@ -86,13 +88,14 @@ def enter(
         namespaces.die_with_parent()
         # What is made in an image or for another user there is not to depend on the caller's.
         os.umask(_UMASK)
+        os.environ["TMPDIR"] = tempfile.tempdir = os.fspath(work)
         doors.lead_to(places)
         namespaces.unshare(namespaces.NEW_USER)
         channel.send((Kind.UNSHARED, None))
         expect(channel, Kind.MAPPED)
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
-        os.chdir("/")
+        os.chdir(work)
         namespaces.unshare(
             namespaces.NEW_MOUNT
             | namespaces.NEW_PID

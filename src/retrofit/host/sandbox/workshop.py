@@ -182,7 +182,7 @@ def run(
             child = os.fork()
             if child == 0:
                 ours.close()
-                inside.enter(theirs, function, places=places, network=network)
+                inside.enter(theirs, function, work=work, places=places, network=network)
             helpers.callback(_end, child)
         theirs.close()
         inside.expect(ours, inside.Kind.UNSHARED)
