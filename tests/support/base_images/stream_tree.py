@@ -62,6 +62,12 @@ class Signer:
         path.unlink(missing_ok=True)
         self._gpg(*limit, "--output", os.fspath(path), "--clearsign", os.fspath(plain), at=at)
 
+    def armoured(self) -> str:
+        """Return the public key as text."""
+        path = self._home / "key.asc"
+        self._gpg("--yes", "--armor", "--output", os.fspath(path), "--export", at=BORN)
+        return path.read_text()
+
     def close(self) -> None:
         """End gpg's agent."""
         process.run(

@@ -12,10 +12,13 @@ import itertools
 import os
 import pathlib
 import shutil
+import tempfile
 
 from retrofit.host import process
 
 from .. import artefacts
+from ..base_images import stream_tree
+from . import debs, suites
 
 SUITES = ("noble", "noble-updates", "noble-security", "noble-updates/testpocket")
 POCKET = "testpocket"
@@ -46,7 +49,8 @@ _TIMEOUT_S = 900.0
 @functools.cache
 def archive() -> pathlib.Path:
     """Return the directory of the archive: a mirror serves ``NOW`` or ``LATER`` below it."""
-    return artefacts.once(f"archive-{artefacts.digest(pathlib.Path(__file__))}", _make_archive)
+    makers = (pathlib.Path(module) for module in (__file__, debs.__file__, suites.__file__))
+    return artefacts.once(f"archive-{artefacts.digest(*makers)}", _make_archive)
 
 
 @functools.cache
@@ -89,58 +93,27 @@ def _sources_hook(directory: pathlib.Path) -> list[str]:
 
 
 def _make_archive(directory: pathlib.Path) -> None:
-    home = directory / "gnupg"
-    home.mkdir(mode=0o700)
-    gpg = ["gpg", "--homedir", os.fspath(home), "--batch", "--quiet"]
-    _run([*gpg, "--passphrase", "", "--quick-generate-key", "Test archive", "ed25519", "sign"])
-    _run([*gpg, "--output", os.fspath(directory / "key.gpg"), "--export"])
-    for time, suite in itertools.product((NOW, LATER), SUITES):
-        mirror = directory / time
-        _make_suite(mirror, suite, directory / "key.gpg", _VERSIONS[time])
-        release = mirror / "dists" / suite / "Release"
-        clearsigned = os.fspath(release.with_name("InRelease"))
-        _run([*gpg, "--output", clearsigned, "--clearsign", os.fspath(release)])
-        detached = os.fspath(release.with_name("Release.gpg"))
-        _run([*gpg, "--output", detached, "--armor", "--detach-sign", os.fspath(release)])
+    with tempfile.TemporaryDirectory(prefix="gpg-") as home:
+        signer = stream_tree.Signer(pathlib.Path(home, "own"))
+        shutil.copy(signer.keyring, directory / "key.gpg")
+        for time, suite in itertools.product((NOW, LATER), SUITES):
+            _make_suite(directory / time, suite, signer, _VERSIONS[time])
+        signer.close()
     # Web servers tell by whole seconds what is newer.
     for path in (directory / NOW).rglob("*"):
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - _LATER_S))
-    _run(["gpgconf", "--homedir", os.fspath(home), "--kill", "all"])
 
 
-def _make_suite(mirror: pathlib.Path, suite: str, key: pathlib.Path, version: str) -> None:
+def _make_suite(
+    mirror: pathlib.Path, suite: str, signer: stream_tree.Signer, version: str
+) -> None:
     """Make one suite, with a package whose name tells it."""
     name = suite.replace("/", "-")
-    pool = mirror / "pool" / name
-    pool.mkdir(parents=True)
-    _make_package(pool, f"from-{name}", {f"usr/share/from/{name}": b"here\n"}, version)
+    content = {f"from-{name}": {f"usr/share/from/{name}": b"here\n"}}
     if suite == SUITES[0]:
-        content = {"usr/share/keyrings/ubuntu-cloud-keyring.gpg": key.read_bytes()}
-        _make_package(pool, "ubuntu-cloud-keyring", content, version)
-        _make_package(pool, "grub-noble", {"usr/share/from/grub": b"here\n"}, version)
-    binary = mirror / "dists" / suite / "main/binary-amd64"
-    binary.mkdir(parents=True)
-    packages = _run(["apt-ftparchive", "packages", f"pool/{name}"], cwd=mirror)
-    (binary / "Packages").write_text(packages)
-    options = {"Suite": suite, "Codename": suite, "Components": "main", "Architectures": "amd64"}
-    words = [f"-oAPT::FTPArchive::Release::{key}={value}" for key, value in options.items()]
-    text = _run(["apt-ftparchive", *words, "release", f"dists/{suite}"], cwd=mirror)
-    (mirror / "dists" / suite / "Release").write_text(text)
-
-
-def _make_package(pool: pathlib.Path, name: str, content: dict[str, bytes], version: str) -> None:
-    root = pool / "tree"
-    for path, data in content.items():
-        (root / path).parent.mkdir(parents=True)
-        (root / path).write_bytes(data)
-    (root / "DEBIAN").mkdir()
-    (root / "DEBIAN/control").write_text(
-        f"Package: {name}\nVersion: {version}\nArchitecture: all\n"
-        "Maintainer: Test <test@example.com>\nDescription: made by a test\n"
-    )
-    _run(["dpkg-deb", "--root-owner-group", "--build", os.fspath(root), os.fspath(pool)])
-    shutil.rmtree(root)
-
-
-def _run(words: list[str], cwd: pathlib.Path | None = None) -> str:
-    return process.run(words, timeout_s=_TIMEOUT_S, cwd=cwd).stdout
+        key = signer.keyring.read_bytes()
+        content["ubuntu-cloud-keyring"] = {"usr/share/keyrings/ubuntu-cloud-keyring.gpg": key}
+        content["grub-noble"] = {"usr/share/from/grub": b"here\n"}
+    for package, files in content.items():
+        debs.make(mirror / "pool" / name, debs.Package(package, version, files=files))
+    suites.write(mirror, suite, {"main": suites.index(mirror, f"pool/{name}")}, signer)

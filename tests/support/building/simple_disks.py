@@ -20,7 +20,8 @@ def installable() -> pathlib.Path:
 
     Packages come from :func:`local_archive.archive`; a build of it takes seconds.
     """
-    made_from = artefacts.digest(pathlib.Path(__file__), pathlib.Path(local_archive.__file__))
+    # The archive's key is in it.
+    made_from = artefacts.digest(pathlib.Path(__file__), local_archive.archive().name)
 
     def build(directory: pathlib.Path) -> None:
         tree, raw = directory / "tree", directory / "disk.raw"
