@@ -31,6 +31,7 @@ _FIRST = (
     "building/test_elements.py",
     "base_images/test_bootstrap.py",
     "recipes/amphora/test_octavia_driver.py",
+    "recipes/amphora/test_ubuntu.py",
     "recipes/amphora/test_proof_boot.py",
     "building/test_disk.py",
     "runs/test_definitions.py",

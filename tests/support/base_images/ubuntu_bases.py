@@ -1,0 +1,87 @@
+"""Base images that pass for Ubuntu's, made by the engine from archives that pass for its own."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import pathlib
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+from retrofit import model
+from retrofit.base_images import bootstrap
+from retrofit.base_images.scratch import system
+from retrofit.building.disk import conversion
+from retrofit.host import web
+from retrofit.host.sandbox import workshop
+
+from .. import artefacts, paths
+from ..building import ubuntu_archive, ubuntu_hosts
+from . import base_images
+
+# As Ubuntu's cloud images have them.
+_SOURCES = f"""\
+Types: deb
+URIs: http://archive.ubuntu.com/ubuntu/
+Suites: {{0}} {{0}}-updates {{0}}-backports
+Components: main universe restricted multiverse
+Signed-By: /{ubuntu_archive.KEYRING}
+
+Types: deb
+URIs: http://security.ubuntu.com/ubuntu/
+Suites: {{0}}-security
+Components: main universe restricted multiverse
+Signed-By: /{ubuntu_archive.KEYRING}
+"""
+
+
+@functools.cache
+def base(series: ubuntu_archive.Series) -> pathlib.Path:
+    """Return a cloud image of a series, as it was made on the day of the release."""
+    makers = paths.REPOSITORY / "src" / "retrofit" / "base_images"
+    made_from = artefacts.digest(
+        ubuntu_archive.archive(series).name,
+        pathlib.Path(__file__),
+        makers / "bootstrap.py",
+        makers / "scratch",
+    )
+    name = f"base-{series.name}-{made_from}"
+
+    def build(directory: pathlib.Path) -> None:
+        raw = directory / "disk.raw"
+        with ubuntu_hosts.serving(series) as hosts, workshop.work_directory(None) as work:
+            access = web.Access(model.Proxies(http=hosts.url))
+            wanted = bootstrap.Wanted(series.name, "x86_64", "http://archive.ubuntu.com/ubuntu")
+            made = work / "base.raw"
+            with _as_ubuntu(series, work):
+                recipe = bootstrap.recipe(wanted)
+                bootstrap.make(recipe, made, access, work, base_images.Silent())
+            shutil.move(made, raw)
+        conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
+        raw.unlink()
+
+    return artefacts.once(name, build) / f"{name}.qcow2"
+
+
+@contextlib.contextmanager
+def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[None]:
+    """Have the engine make what passes for Ubuntu, signed by a key that this host lacks."""
+    key = work / "ubuntu.gpg"
+    shutil.copyfile(ubuntu_archive.archive(series) / "keys/ubuntu.gpg", key)
+    key.chmod(0o644)
+    about = dataclasses.replace(system._DISTRIBUTIONS["ubuntu"], keyring=str(key))
+    configure = system._configure
+
+    def configured(tree: pathlib.Path, *others: Any, **options: Any) -> None:
+        configure(tree, *others, **options)
+        sources = tree / "etc/apt/sources.list.d/ubuntu.sources"
+        sources.write_text(_SOURCES.format(series.name))
+
+    with (
+        mock.patch.dict(system._DISTRIBUTIONS, ubuntu=about),
+        mock.patch.object(system, "_configure", configured),
+    ):
+        yield
