@@ -67,9 +67,6 @@ def command(
     changes nothing. If a check fails, the exit code is 8.
     """
     execution.start_logging(debug=debug)
-    if not debug:
-        # What libraries warn of is what the findings say.
-        logging.getLogger().setLevel(logging.CRITICAL)
     images = expansion.read(definitions) if definitions else ()
     access = options.access(ca_certificate)
     tags = tuple(image.tag for image in images if image.run.recipe == recipes.DEFAULT)
@@ -88,7 +85,12 @@ def command(
         cache=next((image.request.cache for image in images), None),
     )
     chosen = [doctor.Subject(subject) for subject in subjects]
-    result = doctor.examine(patient, chosen or tuple(doctor.Subject))
+    # What libraries warn of is what the findings say.
+    logging.disable(logging.NOTSET if debug else logging.WARNING)
+    try:
+        result = doctor.examine(patient, chosen or tuple(doctor.Subject))
+    finally:
+        logging.disable(logging.NOTSET)
     click.echo(json.dumps(_as_json(result), indent=2) if as_json else _table(result))
     if result.failed:
         names = ", ".join(found.check for found in result.failed)

@@ -27,6 +27,7 @@ from tests.support.host import web_server
 from tests.support.provenance import records
 
 from retrofit import errors, model
+from retrofit.cloud import access
 from retrofit.provenance import description
 
 _PAGE = paths.REPOSITORY / "docs" / "reference" / "doctor.md"
@@ -122,7 +123,11 @@ def _shown(printed: str) -> str:
 
 
 @pytest.fixture
-def place(running_cloud: support.Cloud, tmp_path: pathlib.Path) -> Place:
+def place(
+    running_cloud: support.Cloud, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    # A service of the test cloud loads itself at its first request, on a machine that is busy.
+    monkeypatch.setattr(access, "TIMEOUT_S", 50.0)
     made = Place(tmp_path, running_cloud)
     made.use()
     return made
