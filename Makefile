@@ -37,7 +37,7 @@ PYTEST := $(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder 
 
 .PHONY: test
 test: lint ## Run all tests that need no Juju controller, but the slow ones
-	$(BIN)/pytest --collect-only --quiet tests/integration
+	$(BIN)/pytest -p pytest_operator.plugin --collect-only --quiet tests/integration
 	$(PYTEST) -m "not slow" tests/functional tests/unit
 
 .PHONY: test-slow

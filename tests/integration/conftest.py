@@ -6,12 +6,12 @@ import dataclasses
 import os
 import pathlib
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
 import jubilant
 import openstack
 import pytest
+from pytest_operator import plugin
 from tests import scenarios
 from tests.support.charm import pack
 
@@ -174,11 +174,11 @@ class JujuDriver:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[JujuDriver]:
-    """A model of its own with a cloud in it that has a base image."""
-    with jubilant.temp_model() as juju:
-        juju.deploy(_BUNDLE)
-        juju.wait(jubilant.all_active, timeout=_CLOUD_TIMEOUT_S)
-        juju.run("glance-simplestreams-sync/0", "sync-images", wait=_CLOUD_TIMEOUT_S)
-        packed = os.environ.get("CHARM_PATH")
-        yield JujuDriver(juju, pathlib.Path(packed) if packed else pack.charm())
+def driver(ops_test: plugin.OpsTest) -> JujuDriver:
+    """A model of pytest-operator's with a cloud in it that has a base image."""
+    juju = jubilant.Juju(model=ops_test.model_full_name)
+    juju.deploy(_BUNDLE)
+    juju.wait(jubilant.all_active, timeout=_CLOUD_TIMEOUT_S)
+    juju.run("glance-simplestreams-sync/0", "sync-images", wait=_CLOUD_TIMEOUT_S)
+    packed = os.environ.get("CHARM_PATH")
+    return JujuDriver(juju, pathlib.Path(packed) if packed else pack.charm())
