@@ -44,6 +44,7 @@ _CHECKS = [
     "services off by default",
     "agent configuration",
     "network namespace",
+    "open files",
     "cloud-init data sources",
     "kernel settings",
     "owners and modes",
@@ -192,13 +193,17 @@ _SAID = {
     "keepalived usable": "/usr/sbin/keepalived ends with status 1: no such library",
     "services off by default": "the boot starts haproxy.service (because of multi-user.target)",
     "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
-    "kernel settings": "/etc/sysctl.d/99-site.conf, line 2: 'vm.swappiness' is not a setting",
+    "open files": "open files, /etc/sysctl.d/zz-site.conf allows 1024 (fs.nr_open)",
+    "kernel settings": "/etc/sysctl.d/zz-site.conf, line 2: 'vm.swappiness' is not a setting",
     "owners and modes": "/etc/cron.d/site has mode 0666: everyone can change it",
     "first boot": "files of an earlier boot: /var/lib/systemd/random-seed",
     "secrets": "/root/.ssh/authorized_keys contains secrets, according to its name,"
     " /srv/key contains a private key",
     "leftovers": "files of the build: /tmp/build.log, /usr/sbin/policy-rc.d",
 }
+
+
+_SETTINGS = "vm.overcommit_memory = 1\nvm.swappiness\nfs.nr_open = 1024\n"
 
 
 def _neglect(disk: broken_images.Disk) -> None:
@@ -215,7 +220,7 @@ def _neglect(disk: broken_images.Disk) -> None:
         "/lib/systemd/system/haproxy.service",
     )
     disk.write("/etc/cloud/cloud.cfg.d/99-site.cfg", "datasource_list: [Ec2, ConfigDrive]\n")
-    disk.write("/etc/sysctl.d/99-site.conf", "vm.overcommit_memory = 1\nvm.swappiness\n")
+    disk.write("/etc/sysctl.d/zz-site.conf", _SETTINGS)
     disk.write("/etc/cron.d/site", "", mode=0o666)
     disk.write("/var/lib/systemd/random-seed", "seed")
     disk.write("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA\n", mode=0o600)

@@ -18,10 +18,12 @@ from retrofit.proof.rest import (
     kernel_settings,
     mount_table,
     namespace,
+    open_files,
     owners,
     packages,
     reading,
     secrets,
+    templates,
 )
 
 _UUID = "6f3c2f0e-3b3c-4c1e-9d1c-0b5f3a0c7d11"
@@ -346,12 +348,42 @@ def test_an_agent_may_have_come_from_no_package(tmp_path: pathlib.Path) -> None:
 
     found = packages.required(need).look(image)
     assert found == findings.passed("/usr/bin/agent, without a package")
-    found = namespace.namespace("t", environment="/opt/amphora-agent-venv").look(image)
+    found = namespace.namespace(templates.Template("t", "/opt/amphora-agent-venv")).look(image)
     assert found == findings.passed("/sbin/ip")
 
     (tmp_path / "opt/amphora-agent-venv/bin/agent").unlink()
     found = packages.required(need).look(image)
     assert found == findings.failed("agent is not installed")
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, findings.failed("the unit asks for 2600000 open files, the kernel allows 1048576")),
+        ({"fs.conf": "fs.nr_open = 2600000\n"}, findings.passed("2600000 of 2600000")),
+        # The last file counts, in whichever form.
+        (
+            {"fs.conf": "fs.nr_open = 2600000\n", "octavia.conf": "-fs/nr_open=2097152\n"},
+            findings.failed("asks for 2600000 open files, /etc/sysctl.d/octavia.conf allows 2097"),
+        ),
+    ],
+)
+def test_a_unit_gets_the_open_files_that_it_asks_for(
+    tmp_path: pathlib.Path, settings: dict[str, str], expected: findings.Verdict
+) -> None:
+    image = _agent_of_no_package(tmp_path)
+    unit = tmp_path / "usr/lib/python3/dist-packages/unit"
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.write_text("[Service]\nLimitNOFILE=1024:2600000\n")
+    for name, text in settings.items():
+        file = tmp_path / "etc/sysctl.d" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    found = open_files.open_files(templates.Template("unit", "/none")).look(image)
+
+    assert found.outcome is expected.outcome
+    assert expected.evidence in found.evidence
 
 
 # Ubuntu's packages of Octavia have an epoch, Debian's have none.

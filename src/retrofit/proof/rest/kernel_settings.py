@@ -60,6 +60,21 @@ def fault_of(line: str, loaded: frozenset[str]) -> str:
     return ""
 
 
+def last_number(image: subject.Subject, key: str) -> tuple[str, int] | None:
+    """Return the number that a key has after a boot, and the file that says so.
+
+    Returns:
+        ``None`` if no file says a number.
+    """
+    found = None
+    for path in _files(image, _DIRECTORIES):
+        for line in (reading.text(image.tree, path) or "").splitlines():
+            name, _, value = (part.strip() for part in line.partition("="))
+            if name.lstrip("-").replace("/", ".") == key and value.isdecimal():
+                found = (path, int(value))
+    return found
+
+
 def _files(image: subject.Subject, directories: tuple[str, ...]) -> list[str]:
     """Return the files that count: of those with the same name, only the first directory's."""
     found: dict[str, str] = {}

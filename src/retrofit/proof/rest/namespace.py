@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import reading, services, units
-
-_PACKAGED = "/usr/lib/python3/dist-packages"
+from . import reading, services, templates, units
 
 
-def namespace(template: str, *, environment: str) -> subject.Check:
+def namespace(template: templates.Template) -> subject.Check:
     """The programs that a unit for a network namespace starts are there.
 
     Args:
-        template: Template of the unit, which the service completes when it first needs it: a path
-            below the directory of Python packages.
-        environment: Virtual environment that the service is in, where it came from no package.
+        template: Template of the unit.
     """
 
     def look(image: subject.Subject) -> findings.Verdict:
-        versions = rootfs.entries(image.tree, f"{environment}/lib")
-        places = [_PACKAGED, *(f"{version}/site-packages" for version in versions)]
-        texts = [reading.text(image.tree, f"{place}/{template}") for place in places]
-        text = next((text for text in texts if text is not None), None)
+        text = template.read(image)
         if text is None:
-            return findings.failed(f"the unit's template {template} is missing")
+            return findings.failed(f"the unit's template {template.path} is missing")
         wanted = programs(text)
         missing = [name for name in wanted if not services.has_program(image, name)]
         if missing:

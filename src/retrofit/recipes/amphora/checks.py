@@ -13,12 +13,14 @@ from ...proof.rest import (
     leftovers,
     mount_table,
     namespace,
+    open_files,
     owners,
     packages,
     programs,
     provisioned,
     secrets,
     services,
+    templates,
 )
 
 # Where Octavia's elements put an agent that comes from its sources, and what they link to it.
@@ -53,7 +55,9 @@ _AGENT = provisioned.Provisioned(
     ),
     directories=("/etc/octavia/certs",),
 )
-_NAMESPACE_UNIT = "octavia/amphorae/backends/agent/api_server/templates/amphora-netns.systemd.j2"
+_TEMPLATES = "octavia/amphorae/backends/agent/api_server/templates"
+_NAMESPACE_UNIT = templates.Template(f"{_TEMPLATES}/amphora-netns.systemd.j2", _ENVIRONMENT)
+_HAPROXY_UNIT = templates.Template(f"{_TEMPLATES}/systemd.conf.j2", _ENVIRONMENT)
 _OWNERS = (
     *owners.SYSTEM,
     # The agent's key and the heartbeats' are written there.
@@ -88,7 +92,8 @@ CHECKS: tuple[subject.Check, ...] = (
     ),
     services.off_by_default("haproxy.service", "keepalived.service"),
     provisioned.configuration(_AGENT),
-    namespace.namespace(_NAMESPACE_UNIT, environment=_ENVIRONMENT),
+    namespace.namespace(_NAMESPACE_UNIT),
+    open_files.open_files(_HAPROXY_UNIT),
     cloud_init.data_sources("ConfigDrive"),
     kernel_settings.kernel_settings(),
     owners.owners(*_OWNERS),

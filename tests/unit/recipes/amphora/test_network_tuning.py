@@ -30,3 +30,17 @@ def test_settings_may_fail_one_by_one(others: tuple[str, ...], tmp_path: pathlib
         "99-operators.conf": '# why\nnet.ipv4.ip_forward = "1"\n',
         **dict.fromkeys(others, "# why\n-net.ipv4.ip_forward = 1\n"),
     }
+
+
+def test_the_limits_of_open_files_are_those_of_octavias_elements(tmp_path: pathlib.Path) -> None:
+    elements = recipe.RECIPE.own_elements
+    assert elements is not None
+    script = elements / "network-tuning/finalise.d/80-allow-haproxys-open-files"
+    (tmp_path / "fs.nr_open.conf").write_text("fs.nr_open = 2600000\n")
+    (tmp_path / _AGENTS).write_text("-fs.nr_open=2097152\nfs.file-max=1\n-net.core.somaxconn=2\n")
+
+    text = script.read_text().replace(_DIRECTORY, str(tmp_path))
+    subprocess.run(["/bin/bash", "-c", text], check=True)
+
+    assert (tmp_path / "fs.nr_open.conf").read_text() == "fs.nr_open = 2600000\n"
+    assert (tmp_path / _AGENTS).read_text() == "-net.core.somaxconn=2\n"
