@@ -56,6 +56,21 @@ def test_it_works_behind_a_closed_directory_and_sees_nothing_else_there(
     assert list(within.iterdir()) == []
 
 
+@pytest.mark.parametrize("open_way", [True, False])
+def test_all_of_an_outer_directory_of_its_own_is_seen(
+    closed: pathlib.Path, open_directory: pathlib.Path, open_way: bool
+) -> None:
+    with workshop.work_directory(open_directory if open_way else closed) as work:
+        (work / "image").write_text("built")
+        proof = work / "proof"
+        proof.mkdir(mode=0o700)
+        workshop.adopt(proof)
+
+        read = workshop.run(proof, lambda _: (work / "image").read_text(), base_images.Silent())
+
+    assert read == "built"
+
+
 def test_a_link_through_a_closed_directory_is_followed(
     closed: pathlib.Path, open_directory: pathlib.Path
 ) -> None:

@@ -15,30 +15,38 @@ from collections.abc import Iterable
 from . import namespaces
 
 
-def closed_above(path: pathlib.Path) -> pathlib.Path | None:
-    """Return the outermost directory on the way to ``path`` that other users cannot enter.
+def closed_above(path: pathlib.Path, owner: int) -> pathlib.Path | None:
+    """Return the outermost directory on the way to ``path`` that the workshop cannot enter.
 
     Args:
         path: An absolute path without links.
+        owner: User id of the workshop's root, outside of it.
     """
     for above in reversed(path.parents):
-        if not above.stat().st_mode & stat.S_IXOTH:
+        status = above.stat()
+        enters = stat.S_IXUSR if status.st_uid == owner else stat.S_IXOTH
+        if not status.st_mode & enters:
             return above
     return None
 
 
-def lead_to(places: Iterable[pathlib.Path]) -> None:
+def lead_to(places: Iterable[pathlib.Path], owner: int) -> None:
     """Open the way to directories in the calling process's mounts, which become its own.
 
     Call it before the process gives up its rights. Nothing changes where no way is closed.
 
     Args:
-        places: Directories that the workshop owns; absolute paths without links.
+        places: Directories that the workshop owns; absolute paths without links. Of one that
+            is in another that it owns, the whole of the outer one is led to.
+        owner: User id of the workshop's root, outside of it.
 
     Raises:
         errors.ToolMissing: The kernel or its security module refuses.
     """
-    behind = {place: closed for place in places if (closed := closed_above(place)) is not None}
+    owned = {_outermost(place, owner) for place in places}
+    behind = {
+        place: closed for place in owned if (closed := closed_above(place, owner)) is not None
+    }
     if not behind:
         return
     namespaces.unshare(namespaces.NEW_MOUNT)
@@ -50,3 +58,9 @@ def lead_to(places: Iterable[pathlib.Path]) -> None:
         place.mkdir(parents=True)
         namespaces.bind(pathlib.Path(f"/proc/self/fd/{handle}"), place)
         os.close(handle)
+
+
+def _outermost(place: pathlib.Path, owner: int) -> pathlib.Path:
+    """Return the outermost directory on the way to a place that an owner has, itself included."""
+    way = [*reversed(place.parents), place]
+    return next((path for path in way if path.stat().st_uid == owner), place)

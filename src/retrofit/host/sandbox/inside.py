@@ -78,6 +78,7 @@ def enter(
     *,
     work: pathlib.Path,
     places: Iterable[pathlib.Path],
+    owner: int,
     network: networks.Network,
 ) -> NoReturn:
     """Become the workshop: what the forked child does from its first to its last instruction."""
@@ -89,7 +90,7 @@ def enter(
         # What is made in an image or for another user there is not to depend on the caller's.
         os.umask(_UMASK)
         os.environ["TMPDIR"] = tempfile.tempdir = os.fspath(work)
-        doors.lead_to(places)
+        doors.lead_to(places, owner)
         namespaces.unshare(namespaces.NEW_USER)
         channel.send((Kind.UNSHARED, None))
         expect(channel, Kind.MAPPED)

@@ -145,7 +145,7 @@ def reachable(path: pathlib.Path) -> bool:
     if owner == os.geteuid():
         return os.access(path, os.R_OK)
     status = path.stat()
-    if doors.closed_above(path.resolve()) is not None:
+    if doors.closed_above(path.resolve(), owner) is not None:
         return False
     return status.st_uid == owner or bool(status.st_mode & stat.S_IROTH)
 
@@ -182,7 +182,14 @@ def run(
             child = os.fork()
             if child == 0:
                 ours.close()
-                inside.enter(theirs, function, work=work, places=places, network=network)
+                inside.enter(
+                    theirs,
+                    function,
+                    work=work,
+                    places=places,
+                    owner=plan.owner[0],
+                    network=network,
+                )
             helpers.callback(_end, child)
         theirs.close()
         inside.expect(ours, inside.Kind.UNSHARED)
