@@ -106,7 +106,7 @@ def probe(url: str, access: Access, *, timeout_s: float) -> None:
     Raises:
         errors.RetrofitError: As :func:`read`.
     """
-    servers = _Servers(access, connect_s=timeout_s, stall_s=timeout_s)
+    servers = _Servers(access, timeout_s=timeout_s)
     with servers.opened(url, {}, method="HEAD"):
         pass
 
@@ -195,12 +195,11 @@ class _Servers:
         self,
         access: Access,
         *,
-        connect_s: float = _CONNECT_TIMEOUT_S,
-        stall_s: float = _STALL_S,
+        timeout_s: float | None = None,
     ) -> None:
         context = authorities.context(access.ca_certificate)
-        timeout = urllib3.Timeout(connect=connect_s, read=stall_s)
-        self._stall_s = stall_s
+        self._stall_s = timeout_s or _STALL_S
+        timeout = urllib3.Timeout(connect=timeout_s or _CONNECT_TIMEOUT_S, read=self._stall_s)
         self._no_proxy = access.proxies.no_proxy
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
         self._proxies = {
