@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Sequence
 
 # The library itself imports it when it is first used, which is in a workshop.
-import cryptography.hazmat.backends  # noqa: F401
+import cryptography.hazmat.backends.openssl.backend  # noqa: F401
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec

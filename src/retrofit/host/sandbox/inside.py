@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+
+# Python itself imports it with the first connection to a host, which may be in a workshop.
+import encodings.idna  # noqa: F401
 import enum
 import logging
 import os

@@ -101,7 +101,7 @@ def test_a_setting_that_ends_the_boot(directory: pathlib.Path) -> None:
 @pytest.mark.parametrize("number", _SIGNALS, ids=lambda number: number.name)
 def test_interruption(number: signal.Signals, directory: pathlib.Path) -> None:
     def boots(_: str) -> bool:
-        return any(console.stat().st_size for console in directory.rglob("*-console.log"))
+        return any(console.stat().st_size for console in directory.glob("work/*/evidence/*.log"))
 
     with _verify(directory, images.amphora().path) as running:
         running.wait_for(boots)
