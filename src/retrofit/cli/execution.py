@@ -33,6 +33,7 @@ def execute(command: click.Command, *, name: str, arguments: list[str] | None = 
     try:
         answer = command.main(args=arguments, prog_name=name, standalone_mode=False)
         code = answer if isinstance(answer, int) else 0
+        sys.stdout.flush()
     except click.ClickException as error:
         code = _complain(name, _as_usage_error(error))
     except (errors.RetrofitError, errors.Interrupted) as error:

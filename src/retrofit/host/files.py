@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
 import pathlib
 import tempfile
+import time
 
 from .. import errors
 
 _CHUNK = 1024 * 1024
+# What the name of a file that is being written has, and at what age nobody writes it any more.
+_UNFINISHED = ".retrofit-"
+_ABANDONED_S = 600
 
 
 def write(path: pathlib.Path, text: str, *, mode: int) -> None:
     """Put ``text`` into ``path`` at once; who reads sees the previous content or all of the new.
+
+    What writers that were killed left of the same file is removed.
 
     Args:
         path: File to write; a previous one is replaced.
@@ -24,8 +31,10 @@ def write(path: pathlib.Path, text: str, *, mode: int) -> None:
     Raises:
         errors.OutputError: It cannot be written there.
     """
+    prefix = f".{path.name}{_UNFINISHED}"
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        _sweep(path.parent, prefix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix)
     except OSError as error:
         raise errors.OutputError(f"cannot write {path}: {error.strerror}") from error
     temporary = pathlib.Path(name)
@@ -42,6 +51,15 @@ def write(path: pathlib.Path, text: str, *, mode: int) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _sweep(directory: pathlib.Path, prefix: str) -> None:
+    """Remove abandoned files whose names begin so, as far as that is allowed."""
+    with contextlib.suppress(OSError):
+        for left in directory.iterdir():
+            abandoned = time.time() - _ABANDONED_S
+            if left.name.startswith(prefix) and left.lstat().st_mtime < abandoned:
+                left.unlink()
 
 
 def digest(path: pathlib.Path, algorithm: str) -> str:

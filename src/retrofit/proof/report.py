@@ -2,6 +2,7 @@
 
 The script goes with the vendor data of the config drive, so what a service gives stays as it is.
 cloud-init runs it while the boot still goes on, hence the unit of its own that waits for the end.
+After the report follows what the journal gets of some services, as long as the machine runs.
 """
 
 from __future__ import annotations
@@ -27,8 +28,14 @@ echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
 echo "cloud-init $(cloud-init status --long | tr '\\n' ' ')"
 echo "root $(df --block-size=1 --output=size / | tail -n 1)"
 echo "clock $(date +%s)"
-echo "end"
+echo "{end}"
 """
+# The unit goes first, as what a program that could not be started says has another's name.
+_FOLLOW = """\
+journalctl --follow --lines=0 --quiet --output=with-unit |
+    grep --line-buffered --extended-regexp '{words}'
+"""
+_END = "end"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,18 +59,25 @@ class Report:
     clock: int
 
 
-def script(port: str) -> str:
-    """Return the script that reports on a serial port, for cloud-init to run."""
-    return _SCRIPT.replace("{port}", port)
+def script(port: str, *, services: str = "") -> str:
+    """Return the script that reports on a serial port, for cloud-init to run.
+
+    Args:
+        port: The serial port.
+        services: What lines of the journal have that follow the report: an extended regular
+            expression; empty if none follow.
+    """
+    text = _SCRIPT.replace("{port}", port).replace("{end}", _END)
+    return text + _FOLLOW.replace("{words}", services) if services else text
 
 
 def parse(lines: list[str]) -> Report | None:
     """Return what a report says; ``None`` while it is not complete."""
-    if "end" not in lines:
+    if _END not in lines:
         return None
     said: dict[str, str] = {}
     failed = []
-    for line in lines:
+    for line in lines[: lines.index(_END)]:
         key, _, rest = line.partition(" ")
         if key == "failed":
             unit, _, last = rest.partition(" ")
@@ -77,6 +91,11 @@ def parse(lines: list[str]) -> Report | None:
         root=_number(said.get("root", "")),
         clock=_number(said.get("clock", "")),
     )
+
+
+def journal(lines: list[str]) -> list[str]:
+    """Return the lines of the journal that follow a report."""
+    return lines[lines.index(_END) + 1 :] if _END in lines else []
 
 
 def _number(text: str) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import subprocess
 import sys
 
 import pytest
+from tests.support import paths
 
 _SCRIPT = """
 import os, sys
@@ -41,3 +44,33 @@ def test_what_an_encoding_lacks_is_printed_in_another_form() -> None:
     )
 
     assert completed.stdout == b"result \\u201cquoted\\u201d\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("--help >/dev/full", 73, "No space left on device"),
+        # What it printed last is written when it ends.
+        ("history history.jsonl --json >/dev/full", 73, "No space left on device"),
+        ("--help | exec 0<&-; exit ${PIPESTATUS[0]}", 73, "Broken pipe"),
+        ("mistyped 2>/dev/full", 64, ""),
+    ],
+)
+def test_streams_that_cannot_be_written(
+    tmp_path: pathlib.Path, command: str, code: int, said: str
+) -> None:
+    (tmp_path / "history.jsonl").write_text("")
+
+    completed = subprocess.run(
+        ["bash", "-c", f'"$0" -m retrofit {command}', sys.executable],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(paths.REPOSITORY / "src")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert completed.returncode == code, completed.stderr
+    fault = f"retrofit: error: cannot write to standard output: {said}\n"
+    assert completed.stderr == (fault if said else "")

@@ -2,9 +2,14 @@
 
 import os
 import pathlib
+import signal
 import stat
+import subprocess
+import sys
+import time
 
 import pytest
+from tests.support import paths
 
 from retrofit import errors
 from retrofit.host import files
@@ -45,3 +50,47 @@ def test_failure_leaves_nothing_behind(tmp_path: pathlib.Path):
         files.write(directory, "text", mode=0o644)
 
     assert list(tmp_path.iterdir()) == [directory]
+
+
+# Killed when all is written and nothing is in its place yet.
+_KILLED = """
+import os, pathlib, signal, sys
+from retrofit.host import files
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+files.write(pathlib.Path(sys.argv[1]), "password", mode=0o600)
+"""
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: pathlib.Path) -> None:
+    path, others = tmp_path / "settings.yaml", tmp_path / ".settings.yaml.20260801"
+    others.write_text("a backup")
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, path],
+        env=os.environ | {"PYTHONPATH": str(paths.REPOSITORY / "src")},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    [left] = set(tmp_path.iterdir()) - {others}
+    assert left.read_text() == "password"
+
+    # Its writer may still live.
+    files.write(path, "text", mode=0o600)
+    assert left.exists()
+
+    for file in (left, others):
+        os.utime(file, (time.time() - 3600,) * 2)
+    files.write(path, "text", mode=0o600)
+    assert set(tmp_path.iterdir()) == {path, others}
+
+
+def test_a_directory_that_may_not_be_read(tmp_path: pathlib.Path) -> None:
+    """Nothing is swept there, and files are written as ever."""
+
+    def refuse(_: pathlib.Path) -> None:
+        raise PermissionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pathlib.Path, "iterdir", refuse)
+        files.write(tmp_path / "file", "text", mode=0o644)
+
+    assert (tmp_path / "file").read_text() == "text"

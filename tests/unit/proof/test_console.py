@@ -145,3 +145,14 @@ def test_a_report_without_sense_is_a_bad_one() -> None:
 
 def test_the_script_reports_on_the_port_that_is_given() -> None:
     assert "exec >/dev/ttyS1 2>&1" in report.script("/dev/ttyS1").splitlines()
+
+
+def test_the_journal_of_services_follows_the_report() -> None:
+    services = ["haproxy-1.service/ip[2]: no such file", "end", "state running"]
+    lines = [*_REPORT, "end", *services]
+
+    assert report.journal(lines) == services
+    assert report.journal(_REPORT) == []
+    assert report.parse(lines) == report.parse([*_REPORT, "end"])
+    assert "journalctl --follow" in report.script("/dev/ttyS1", services="haproxy-|keepalived")
+    assert "--follow" not in report.script("/dev/ttyS1")

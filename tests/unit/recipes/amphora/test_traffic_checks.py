@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import pathlib
@@ -25,10 +26,12 @@ from retrofit.recipes.amphora.trial import (
     scene,
     serving,
     standby,
+    traffic,
 )
 
 _LOOPBACK = "127.0.0.1"
 _OTHER = "127.0.0.2"
+_JOURNAL = ("haproxy-1.service/ip[2]: started", "haproxy-1.service/ip[3]: no such file")
 
 
 class _Machine:
@@ -59,7 +62,9 @@ def on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[scen
     monkeypatch.setattr(backends, "_GRACE_S", 0.0)
     with socket.create_server((_LOOPBACK, 0)) as free:
         port = free.getsockname()[1]
-    amphora = types.SimpleNamespace(id="amphora", machine=_Machine(), agent=_Agent())
+    amphora = types.SimpleNamespace(
+        id="amphora", machine=_Machine(), agent=_Agent(), journal=lambda: list(_JOURNAL)
+    )
     place = bench.Bench(
         image=tmp_path,
         architecture="amd64",
@@ -154,3 +159,21 @@ def test_a_single_amphora_has_no_standby(on: scene.Scene) -> None:
     outcomes = {check.look(on).outcome for check in standby.CHECKS}
 
     assert outcomes == {findings.Outcome.NOT_APPLICABLE}
+
+
+def test_a_service_that_does_not_start_is_quoted(
+    on: scene.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: scene.Scene) -> findings.Verdict:
+        raise errors.RetrofitError("PUT /start answers 500")
+
+    monkeypatch.setattr(traffic, "_JOURNAL_S", 0.0)
+    monkeypatch.setattr(traffic, "_JOURNAL_LINES", 1)
+    monkeypatch.setattr(scene, "lay", lambda *_: contextlib.nullcontext(on))
+    monkeypatch.setattr(deployment, "CHECKS", (scene.Check("listeners started", refuse),))
+
+    [found] = traffic.checks(on.nodes[0].amphora, None, on.place)
+
+    assert found.verdict == findings.failed(
+        f"PUT /start answers 500; the journal of amphora 1: {_JOURNAL[-1]}"
+    )

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ....proof import bench, config_drive, report, system
+from ....proof import bench, config_drive, console, report, system
 from ....proof import machine as machines
 from . import agent as agents
 from . import controller
@@ -23,6 +23,8 @@ _AFTER_BOOT = 0.2
 # How long a question to the agent, which may hang as long as nothing listens in the machine, keeps
 # us from a look at the console.
 _LOOK_AWAY_S = 1.0
+# Names of the units that the agent starts.
+_SERVICES = "haproxy-|keepalived"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +88,10 @@ class Amphora:
         """Return what the system reported; ``None`` if it has not yet."""
         return system.reported(self.machine)
 
+    def journal(self) -> list[str]:
+        """Return what its journal got since the boot of the services that its agent starts."""
+        return report.journal(console.lines(self.machine.report))
+
     def _silence(self, refusal: str) -> machines.MachineFailed:
         """Return an error for an agent that does not answer though the boot ended."""
         found = self.report()
@@ -136,7 +142,7 @@ def launch(
     name = f"amphora-{number}"
     work = place.work / name
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machines.REPORT_PORT)
+    vendor_data = report.script(machines.REPORT_PORT, services=_SERVICES)
     server = owner.server(identity, topology, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machines.MAC, work=work)
     address = _ADDRESS.format(number=number)

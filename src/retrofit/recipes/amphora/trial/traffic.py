@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Iterator
 
 from .... import errors
 from ....model import findings
 from ....proof import bench
 from . import amphora, changes, deployment, scene, serving, standby
+
+# How many last lines of a journal tell why a service fails, and how long they take to get here.
+_JOURNAL_LINES = 5
+_JOURNAL_S = 3.0
 
 
 def checks(
@@ -43,6 +48,17 @@ def _verdict(check: scene.Check, on: scene.Scene) -> findings.Verdict:
     except errors.ToolMissing:
         raise
     except errors.RetrofitError as error:
-        return findings.failed(error.message)
+        return findings.failed(error.message + _journals(on))
     except (OSError, http.client.HTTPException) as error:
         return findings.failed(f"a request got no answer: {error or type(error).__name__}")
+
+
+def _journals(on: scene.Scene) -> str:
+    """Return what the journals of the amphorae said last, to go after a fault."""
+    time.sleep(_JOURNAL_S)
+    texts = (
+        f"; the journal of amphora {node.number}: {' | '.join(said[-_JOURNAL_LINES:])}"
+        for node in on.nodes
+        if (said := node.amphora.journal())
+    )
+    return "".join(texts)
