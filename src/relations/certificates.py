@@ -3,7 +3,8 @@
 The interface has two forms. Vault and easyrsa, as reactive charms, publish ``ca`` and ``chain`` as
 texts in the data of each unit. Providers of version 1 and later publish in the data of their
 application, as JSON, what they signed, each with its ``ca`` and ``chain``; they say nothing until
-something is requested.
+something is requested. A provider has one of the forms, and each look costs a process in every
+hook: the second is looked for where the first is not there.
 """
 
 from __future__ import annotations
@@ -67,13 +68,15 @@ class Certificates:
     def _parts(self) -> Iterator[tuple[str, str]]:
         """Yield what providers say of authorities, and where they say it."""
         for relation in self._relations:
-            for unit in sorted(relation.units, key=lambda unit: unit.name):
-                for key in ("ca", "chain"):
-                    text = relation.data[unit].get(key, "").strip()
-                    if text:
-                        yield f"{key} of {unit.name}", text
+            parts = [
+                (f"{key} of {unit.name}", relation.data[unit].get(key, "").strip())
+                for unit in sorted(relation.units, key=lambda unit: unit.name)
+                for key in ("ca", "chain")
+            ]
+            published = [(name, text) for name, text in parts if text]
+            yield from published
             # An application that is gone has no data.
-            if relation.app is not None:
+            if not published and relation.app is not None:
                 yield from _answered(relation.data[relation.app].get(_ANSWER, ""), relation.app)
 
 

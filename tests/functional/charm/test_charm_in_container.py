@@ -12,6 +12,9 @@ from tests.support.charm.unit_agent import charm
 
 pytestmark = pytest.mark.in_order
 
+# Each is a process, and Juju runs update-status every few minutes for ever.
+_HOOK_TOOLS = 12
+
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Deployment]:
@@ -46,6 +49,8 @@ def test_upgrade_from_a_previous_revision(driver: deployment.Deployment) -> None
     scenarios.run_without_a_base_fails(driver)
 
     scenarios.upgrade_keeps_schedule_and_history(driver)
+    driver.agent.update_status()
+    assert driver.agent.hook_tools <= _HOOK_TOOLS
 
     scenarios.run_without_a_base_fails(driver)
     scenarios.nothing_is_left(driver)

@@ -68,6 +68,11 @@ class Agent:
         self._events: collections.deque[_Event] = collections.deque()
         self._operations = operations.Operations(self.unit, self.machine, self._run_queued, turn)
 
+    @property
+    def hook_tools(self) -> int:
+        """How many hook tools the last operation has run."""
+        return self._operations.hook_tools
+
     # Life of the unit.
 
     def deploy(self, *, leader: bool = True, options: Mapping[str, Any] | None = None) -> None:

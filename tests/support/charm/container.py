@@ -173,7 +173,11 @@ class Container:
 
 @contextlib.contextmanager
 def launched(
-    lxd: lxd_module.Lxd, name: str, *, charm_profile: Mapping[str, Any] | None = None
+    lxd: lxd_module.Lxd,
+    name: str,
+    *,
+    charm_profile: Mapping[str, Any] | None = None,
+    series: str = "",
 ) -> Iterator[Container]:
     """Launch a container under Juju's profile and the charm's, and remove it in the end.
 
@@ -181,6 +185,7 @@ def launched(
         lxd: Where to launch it.
         name: What distinguishes it from others of this process.
         charm_profile: Content of the charm's ``lxd-profile.yaml``.
+        series: Code name of its release; empty for the host's own.
     """
     full_name = f"{lxd_module.PREFIX}{name}-{os.getpid()}"
     profiles = {
@@ -188,7 +193,7 @@ def launched(
         full_name: charm_profile or {},
     }
     with lxd_module.exclusive():
-        image = ensure_image(lxd)
+        image = ensure_image(lxd, series)
         for profile, content in profiles.items():
             lxd.write_profile(profile, content)
     try:
@@ -204,9 +209,9 @@ def launched(
         lxd.run("profile", "delete", full_name)
 
 
-def ensure_image(lxd: lxd_module.Lxd) -> str:
-    """Return the alias of an image of the host's own release; make it where it is missing."""
-    sources = _apt_sources()
+def ensure_image(lxd: lxd_module.Lxd, series: str = "") -> str:
+    """Return the alias of an image of a release, the host's own or another; make it if missing."""
+    sources = apt_sources(series)
     authorities = {path.name: path.read_text() for path in sorted(_CA_DIRECTORY.glob("*.crt"))}
     ingredients = json.dumps([_PACKAGES, _NETWORK, sources, authorities])
     alias = f"{lxd_module.PREFIX}{hashlib.sha256(ingredients.encode()).hexdigest()[:16]}"
@@ -259,14 +264,18 @@ def _image_metadata(directory: pathlib.Path) -> pathlib.Path:
     return archive
 
 
-def _apt_sources() -> list[str]:
-    """Return the host's package sources of its own distribution, as one-line entries."""
+def apt_sources(series: str = "") -> list[str]:
+    """Return the host's package sources of its own distribution, as one-line entries.
+
+    Args:
+        series: Code name of the release that they are to bring; empty for the host's own.
+    """
     release = dict(
         line.split("=", 1)
         for line in pathlib.Path("/etc/os-release").read_text().splitlines()
         if "=" in line
     )
-    series = release["VERSION_CODENAME"].strip('"')
+    own = release["VERSION_CODENAME"].strip('"')
     targets = process.run(
         [
             "apt-get",
@@ -282,8 +291,9 @@ def _apt_sources() -> list[str]:
         uri, suite, component, *origin = line.split()
         # Third parties name their suites after the series, too.
         official = not origin or origin[0] in {"Debian", "Ubuntu"}
-        if official and suite.split("-")[0] == series:
-            components.setdefault((uri, suite), []).append(component)
+        if official and suite.split("-")[0] == own:
+            named = suite.replace(own, series or own, 1)
+            components.setdefault((uri, named), []).append(component)
     return [
         f"deb {uri} {suite} {' '.join(dict.fromkeys(names))}"
         for (uri, suite), names in components.items()

@@ -99,19 +99,23 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def ready(packed: pathlib.Path, logs: pathlib.Path) -> Iterator[Deployment]:
+def ready(packed: pathlib.Path, logs: pathlib.Path, *, series: str = "") -> Iterator[Deployment]:
     """Start a cloud and a machine for the charm; :meth:`Deployment.deploy` comes next.
 
     Args:
         packed: The packed charm.
         logs: Directory that receives a log of each operation.
+        series: Code name of the machine's release; empty for the host's own.
     """
     the_charm = charm.PackedCharm(packed)
     with (
         cloud.running() as running_cloud,
         lxd.running() as daemon,
         container.launched(
-            daemon, "unit", charm_profile=_possible_profile(the_charm.lxd_profile)
+            daemon,
+            "unit",
+            charm_profile=_possible_profile(the_charm.lxd_profile),
+            series=series,
         ) as machine,
     ):
         machine.join_port(running_cloud.keystone_port)

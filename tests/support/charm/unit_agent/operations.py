@@ -43,6 +43,9 @@ class Operations:
         place: Its machine.
         follow_up: Called in the turn of each operation when it is done; runs what it causes.
         turn: The machine's lock, if other units run there: Juju runs one operation at a time.
+
+    Attributes:
+        hook_tools: How many the last operation has run; each is a process.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Operations:
         # Operations take turns; those of juju-exec arrive in threads of their own.
         self._turn = turn or threading.Lock()
         self._context: state.Context | None = None
+        self.hook_tools = 0
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
@@ -107,6 +111,7 @@ class Operations:
     ) -> server.Answer:
         """Run a program whose hook tools act on a context."""
         self._context = context
+        self.hook_tools = 0
         try:
             return self._machine.execute(context, argv, name=name, environment=environment)
         finally:
@@ -119,6 +124,7 @@ class Operations:
         context = self._context
         if context is None or request.context != context.id:
             return server.Answer(stderr=f'ERROR unknown context id "{request.context}"\n', code=1)
+        self.hook_tools += 1
         return tools.run(TOOLS[request.tool], context, request)
 
     def _juju_exec(self, request: server.Request) -> server.Answer:
