@@ -22,7 +22,7 @@ from tests.support.cloud import cloud
 from retrofit import model
 from retrofit.recipes.amphora import octavia_elements
 
-pytestmark = [pytest.mark.in_order, pytest.mark.slow]
+pytestmark = pytest.mark.in_order
 
 _SUITES = ("{0}", "{0}-updates", "{0}-security", "{0}-backports")
 
