@@ -7,6 +7,7 @@ import itertools
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -58,3 +59,15 @@ def test_a_package_without_a_wheel_is_named() -> None:
     found = _resolve(lock, _PYTHONS[0], _MACHINES[0], but=("charmhelpers",))
     assert found.returncode != 0
     assert "charmhelpers" in found.stderr
+
+
+def test_the_lock_files_are_those_that_make_lock_writes(tmp_path: pathlib.Path) -> None:
+    shutil.copytree(paths.REPOSITORY / "requirements", tmp_path / "requirements")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(paths.REPOSITORY / "tools" / "lock", tmp_path / "tools")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+
+    subprocess.run([tmp_path / "tools" / "lock"], check=True)
+
+    for file in (tmp_path / "requirements").iterdir():
+        assert file.read_text() == (paths.REPOSITORY / "requirements" / file.name).read_text()

@@ -23,8 +23,8 @@ _AFTER_BOOT = 0.2
 # How long a question to the agent, which may hang as long as nothing listens in the machine, keeps
 # us from a look at the console.
 _LOOK_AWAY_S = 1.0
-# Names of the units that the agent starts.
-_SERVICES = "haproxy-|keepalived"
+# Units that the agent starts; a blank goes before them in a journal's lines.
+_SERVICES = " (haproxy-|octavia-keepalived)"
 
 
 @dataclasses.dataclass(frozen=True)
