@@ -15,7 +15,7 @@ from retrofit import errors
 from retrofit.host import files, process
 from retrofit.model import documents
 from retrofit.model.documents import run_document
-from workload import engine, hints
+from workload import engine, hints, names
 
 NAME = "cloud.json"
 # What the answers depend on.
@@ -63,26 +63,26 @@ def is_due(view: View | None, now: datetime.datetime, valid: datetime.timedelta)
     return view is None or bool(view.problem) or not zero <= now - view.asked < valid
 
 
-def ask(charm: pathlib.Path, state: pathlib.Path) -> None:
+def ask(charm: pathlib.Path, own: names.Names) -> None:
     """Ask the cloud, and keep what it answers.
 
     Args:
         charm: Directory of the charm.
-        state: Directory of the settings.
+        own: The unit's names on its machine.
     """
-    known = {"settings": _digest(state), "asked": datetime.datetime.now(datetime.timezone.utc)}
-    view = View.model_validate(known | _answers(charm, state))
-    files.write(state / NAME, view.model_dump_json(by_alias=True) + "\n", mode=0o600)
+    known = {"settings": _digest(own.state), "asked": datetime.datetime.now(datetime.timezone.utc)}
+    view = View.model_validate(known | _answers(charm, own))
+    files.write(own.state / NAME, view.model_dump_json(by_alias=True) + "\n", mode=0o600)
 
 
-def _answers(charm: pathlib.Path, state: pathlib.Path) -> dict[str, object]:
+def _answers(charm: pathlib.Path, own: names.Names) -> dict[str, object]:
     """Run the program that asks; return what it says, a problem in the charm's words."""
     python = engine.command(charm)[0]
     try:
         completed = process.run(
-            [python, "-m", "workload.cloud_questions", state / "request.json"],
+            [python, "-m", "workload.cloud_questions", own.state / "request.json"],
             timeout_s=_TIMEOUT_S,
-            extra_environment=engine.environment(charm, state),
+            extra_environment=engine.environment(charm, own),
             confidential=True,
         )
     except errors.CommandError as error:

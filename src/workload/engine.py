@@ -71,7 +71,7 @@ class Engine:
             else:
                 report(text)
 
-        variables = environment(self._charm, self._own.state)
+        variables = environment(self._charm, self._own)
         with cancellation.attended(self._own, self._own.action):
             completed = process.run(
                 [
@@ -108,10 +108,12 @@ def command(charm: pathlib.Path) -> list[str]:
     return [f"{charm}/venv/bin/python", "-m", "retrofit"]
 
 
-def environment(charm: pathlib.Path, state: pathlib.Path) -> dict[str, str]:
-    """Return the variables of the engine, for a charm and its directory of credentials."""
+def environment(charm: pathlib.Path, own: names.Names) -> dict[str, str]:
+    """Return the variables of the engine, for a charm and a unit of it."""
     return {
         "PYTHONPATH": f"{charm}/src",
-        "OS_CLIENT_CONFIG_FILE": f"{state}/clouds.yaml",
+        "OS_CLIENT_CONFIG_FILE": f"{own.state}/clouds.yaml",
+        # OpenStack's libraries keep files there, and would do so in root's home directory.
+        "XDG_CACHE_HOME": str(own.cache),
         "LIBGUESTFS_BACKEND": "direct",
     }

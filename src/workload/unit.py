@@ -105,7 +105,7 @@ class Workload:
             valid: How long a good answer holds, as long as the settings are the same.
         """
         if cloud_view.is_due(self.seen(), datetime.datetime.now(datetime.timezone.utc), valid):
-            cloud_view.ask(self._charm, self._own.state)
+            cloud_view.ask(self._charm, self._own)
 
     def seen(self) -> cloud_view.View | None:
         """Return what is known of the cloud as it is set now, if it was asked."""
@@ -127,7 +127,7 @@ class Workload:
             state=self._own.state,
             python=engine.command(self._charm)[0],
             command=" ".join(engine.command(self._charm)),
-            environment=engine.environment(self._charm, self._own.state),
+            environment=engine.environment(self._charm, self._own),
             limits=engine.LIMITS,
             debug=debug,
             opening=opening,

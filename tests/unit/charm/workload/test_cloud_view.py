@@ -6,6 +6,8 @@ import datetime
 import pathlib
 
 import pytest
+from tests.unit.charm.workload import machines
+from tests.unit.charm.workload.machines import OWN
 
 from workload import cloud_view, engine
 
@@ -37,10 +39,11 @@ def test_a_good_answer_may_hold_for_good() -> None:
 
 
 @pytest.fixture
-def state(tmp_path: pathlib.Path) -> pathlib.Path:
-    (tmp_path / "clouds.yaml").write_text("one")
-    (tmp_path / "request.json").write_text("{}")
-    return tmp_path
+def state(machine: machines.Machine) -> pathlib.Path:
+    OWN.make_directories()
+    (machine.state / "clouds.yaml").write_text("one")
+    (machine.state / "request.json").write_text("{}")
+    return machine.state
 
 
 def _program(state: pathlib.Path, body: str) -> pathlib.Path:
@@ -65,7 +68,7 @@ def test_keeps_what_is_answered_for_the_settings_of_now(
     monkeypatch.setattr(engine, "command", lambda _: [str(_program(state, body))])
     monkeypatch.setattr(cloud_view, "_TIMEOUT_S", 1)
 
-    cloud_view.ask(pathlib.Path("/charm"), state)
+    cloud_view.ask(pathlib.Path("/charm"), OWN)
 
     view = cloud_view.read(state)
     assert view is not None

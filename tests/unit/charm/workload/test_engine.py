@@ -63,6 +63,7 @@ def test_a_command_has_a_unit_with_the_limits_of_a_build(
     assert f"--setenv=PYTHONPATH={CHARM}/src" in options
     state = OWN.state
     assert f"--setenv=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml" in options
+    assert f"--setenv=XDG_CACHE_HOME={OWN.cache}" in options
     assert details["confidential"]
     assert details["timeout_s"] > engine.TIMEOUT_S, "systemd is to end it first"
 

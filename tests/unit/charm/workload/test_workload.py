@@ -136,6 +136,7 @@ def test_the_service_runs_the_engine_of_the_charm(machine: Machine, builds: unit
     state, charm = machine.state, paths.REPOSITORY
     assert f"Environment=PYTHONPATH={charm}/src\n" in service
     assert f"Environment=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml\n" in service
+    assert f"Environment=XDG_CACHE_HOME={OWN.cache}\n" in service
     assert "\nUMask=0077\nNice=10\nMemoryMax=80%\n" in service
     assert "\nTimeoutStartSec=21600\n" in service
     assert (
