@@ -10,6 +10,9 @@ import hypothesis
 import pytest
 from tests.support import scratch
 
+# What their assertions compare is told, as a test's own.
+pytest.register_assert_rewrite("tests.scenarios", "tests.support.charm")
+
 # Before workers are started, which share it.
 scratch.enter()
 

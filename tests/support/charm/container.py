@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import pathlib
 import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,6 +43,10 @@ _CA_DIRECTORY = pathlib.Path("/usr/local/share/ca-certificates")
 _MACHINE_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _BOOT_TIMEOUT_S = 60
 _BOOTSTRAP_TIMEOUT_S = 900
+_PRINTED = "/srv/printed"
+# What a program prints goes to a file that the host sees: LXD passes on nothing of it now and
+# then while all processors are busy (https://github.com/lxc/lxc/issues/4282).
+_KEPT = f'printed={_PRINTED}/$1; shift; exec "$@" > "$printed"'
 
 # The profile of a Juju model: nesting is what lets the build make namespaces of its own.
 _MODEL_PROFILE: dict[str, Any] = {
@@ -58,11 +64,13 @@ class Container:
     Args:
         lxd: Where it runs.
         name: Its name there.
+        printed: Directory of the host that it sees as ``/srv/printed``.
     """
 
-    def __init__(self, lxd: lxd_module.Lxd, name: str) -> None:
+    def __init__(self, lxd: lxd_module.Lxd, name: str, printed: pathlib.Path) -> None:
         self.lxd = lxd
         self.name = name
+        self._printed = printed
         self._sockets: list[str] = []
 
     def run(
@@ -76,21 +84,34 @@ class Container:
         on_line: Callable[[str], None] | None = None,
         check: bool = True,
     ) -> process.Completed:
-        """Run a program as root inside; see :func:`retrofit.host.process.run`."""
+        """Run a program as root inside; see :func:`retrofit.host.process.run`.
+
+        Lines of standard output come to ``on_line`` when the program has ended.
+        """
         variables = [f"--env={name}={value}" for name, value in (environment or {}).items()]
-        return self.lxd.run(
-            "exec",
-            self.name,
-            "--force-noninteractive",
-            f"--cwd={cwd}",
-            *variables,
-            "--",
-            *argv,
-            timeout_s=timeout_s,
-            text_input=text_input,
-            on_line=on_line,
-            check=check,
-        )
+        printed = self._printed / uuid.uuid4().hex
+        try:
+            completed = self.lxd.run(
+                "exec",
+                self.name,
+                "--force-noninteractive",
+                f"--cwd={cwd}",
+                *variables,
+                "--",
+                *("sh", "-c", _KEPT, "sh", printed.name),
+                *argv,
+                timeout_s=timeout_s,
+                text_input=text_input,
+                on_line=on_line,
+                check=check,
+            )
+        finally:
+            stdout = printed.read_text(errors="replace") if printed.exists() else ""
+            printed.unlink(missing_ok=True)
+            if on_line:
+                for line in stdout.splitlines():
+                    on_line(line)
+        return dataclasses.replace(completed, stdout=stdout)
 
     def read(self, path: str) -> str:
         """Return the text of a file."""
@@ -196,17 +217,20 @@ def launched(
         image = ensure_image(lxd, series)
         for profile, content in profiles.items():
             lxd.write_profile(profile, content)
-    try:
-        options = [f"--profile={profile}" for profile in profiles]
-        lxd.run("launch", image, full_name, *options, timeout_s=300)
-        container = Container(lxd, full_name)
-        container.wait_booted()
-        container.write("/etc/resolv.conf", f"nameserver {lxd.gateway}\n")
-        yield container
-    finally:
-        if full_name in lxd.instances():
-            lxd.delete(full_name)
-        lxd.run("profile", "delete", full_name)
+    with lxd_module.shared_directory() as printed:
+        try:
+            options = [f"--profile={profile}" for profile in profiles]
+            lxd.run("launch", image, full_name, *options, timeout_s=300)
+            shared = (f"source={printed}", f"path={_PRINTED}")
+            lxd.run("config", "device", "add", full_name, "printed", "disk", *shared)
+            container = Container(lxd, full_name, printed)
+            container.wait_booted()
+            container.write("/etc/resolv.conf", f"nameserver {lxd.gateway}\n")
+            yield container
+        finally:
+            if full_name in lxd.instances():
+                lxd.delete(full_name)
+            lxd.run("profile", "delete", full_name)
 
 
 def ensure_image(lxd: lxd_module.Lxd, series: str = "") -> str:

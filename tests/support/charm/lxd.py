@@ -14,8 +14,10 @@ import ipaddress
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -30,6 +32,7 @@ BRIDGE = "retrofitbr0"
 # every directory down to its own, which /root does not let it.
 _STATE = pathlib.Path("/var/lib/octavia-diskimage-retrofit-tests")
 _SNAP_CLIENT = pathlib.Path("/snap/bin/lxc")
+_SHARED = "shared-"
 _START_TIMEOUT_S = 60
 # At most; it takes what is in it.
 _POOL_SIZE = "30GiB"
@@ -108,6 +111,18 @@ class Lxd:
         # LXD looked for it.
         if device and pathlib.Path("/sys/class/net", device).exists():
             process.run(["ip", "link", "delete", device], timeout_s=10, check=False)
+
+
+@contextlib.contextmanager
+def shared_directory() -> Iterator[pathlib.Path]:
+    """Make a directory for the daemon and its containers, whose users may make files in it.
+
+    The daemon may be another test run's, which sees nothing of this one's temporary files.
+    """
+    with tempfile.TemporaryDirectory(prefix=_SHARED, dir=_STATE) as directory:
+        path = pathlib.Path(directory)
+        path.chmod(0o777)
+        yield path
 
 
 @contextlib.contextmanager
@@ -215,6 +230,8 @@ def _remove_leftovers(lxd: Lxd) -> None:
     for name in lxd.names("profile"):
         if name.startswith(PREFIX):
             lxd.run("profile", "delete", name)
+    for path in _STATE.glob(f"{_SHARED}*"):
+        shutil.rmtree(path)
 
 
 def _set_up(lxd: Lxd) -> Lxd:

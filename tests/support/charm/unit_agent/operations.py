@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+from tests.support.charm import lxd
 
 from . import (
     flags,
@@ -66,8 +66,8 @@ class Operations:
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
         """Answer hook tools until the end of the block."""
-        with tempfile.TemporaryDirectory(prefix="agent-") as directory:
-            socket = pathlib.Path(directory) / "agent.socket"
+        with lxd.shared_directory() as directory:
+            socket = directory / "agent.socket"
             with (
                 server.serving(socket, self._answer),
                 self._machine.container.joined_socket(self._machine.socket, socket),
