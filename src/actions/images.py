@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-from collections.abc import Callable, Mapping, Sequence
+import pathlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ops
@@ -12,6 +15,7 @@ import ops
 from actions import answers
 from options import config, request
 from retrofit import errors
+from retrofit.host import files
 from retrofit.model import findings
 from retrofit.model.documents import run_document
 from workload import engine, names, results, unit
@@ -100,9 +104,10 @@ class ImageActions(ops.Object):
             self._check_idle()
             image_id = self._identifier(parameters, parameters.image, "current")
             evidence = self._own.evidence / image_id
-            options = [f"--depth={depth}", f"--evidence={evidence}"]
-            line = self._working("verify", options, [f"glance:{image_id}"])
-            answer = self._engine.run(line, report=event.log)
+            with self._own_checks(parameters) as checks:
+                options = [f"--depth={depth}", f"--evidence={evidence}", *checks]
+                line = self._working("verify", options, [f"glance:{image_id}"])
+                answer = self._engine.run(line, report=event.log)
             if answer.code == 0:
                 self._workload.forget_evidence(of=image_id)
             if answer.code not in (0, errors.ProofFailed.exit_code):
@@ -228,18 +233,39 @@ class ImageActions(ops.Object):
             raise _Refused(answer.problem)
         return json.loads(answer.output)
 
+    @contextlib.contextmanager
+    def _own_checks(self, of: config.OfOne) -> Iterator[list[str]]:
+        """Put the checks that are defined for an image into files, and name these as options."""
+        meant = self._meant(of)
+        checks = meant[0].run.checks
+        if any(image.run.checks != checks for image in meant):
+            names = ", ".join(image.name for image in meant)
+            raise _Refused(f"definition must select one of these images, by its checks: {names}")
+        if not checks:
+            yield []
+            return
+        with tempfile.TemporaryDirectory(dir=self._own.state, prefix="checks-") as name:
+            directory = pathlib.Path(name)
+            for check, script in checks.items():
+                files.write(directory / check, script, mode=0o600)
+            yield [f"--check={directory / check}" for check in checks]
+
     def _wanted(self, of: config.OfOne) -> expansion.Image:
         """Return the image that is defined and meant."""
-        try:
-            meant = self._options().meant(of.definition)
-        except ValueError as error:
-            raise _Refused(str(error)) from error
+        meant = self._meant(of)
         if len(meant) == 1:
             return meant[0]
         names = ", ".join(image.name for image in meant)
         raise _Refused(
             f"definition={of.definition} must select exactly one of these images: {names}"
         )
+
+    def _meant(self, of: config.OfOne) -> tuple[expansion.Image, ...]:
+        """Return the images that are defined and meant."""
+        try:
+            return self._options().meant(of.definition)
+        except ValueError as error:
+            raise _Refused(str(error)) from error
 
     def _tag(self, of: config.OfOne) -> list[str]:
         """Return the option that names the tag by which Octavia finds images."""

@@ -24,6 +24,7 @@ _SURROUNDINGS = (
     "ca-certificate",
     "depth",
     "evidence",
+    "checks",
     "work-dir",
     "cache-dir",
     "rebuild-on",

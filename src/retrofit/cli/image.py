@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import pathlib
 
 import rich_click as click
 
@@ -11,6 +12,7 @@ from .. import model, recipes
 from ..definitions import run_definition
 from ..model import findings, reasons
 from ..model.documents import run_document
+from ..proof import own_checks
 from ..runs import one, results
 from . import execution, images, options, reporting
 
@@ -83,6 +85,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
     type=options.one_of(findings.Depth),
     help="Depth of the proof, before the image is tagged. [default: boot; off for a file]",
 )
+@options.own_checks
 @options.flavor_disk
 @options.evidence
 @_publishing(
@@ -125,6 +128,7 @@ def command(
     variables: tuple[str, ...],
     *,
     rebuild_on: str | None,
+    scripts: tuple[pathlib.Path, ...],
     as_json: bool,
     debug: bool,
     **given: object,
@@ -140,6 +144,7 @@ def command(
     """
     execution.start_logging(debug=debug)
     definition = run_definition.RunDefinition.parse(
+        checks=own_checks.read(scripts),
         environment=options.pairs("--env", variables),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,

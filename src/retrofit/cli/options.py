@@ -137,6 +137,14 @@ evidence: Decorator = _proof(
     type=DIRECTORY,
     help="Save consoles and check results of a failed proof here.",
 )
+own_checks: Decorator = _proof(
+    "--check",
+    "scripts",
+    metavar="SCRIPT",
+    multiple=True,
+    type=FILE,
+    help="Also run this script in the image at rest, and in its machine.",
+)
 flavor_disk: Decorator = _proof(
     "--flavor-disk",
     metavar="SIZE",

@@ -12,7 +12,7 @@ from ..base_images import files, glance, origins
 from ..definitions import keys, run_definition
 from ..host import tables
 from ..model import architectures, findings
-from ..proof import subject
+from ..proof import own_checks, subject
 from ..runs import verify
 from . import execution, options, reporting
 
@@ -34,6 +34,7 @@ from . import execution, options, reporting
     help="Recipe of the image.",
     panel="Proof",
 )
+@options.own_checks
 @options.flavor_disk
 @click.option(
     "--architecture",
@@ -67,6 +68,7 @@ def command(
     image: str,
     depth: str,
     recipe: str,
+    scripts: tuple[pathlib.Path, ...],
     flavor_disk: str,
     architecture: str | None,
     boot_timeout: float | None,
@@ -96,6 +98,7 @@ def command(
         evidence=evidence,
         boot_timeout_s=boot_timeout,
         properties=tuple(options.pairs("--property", properties).items()),
+        own=own_checks.listed(own_checks.read(scripts)),
         work_base=work_dir,
     )
     with reporting.reporter() as reporter:

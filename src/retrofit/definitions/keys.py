@@ -12,6 +12,7 @@ import pydantic_core
 
 from .. import errors, model, recipes
 from ..model import findings, reasons, tags
+from ..proof import own_checks
 from ..publishing import glance_target
 
 _SIZE = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>[MGT]?)i?B?")
@@ -66,6 +67,14 @@ def _own_properties(value: dict[str, str]) -> dict[str, str]:
     for name in value:
         if _TAKEN.fullmatch(name):
             raise wrong(f"a definition cannot set {name}")
+    return value
+
+
+def _own_checks(value: dict[str, str]) -> dict[str, str]:
+    for name, script in value.items():
+        problem = own_checks.problem(name, script)
+        if problem:
+            raise wrong(problem)
     return value
 
 
@@ -195,6 +204,10 @@ class Common(pydantic.BaseModel):
 
     evidence: pathlib.Path | None = None
     """Directory in which the evidence of failed proofs is kept."""
+
+    checks: Annotated[dict[str, str], pydantic.AfterValidator(_own_checks)] = {}
+    """Scripts that a proof runs in addition, by name: in the image at rest with the word ``rest``,
+    and in its machine with the word ``boot``. The image passes if they end with status 0."""
 
     @pydantic.field_validator(
         "keyring",

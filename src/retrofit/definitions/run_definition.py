@@ -20,7 +20,7 @@ from ..base_images import notation, origins
 from ..host import authorities
 from ..model import findings, releases
 from ..planning import run_request
-from ..proof import proof_request
+from ..proof import own_checks, proof_request
 from ..publishing import file_target, glance_target
 from . import keys
 
@@ -166,12 +166,19 @@ class RunDefinition(keys.Common):
     def _proof(self) -> proof_request.ProofRequest:
         """Return how the image is to be proved."""
         usual = findings.Depth.BOOT if self.target == GLANCE_PREFIX else findings.Depth.OFF
+        depth = self.depth or usual
+        if self.checks and depth is findings.Depth.OFF:
+            raise errors.ConfigError(
+                f"the check {next(iter(self.checks))} needs a proof, and the depth is off",
+                hint="set the depth to rest or boot",
+            )
         return proof_request.ProofRequest(
-            depth=self.depth or usual,
+            depth=depth,
             flavor_disk=keys.size(self.flavor_disk)
             if self.flavor_disk
             else proof_request.FLAVOR_DISK,
             evidence=self.evidence,
+            own=own_checks.listed(self.checks),
         )
 
     def _build(self) -> model.BuildRequest:

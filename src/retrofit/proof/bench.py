@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from ..host import progress
 from ..model import findings
-from . import hardware
+from . import hardware, own_checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Bench:
         accelerated: Whether KVM works here.
         boot_timeout_s: Seconds that a machine has from its start to its service's first answer.
         reporter: Told of steps.
+        own: Checks of the operator's that machines are to make when they have booted.
     """
 
     image: pathlib.Path
@@ -38,6 +39,12 @@ class Bench:
     accelerated: bool
     boot_timeout_s: float
     reporter: progress.Reporter
+    own: tuple[own_checks.OwnCheck, ...] = ()
+
+    @property
+    def report_timeout_s(self) -> float:
+        """Seconds that a machine has from its start to the report that its boot ended."""
+        return self.boot_timeout_s + own_checks.TIMEOUT_S * len(self.own)
 
 
 # Boots machines from the image on a bench and yields what is found, up to the depth that is asked

@@ -48,6 +48,7 @@ class Gate:
                 architecture=built.release.architecture, flavor_disk=wanted.flavor_disk
             ),
             properties=properties,
+            own=wanted.own,
         )
 
     def prove(self) -> findings.Proof | None:

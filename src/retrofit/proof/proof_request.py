@@ -7,6 +7,7 @@ import pathlib
 
 from .. import model
 from ..model import findings
+from . import own_checks
 
 # charm-octavia's flavor.
 FLAVOR_DISK = 8 * model.GIB
@@ -20,8 +21,10 @@ class ProofRequest:
         depth: How far to go.
         flavor_disk: Bytes of the disk that machines of it get.
         evidence: Directory in which that of failed proofs is kept; ``None`` keeps none.
+        own: Checks of the operator's.
     """
 
     depth: findings.Depth = findings.Depth.OFF
     flavor_disk: int = FLAVOR_DISK
     evidence: pathlib.Path | None = None
+    own: tuple[own_checks.OwnCheck, ...] = ()

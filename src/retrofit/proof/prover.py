@@ -20,8 +20,9 @@ from ..building.disk import conversion, layout, tree
 from ..host import accelerator, progress
 from ..host.sandbox import kvm, networks, workshop
 from ..model import findings
-from . import bench, hardware, qemu_words, subject
+from . import bench, hardware, own_checks, qemu_words, subject
 from . import checks as recipe_checks
+from .rest import own
 
 # Emulated on two busy processors a machine's first answer took up to 390 s.
 _BOOT_TIMEOUT_S = {True: 300.0, False: 1500.0}
@@ -40,6 +41,7 @@ class Job:
         expected: What the image has to be.
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
         properties: The image's in Glance, of which some say what machines of it have.
+        own: Checks of the operator's, after those of the recipe.
     """
 
     image: pathlib.Path
@@ -49,6 +51,7 @@ class Job:
     expected: subject.Expected
     boot_timeout_s: float | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    own: tuple[own_checks.OwnCheck, ...] = ()
 
     @property
     def evidence(self) -> pathlib.Path:
@@ -142,6 +145,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
             accelerated=accelerated,
             boot_timeout_s=job.boot_timeout_s or _BOOT_TIMEOUT_S[accelerated],
             reporter=reporter,
+            own=job.own,
         )
         for finding in trial(place, job.depth):
             found.append(finding)
@@ -171,7 +175,7 @@ def _at_rest(job: Job, raw: pathlib.Path, found: list[findings.Finding]) -> str:
         conversion.to_raw(job.image, raw)
         with _opened(job, raw) as image:
             add("image", findings.passed(_described(image.layout)))
-            for check in job.checks.rest:
+            for check in (*job.checks.rest, *map(own.own, job.own)):
                 try:
                     verdict = check.look(image)
                 except errors.ToolMissing:
@@ -212,6 +216,7 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
             packages=manifest.read(opened.path),
             expected=job.expected,
             work=place,
+            evidence=job.evidence,
         )
 
 

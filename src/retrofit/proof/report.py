@@ -8,6 +8,9 @@ After the report follows what the journal gets of some services, as long as the 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+
+from . import own_checks
 
 _SCRIPT = """\
 #!/bin/sh
@@ -26,7 +29,7 @@ for unit in $(systemctl list-units --state=failed --plain --no-legend | cut -d '
 done
 echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
 echo "cloud-init $(cloud-init status --long | tr '\\n' ' ')"
-echo "root $(df --block-size=1 --output=size / | tail -n 1)"
+{own}echo "root $(df --block-size=1 --output=size / | tail -n 1)"
 echo "clock $(date +%s)"
 echo "{end}"
 """
@@ -49,6 +52,7 @@ class Report:
         cloud_init: What ``cloud-init status --long`` said, in one line.
         root: Bytes of the root file system.
         clock: Its time, in seconds since 1970.
+        own: How each of the operator's checks ended, by their names.
     """
 
     state: str
@@ -57,17 +61,20 @@ class Report:
     cloud_init: str
     root: int
     clock: int
+    own: Mapping[str, own_checks.Outcome] = dataclasses.field(default_factory=dict)
 
 
-def script(port: str, *, services: str = "") -> str:
+def script(port: str, *, own: Iterable[own_checks.OwnCheck] = (), services: str = "") -> str:
     """Return the script that reports on a serial port, for cloud-init to run.
 
     Args:
         port: The serial port.
+        own: Checks of the operator's to make there.
         services: What lines of the journal have that follow the report: an extended regular
             expression; empty if none follow.
     """
     text = _SCRIPT.replace("{port}", port).replace("{end}", _END)
+    text = text.replace("{own}", own_checks.script(own))
     return text + _FOLLOW.replace("{words}", services) if services else text
 
 
@@ -77,11 +84,15 @@ def parse(lines: list[str]) -> Report | None:
         return None
     said: dict[str, str] = {}
     failed = []
+    own = {}
     for line in lines[: lines.index(_END)]:
         key, _, rest = line.partition(" ")
         if key == "failed":
             unit, _, last = rest.partition(" ")
             failed.append((unit, last))
+        if key == "check":
+            name, outcome = own_checks.parse(rest)
+            own[name] = outcome
         said[key] = rest.strip()
     return Report(
         state=said.get("state", ""),
@@ -90,6 +101,7 @@ def parse(lines: list[str]) -> Report | None:
         cloud_init=said.get("cloud-init", ""),
         root=_number(said.get("root", "")),
         clock=_number(said.get("clock", "")),
+        own=own,
     )
 
 

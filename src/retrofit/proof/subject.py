@@ -36,6 +36,7 @@ class Subject:
         packages: What is installed in it.
         expected: What it has to be.
         work: Directory for temporary files.
+        evidence: Directory for what is kept after a failure.
     """
 
     image: pathlib.Path
@@ -45,6 +46,7 @@ class Subject:
     packages: tuple[model.Package, ...]
     expected: Expected
     work: pathlib.Path
+    evidence: pathlib.Path
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from .. import model
 from ..model import findings
-from . import bench, console, machine, report
+from . import bench, console, machine, own_checks, report
 
 # Boot loader partitions and a file system's own tables: of 8 GiB, about 1.2 are not for files.
 _FIRMWARE = 1280 * model.MIB
@@ -78,6 +78,7 @@ def checks(
     booted = _Booted(said, running.report.stat().st_mtime, place.flavor_disk)
     for name, look in _CHECKS:
         yield findings.Finding(name, findings.Depth.BOOT, look(booted))
+    yield from own_checks.after_boot(place.own, said.own, place.evidence)
 
 
 def _units(booted: _Booted) -> findings.Verdict:

@@ -11,7 +11,7 @@ from ..base_images import origins
 from ..host import progress, web
 from ..host.sandbox import workshop
 from ..model import findings
-from ..proof import evidence, prover, subject
+from ..proof import evidence, own_checks, prover, subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,7 @@ class VerifyRequest:
         evidence: Directory in which consoles and checks are kept; ``None`` keeps none.
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
         properties: Properties that say what machines have, before those the image has in Glance.
+        own: Checks of the operator's.
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
 
@@ -38,6 +39,7 @@ class VerifyRequest:
     evidence: pathlib.Path | None = None
     boot_timeout_s: float | None = None
     properties: tuple[tuple[str, str], ...] = ()
+    own: tuple[own_checks.OwnCheck, ...] = ()
     work_base: pathlib.Path | None = None
 
 
@@ -66,6 +68,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
             expected=request.expected,
             boot_timeout_s=request.boot_timeout_s,
             properties=tuple(properties.items()),
+            own=request.own,
         )
         proof = prover.prove(job, reporter)
         if request.evidence is not None:

@@ -339,6 +339,7 @@ def _agent_of_no_package(tree: pathlib.Path) -> subject.Subject:
         packages=(),
         expected=subject.Expected(),
         work=tree,
+        evidence=tree,
     )
 
 

@@ -16,7 +16,7 @@ def trial(place: bench.Bench, _depth: findings.Depth) -> Iterator[findings.Findi
     """Boot a server from an image and check it; see :data:`retrofit.proof.bench.Trial`."""
     work = place.work / _NAME
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machine.REPORT_PORT)
+    vendor_data = report.script(machine.REPORT_PORT, own=place.own)
     server = config_drive.Server(_NAME, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     began = time.monotonic()
@@ -25,7 +25,7 @@ def trial(place: bench.Bench, _depth: findings.Depth) -> Iterator[findings.Findi
         machine.start(place, _NAME, drive=drive) as running,
     ):
         try:
-            said = system.await_report(running, place.boot_timeout_s)
+            said = system.await_report(running, place.report_timeout_s)
         except machine.MachineFailed as fault:
             yield _finding(findings.failed(fault.message))
             return

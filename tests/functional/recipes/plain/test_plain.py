@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support import scratch
@@ -41,12 +41,12 @@ def base(running_cloud: cloud.Cloud) -> Iterator[str]:
         admin.image.delete_image(identifier)
 
 
-def test_a_plain_image_is_made_booted_and_published(
-    running_cloud: cloud.Cloud, place: pathlib.Path, base: str
-) -> None:
+@pytest.fixture
+def retrofit(running_cloud: cloud.Cloud, place: pathlib.Path) -> Callable[..., command.Outcome]:
+    """Return how to run the command on the cloud; it has to leave nothing behind."""
     clouds = running_cloud.clouds_yaml(place / "clouds.yaml")
 
-    def retrofit(*words: str | pathlib.Path) -> command.Outcome:
+    def run(*words: str | pathlib.Path) -> command.Outcome:
         with command.started(
             [*words, "--os-cloud", cloud.RETROFIT, "--work-dir", place / "work"],
             cwd=place / "empty",
@@ -57,9 +57,21 @@ def test_a_plain_image_is_made_booted_and_published(
         assert ended.left == ()
         return ended
 
+    return run
+
+
+def test_a_plain_image_is_made_booted_and_published(
+    running_cloud: cloud.Cloud,
+    place: pathlib.Path,
+    base: str,
+    retrofit: Callable[..., command.Outcome],
+) -> None:
+    check = place / "seen.sh"
+    check.write_text('#!/bin/sh\ntouch /etc/seen\n[ -s /etc/os-release ] && echo "seen at $1"\n')
+
     made = retrofit(
         *("image", f"glance:{base}", "glance:", "--recipe", "plain", "--json"),
-        *("--cache-dir", place / "cache"),
+        *("--cache-dir", place / "cache", "--check", check),
     )
     assert made.code == 0, made.stderr
     result = json.loads(made.stdout)
@@ -79,6 +91,11 @@ def test_a_plain_image_is_made_booted_and_published(
     assert "amphora" not in json.dumps(shown)
     passed = {each["check"] for each in result["proof"]["checks"] if each["outcome"] == "pass"}
     assert {"boot ends", "no failed unit", "cloud-init done", "root file system grown"} <= passed
+    own = [each for each in result["proof"]["checks"] if each["check"] == "own check seen.sh"]
+    assert [(each["depth"], each["outcome"], each["evidence"]) for each in own] == [
+        ("rest", "pass", "seen at rest"),
+        ("boot", "pass", "seen at boot"),
+    ]
 
     moved = retrofit("rollout", "--amp-image-tag", "plain", "--yes")
     assert moved.code == errors.ConfigError.exit_code
@@ -87,3 +104,29 @@ def test_a_plain_image_is_made_booted_and_published(
     deeper = retrofit("verify", f"glance:{shown['id']}", "--recipe", "plain", "--depth", "traffic")
     assert deeper.code == errors.ConfigError.exit_code
     assert "--depth boot" in deeper.line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("depth", ["rest", "boot"])
+def test_an_own_check_that_fails_keeps_the_tag_away(
+    running_cloud: cloud.Cloud,
+    place: pathlib.Path,
+    base: str,
+    retrofit: Callable[..., command.Outcome],
+    depth: str,
+) -> None:
+    check = place / "wants-more"
+    check.write_text(f'#!/bin/sh\necho "looks at $1"; [ "$1" != {depth} ] || exit 3\n')
+
+    made = retrofit(
+        *("image", f"glance:{base}", "glance:", "--recipe", "plain"),
+        *("--cache-dir", place / "cache", "--evidence", place / "evidence", "--check", check),
+    )
+
+    assert made.code == errors.ProofFailed.exit_code
+    assert f"own check wants-more: status 3: looks at {depth}" in made.line
+    [evidence] = (place / "evidence").iterdir()
+    assert (evidence / f"check-wants-more-{depth}.txt").read_text() == f"looks at {depth}\n"
+    shown = running_cloud.image(evidence.name)
+    assert shown["tags"] == []
+    assert shown["retrofit_state"] == "failed"

@@ -142,7 +142,9 @@ def launch(
     name = f"amphora-{number}"
     work = place.work / name
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machines.REPORT_PORT, services=_SERVICES)
+    # What the operator asks is asked once, of the one that is looked at when it has booted.
+    own = place.own if number == 1 else ()
+    vendor_data = report.script(machines.REPORT_PORT, own=own, services=_SERVICES)
     server = owner.server(identity, topology, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machines.MAC, work=work)
     address = _ADDRESS.format(number=number)

@@ -71,7 +71,7 @@ def checks(first: amphora.Amphora, place: bench.Bench) -> Iterator[findings.Find
     how = "under KVM" if place.accelerated else "emulated"
     yield _finding("agent answers", findings.passed(f"{answered:.0f} s after the start, {how}"))
     try:
-        said = first.await_report(place.boot_timeout_s)
+        said = first.await_report(place.report_timeout_s)
     except machine.MachineFailed as fault:
         yield _finding("boot ends", findings.failed(fault.message))
         return
