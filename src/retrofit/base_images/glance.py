@@ -253,4 +253,6 @@ def _describe(image: images.Image) -> model.BaseImage:
         os_distro=known.get("os_distro", ""),
         os_version=known.get("os_version", ""),
         architecture=known.get("architecture", ""),
+        min_ram=image.min_ram,
+        properties=tuple(sorted(known.items())),
     )

@@ -147,6 +147,8 @@ class BaseImage:
         os_distro: Such as ``ubuntu``.
         os_version: Such as ``24.04``.
         architecture: As Glance spells it, such as ``x86_64``.
+        min_ram: MiB that a machine of it needs at least.
+        properties: All its properties in Glance, as pairs sorted by name.
     """
 
     id: str = ""
@@ -158,6 +160,8 @@ class BaseImage:
     os_distro: str = ""
     os_version: str = ""
     architecture: str = ""
+    min_ram: int = 0
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

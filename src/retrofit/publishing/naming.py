@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 from collections.abc import Iterable
 
 from .. import __version__, errors, model
 from ..model import architectures, findings
 from ..provenance import marks
-from . import own_images
+from . import image_metadata, own_images
 
 _TAG_LENGTH = 255
 _PROPERTY_LENGTH = 255
@@ -26,11 +27,15 @@ class Kind:
     Attributes:
         prefix: What their names begin with.
         tag: Tag by which they are found if nobody chooses another.
+        title: What they are, in words.
+        purpose: What they are for: a word of the SCS standard (:mod:`image_metadata`).
         properties: Properties of all of them.
     """
 
     prefix: str
     tag: str
+    title: str
+    purpose: str
     properties: tuple[tuple[str, str], ...] = ()
 
 
@@ -61,6 +66,8 @@ class Description:
         fingerprint: Identity of all inputs (:mod:`retrofit.planning.fingerprint`).
         amp_image_tag: The tag by which Octavia finds it; empty for none.
         visibility: Who sees it once it is published.
+        min_disk: GiB that a machine of it needs at least.
+        min_ram: MiB that a machine of it needs at least; 0 if that is not known.
     """
 
     name: str
@@ -70,6 +77,8 @@ class Description:
     fingerprint: str
     amp_image_tag: str
     visibility: model.Visibility = model.Visibility.SHARED
+    min_disk: int = 0
+    min_ram: int = 0
 
 
 _PLAIN = Appearance()
@@ -83,6 +92,8 @@ def describe(
     kind: Kind,
     fingerprint: str,
     tag: str,
+    keep: int,
+    built_on: datetime.date,
     variant: str = "",
     appearance: Appearance = _PLAIN,
     further: Iterable[tuple[str, str]] = (),
@@ -96,6 +107,8 @@ def describe(
         kind: What all images of the recipe have in common.
         fingerprint: Identity of all inputs.
         tag: Tag by which Octavia finds the image; empty for none.
+        keep: How many images of the tag are kept; 0 keeps all.
+        built_on: Day on which it was built.
         variant: End of its name, where others are made that would be called the same.
         appearance: What an operator says of it.
         further: Properties that it gets in addition.
@@ -111,6 +124,16 @@ def describe(
     os_version = known.os_version or release.version
     version_name = known.version_name or marks.CUSTOM
     properties = {
+        **image_metadata.standard(
+            title=kind.title,
+            purpose=kind.purpose,
+            distribution=os_distro,
+            version=os_version,
+            keep=keep,
+            built=built_on,
+        ),
+        "hw_architecture": architecture,
+        **image_metadata.inherited(dict(known.properties)),
         "architecture": architecture,
         "os_distro": os_distro,
         "os_version": os_version,
@@ -135,6 +158,8 @@ def describe(
         fingerprint=fingerprint,
         amp_image_tag=tag,
         visibility=appearance.visibility or model.Visibility.SHARED,
+        min_disk=math.ceil(built.virtual_size / model.GIB),
+        min_ram=known.min_ram,
     )
 
 

@@ -44,6 +44,7 @@ def stage(
         name=naming.unproven(description.name, image_id),
         disk_format=description.disk_format,
         properties=(*description.properties, (marks.STATE, marks.UPLOADING)),
+        further={"min_disk": description.min_disk, "min_ram": description.min_ram},
     )
     with _Watched(file, advanced) as content:
         connection.upload(image_id, content)

@@ -235,13 +235,14 @@ class _Run:
         wanted = planned.wanted
         work = self._work()
         built = self._build(work)
+        now = datetime.datetime.now(datetime.timezone.utc)
         made_of = description.describe(
             built,
             base=wanted.base,
             request=self.request.build,
             elements_digest=fingerprint.elements(wanted.inputs),
             releases=collect.releases(self.recipe),
-            now=datetime.datetime.now(datetime.timezone.utc),
+            now=now,
         )
         described = naming.describe(
             built,
@@ -250,6 +251,8 @@ class _Run:
             kind=self.recipe.glance,
             fingerprint=wanted.fingerprint,
             tag=wanted.tag,
+            keep=target.keep,
+            built_on=now.date(),
             variant=target.variant,
             appearance=target.appearance,
             further=(

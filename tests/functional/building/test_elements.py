@@ -35,7 +35,7 @@ RECIPE = recipe.Recipe(
     environment={},
     root_size=model.GIB,
     first_series={"ubuntu": "noble"},
-    glance=naming.Kind("small", "small"),
+    glance=naming.Kind("small", "small", "Small image", "custom"),
 )
 
 

@@ -124,6 +124,8 @@ def description(
         kind=recipes.get("amphora").glance,
         fingerprint=fingerprint,
         tag=tag,
+        keep=3,
+        built_on=datetime.date(2026, 8, 1),
         further=further,
     )
 

@@ -126,10 +126,12 @@ class Client:
         name: str,
         disk_format: str,
         properties: Iterable[tuple[str, str]],
+        further: Mapping[str, object],
     ) -> images.Image:
         return self._change(
             records.image(
                 dict(properties),
+                **further,
                 id=image_id,
                 name=name,
                 status="queued",

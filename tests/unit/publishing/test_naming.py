@@ -38,8 +38,25 @@ STREAM = model.BaseImage(
 )
 
 
-def _describe(base: model.BaseImage | None, tag: str = "octavia-amphora") -> naming.Description:
-    return naming.describe(BUILT, base, recipe="amphora", kind=KIND, fingerprint="f" * 64, tag=tag)
+def _describe(
+    base: model.BaseImage | None,
+    tag: str = "octavia-amphora",
+    *,
+    built: model.BuildResult = BUILT,
+    keep: int = 3,
+    appearance: naming.Appearance | None = None,
+) -> naming.Description:
+    return naming.describe(
+        built,
+        base,
+        recipe="amphora",
+        kind=KIND,
+        fingerprint="f" * 64,
+        tag=tag,
+        keep=keep,
+        built_on=datetime.date(2026, 11, 29),
+        appearance=appearance or naming.Appearance(),
+    )
 
 
 def test_takes_the_words_of_the_source() -> None:
@@ -132,16 +149,80 @@ def test_architectures_have_two_names(debian: str, kernel: str) -> None:
 
 
 def test_labels_are_tags_that_nobody_finds_it_by():
-    described = naming.describe(
-        BUILT,
-        None,
-        recipe="amphora",
-        kind=KIND,
-        fingerprint="f" * 64,
-        tag="wanted",
-        appearance=naming.Appearance(("a-label", "wanted"), model.Visibility.PUBLIC),
-    )
+    appearance = naming.Appearance(("a-label", "wanted"), model.Visibility.PUBLIC)
+
+    described = _describe(None, "wanted", appearance=appearance)
 
     assert described.tags == ("a-label", marks.OWN_TAG, "wanted")
     assert described.amp_image_tag == "wanted"
     assert described.visibility == "public"
+
+
+def test_what_glance_knows_of_machines_goes_along_from_the_base() -> None:
+    known = {
+        "hw_disk_bus": "scsi",
+        "hw_scsi_model": "virtio-scsi",
+        "hw_firmware_type": "uefi",
+        "os_type": "linux",
+        "image_original_user": "cloud",
+        # Glance's own, what is said anew, and what is of nobody's concern.
+        "os_glance_import_task": "4d1b",
+        "os_hash_algo": "sha512",
+        "os_purpose": "generic",
+        "os_distro": "ubuntu",
+        "owner_specified.openstack.md5": "",
+        "image_source": "https://example.org/noble.img",
+        "product_name": "com.ubuntu.cloud",
+    }
+    base = model.BaseImage(id="4d1b", min_ram=512, properties=tuple(sorted(known.items())))
+
+    described = _describe(base)
+
+    found = dict(described.properties)
+    along = ("hw_disk_bus", "hw_scsi_model", "hw_firmware_type", "os_type", "image_original_user")
+    assert {name: found[name] for name in along} == {name: known[name] for name in along}
+    assert found["os_purpose"] == "network"
+    assert found["os_distro"] == "debian"
+    assert found["image_source"] == "private"
+    assert not found.keys() & {"os_glance_import_task", "os_hash_algo", "product_name"}
+    assert described.min_ram == 512
+
+
+def test_an_image_says_what_the_scs_standard_asks_for() -> None:
+    found = dict(_describe(None).properties)
+
+    assert {name: found[name] for name in found if name in _SCS} == {
+        "hotfix_hours": "0",
+        "image_build_date": "2026-11-29",
+        "image_description": "Octavia amphora, debian 12",
+        "image_original_user": "debian",
+        "image_source": "private",
+        "os_purpose": "network",
+        "provided_until": "none",
+        "replace_frequency": "critical_bug",
+        "uuid_validity": "last-3",
+    }
+    assert found["hw_architecture"] == found["architecture"] == "x86_64"
+    assert dict(_describe(None, keep=0).properties)["uuid_validity"] == "forever"
+
+
+def test_a_definition_says_otherwise() -> None:
+    said = (("hw_architecture", "i686"), ("os_purpose", "custom"), ("uuid_validity", "notice"))
+    base = model.BaseImage(properties=(("hw_architecture", "armv7l"),))
+
+    found = dict(_describe(base, appearance=naming.Appearance(properties=said)).properties)
+
+    assert {name: found[name] for name, _ in said} == dict(said)
+
+
+@pytest.mark.parametrize(
+    ("size", "disk"), [(0, 0), (1, 1), (3 * model.GIB, 3), (3 * model.GIB + 1, 4)]
+)
+def test_machines_need_the_disk_that_the_image_is(size: int, disk: int) -> None:
+    assert _describe(None, built=dataclasses.replace(BUILT, virtual_size=size)).min_disk == disk
+
+
+_SCS = {
+    *("image_build_date", "image_description", "image_original_user", "image_source"),
+    *("os_purpose", "replace_frequency", "hotfix_hours", "provided_until", "uuid_validity"),
+}

@@ -14,7 +14,6 @@ from tests.support import paths
 from retrofit import errors, model, recipes
 from retrofit.building import workbench
 from retrofit.host.sandbox import cells
-from retrofit.publishing import naming
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
@@ -46,7 +45,7 @@ def test_an_architecture_that_a_recipe_does_not_know_is_refused() -> None:
 
 def test_amphorae_are_called_and_found_as_consumers_expect() -> None:
     kind = recipes.get("amphora").glance
-    assert kind == naming.Kind(prefix="amphora-haproxy", tag=recipes.DEFAULT_TAG)
+    assert (kind.prefix, kind.tag) == ("amphora-haproxy", recipes.DEFAULT_TAG)
 
 
 @pytest.mark.parametrize("name", recipes.names())

@@ -58,7 +58,12 @@ RECIPE = recipe.Recipe(
     first_series={"ubuntu": "focal", "debian": "bookworm"},
     root_size=4 * model.GIB,
     # Consumers match the beginning of the name; Octavia finds the newest image with the tag.
-    glance=naming.Kind(prefix="amphora-haproxy", tag="octavia-amphora"),
+    glance=naming.Kind(
+        prefix="amphora-haproxy",
+        tag="octavia-amphora",
+        title="Octavia amphora",
+        purpose="network",
+    ),
     checks=_checks,
     fleet=model.Fleet.LOAD_BALANCERS,
     own_elements=pathlib.Path(__file__).parent / "elements",

@@ -23,6 +23,12 @@ RECIPE = recipe.Recipe(
     environment={},
     first_series={"ubuntu": "focal", "debian": "bookworm"},
     root_size=4 * model.GIB,
-    glance=naming.Kind(prefix="plain", tag="plain", properties=(("os_type", "linux"),)),
+    glance=naming.Kind(
+        prefix="plain",
+        tag="plain",
+        title="Patched cloud image",
+        purpose="generic",
+        properties=(("os_type", "linux"),),
+    ),
     checks=_checks,
 )
