@@ -115,13 +115,13 @@ def _decide(
     if up_to_date is not None:
         remark = f"the image is up to date: {up_to_date.name} ({up_to_date.id})"
         return Plan(Action.NONE, wanted, (), up_to_date, remark=remark)
-    rolled_back = own.rolled_back(mark)
-    if rolled_back is not None:
-        remark = (
-            f"{rolled_back.name} ({rolled_back.id}) was rolled back, and its inputs have not "
-            "changed since"
-        )
-        return Plan(Action.NONE, wanted, (), rolled_back, remark=remark)
+    for refused, how in (
+        (own.deactivated(mark), "is deactivated"),
+        (own.rolled_back(mark), "was rolled back"),
+    ):
+        if refused is not None:
+            remark = f"{refused.name} ({refused.id}) {how}, and its inputs have not changed since"
+            return Plan(Action.NONE, wanted, (), refused, remark=remark)
     fitting = _to_be_tagged(wanted, current, same_fingerprint)
     if fitting is not None:
         text = f"{fitting.name} ({fitting.id}) has the same fingerprint, but not the tag {tag}"

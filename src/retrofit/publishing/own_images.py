@@ -69,6 +69,14 @@ class OwnImages:
         )
         return image_states.published(same_fingerprint, wanted)
 
+    def deactivated(self, fingerprint: str) -> images.Image | None:
+        """Return an image made from the same inputs that somebody took out of use."""
+        for image in self._tagged:
+            made_so = image.properties.get(marks.FINGERPRINT) == fingerprint
+            if made_so and image.status == "deactivated":
+                return image
+        return None
+
     def rolled_back(self, fingerprint: str) -> images.Image | None:
         """Return an image that was made from the same inputs and rolled back."""
         for image in self.newest_first:

@@ -224,6 +224,20 @@ def test_an_image_that_is_proved_too_little() -> None:
     )
 
 
+def test_an_image_that_is_deactivated_is_not_made_again() -> None:
+    deactivated = dataclasses.replace(_image(_wanted(NEWER)), status="deactivated")
+
+    planned = plan.decide(_wanted(NEWER), records.own([deactivated, _image()]), [deactivated])
+
+    assert planned.action is reasons.Action.NONE
+    assert planned.image == deactivated
+    assert "is deactivated, and its inputs have not changed" in planned.summary()
+    forced = dataclasses.replace(_wanted(NEWER), force=True)
+    assert plan.decide(forced, records.own([deactivated]), []).action is reasons.Action.BUILD
+    older = plan.decide(_wanted(NEWER), records.own([_image()]), [])
+    assert older.action is reasons.Action.BUILD
+
+
 def test_an_image_that_was_rolled_back_is_not_made_again() -> None:
     rolled_back = _image(
         _wanted(NEWER), properties={marks.STATE: marks.ROLLED_BACK}, tags=frozenset()
