@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pathlib
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from tests.support.base_images import base_images
 from tests.support.cli import command
 from tests.support.cloud import cloud
 
-from retrofit import errors
+from retrofit import errors, model
 
 _OWN_TAG = "octavia-diskimage-retrofit"
 
@@ -35,6 +36,7 @@ def base(running_cloud: cloud.Cloud) -> Iterator[str]:
         version_name="plain",
         os_distro="debian",
         os_version="12",
+        hw_rng_model="virtio",
     )
     yield identifier
     with running_cloud.admin() as admin:
@@ -81,6 +83,11 @@ def test_a_plain_image_is_made_booted_and_published(
         "status": "active",
         "visibility": "shared",
         "os_type": "linux",
+        "os_purpose": "generic",
+        "hw_rng_model": "virtio",
+        "hw_architecture": "x86_64",
+        "image_original_user": "debian",
+        "min_disk": math.ceil(shown["virtual_size"] / model.GIB),
         "retrofit_recipe": "plain",
         "retrofit_amp_image_tag": "plain",
         "retrofit_proof_depth": "boot",
@@ -119,7 +126,7 @@ def test_an_own_check_that_fails_keeps_the_tag_away(
     check.write_text(f'#!/bin/sh\necho "looks at $1"; [ "$1" != {depth} ] || exit 3\n')
 
     made = retrofit(
-        *("image", f"glance:{base}", "glance:", "--recipe", "plain"),
+        *("image", f"glance:{base}", "glance:", "--recipe", "plain", "--force"),
         *("--cache-dir", place / "cache", "--evidence", place / "evidence", "--check", check),
     )
 
