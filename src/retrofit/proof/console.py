@@ -18,8 +18,8 @@ _LONGEST = 1 * model.MIB
 
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What a machine says that waits for somebody, or for nothing: the kernel (panic.c, oom_kill.c, and
-# util.c of its first process), initramfs-tools (scripts/local), systemd (sulogin-shell.c), GRUB,
-# SeaBIOS (boot.c).
+# util.c of its first process), initramfs-tools (scripts/local), systemd (sulogin-shell.c),
+# cloud-init (cc_final_message.py), GRUB, SeaBIOS (boot.c).
 _FAULTS = (
     (_PANIC, "kernel panic: {}"),
     (re.compile(r"Out of memory: (Killed process \d+ \([^)]*\))"), "out of memory: {}"),
@@ -28,6 +28,10 @@ _FAULTS = (
     (
         re.compile(r"emergency\.target|[Ii]n emergency mode|the root account is locked"),
         "the system is in emergency mode",
+    ),
+    (
+        re.compile(r"Cloud-init v\. (\S+) finished .*Datasource DataSourceNone\b"),
+        "cloud-init {} found no config drive",
     ),
     (re.compile(r"(grub rescue>)"), "the boot loader stopped at {}"),
     (re.compile(r"(No bootable device|Boot failed: .*)"), "the firmware reports: {}"),

@@ -81,6 +81,16 @@ def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
         ),
         ("error: no such partition.\ngrub rescue> ", "the boot loader stopped at grub rescue>"),
         ("No bootable device.\n", "the firmware reports: No bootable device"),
+        (
+            "[  525.2] cloud-init[611]: Cloud-init v. 25.1.4 finished at Sun, 29 Nov 2026 16:46:28"
+            " +0000. Datasource DataSourceNone.  Up 524.88 seconds\n",
+            "cloud-init 25.1.4 found no config drive",
+        ),
+        (
+            "[  311.1] cloud-init[611]: Cloud-init v. 25.1.4 finished at Sun, 29 Nov 2026 16:46:28"
+            " +0000. Datasource DataSourceConfigDrive [net,ver=2][source=/dev/sr0].  Up 310 s\n",
+            "",
+        ),
         ("Memory cgroup out of memory: Killed process 7 (tool)\n", ""),
         (_WITHOUT_INITRD, ""),
         (_WITHOUT_INITRD + _WITH_INITRD, ""),
