@@ -131,8 +131,13 @@ def test_an_own_check_that_fails_keeps_the_tag_away(
     )
 
     assert made.code == errors.ProofFailed.exit_code
-    assert f"own check wants-more: status 3: looks at {depth}" in made.line
+    assert "fails 1 of" in made.line
+    assert "checks: own check wants-more;" in made.line
     [evidence] = (place / "evidence").iterdir()
+    found = json.loads((evidence / "checks.json").read_text())["checks"]
+    [wrong] = [each for each in found if each["outcome"] == "fail"]
+    assert (wrong["check"], wrong["depth"]) == ("own check wants-more", depth)
+    assert wrong["evidence"] == f"status 3: looks at {depth}"
     assert (evidence / f"check-wants-more-{depth}.txt").read_text() == f"looks at {depth}\n"
     shown = running_cloud.image(evidence.name)
     assert shown["tags"] == []
