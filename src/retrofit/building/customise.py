@@ -8,9 +8,9 @@ import pathlib
 from .. import model
 from ..host import rootfs
 from ..host.sandbox import cells
-from . import activity, archives, workbench
+from . import activity, archives, settling, workbench
 from .archives import logins, upgrading
-from .elements import collect, runner
+from .elements import collect, inline, runner
 
 # Programs and lists that elements leave for later phases, which nobody needs after the last.
 _LEFTOVERS = (
@@ -56,10 +56,15 @@ def apply(
         errors.ConfigError: A pocket or mirror does not have what is wanted; elements that do not
             go together.
         errors.Unavailable: An archive does not answer.
+        errors.ImageError: The base image cannot install packages.
     """
     recipe.check(release)
     elements = runner.prepare(
-        [*recipe.elements[release.distribution], *request.elements],
+        [
+            *recipe.elements[release.distribution],
+            *request.elements,
+            *inline.names(request.changes),
+        ],
         elements_root=elements_root,
         work=work,
         cell=workbench.furnish(cell, request, work),
@@ -71,6 +76,8 @@ def apply(
     request = dataclasses.replace(request, archives=logins.without(request.archives))
     archives.write(tree, request.archives, release)
     with workbench.prepared(tree):
+        doing.begins("packages of the base image")
+        settling.settle(elements.cell, doing.line)
         doing.begins("lists of packages")
         archives.refresh(elements.cell, request, release, doing.line)
         elements.run()

@@ -10,6 +10,7 @@ from .. import errors, model
 from ..host import rootfs
 
 _STATUS = "/var/lib/dpkg/status"
+_SETTLED = frozenset({"installed", "config-files", "not-installed"})
 
 
 def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
@@ -36,3 +37,13 @@ def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
     if not packages:
         raise errors.ImageError(f"no package is installed in the image ({_STATUS})")
     return tuple(packages)
+
+
+def unsettled(status: str) -> list[str]:
+    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why."""
+    found = []
+    for paragraph in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
+        _, flag, state = (*paragraph.get("Status", "").split(), "", "", "")[:3]
+        if flag != "ok" or state not in _SETTLED:
+            found.append(f"{paragraph['Package']} ({state if flag == 'ok' else flag})")
+    return found

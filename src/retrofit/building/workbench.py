@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .. import model
 from ..host import files, proxies, rootfs
 from ..host.sandbox import cells
+from . import sysfs
 from .archives import logins
 from .elements import standins
 
@@ -46,7 +47,7 @@ _MAN_INDEX = "/var/lib/man-db/auto-update"
 
 
 def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -> cells.Cell:
-    """Return the cell with the proxies, certificates and settings of apt of a build.
+    """Return the cell with the devices, proxies, certificates and settings of apt of a build.
 
     Args:
         cell: A cell whose root is the tree.
@@ -59,7 +60,13 @@ def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -
     # Without it a kernel's hooks call grub-probe, which fails on an overlay.
     container = work / "container"
     container.write_text("retrofit\n", encoding="ascii")
-    binds = [*cell.binds, cells.Bind(container, "/run/systemd/container")]
+    devices = work / "sys"
+    sysfs.make(devices)
+    binds = [
+        *cell.binds,
+        cells.Bind(container, "/run/systemd/container"),
+        cells.Bind(devices, "/sys"),
+    ]
     binds += _apt_files(cell.root, request, work)
     environment = {
         "APT_CONFIG": _APT_FIRST,

@@ -60,6 +60,35 @@ _publishing = functools.partial(click.option, panel="Publishing")
     multiple=True,
     help="Set an environment variable for the elements.",
 )
+@_recipe(
+    "--package",
+    "packages",
+    metavar="NAME",
+    multiple=True,
+    help="Install this package.",
+)
+@_recipe(
+    "--copy",
+    "copies",
+    metavar="SOURCE:TARGET",
+    multiple=True,
+    help="Copy this file or directory to an absolute path in the image.",
+)
+@_recipe(
+    "--run",
+    "scripts",
+    metavar="SCRIPT",
+    multiple=True,
+    type=options.FILE,
+    help="Run this script in the image after that.",
+)
+@_recipe(
+    "--remove",
+    "removals",
+    metavar="PATH",
+    multiple=True,
+    help="Remove this path from the image at the end.",
+)
 @_recipe("--root-size", metavar="SIZE", help="Minimum size of the root file system, such as 8G.")
 @_archives("--mirror", metavar="URL", help="Archive of the distribution, or one-line sources.")
 @_archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")

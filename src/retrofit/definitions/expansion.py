@@ -208,7 +208,9 @@ class _Definition:
         image, directory = self.image, self.document.path.parent
         same = {name: getattr(image, name) for name in keys.Common.model_fields}
         paths = {name: directory / same[name] for name in _PATHS if same[name] is not None}
-        paths["elements_paths"] = tuple(directory / path for path in image.elements_paths)
+        for name in ("elements_paths", "scripts"):
+            paths[name] = tuple(directory / path for path in same[name])
+        paths["copies"] = tuple(f"{directory / copy}" for copy in image.copies)
         try:
             return run_definition.RunDefinition.parse(
                 **same

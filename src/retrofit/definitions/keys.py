@@ -93,6 +93,11 @@ Tag = Annotated[str, Shaped(tags.PATTERN, tags.MEANING)]
 # The charm has an option that may be left empty, and so has the command line.
 TagOrNone = Annotated[str, Shaped(f"({tags.PATTERN})?", tags.MEANING)]
 _Variable = Annotated[str, Shaped(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a shell variable")]
+_Package = Annotated[str, Shaped(r"[a-z0-9][a-z0-9+.:-]+", "the name of a package")]
+_Copy = Annotated[
+    str, Shaped(r"[^:]+:(/[^/]+)+", "of the form SOURCE:/TARGET, where TARGET is absolute")
+]
+_Removal = Annotated[str, Shaped("(/[^/]+)+", "an absolute path")]
 _Ppa = Annotated[str, Shaped(r"ppa:[^\s/:]+/[^\s/:]+", "of the form ppa:owner/name")]
 _Stream = Annotated[str, Shaped("(daily|released)?", "daily or released")]
 _Interface = Annotated[str, Shaped("public|internal|admin", "public, internal or admin")]
@@ -155,6 +160,18 @@ class Common(pydantic.BaseModel):
 
     environment: dict[_Variable, str] = {}
     """Variables for the elements."""
+
+    packages: tuple[_Package, ...] = ()
+    """Packages to install."""
+
+    copies: tuple[_Copy, ...] = ()
+    """Files and directories to copy into the image, each ``SOURCE:/TARGET``."""
+
+    scripts: tuple[pathlib.Path, ...] = ()
+    """Scripts to run in the image after that."""
+
+    removals: tuple[_Removal, ...] = ()
+    """Paths to remove from the image at the end."""
 
     http_proxy: Url = ""
     """Proxy of the build for http."""

@@ -190,6 +190,15 @@ class RunDefinition(keys.Common):
             elements=self.elements,
             elements_paths=self.elements_paths,
             environment=tuple(sorted(self.environment.items())),
+            changes=model.Changes(
+                packages=self.packages,
+                copies=tuple(
+                    (pathlib.Path(source), target)
+                    for source, _, target in (word.partition(":") for word in self.copies)
+                ),
+                scripts=self.scripts,
+                removals=self.removals,
+            ),
             archives=model.Archives(
                 mirror=self.mirror,
                 uca_mirror=self.uca_mirror,

@@ -102,6 +102,23 @@ class Proxies:
 
 
 @dataclasses.dataclass(frozen=True)
+class Changes:
+    """Small changes to an image that need no element of an operator.
+
+    Attributes:
+        packages: Packages to install.
+        copies: File or directory of this machine, and its absolute path in the image.
+        scripts: Scripts of this machine to run in the image after that.
+        removals: Absolute paths to remove at the end.
+    """
+
+    packages: tuple[str, ...] = ()
+    copies: tuple[tuple[pathlib.Path, str], ...] = ()
+    scripts: tuple[pathlib.Path, ...] = ()
+    removals: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class BuildRequest:
     """What to make out of a base image.
 
@@ -112,6 +129,7 @@ class BuildRequest:
         elements: Further diskimage-builder elements to apply after the recipe's own.
         elements_paths: Directories in which such elements are looked up first.
         environment: Variables for the elements, as pairs sorted by name.
+        changes: Small changes that need no element.
         archives: Package archives of the build and of the image.
         proxies: Proxies of the build.
         ca_certificate: PEM text of certification authorities that the build trusts in addition.
@@ -126,6 +144,7 @@ class BuildRequest:
     elements: tuple[str, ...] = ()
     elements_paths: tuple[pathlib.Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    changes: Changes = Changes()
     archives: Archives = Archives()
     proxies: Proxies = Proxies()
     ca_certificate: str = ""

@@ -56,26 +56,37 @@ class Outcome:
         return set(self.after) - set(self.before)
 
 
-def apply(request: model.BuildRequest, *, apt: str = "") -> Outcome:
+def apply(
+    request: model.BuildRequest,
+    *,
+    apt: str = "",
+    spoil: Callable[[pathlib.Path], object] = lambda _: None,
+) -> Outcome:
     """Apply the small recipe to the small system, in a workshop.
 
     Args:
         request: What to apply.
         apt: Configuration of the system's apt.
+        spoil: Changes the system before.
     """
     with workshop.work_directory(None) as work:
         local_archive.bring(work)
         collect.collect(RECIPE, request, work / "elements")
         return workshop.run(
-            work, functools.partial(_apply, work, request, apt), base_images.Silent()
+            work, functools.partial(_apply, work, request, apt, spoil), base_images.Silent()
         )
 
 
 def _apply(
-    work: pathlib.Path, request: model.BuildRequest, apt: str, _: progress.Reporter
+    work: pathlib.Path,
+    request: model.BuildRequest,
+    apt: str,
+    spoil: Callable[[pathlib.Path], object],
+    _: progress.Reporter,
 ) -> Outcome:
     tree = work / "tree"
     local_archive.unpack(work, tree)
+    spoil(tree)
     (tree / "etc/apt/apt.conf.d/90of-the-image").write_text(apt)
     inside = cells.Cell(root=tree, work=work)
     seal.seal(tree)
@@ -327,6 +338,25 @@ def test_what_packages_put_off_is_done_once(mirror: str, element: Write) -> None
     assert not [path for path in outcome.after if "retrofit" in path]
 
 
+# Programs of the image that read /sys, which is to be that of no real machine.
+_SEES = """#!/bin/bash
+set -eu
+lsblk --noheadings --list --output NAME
+ls /sys/class/net
+! touch /sys/module/mine
+test ! -e /sys/firmware/efi
+"""
+
+
+def test_scripts_see_one_disk_and_one_network_card(mirror: str, element: Write) -> None:
+    files = {"element-deps": "", "install.d/10-sees": _SEES}
+
+    outcome = apply(element("mine", files, archives=model.Archives(mirror=mirror)))
+
+    assert {"vda", "vda1", "ens3", "lo"} <= {*outcome.lines}
+    assert [path for path in outcome.after if path.startswith("sys/")] == []
+
+
 def test_a_security_pocket_is_told_by_compressed_lists_too(mirror: str, element: Write) -> None:
     files = {
         "element-deps": "package-installs\n",
@@ -400,6 +430,73 @@ def test_the_mirror_is_reached_through_a_proxy_that_is_forgotten(element: Write)
     assert "from-noble" in outcome.packages
     assert any(path.startswith("http://archive.invalid/ubuntu/pool/") for path in asked)
     assert not [path for path, text in outcome.after.items() if proxy in text]
+
+
+_STATUS, _UPDATE = "var/lib/dpkg/status", "var/lib/dpkg/updates/0001"
+_INSTALLED = "Status: install ok installed\n"
+
+
+def _cut_short(state: str, tree: pathlib.Path) -> None:
+    """Leave a system as a power cut amid dpkg does: what has changed last is in no list yet."""
+    paragraphs = (tree / _STATUS).read_text().split("\n\n")
+    [one] = [one for one in paragraphs if one.startswith("Package: hostname\n")]
+    changed = one.replace(_INSTALLED, f"Status: {state}\n")
+    (tree / _UPDATE).write_text(f"{changed}\n")
+
+
+def _half_configured(tree: pathlib.Path) -> None:
+    status = (tree / _STATUS).read_text()
+    for name in ("rsync", "python3-yaml"):
+        head = f"Package: {name}\n{_INSTALLED}"
+        assert head in status
+        status = status.replace(head, head.replace("installed", "unpacked"))
+    (tree / _STATUS).write_text(status)
+
+
+def _without_end(tree: pathlib.Path) -> None:
+    _half_configured(tree)
+    script = tree / "var/lib/dpkg/info/python3-yaml.postinst"
+    script.write_text("#!/bin/sh\nexit 7\n")
+    script.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        functools.partial(_cut_short, "install ok half-configured"),
+        functools.partial(_cut_short, "install ok installed"),
+        _half_configured,
+    ],
+)
+def test_what_dpkg_began_in_the_base_is_finished(
+    mirror: str, element: Write, spoil: Callable[[pathlib.Path], object]
+) -> None:
+    archives = model.Archives(mirror=mirror)
+    outcome = apply(element("mine", {"element-deps": ""}, archives=archives), spoil=spoil)
+    assert {"hostname", "rsync", "python3-yaml"} <= outcome.packages.keys()
+    assert _UPDATE not in outcome.after
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (
+            _without_end,
+            "the base image was interrupted amid dpkg, and dpkg cannot finish:"
+            " python3-yaml (half-configured)",
+        ),
+        (
+            lambda tree: (tree / "usr/bin/apt-get").unlink(),
+            "the base image has no apt-get (/usr/bin/apt-get)",
+        ),
+    ],
+)
+def test_a_base_that_cannot_install_packages_is_blamed(
+    element: Write, spoil: Callable[[pathlib.Path], object], fault: str
+) -> None:
+    with pytest.raises(errors.ImageError) as raised:
+        apply(element("mine", {"element-deps": ""}), spoil=spoil)
+    assert raised.value.message == fault
 
 
 # Of what a password may hold, this needs quoting in a URL, or means something in other files.
@@ -512,6 +609,26 @@ def test_a_broken_element_fails_by_name(mirror: str, element: Write) -> None:
         "the element broken failed in install.d: 42-fail ended with status 3: ls: "
     )
     assert "before" in raised.value.details
+
+
+def test_small_changes_need_no_element(mirror: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/file").write_text("copied\n")
+    (tmp_path / "fix.sh").write_text("#!/bin/sh\ncp /etc/site/file /etc/by-script\n")
+    changes = model.Changes(
+        packages=("from-noble",),
+        copies=((tmp_path / "site", "/etc/site"),),
+        scripts=(tmp_path / "fix.sh",),
+        removals=("/etc/host.conf",),
+    )
+    outcome = apply(
+        model.BuildRequest("amphora", archives=model.Archives(mirror=mirror), changes=changes)
+    )
+    assert "from-noble" in outcome.packages
+    assert (outcome.after["etc/site/file"], outcome.after["etc/by-script"]) == ("copied\n",) * 2
+    assert "etc/host.conf" in outcome.before
+    assert "etc/host.conf" not in outcome.after
+    assert [path for path in outcome.after if "image-options" in path] == []
 
 
 def test_a_script_that_runs_before_all_others_sees_no_file_of_the_host(

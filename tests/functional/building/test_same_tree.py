@@ -18,8 +18,11 @@ _BUILD_TIMEOUT_S = 1800
 # elements and ours put in place, change, enable and disable, ...
 _BY_ELEMENTS = (
     "/etc/NetworkManager/conf.d*",
+    "/etc/apt/apt.conf.d/99no-automatic-changes",
     "/etc/cloud/cloud.cfg.d/9?-*.cfg",
+    "/etc/default/grub.d/zz-boot-parameters.cfg",
     "/etc/dhcp/dhclient-enter-hooks.d/*",
+    "/etc/fstab",
     "/etc/modules-load.d/amphora.conf",
     "/etc/nsswitch.conf",
     "/etc/octavia",
@@ -36,11 +39,13 @@ _BY_ELEMENTS = (
     "/etc/systemd/system/multi-user.target.wants/octavia-agent.service",
     "/etc/systemd/system/multi-user.target.wants/prometheus-proxy.service",
     "/etc/systemd/system/amphora-agent.service*",
+    "/etc/systemd/system/apt-daily*",
     "/etc/systemd/system/certs-ramfs.service.d*",
     "/etc/systemd/system/chrony-wait.service",
     "/etc/systemd/system/octavia-agent*.service*",
     "/etc/systemd/system/prometheus-proxy.service",
     "/etc/systemd/system/systemd-*.service",
+    "/etc/systemd/system/unattended-upgrades.service",
     "/usr/lib/systemd/system/certs-ramfs.service",
     "/usr/local/bin/*",
     "/var/lib/apt/extended_states",  # of the base's packages, too, they ask for some

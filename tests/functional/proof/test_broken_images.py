@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -35,6 +36,7 @@ _CHECKS = [
     "mount table",
     "boot loader",
     "kernel and initrd",
+    "boot parameters",
     "architecture",
     "required packages",
     "package database",
@@ -42,10 +44,13 @@ _CHECKS = [
     "keepalived usable",
     "services enabled",
     "services off by default",
+    "automatic changes",
     "agent configuration",
     "network namespace",
     "open files",
     "cloud-init data sources",
+    "network configuration",
+    "kernel modules",
     "kernel settings",
     "owners and modes",
     "machine id",
@@ -191,8 +196,12 @@ _SAID = {
     "package database": "not completely installed: keepalived (half-configured)",
     "required packages": "keepalived is not installed",
     "keepalived usable": "/usr/sbin/keepalived ends with status 1: no such library",
+    "boot parameters": "/boot/grub/grub.cfg does not give the kernel isolcpus=1-N",
     "services off by default": "the boot starts haproxy.service (because of multi-user.target)",
+    "automatic changes": "the boot starts apt-daily.timer, which changes packages",
     "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
+    "network configuration": "/etc/udev/rules.d/70-net.rules is for the network card",
+    "kernel modules": " has no module ip_vs_sh",
     "open files": "open files, /etc/sysctl.d/zz-site.conf allows 1024 (fs.nr_open)",
     "kernel settings": "/etc/sysctl.d/zz-site.conf, line 2: 'vm.swappiness' is not a setting",
     "owners and modes": "/etc/cron.d/site has mode 0666: everyone can change it",
@@ -219,8 +228,15 @@ def _neglect(disk: broken_images.Disk) -> None:
         "/etc/systemd/system/multi-user.target.wants/haproxy.service",
         "/lib/systemd/system/haproxy.service",
     )
+    disk.write("/etc/default/grub.d/zz-boot-parameters.cfg", "GRUB_CMDLINE_LINUX=isolcpus=1-N\n")
+    disk.remove("/etc/systemd/system/apt-daily.timer")
     disk.write("/etc/cloud/cloud.cfg.d/99-site.cfg", "datasource_list: [Ec2, ConfigDrive]\n")
     disk.write("/etc/sysctl.d/zz-site.conf", _SETTINGS)
+    disk.write("/etc/udev/rules.d/70-net.rules", 'ATTR{address}=="52:54:00:12:34:56"\n')
+    (version,) = re.findall(r"/(6[^/]+)/", disk.run("ls -p /lib/modules"))
+    modules = disk.read(f"/lib/modules/{version}/modules.dep")
+    without = [line for line in modules.splitlines(keepends=True) if b"/ip_vs_sh.ko:" not in line]
+    disk.write(f"/lib/modules/{version}/modules.dep", b"".join(without))
     disk.write("/etc/cron.d/site", "", mode=0o666)
     disk.write("/var/lib/systemd/random-seed", "seed")
     disk.write("/root/.ssh/authorized_keys", "ssh-ed25519 AAAA\n", mode=0o600)

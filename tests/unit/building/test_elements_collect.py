@@ -139,3 +139,27 @@ def test_an_index_out_of_reach_is_told(
     with pytest.raises(errors.Unavailable, match=r"Octavia 0\.0\.0\.dev0 cannot be fetched"):
         octavia_elements.fetch(tmp_path / "into", model.Proxies())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_this_machine_counts_like_the_element_that_reads_it(
+    tmp_path: pathlib.Path,
+) -> None:
+    script = tmp_path / "mine/reads/extra-data.d/10-a"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\ncat $KEY\n")
+    (tmp_path / "mine/other").mkdir()
+    key = tmp_path / "key"
+
+    def digests(text: str) -> dict[str, str]:
+        key.write_text(text)
+        request = model.BuildRequest(
+            "amphora",
+            elements=("reads", "other"),
+            elements_paths=(tmp_path / "mine",),
+            environment=(("KEY", str(key)),),
+        )
+        return collect.digests(Recipe(), request)
+
+    first, second, third = digests("one"), digests("two"), digests("one")
+    assert first == third
+    assert {name for name in first if first[name] != second[name]} == {"reads"}

@@ -32,11 +32,13 @@ class Bare:
     """A recipe without Octavia's elements, which would have to be fetched."""
 
     name = "bare"
-    elements: Mapping[str, tuple[str, ...]] = {}
     environment: Mapping[str, str] = {}
     root_size = 0
     own_elements = recipes.get("amphora").own_elements
     element_sources: tuple[sources.Source, ...] = ()
+
+    def __init__(self, *elements: str) -> None:
+        self.elements: Mapping[str, tuple[str, ...]] = {"debian": elements}
 
     def check(self, release: model.Release) -> None:
         pass
@@ -62,8 +64,12 @@ class Bench:
 
     def prepare(self, *names: str, **variables: str) -> runner.Runner:
         """Lay out elements to run on the tree."""
-        request = model.BuildRequest("amphora", elements_paths=(self._root / "operator",))
-        collect.collect(Bare(), request, self._root / "elements")
+        request = model.BuildRequest(
+            "amphora",
+            elements_paths=(self._root / "operator",),
+            environment=tuple(variables.items()),
+        )
+        collect.collect(Bare(*names), request, self._root / "elements")
         work = self._root / "work"
         work.mkdir()
         return runner.prepare(
@@ -242,3 +248,23 @@ def test_the_sudo_of_scripts_needs_no_right(bench: Bench) -> None:
     bench.write("mine", {"install.d/10-sudo": script})
     bench.prepare("bare", "mine").run_phase("install.d")
     assert bench.lines[-1] == "hi"
+
+
+def test_a_file_of_this_machine_is_read_before_all_phases(
+    bench: Bench, tmp_path: pathlib.Path
+) -> None:
+    key = tmp_path / "key.pub"
+    key.write_text("ssh-ed25519 AAAA me\n")
+    bench.write(
+        "mine",
+        {
+            "extra-data.d/10-read": "#!/bin/sh\ncat $KEY_FILE\necho $OTHER_FILE\n",
+            "install.d/10-read": "#!/bin/sh\necho $KEY_FILE\n",
+        },
+    )
+    ready = bench.prepare("bare", "mine", KEY_FILE=str(key), OTHER_FILE="/nowhere")
+    # A copy: what happens to the file during a build does not count.
+    key.unlink()
+    for phase in ("extra-data.d", "install.d"):
+        ready.run_phase(phase)
+    assert bench.lines == ["ssh-ed25519 AAAA me", "/nowhere", str(key)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import pathlib
+from collections.abc import Mapping
 
 import pytest
+import yaml
 
 from retrofit import errors, model, recipes
 from retrofit.building.elements import collect
@@ -93,3 +95,97 @@ def test_a_source_repository_is_refused(tmp_path: pathlib.Path) -> None:
         "the element mine has source-repository-agent, and a build fetches no source repositories"
     )
     assert "install.d" in raised.value.hint
+
+
+def gathered(
+    tmp_path: pathlib.Path, elements: Mapping[str, Mapping[str, object]], **variables: str
+) -> None:
+    """Collect elements that have some files; what is not text becomes YAML."""
+    (tmp_path / "elements").mkdir()
+    for element, files in elements.items():
+        for name, content in files.items():
+            file = tmp_path / "elements" / element / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+            file.chmod(0o755)
+    request = model.BuildRequest(
+        "plain",
+        elements=tuple(elements),
+        elements_paths=(tmp_path / "elements",),
+        environment=tuple(variables.items()),
+    )
+    collect.collect(recipes.get("plain"), request, tmp_path / "into")
+
+
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [
+        ("DIB_BLOCK_DEVICE_CONFIG", "the base image has its partitions and file systems already"),
+        ("DIB_IMAGE_SIZE", "the option root-size sets it"),
+        ("DIB_DISTRIBUTION_MIRROR", "the option mirror sets the archive"),
+        ("DIB_REPOREF_amphora_agent", "a build fetches no source repositories"),
+        ("DIB_CLOUD_IMAGES", "the base image is a system already"),
+        ("break", "it is for programs of diskimage-builder that do not run"),
+    ],
+)
+def test_a_variable_that_means_nothing_is_reported(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, variable: str, reason: str
+) -> None:
+    gathered(tmp_path, {}, **{variable: "x", "DIB_GRUB_TIMEOUT": "0", "MINE": "x"})
+    [said] = warnings_in(caplog)
+    assert said.startswith(f"the variable {variable} is not used: ")
+    assert said.endswith(reason)
+
+
+_READS = {"extra-data.d/50-key": "#!/bin/sh\ncat $KEY_FILE\n"}
+_READS_HOME = {"extra-data.d/50-key": "#!/bin/sh\ncat ${KEY_FILE:-~/.ssh/id_rsa.pub}\n"}
+
+
+@pytest.mark.parametrize(
+    ("element", "given", "reason"),
+    [
+        (_READS, "/nowhere/key", "KEY_FILE names /nowhere/key, which is not a file"),
+        (_READS, "/etc", "KEY_FILE names /etc, which is not a file"),
+        (_READS_HOME, "", "it reads a home directory, and scripts see none of this machine"),
+        (_READS, "/dev/null", ""),
+        (_READS, "/etc/hostname", ""),
+        (_READS_HOME, "/etc/hostname", ""),
+        ({"install.d/50-key": "#!/bin/sh\ncat $KEY_FILE ~/key\n"}, "/nowhere/key", ""),
+    ],
+)
+def test_a_file_of_this_machine_that_is_not_found_is_reported(
+    tmp_path: pathlib.Path,
+    caplog: pytest.LogCaptureFixture,
+    element: dict[str, str],
+    given: str,
+    reason: str,
+) -> None:
+    gathered(tmp_path, {"mine": element}, KEY_FILE=given)
+    said = f"the element mine: extra-data.d/50-key finds no file: {reason}"
+    assert warnings_in(caplog) == ([said] if reason else [])
+
+
+_REMOVES = {"package-installs.yaml": {"tuned": {"uninstall": True}}}
+
+
+@pytest.mark.parametrize(
+    ("others", "reported"),
+    [
+        ({"tuned": None}, True),
+        ({"tuned": [{"phase": "post-install.d"}]}, True),
+        ({"tuned": {"when": "FLAVOR = large"}}, True),
+        ({"tuned": {"when": ["FLAVOR != large"]}}, False),
+        ({"tuned": {"phase": "pre-install.d"}}, False),
+        ({"tuned": {"installtype": "package"}}, False),
+        ({"tuned": {"uninstall": True}}, False),
+        ({"tuned": {"build-only": True}}, False),
+        ("- no\n- mapping\n", False),
+    ],
+)
+def test_a_removal_that_another_element_overrules_is_reported(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, others: object, reported: bool
+) -> None:
+    elements = {"slim": _REMOVES, "fast": {"package-installs.yaml": others}}
+    gathered(tmp_path, elements, FLAVOR="large")
+    said = "the element slim: tuned is not removed: the element fast installs it"
+    assert warnings_in(caplog) == ([said] if reported else [])

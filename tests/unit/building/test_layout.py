@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from retrofit import errors, model
-from retrofit.building.disk import grub, layout, partitions, volume
+from retrofit.building.disk import devices, grub, layout, partitions, volume
 
 _UUIDS = {
     1: "24dbfdc7-4cb6-401c-8d52-aa0e2133db3a",
@@ -23,12 +23,23 @@ _RELEASE = model.Release("debian", "12", "bookworm", "amd64")
 
 def _partition(number: int, filesystem: partitions.Filesystem) -> partitions.Partition:
     identifier = f"0000000{number % 10}-0000-4000-8000-000000000000"
-    return partitions.Partition(number, model.MIB, model.MIB, "TYPE", identifier, filesystem)
+    return partitions.Partition(
+        number, model.MIB, model.MIB, "TYPE", identifier, filesystem, f"part {number}"
+    )
 
 
 _TABLE = partitions.Table(
     "gpt", 512, (_partition(1, _ROOT), _partition(15, _ESP), _partition(16, _BOOT))
 )
+
+
+def _mounted(fstab: str, *, complete: bool = True) -> dict[str, int]:
+    """Return the partitions that an fstab has a boot mount, by mount point."""
+    nowhere = pathlib.Path("/nowhere")
+    known = devices.Devices(nowhere, _TABLE, nowhere)
+    root = volume.Volume("/", _TABLE.partitions[0], _ROOT)
+    found = layout.mounted(known, root, fstab, complete=complete)
+    return {one.mount_point: one.partition.number for one in found}
 
 
 @pytest.mark.parametrize(
@@ -39,29 +50,62 @@ _TABLE = partitions.Table(
         f"UUID={_UUIDS[16]}",
         f"UUID={_UUIDS[16].upper()}",
         "PARTUUID=00000006-0000-4000-8000-000000000000",
+        r"PARTLABEL=part\x2016",
+        r"/dev/disk/by-partlabel/part\x2016",
         "/dev/disk/by-label/BOOT",
         f"/dev/disk/by-uuid/{_UUIDS[16]}",
+        "/dev/vda16",
+        "/dev/sda16",
+        "/dev/nvme0n1p16",
         r"LABEL=B\x4fOT",
     ],
 )
-def test_every_way_to_name_a_file_system(spec: str) -> None:
-    fstab = (
-        f"# a comment\n\nLABEL=cloudimg-rootfs / ext4 defaults 0 1\n{spec}\t/boot/ ext4 x 0 2\n"
-    )
-    found = layout.mounted(_TABLE, fstab, "/boot")
-    assert found is not None
-    assert found.partition.number == 16
+@pytest.mark.parametrize("at", ["/boot", "/var", "/var/log"])
+def test_every_way_to_name_a_file_system(spec: str, at: str) -> None:
+    fstab = f"# a comment\n\nLABEL=cloudimg-rootfs / ext4 defaults 0 1\n{spec}\t{at}/ ext4 x 0 2\n"
+    assert _mounted(fstab) == {at: 16}
 
 
-@pytest.mark.parametrize("fstab", ["", "# LABEL=BOOT /boot ext4\n", "LABEL=BOOT /mnt ext4\n"])
-def test_what_fstab_does_not_mount(fstab: str) -> None:
-    assert layout.mounted(_TABLE, fstab, "/boot") is None
+@pytest.mark.parametrize(
+    "fstab",
+    [
+        "",
+        "# LABEL=BOOT /boot ext4\n",
+        "LABEL=BOOT /mnt ext4 noauto 0 0\n",
+        "LABEL=OTHER /boot ext4 nofail 0 2\n",
+        "/dev/vdb /mnt auto defaults,nofail 0 2\n",
+        "tmpfs /tmp tmpfs defaults 0 0\nproc /proc proc\n",
+        "/swapfile none swap sw 0 0\nLABEL=BOOT none swap\n",
+        "server:/home /home nfs defaults 0 0\n",
+    ],
+)
+def test_what_a_build_does_without(fstab: str) -> None:
+    assert _mounted(fstab) == {}
 
 
-def test_a_device_that_is_not_on_the_image() -> None:
-    with pytest.raises(errors.ImageError, match="mounts LABEL=OTHER at /boot"):
-        layout.mounted(_TABLE, "LABEL=OTHER /boot ext4 defaults 0 2\n", "/boot")
-    assert layout.mounted(_TABLE, "LABEL=OTHER /boot ext4 nofail 0 2\n", "/boot") is None
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("LABEL=OTHER /boot ext4 defaults", "mounts LABEL=OTHER at /boot, but no file system"),
+        ("/dev/mapper/crypt /var ext4 defaults", "mounts /dev/mapper/crypt at /var, but no"),
+        ("/dev/disk/by-id/ata-1 /opt ext4 defaults", "by-id/ata-1 at /opt, but no file system"),
+        ("/srv/home /home none bind", "/srv/home at /home, which is no file system of its own"),
+        ("LABEL=cloudimg-rootfs /home btrfs subvol=@home", "subvolumes are not supported"),
+        ("LABEL=UEFI /boot/firmware vfat defaults", "and a build cannot write vfat there"),
+        ("LABEL=BOOT /boot/efi ext4 defaults", "and a build cannot write ext4 there"),
+    ],
+)
+def test_what_cannot_be_written_back_is_refused(line: str, fault: str) -> None:
+    with pytest.raises(errors.ImageError, match=fault):
+        _mounted(f"{line} 0 2\n")
+    # A proof goes on without it, and a check of its own says so.
+    if " /boot" not in line or "/boot/firmware" in line:
+        assert _mounted(f"LABEL=BOOT /srv ext4\n{line} 0 2\n", complete=False) == {"/srv": 16}
+
+
+def test_the_system_partition_is_mounted_beside_others() -> None:
+    fstab = "LABEL=UEFI /boot/efi vfat umask=0077 0 1\nLABEL=BOOT /boot ext4 defaults 0 2\n"
+    assert _mounted(fstab) == {"/boot": 16, "/boot/efi": 15}
 
 
 def _layout(*, separate_boot: bool, logical_volume: str = "") -> layout.Layout:

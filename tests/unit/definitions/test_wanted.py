@@ -239,3 +239,22 @@ def test_the_published_schema_is_that_of_the_code():
     if os.environ.get("RETROFIT_WRITE_DOCS"):
         _SCHEMA.write_text(json.dumps(schema.schema(), indent=2) + "\n")
     assert json.loads(_SCHEMA.read_text()) == schema.schema()
+
+
+def test_files_for_an_image_are_beside_its_definition(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "images.yaml"
+    path.write_text(
+        "images: [{name: one, tags: [one], scripts: [fix.sh, /opt/own.sh],"
+        " copies: ['site.conf:/etc/site.conf', '/opt/a:/b'], packages: [tcpdump],"
+        " removals: [/usr/share/doc]}]\n"
+    )
+    changes = expansion.read(path)[0].request.build.changes
+    assert changes == model.Changes(
+        packages=("tcpdump",),
+        copies=(
+            (tmp_path / "site.conf", "/etc/site.conf"),
+            (pathlib.Path("/opt/a"), "/b"),
+        ),
+        scripts=(tmp_path / "fix.sh", pathlib.Path("/opt/own.sh")),
+        removals=("/usr/share/doc",),
+    )

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from retrofit.proof.rest import grub_config, machine_code
+from retrofit.proof.rest import boot_chain, grub_config, machine_code
 
 # As grub-mkconfig writes it, shortened.
 _HEAD = """
@@ -142,8 +142,8 @@ def test_a_menu_without_entries_has_no_default(text: str) -> None:
 def test_the_saved_entry_is_read() -> None:
     grubenv = "# GRUB Environment Block\nsaved_entry=advanced>one\n####"
 
-    assert grub_config.saved_entry(grubenv) == "advanced>one"
-    assert grub_config.saved_entry("# GRUB Environment Block\n####") == ""
+    assert grub_config.value(grubenv, "saved_entry") == "advanced>one"
+    assert grub_config.value("# GRUB Environment Block\n####", "saved_entry") == ""
 
 
 def _elf(width: int, order: int, machine: int) -> bytes:
@@ -204,3 +204,17 @@ def test_the_version_of_a_kernel() -> None:
 
     assert machine_code.version_of_kernel(kernel) == "6.1.0-56-cloud-amd64"
     assert machine_code.version_of_kernel(_arm64_kernel()) == ""
+
+
+@pytest.mark.parametrize(
+    ("listing", "built_in", "missing"),
+    [
+        ("init\nlib/virtio_pci.ko\nlib/block/virtio_blk.ko.zst\n", "", ""),
+        ("init\n", "kernel/virtio-pci.ko\nkernel/virtio_blk.ko\n", ""),
+        ("lib/virtio_blk.ko.xz\n", "kernel/virtio_pci.ko\n", ""),
+        ("lib/virtio_pci.ko\nlib/nvme.ko\n", "kernel/ext4.ko\n", "virtio_blk"),
+        ("etc/virtio_pci\nlib/virtio_blk.ko\n", "", "virtio_pci"),
+    ],
+)
+def test_a_ramdisk_without_a_driver(listing: str, built_in: str, missing: str) -> None:
+    assert boot_chain.missing_driver(listing, built_in) == missing

@@ -10,13 +10,13 @@ import subprocess
 import pytest
 
 from retrofit import errors, model
-from retrofit.building.disk import layout, partitions, volume
+from retrofit.building import manifest
+from retrofit.building.disk import layout, mount_table, partitions, volume
 from retrofit.model import findings
 from retrofit.proof import subject
 from retrofit.proof.rest import (
     disk,
     kernel_settings,
-    mount_table,
     namespace,
     open_files,
     owners,
@@ -193,7 +193,7 @@ def test_packages_that_are_not_settled() -> None:
         )
     )
 
-    assert packages.unsettled_packages(status) == [
+    assert manifest.unsettled(status) == [
         "half (half-configured)",
         "waiting (triggers-pending)",
         "again (reinstreq)",

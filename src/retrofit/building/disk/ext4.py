@@ -79,6 +79,17 @@ def read_file(
     return content
 
 
+def is_empty(raw: pathlib.Path, partition: partitions.Partition, directory: str) -> bool:
+    """Tell whether a directory of an unmounted file system is empty or missing."""
+    completed = process.run(
+        ["debugfs", "-R", f'ls -p "{directory}"', superblock.at(raw, partition.start)],
+        timeout_s=_TOOL_TIMEOUT_S,
+    )
+    # /INODE/MODE/UID/GID/NAME/SIZE/
+    lines = [line.split("/") for line in completed.stdout.splitlines() if line.startswith("/")]
+    return all(line[5] in (".", "..", "lost+found") for line in lines)
+
+
 def repair(raw: pathlib.Path, partition: partitions.Partition, work: pathlib.Path) -> None:
     """Make a file system right that was not unmounted cleanly.
 

@@ -13,6 +13,8 @@ from . import layout, partitions
 _TOOL_TIMEOUT_S = 60.0
 # The backup of a GPT takes 33 sectors at the end of the disk; a whole MiB keeps things aligned.
 _TABLE_RESERVE = model.MIB
+# MBR types of a partition that holds logical ones.
+_EXTENDED = ("5", "f", "85")
 
 
 def grow(raw: pathlib.Path, found: layout.Layout, root_bytes: int) -> layout.Layout:
@@ -34,17 +36,21 @@ def grow(raw: pathlib.Path, found: layout.Layout, root_bytes: int) -> layout.Lay
     root = found.root.partition
     if root.size >= root_bytes:
         return found
-    last = max(found.table.partitions, key=lambda one: one.end)
+    container = _container(found.table, root)
+    others = [one for one in found.table.partitions if one != container]
+    last = max(others, key=lambda one: one.end)
     if last.number != root.number:
         raise errors.ImageError(
-            f"root partition {root.number} cannot grow: partition {last.number} follows it"
+            f"root partition {root.number} cannot grow: partition {last.number} follows it",
+            hint="use a base image whose root partition is the last one",
         )
     end = -(-(root.start + root_bytes) // model.MIB) * model.MIB
     os.truncate(raw, end + _TABLE_RESERVE)
     if found.table.kind == "gpt":
         _sfdisk(["--relocate", "gpt-bak-std", raw])
-    sectors = (end - root.start) // found.table.sector_size
-    _sfdisk(["-N", str(root.number), raw], f",{sectors}\n")
+    for one in (root,) if container is None else (container, root):
+        sectors = (end - one.start) // found.table.sector_size
+        _sfdisk(["-N", str(one.number), raw], f",{sectors}\n")
 
     table = partitions.read(raw)
     grown = next(one for one in table.partitions if one.number == root.number)
@@ -52,6 +58,14 @@ def grow(raw: pathlib.Path, found: layout.Layout, root_bytes: int) -> layout.Lay
         raise errors.ImageError(f"partition {root.number} did not grow to {root_bytes} bytes")
     volume = dataclasses.replace(found.root, partition=grown)
     return dataclasses.replace(found, table=table, root=volume)
+
+
+def _container(table: partitions.Table, root: partitions.Partition) -> partitions.Partition | None:
+    """Return the extended partition of an MBR that a logical one is in."""
+    for one in table.partitions:
+        if one.type_code in _EXTENDED and one.start <= root.start and root.end <= one.end:
+            return one
+    return None
 
 
 def _sfdisk(arguments: list[str | pathlib.Path], script: str | None = None) -> None:

@@ -20,6 +20,8 @@ from . import appliance_disk, changes, mounts, partitions, volume
 _TAR_TIMEOUT_S = 3600.0
 _DISK = "/dev/disk/guestfs/image"
 _PHYSICAL_VOLUME = "LVM2_member"
+# Types of what is no file system.
+_NO_FILES = ("", "LVM2_member", "crypto_LUKS", "linux_raid_member", "swap")
 # Device nodes cannot be made in a workshop, and a booted system mounts its own /dev.
 _LEFT_ALONE = "./dev/*"
 _TAR = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls"]
@@ -58,7 +60,7 @@ def look_into(
         )
         for device in appliance.lvs() if logical else [own]:
             kind = appliance.vfs_type(device)
-            if kind in ("", "swap"):
+            if kind in _NO_FILES:
                 continue
             about = partitions.Filesystem(
                 kind, appliance.vfs_uuid(device), appliance.vfs_label(device)
@@ -203,7 +205,7 @@ def _check(
 def _grow(appliance: Any, volume: volume.Volume) -> None:
     """Let a file system fill its partition, and mount it."""
     device = _device(volume)
-    if volume.device:
+    if volume.device and volume.mount_point == "/":
         appliance.pvresize(f"{_DISK}{volume.partition.number}")
         appliance.lvresize_free(device, 100)
     kind = volume.filesystem.kind

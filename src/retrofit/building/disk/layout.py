@@ -5,23 +5,27 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-import re
 import shlex
-from collections.abc import Callable
 
 from debian import deb822
 
 from ... import errors, model
-from . import ext4, guestfs_path, partitions, volume
+from . import devices, mount_table, partitions, volume
 
-# Types of partitions that only a kernel can look into, and so the guestfs path.
-_KERNEL_KINDS = frozenset({"xfs", "btrfs", "LVM2_member"})
-_ROOT_FILES = ("/usr/lib/os-release", "/etc/os-release", "/etc/fstab", "/var/lib/dpkg/status")
-_BOOT, _ESP = "/boot", "/boot/efi"
-# udev writes other characters than these as \xHH in the names of /dev/disk/by-label.
-_ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
-
-ReadFile = Callable[[str], bytes | None]
+_OS_RELEASES = ("/usr/lib/os-release", "/etc/os-release")
+_FSTAB, _STATUS = "/etc/fstab", "/var/lib/dpkg/status"
+_ROOT, _BOOT = "/", "/boot"
+# Where the EFI system partition may be.
+_ESPS = ("/boot/efi", "/efi")
+_FAT = "vfat"
+# What systemd-gpt-auto-generator(8) mounts that fstab does not name, by the type of the partition.
+_BY_TYPE = {
+    "BC13C2FF-59E6-4262-A352-B275FD6F7172": "/boot",
+    "933AC7E1-2EB4-4F13-B844-0E14E2AEF915": "/home",
+    "3B8F8425-20E0-4F3B-907F-1A25A76F98E8": "/srv",
+    "4D21B016-B534-45C2-A9FB-5C16E091FD2D": "/var",
+    "7EC6F557-3BC5-4ACA-B293-16EF5DF639D1": "/var/tmp",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Layout:
         boot: A separate ``/boot``, if there is one.
         esp: The EFI system partition, if it is mounted.
         release: What runs in it.
+        others: Further file systems that a boot mounts, such as a separate ``/var``.
     """
 
     table: partitions.Table
@@ -41,30 +46,37 @@ class Layout:
     boot: volume.Volume | None
     esp: volume.Volume | None
     release: model.Release
+    others: tuple[volume.Volume, ...] = ()
+
+    @property
+    def volumes(self) -> tuple[volume.Volume, ...]:
+        """All file systems but the EFI system partition, each after those it is mounted in."""
+        found = [self.root, *self.others]
+        if self.boot is not None:
+            found.append(self.boot)
+        return tuple(sorted(found, key=lambda one: one.mount_point))
 
 
-def read(raw: pathlib.Path, work: pathlib.Path) -> Layout:
+def read(raw: pathlib.Path, work: pathlib.Path, *, complete: bool = True) -> Layout:
     """Find out what is where on a raw image.
 
     Args:
         raw: The image.
         work: Directory for temporary files.
+        complete: Whether everything that it mounts is wanted, or only what can be mounted.
 
     Raises:
-        errors.ImageError: There is no partition table, no operating system, or more than one.
+        errors.ImageError: There is no partition table, no operating system, or more than one; it
+            mounts what is not on it, or what a build cannot write.
     """
     table = partitions.read(raw)
+    known = devices.Devices(raw, table, work)
     found: list[Layout] = []
-    for one in table.partitions:
-        if one.filesystem is not None and one.filesystem.kind in ext4.KINDS:
-            reader = functools.partial(ext4.read_file, raw, one, work=work)
-            found += _layouts(table, volume.Volume("/", one, one.filesystem), reader)
-    if not found:
-        for one in table.partitions:
-            if one.filesystem is None or one.filesystem.kind not in _KERNEL_KINDS:
-                continue
-            for device, filesystem, files in guestfs_path.look_into(raw, one, _ROOT_FILES, work):
-                found += _layouts(table, volume.Volume("/", one, filesystem, device), files.get)
+    for candidates in (known.plain, known.of_kernels):
+        for one in candidates():
+            found += _layouts(table, known, one, complete=complete)
+        if found:
+            break
     if not found:
         raise errors.ImageError(
             "the image has no operating system",
@@ -76,21 +88,36 @@ def read(raw: pathlib.Path, work: pathlib.Path) -> Layout:
     return found[0]
 
 
-def _layouts(table: partitions.Table, root: volume.Volume, read_file: ReadFile) -> list[Layout]:
+def _layouts(
+    table: partitions.Table, known: devices.Devices, root: volume.Volume, *, complete: bool
+) -> list[Layout]:
     """Return the layout if ``root`` is a root file system, else nothing."""
-    os_release = read_file("/usr/lib/os-release") or read_file("/etc/os-release")
+    text = known.read(root, _FSTAB)
+    if text is None and not any(known.read(root, path) for path in _OS_RELEASES):
+        return []
+    fstab = (text or b"").decode(errors="replace")
+    below = mounted(known, root, fstab, complete=complete)
+    read_file = functools.partial(_read, known, (root, *below))
+    os_release = next(filter(None, map(read_file, _OS_RELEASES)), None)
     if os_release is None:
         return []
-    fstab = (read_file("/etc/fstab") or b"").decode(errors="replace")
     return [
         Layout(
             table=table,
             root=root,
-            boot=mounted(table, fstab, _BOOT),
-            esp=mounted(table, fstab, _ESP),
-            release=_release(os_release, read_file("/var/lib/dpkg/status")),
+            boot=next((one for one in below if one.mount_point == _BOOT), None),
+            esp=next((one for one in below if one.mount_point in _ESPS), None),
+            release=_release(os_release, read_file(_STATUS)),
+            others=tuple(one for one in below if one.mount_point not in (_BOOT, *_ESPS)),
         )
     ]
+
+
+def _read(known: devices.Devices, volumes: tuple[volume.Volume, ...], path: str) -> bytes | None:
+    """Read a file from the file system that it is in when all are mounted."""
+    holders = [one for one in volumes if path.startswith(one.mount_point.rstrip("/") + "/")]
+    holder = max(holders, key=lambda one: len(one.mount_point))
+    return known.read(holder, path.removeprefix(holder.mount_point.rstrip("/")))
 
 
 def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
@@ -121,44 +148,70 @@ def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
     )
 
 
-def mounted(table: partitions.Table, fstab: str, mount_point: str) -> volume.Volume | None:
-    """Find the partition that fstab mounts at ``mount_point``.
+def mounted(
+    known: devices.Devices, root: volume.Volume, fstab: str, *, complete: bool = True
+) -> tuple[volume.Volume, ...]:
+    """Return what a boot mounts below the root file system, without what is not on a disk.
+
+    Args:
+        known: The file systems of the image.
+        root: The root file system.
+        fstab: Its fstab.
+        complete: Whether all of it is wanted; else only what a boot loader needs is.
 
     Raises:
-        errors.ImageError: The line names a device that is not on the image.
+        errors.ImageError: A line of what is wanted names a device that is not on the image, or
+            what a build cannot write back.
     """
-    for line in fstab.splitlines():
-        fields = line.partition("#")[0].split()
-        if len(fields) < 2 or fields[1].rstrip("/") != mount_point:
+    entries, _ = mount_table.parse(fstab)
+    found: dict[str, volume.Volume] = {}
+    for entry in entries:
+        try:
+            one = _volume(known, root, entry)
+        except errors.ImageError:
+            if complete or entry.mount_point in (_BOOT, *_ESPS):
+                raise
             continue
-        for one in table.partitions:
-            if one.filesystem is not None and is_named(one, one.filesystem, fields[0]):
-                return volume.Volume(mount_point, one, one.filesystem)
-        if len(fields) > 3 and "nofail" in fields[3].split(","):
-            return None
+        if one is not None:
+            found[entry.mount_point] = one
+    named = {entry.mount_point for entry in entries}
+    for partition in known.table.partitions:
+        at = _BY_TYPE.get(partition.type_code)
+        filesystem = partition.filesystem
+        if at is None or at in named or filesystem is None or not partition.automatic:
+            continue
+        if known.is_empty(root, at):
+            found[at] = volume.Volume(at, partition, filesystem)
+    return tuple(one for _, one in sorted(found.items()))
+
+
+def _volume(
+    known: devices.Devices, root: volume.Volume, entry: mount_table.Entry
+) -> volume.Volume | None:
+    """Find the file system that a line of fstab mounts; ``None`` if a build can do without it."""
+    at = entry.mount_point
+    if at == _ROOT or not at.startswith("/") or "noauto" in entry.options:
+        return None
+    if entry.kind in {*mount_table.VIRTUAL, "swap"} or entry.is_remote:
+        return None
+    what = f"the image's fstab mounts {entry.device} at {at}"
+    if entry.is_file:
         raise errors.ImageError(
-            f"the image's fstab mounts {fields[0]} at {mount_point}, but no partition matches"
+            f"{what}, which is no file system of its own",
+            hint="remove the line, or use a base image without it",
         )
-    return None
-
-
-def is_named(
-    partition: partitions.Partition, filesystem: partitions.Filesystem, spec: str
-) -> bool:
-    """Tell whether a device of fstab(5) is this partition."""
-    names = {
-        "LABEL": filesystem.label,
-        "UUID": filesystem.uuid.lower(),
-        "PARTUUID": partition.uuid,
-        "/dev/disk/by-label/": filesystem.label,
-        "/dev/disk/by-uuid/": filesystem.uuid.lower(),
-        "/dev/disk/by-partuuid/": partition.uuid,
-    }
-    directory, slash, name = spec.rpartition("/")
-    key = directory + slash
-    if not slash:
-        key, _, name = spec.partition("=")
-        name = name.strip('"')
-    name = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), name)
-    wanted = names.get(key, "")
-    return bool(wanted) and (name if "label" in key.lower() else name.lower()) == wanted
+    if mount_table.is_volume(root, entry.device):
+        raise errors.ImageError(
+            f"{what}, which is the root file system: subvolumes are not supported",
+            hint="use a base image with one file system for each mount point",
+        )
+    for one in known.all():
+        if mount_table.is_volume(one, entry.device):
+            break
+    else:
+        if not entry.waited_for:
+            return None
+        raise errors.ImageError(f"{what}, but no file system of the image matches")
+    if (one.filesystem.kind == _FAT) != (at in _ESPS):
+        raise errors.ImageError(f"{what}, and a build cannot write {one.filesystem.kind} there")
+    return dataclasses.replace(one, mount_point=at)

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import thread
 
+from ... import errors
 from ...host import rootfs, trees
 from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
 
@@ -56,7 +57,7 @@ class OpenTree:
     image go on.
 
     Attributes:
-        path: The merged tree, writable, with ``/boot`` and ``/boot/efi`` in their places.
+        path: The merged tree, writable, with all file systems in their places.
         place: Directory that holds all its files, and stays when the tree is closed.
     """
 
@@ -163,11 +164,11 @@ class OpenTree:
             errors.OutputError: What was written is not what should have been.
         """
         new = self._without_anew()
+        pairs = list(zip(self._parts, self._overlays, strict=True))
+        by_kernels = [pair for pair in pairs if pair[0].like is None]
+        groups = [by_kernels, *([pair] for pair in pairs if pair[0].like is not None)]
         with thread.ThreadPoolExecutor() as pool:
-            for done in [
-                pool.submit(self._write, part, overlay, new)
-                for part, overlay in zip(self._parts, self._overlays, strict=True)
-            ]:
+            for done in [pool.submit(self._write_all, group, new) for group in groups]:
                 done.result()
         if self._esp is not None:
             self._esp.write_back(new)
@@ -179,6 +180,21 @@ class OpenTree:
         anew = [part.volume.partition for part in self._parts if part.like is not None]
         sparse.copy(self._raw, new, [(one.start, one.end) for one in anew])
         return new
+
+    def _write_all(self, pairs: Sequence[tuple[_Part, mounts.Overlay]], new: pathlib.Path) -> None:
+        """Write file systems into the new image, one after the other."""
+        for part, files in pairs:
+            try:
+                self._write(part, files, new)
+            except errors.NoSpace as failure:
+                at = part.volume.mount_point
+                if at == "/":
+                    raise
+                raise errors.NoSpace(
+                    f"{failure.message}, which is mounted at {at}",
+                    hint=f"use a base image with a larger file system at {at}",
+                    details=failure.details,
+                ) from failure
 
     def _write(self, part: _Part, files: mounts.Overlay, new: pathlib.Path) -> None:
         """Write one file system into the new image."""
@@ -204,8 +220,7 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
     """
     place = work / "tree"
     place.mkdir()
-    volumes = [found.root] if found.boot is None else [found.root, found.boot]
-    parts = [_read(raw, volume, place) for volume in volumes]
+    parts = [_read(raw, volume, place) for volume in found.volumes]
     system = None
     if found.esp is not None:
         system = esp.read(raw, found.esp.partition, place / "esp")
@@ -219,9 +234,10 @@ def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> It
 
 def _read(raw: pathlib.Path, volume: volume.Volume, work: pathlib.Path) -> _Part:
     """Copy the files of one file system of the image."""
-    place = work / f"partition-{volume.partition.number}"
+    name = volume.device.replace("/", "-") or f"-{volume.partition.number}"
+    place = work / f"partition{name}"
     place.mkdir()
-    if volume.filesystem.kind in ext4.KINDS:
+    if volume.filesystem.kind in ext4.KINDS and not volume.device:
         ext4.repair(raw, volume.partition, place)
         like = superblock.read(raw, volume.partition.start)
         if ext4.supported(like):

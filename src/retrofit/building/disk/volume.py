@@ -12,7 +12,7 @@ class Volume:
     """A mounted file system of the image.
 
     Attributes:
-        mount_point: Where the image's fstab mounts it: ``/``, ``/boot`` or ``/boot/efi``.
+        mount_point: Where the image mounts it, such as ``/``, ``/boot`` or ``/boot/efi``.
         partition: The partition that holds it; for a logical volume, the physical volume.
         filesystem: What it is; never an ``LVM2_member``.
         device: Device as the guestfs appliance names it when it is no partition of its own, such

@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import stat
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -17,7 +18,7 @@ import yaml
 
 from ... import errors, model
 from ...host import trees
-from . import dependencies, sources, unread
+from . import dependencies, host_files, inline, sources, unread
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
 # What Python leaves beside what it runs.
@@ -27,6 +28,7 @@ OWN = pathlib.Path(__file__).parent / "own"
 SUPPORT = "support"
 ELEMENTS = "elements"
 LIBRARY = "lib"
+_INLINE = "inline"
 
 
 class Recipe(Protocol):
@@ -76,13 +78,17 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
         errors.ConfigError: An operator's element has what a build does not do.
         errors.Unavailable: Elements of another project are not packed and cannot be fetched.
     """
-    directories = _directories(recipe, request)
+    inline.write(request.changes, into / _INLINE)
+    directories = _directories(recipe, request, into / _INLINE)
     _check(recipe, request, directories)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
     for number, source in enumerate(directories):
         _copy_elements(source, elements / f"{number:02}")
     shutil.copytree(_BUILDER / "lib", into / LIBRARY)
+    applied = _applied(recipe, request, directories)
+    read = host_files.named(applied, dict(request.environment))
+    host_files.collect(read, into / host_files.DIRECTORY)
     _copy_support(into / SUPPORT)
     _open_to_all(into)
 
@@ -96,13 +102,16 @@ def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
     Raises:
         errors.RetrofitError: As :func:`collect`; or elements cannot be combined.
     """
-    directories = _directories(recipe, request)
-    found = {
-        element.name: element.path
-        for names in recipe.elements.values()
-        for element in dependencies.expand([*names, *request.elements], directories)
-    }
-    return {name: digest(path) for name, path in sorted(found.items())}
+    with tempfile.TemporaryDirectory(prefix="retrofit-elements-") as place:
+        own = pathlib.Path(place, _INLINE)
+        inline.write(request.changes, own)
+        applied = _applied(recipe, request, _directories(recipe, request, own))
+        found = {element.name: digest(element.path) for element in applied}
+    read = host_files.digests(host_files.named(applied, dict(request.environment)))
+    for name, of_files in read.items():
+        together = " ".join([found[name], *of_files])
+        found[name] = hashlib.sha256(together.encode()).hexdigest()
+    return found
 
 
 def releases(recipe: Recipe) -> dict[str, str]:
@@ -129,9 +138,19 @@ def digest(element: pathlib.Path) -> str:
     return total.hexdigest()
 
 
-def _directories(recipe: Recipe, request: model.BuildRequest) -> list[pathlib.Path]:
-    """Return the directories of elements, the one looked up first in front."""
+def _directories(
+    recipe: Recipe, request: model.BuildRequest, own: pathlib.Path
+) -> list[pathlib.Path]:
+    """Return the directories of elements, the one looked up first in front.
+
+    Args:
+        recipe: Whose elements are applied.
+        request: Names further ones.
+        own: Directory of the element that is made of the request, if there is one.
+    """
     directories = [*map(_operators, request.elements_paths)]
+    if own.is_dir():
+        directories.insert(0, own)
     if recipe.own_elements is not None:
         directories.append(recipe.own_elements)
     directories.append(OWN)
@@ -150,12 +169,31 @@ def _check(
     recipe: Recipe, request: model.BuildRequest, directories: Sequence[pathlib.Path]
 ) -> None:
     """Check the elements that apply for an operator; see :func:`unread.check`."""
-    recipes, applied = set(), set()
-    for names in recipe.elements.values():
-        recipes |= set(dependencies.expand(names, directories))
-        applied |= set(dependencies.expand([*names, *request.elements], directories))
-    operators = {one for one in applied if one.path.parent in request.elements_paths}
-    unread.check(sorted(applied - recipes | operators))
+    recipes = {
+        one
+        for names in recipe.elements.values()
+        for one in dependencies.expand(names, directories)
+    }
+    applied = _applied(recipe, request, directories)
+    operators = [
+        one for one in applied if one not in recipes or one.path.parent in request.elements_paths
+    ]
+    unread.check(operators, applied, recipe.environment, dict(request.environment))
+
+
+def _applied(
+    recipe: Recipe, request: model.BuildRequest, directories: Sequence[pathlib.Path]
+) -> list[dependencies.Element]:
+    """Return the elements that a build applies, for whichever distribution, sorted by name."""
+    return sorted(
+        {
+            element
+            for names in recipe.elements.values()
+            for element in dependencies.expand(
+                [*names, *request.elements, *inline.names(request.changes)], directories
+            )
+        }
+    )
 
 
 def _operators(path: pathlib.Path) -> pathlib.Path:

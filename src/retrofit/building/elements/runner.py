@@ -20,7 +20,7 @@ import yaml
 from ... import errors
 from ...host.sandbox import cells
 from .. import activity
-from . import collect, dependencies, hooks, standins
+from . import collect, dependencies, hooks, host_files, standins
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ class Runner:
         recall: Called with all that decides on the packages, and with what upgrades and installs
             them; the tree holds them afterwards.
         doing: Told of what the scripts do.
+        host_files: Variables that name files of this machine, with their paths in the cell; for
+            the scripts of ``extra-data.d``.
     """
 
     names: tuple[str, ...]
@@ -87,6 +89,7 @@ class Runner:
     upgrade: Upgrade
     recall: Recall
     doing: activity.Activity
+    host_files: Mapping[str, str]
 
     def run(self) -> None:
         """Run all phases.
@@ -106,7 +109,10 @@ class Runner:
         # Only these scripts change the hooks: install-types links scripts into install.d.
         bind = cells.Bind(self.hooks.path, _HOOKS, writable=phase == hooks.EXTRA_DATA)
         cell = dataclasses.replace(self.cell, binds=(*self.cell.binds, bind))
-        cell = dataclasses.replace(cell, environment=self._environment(cell))
+        environment = self._environment(cell)
+        if phase == hooks.EXTRA_DATA:
+            environment = {**environment, **self.host_files}
+        cell = dataclasses.replace(cell, environment=environment)
         for script in scripts:
             run = functools.partial(self._run_script, script, cell)
             if f"{phase}/{script.name}" == _INSTALLS_PACKAGES:
@@ -239,6 +245,10 @@ def prepare(
         upgrade,
         recall,
         doing,
+        {
+            file.name: f"{_LIBRARY}/{host_files.DIRECTORY}/{file.name}"
+            for file in (elements_root / host_files.DIRECTORY).iterdir()
+        },
     )
 
 

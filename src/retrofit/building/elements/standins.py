@@ -23,6 +23,7 @@ DIRECTORY = "/tmp/retrofit-programs"
 # In the build's own /tmp, so that nothing of it can stay in the image.
 _PYTHON_PACKAGES = "/tmp/retrofit-py3compile"
 _INITIAL_DISKS = "/tmp/retrofit-update-initramfs"
+_INITRAMFS_SETTINGS = "/tmp/retrofit-initramfs-tools"
 
 # Root of a cell needs no sudo, and could not use it: a cell grants no program more rights.
 _SUDO = """#!/bin/sh
@@ -51,10 +52,24 @@ case "$*" in
     *) exec /usr/sbin/update-initramfs "$@" ;;
 esac
 """
+# An image starts on other machines: MODULES=dep would have only what this one's root file system
+# needs, which is an overlay.
+_MKINITRAMFS = rf"""#!/bin/sh
+dep='^[[:space:]]*MODULES=[^[:alnum:]]\{{0,1\}}dep\>.*$'
+if grep -qs "$dep" /etc/initramfs-tools/initramfs.conf /etc/initramfs-tools/conf.d/*; then
+    rm -rf {_INITRAMFS_SETTINGS}
+    cp -a /etc/initramfs-tools {_INITRAMFS_SETTINGS}
+    find {_INITRAMFS_SETTINGS} -maxdepth 2 -type f \
+        \( -name initramfs.conf -o -path '*/conf.d/*' \) -exec sed -i "s/$dep/MODULES=most/" {{}} +
+    set -- -d {_INITRAMFS_SETTINGS} "$@"
+fi
+exec /usr/sbin/mkinitramfs "$@"
+"""
 _PROGRAMS = {
     "sudo": _SUDO,
     "py3compile": _PY3COMPILE,
     "update-initramfs": _UPDATE_INITRAMFS,
+    "mkinitramfs": _MKINITRAMFS,
 }
 
 # Given files, py3compile heeds what packages exclude just as it does given their package. Those

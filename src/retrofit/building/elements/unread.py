@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ... import errors
-from . import dependencies, hooks
+from . import dependencies, hooks, host_files, removals
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,14 +27,34 @@ _NOT_RUN = {
     "pre-finalise.d": _OUTSIDE,
     "root.d": _OF_NEW_SYSTEMS,
 }
+_LAYOUT = "the base image has its partitions and file systems already"
+_OPTION = "it is for programs of diskimage-builder that do not run"
+# Of diskimage-builder's variables those that mean nothing to a build, by patterns of their names.
+_VARIABLES = {
+    "DIB_(BLOCK_DEVICE(_CONFIG)?|EXTLINUX|(BOOT|EFI|ROOT)_LABEL|JOURNAL_SIZE)|FS_TYPE": _LAYOUT,
+    "DIB_IMAGE_(EXTRA_)?SIZE": f"{_LAYOUT}; the option root-size sets it",
+    "DIB_(CLOUD_IMAGES|LOCAL_IMAGE|CLOUD_IMAGE_.*)|BASE_IMAGE_(FILE|TAR)": _OF_NEW_SYSTEMS,
+    "DIB_(DEBOOTSTRAP_.*|DEBIAN_COMPONENTS.*|UBUNTU_.*)": _OF_NEW_SYSTEMS,
+    "DIB_DISTRIBUTION_MIRROR.*|BASE_OS_MIRROR": "the option mirror sets the archive",
+    "DIB_REPO(LOCATION|REF|TYPE)_.*": "a build fetches no source repositories",
+    "DIB_(CHECKSUM|IMAGE_CACHE|MIN_TMPFS|NO_TMPFS|OFFLINE|SHOW_IMAGE_USAGE)|break": _OPTION,
+}
 _DOCUMENTS = ("README", "README.md", "README.rst")
 
 
-def check(elements: Iterable[dependencies.Element]) -> None:
+def check(
+    elements: Sequence[dependencies.Element],
+    applied: Iterable[dependencies.Element],
+    recipes: Mapping[str, str],
+    variables: Mapping[str, str],
+) -> None:
     """Refuse elements that cannot work, and log a warning for each part that is not used.
 
     Args:
         elements: Those that an operator names, and what they need beyond the recipe's.
+        applied: All that are applied.
+        recipes: Variables of the recipe.
+        variables: Those of the operator.
 
     Raises:
         errors.ConfigError: An element has a source repository.
@@ -47,6 +68,22 @@ def check(elements: Iterable[dependencies.Element]) -> None:
             )
         for part, reason in _parts(element.path):
             _LOG.warning("the element %s: %s is not used: %s", element.name, part, reason)
+    named = host_files.named(elements, variables)
+    for name, script, reason in host_files.unread(elements, named):
+        _LOG.warning("the element %s: %s finds no file: %s", name, script, reason)
+    operators = {one.name for one in elements}
+    for removal, other in removals.overruled(applied, {**recipes, **variables}):
+        if removal.element in operators:
+            _LOG.warning(
+                "the element %s: %s is not removed: the element %s installs it",
+                removal.element,
+                removal.package,
+                other.element,
+            )
+    for name in sorted(variables):
+        for pattern, reason in _VARIABLES.items():
+            if re.fullmatch(pattern, name):
+                _LOG.warning("the variable %s is not used: %s", name, reason)
 
 
 def _parts(element: pathlib.Path) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pathlib
 import re
 
-from ...building.disk import layout, partitions
+from ...building.disk import layout, mount_table, partitions
 from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import grub_config, machine_code, mount_table, programs, reading
+from . import grub_config, kernel_modules, machine_code, programs, reading
 
 _GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 _ESP = "/boot/efi"
@@ -22,8 +22,8 @@ _BOOT_SIGNATURE = b"\x55\xaa"
 # UEFI specification, 3.5.1.1: what firmware starts of a disk it was told nothing about.
 _EFI_LOADERS = {"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI", "riscv64": "BOOTRISCV64.EFI"}
 _KERNEL_NAME = re.compile(r".*/vmlinu[xz]-(.+)")
-# Without an initial ramdisk the kernel has to find its root file system by itself.
-_NEEDED_BUILT_IN = ("virtio_pci", "virtio_blk")
+# With or without an initial ramdisk the kernel has to find its root file system.
+_DRIVERS = ("virtio_pci", "virtio_blk")
 _MODULES = "/lib/modules"
 # Ubuntu 24.04 has each module as a file of its own in a part that is not compressed, which
 # unmkinitramfs walks through with a dozen processes a file: a minute on a busy machine.
@@ -138,7 +138,7 @@ def _kernel(image: subject.Subject) -> findings.Verdict:
     text = reading.text(image.tree, _GRUB_CFG)
     if text is None:
         return findings.failed(f"{_GRUB_CFG} is missing")
-    saved = grub_config.saved_entry(reading.text(image.tree, _GRUBENV) or "")
+    saved = grub_config.value(reading.text(image.tree, _GRUBENV) or "", "saved_entry")
     entry = grub_config.default_entry(text, saved)
     if entry is None or not entry.kernels:
         return findings.failed(f"{_GRUB_CFG} has no default entry that starts a kernel")
@@ -217,7 +217,20 @@ def _initrd_fault(image: subject.Subject, paths: list[str], version: str) -> str
         return f"{paths[-1]} is damaged: {said}"
     if f"lib/modules/{version}" not in done.stdout:
         return f"{paths[-1]} has no modules of Linux {version}"
-    return ""
+    built_in = reading.text(image.tree, f"{_MODULES}/{version}/modules.builtin") or ""
+    missing = missing_driver(done.stdout, built_in)
+    return f"{paths[-1]} has no {missing}: a machine does not find its disk" if missing else ""
+
+
+def missing_driver(listing: str, built_in: str) -> str:
+    """Return a driver that neither an initial ramdisk nor the kernel itself has, if there is one.
+
+    Args:
+        listing: The files of the ramdisk.
+        built_in: The kernel's ``modules.builtin``.
+    """
+    known = kernel_modules.names(listing) | kernel_modules.names(built_in)
+    return next((name for name in _DRIVERS if name not in known), "")
 
 
 def _has_program(image: subject.Subject, name: str) -> bool:
@@ -232,7 +245,7 @@ def _without_initrd_fault(image: subject.Subject, version: str, arguments: tuple
     if not any(word.startswith(("root=PARTUUID=", "root=/dev/")) for word in arguments):
         return f"Linux {version} has no initrd, and cannot find its root= without one"
     built_in = reading.text(image.tree, f"{_MODULES}/{version}/modules.builtin") or ""
-    names = {line.rpartition("/")[2].partition(".")[0] for line in built_in.splitlines()}
-    wanted = (*_NEEDED_BUILT_IN, image.layout.root.filesystem.kind)
+    names = kernel_modules.names(built_in)
+    wanted = (*_DRIVERS, image.layout.root.filesystem.kind)
     missing = [name for name in wanted if name not in names]
     return f"Linux {version} has no initrd, and {missing[0]} is not built in" if missing else ""

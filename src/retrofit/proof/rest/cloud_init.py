@@ -24,12 +24,8 @@ def data_sources(source: str) -> subject.Check:
     def look(image: subject.Subject) -> findings.Verdict:
         if rootfs.resolve(image.tree, _DISABLED).exists():
             return findings.failed(f"cloud-init is disabled ({_DISABLED})")
-        sources, modules = None, None
-        for path in [_MAIN, *rootfs.entries(image.tree, _PARTS)]:
-            if path.endswith(".cfg"):
-                settings = _settings(image, path)
-                sources = settings.get("datasource_list", sources)
-                modules = settings.get("cloud_init_modules", modules)
+        given = settings(image)
+        sources, modules = given.get("datasource_list"), given.get("cloud_init_modules")
         if not isinstance(sources, list):
             return findings.failed("no datasource_list is set: cloud-init tries every data source")
         names = [str(name) for name in sources]
@@ -45,6 +41,19 @@ def data_sources(source: str) -> subject.Check:
     return subject.Check("cloud-init data sources", look)
 
 
+def settings(image: subject.Subject) -> dict[str, Any]:
+    """Return cloud-init's configuration: of each key the value in the last file that has it.
+
+    Raises:
+        errors.ImageError: A file of it is not YAML.
+    """
+    found: dict[str, Any] = {}
+    for path in [_MAIN, *rootfs.entries(image.tree, _PARTS)]:
+        if path.endswith(".cfg"):
+            found |= _settings(image, path)
+    return found
+
+
 def _settings(image: subject.Subject, path: str) -> dict[str, Any]:
     """Read a file of cloud-init's configuration.
 
@@ -52,7 +61,7 @@ def _settings(image: subject.Subject, path: str) -> dict[str, Any]:
         errors.ImageError: It is not YAML.
     """
     try:
-        settings = yaml.safe_load(reading.text(image.tree, path) or "")
+        found = yaml.safe_load(reading.text(image.tree, path) or "")
     except (yaml.YAMLError, ValueError) as error:
         raise errors.ImageError(f"{path} is not YAML") from error
-    return settings if isinstance(settings, dict) else {}
+    return found if isinstance(found, dict) else {}

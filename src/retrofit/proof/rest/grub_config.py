@@ -60,13 +60,39 @@ def default_entry(text: str, saved: str = "") -> Entry | None:
     return found
 
 
-def saved_entry(grubenv: str) -> str:
-    """Return the ``saved_entry`` of a ``grubenv``; empty if it has none."""
+def value(grubenv: str, name: str) -> str:
+    """Return the value of a variable in a ``grubenv``; empty if it has none."""
     for line in grubenv.splitlines():
-        name, _, value = line.partition("=")
-        if name == "saved_entry":
+        here, _, value = line.partition("=")
+        if here == name:
             return value
     return ""
+
+
+def timeouts(text: str, *, failed: bool) -> list[int]:
+    """Return the seconds for which a menu may wait: negative for ever, until somebody comes.
+
+    Args:
+        text: A ``grub.cfg``.
+        failed: Whether it is the boot after one that failed, for which there may be others.
+    """
+    found: dict[bool, list[int]] = {True: [], False: []}
+    # For each "if" that is open whether what is read is only for the boot after a failed one.
+    branches: list[bool] = []
+    for line in text.splitlines():
+        words = _words(line)
+        match words[:1]:
+            case ["if"] if "fi" not in words:
+                branches.append("${recordfail}" in words and "=" in words)
+            case ["else" | "elif"] if branches:
+                branches[-1] = False
+            case ["fi"] if branches:
+                branches.pop()
+            case ["set"] if len(words) > 1 and words[1].startswith("timeout="):
+                seconds = words[1].removeprefix("timeout=")
+                if seconds.lstrip("-").isdecimal():
+                    found[any(branches)].append(int(seconds))
+    return found[failed] or found[False]
 
 
 def _choose(entries: list[Entry], name: str) -> Entry | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from debian import deb822, debian_support
+from debian import debian_support
 
+from ...building import manifest
 from ...host import rootfs
 from ...model import findings
 from .. import subject
@@ -14,7 +15,6 @@ from . import reading, services
 _STATUS = "/var/lib/dpkg/status"
 # Where dpkg keeps what it has not yet written to its list.
 _UPDATES = "/var/lib/dpkg/updates"
-_GOOD = frozenset({"installed", "config-files", "not-installed"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +68,9 @@ def settled() -> subject.Check:
 
 
 def _settled(image: subject.Subject) -> findings.Verdict:
-    unsettled = unsettled_packages(reading.text(image.tree, _STATUS) or "")
+    unsettled = manifest.unsettled(reading.text(image.tree, _STATUS) or "")
     if unsettled:
         return findings.failed(f"not completely installed: {reading.some(unsettled)}")
     if rootfs.entries(image.tree, _UPDATES):
         return findings.failed(f"dpkg was interrupted ({_UPDATES})")
     return findings.passed(f"{len(image.packages)} packages, all completely installed")
-
-
-def unsettled_packages(status: str) -> list[str]:
-    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why."""
-    found = []
-    for paragraph in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
-        _, flag, state = (*paragraph.get("Status", "").split(), "", "", "")[:3]
-        if flag != "ok" or state not in _GOOD:
-            found.append(f"{paragraph['Package']} ({state if flag == 'ok' else flag})")
-    return found

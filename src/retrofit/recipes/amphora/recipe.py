@@ -29,6 +29,7 @@ _COMMON = (
     "amphora-boot",
     "amphora-tools",
     "network-tuning",
+    "no-automatic-changes",
 )
 
 
@@ -47,6 +48,8 @@ RECIPE = recipe.Recipe(
     },
     environment={
         "DIB_CLOUD_INIT_DATASOURCES": "ConfigDrive",
+        # As in Octavia's own images: nobody sits in front of an amphora's menu.
+        "DIB_GRUB_TIMEOUT": "0",
         "DIB_INSTALLTYPE_amphora_agent": "package",
         "DIB_INSTALLTYPE_octavia_lib": "package",
         "DIB_OCTAVIA_AMP_USE_NFTABLES": "True",

@@ -1,0 +1,62 @@
+"""How GRUB starts the kernel: with the parameters that were asked for, and without waiting."""
+
+from __future__ import annotations
+
+import shlex
+
+from ...model import findings
+from .. import subject
+from . import grub_config, reading
+
+_GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
+# What the element boot-parameters writes.
+ASKED = "/etc/default/grub.d/zz-boot-parameters.cfg"
+_WORDS = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
+# GRUB's own default is 5 s.
+_MAX_TIMEOUT_S = 10
+
+
+def boot_parameters() -> subject.Check:
+    """The kernel gets the parameters that were asked for, and the boot menu does not wait."""
+    return subject.Check("boot parameters", _look)
+
+
+def _look(image: subject.Subject) -> findings.Verdict:
+    text = reading.text(image.tree, _GRUB_CFG)
+    if text is None:
+        return findings.not_applicable(f"{_GRUB_CFG} is missing")
+    asked = _settings(reading.text(image.tree, ASKED) or "")
+    environment = reading.text(image.tree, _GRUBENV) or ""
+    entry = grub_config.default_entry(text, grub_config.value(environment, "saved_entry"))
+    wanted = [word for name in _WORDS for word in asked.get(name, "").split()]
+    for _, arguments in entry.kernels if entry is not None else ():
+        missing = [word for word in wanted if word not in arguments]
+        if missing:
+            return findings.failed(f"{_GRUB_CFG} does not give the kernel {missing[0]} ({ASKED})")
+    fault = _menu_fault(text, environment, asked.get("GRUB_TIMEOUT"))
+    if fault:
+        return findings.failed(f"{_GRUB_CFG}: {fault}")
+    return findings.passed(" ".join(wanted) or "none were asked for")
+
+
+def _menu_fault(text: str, environment: str, asked: str | None) -> str:
+    """Say for how long the boot menu waits, if that is too long; nothing if it is not."""
+    timeouts = grub_config.timeouts(text, failed=_is_set(environment, "recordfail"))
+    for seconds in timeouts:
+        if seconds < 0:
+            return "the boot menu waits for a key"
+        if asked is not None and seconds != int(asked):
+            return f"the boot menu waits {seconds} s instead of {asked} s, as {ASKED} says"
+        if asked is None and seconds > _MAX_TIMEOUT_S:
+            return f"the boot menu waits {seconds} s"
+    return ""
+
+
+def _is_set(environment: str, name: str) -> bool:
+    return grub_config.value(environment, name) == "1"
+
+
+def _settings(text: str) -> dict[str, str]:
+    """Read the settings that the element wrote: a name and a quoted value a line."""
+    words = shlex.split(text, comments=True)
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
