@@ -72,6 +72,9 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
     key = work / "ubuntu.gpg"
     shutil.copyfile(ubuntu_archive.archive(series) / "keys/ubuntu.gpg", key)
     key.chmod(0o644)
+    packages = list(system._PACKAGES)
+    if series.has_rust:
+        packages[packages.index("initramfs-tools")] = "dracut"
     about = dataclasses.replace(system._DISTRIBUTIONS["ubuntu"], keyring=str(key))
     configure = system._configure
 
@@ -82,6 +85,7 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
 
     with (
         mock.patch.dict(system._DISTRIBUTIONS, ubuntu=about),
+        mock.patch.object(system, "_PACKAGES", packages),
         mock.patch.object(system, "_configure", configured),
     ):
         yield

@@ -21,7 +21,6 @@ from ..base_images import stream_tree
 from . import debian_archive, debs, suites, ubuntu_packages
 
 COMPONENTS = ("main", "restricted", "universe", "multiverse")
-OPENSTACK = "epoxy"
 PPA = "ppa:operators/amphora"
 _PPA_NAME = PPA.removeprefix("ppa:")
 KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
@@ -40,16 +39,37 @@ class Series:
         name: Such as ``noble``.
         version: Such as ``24.04``.
         base_files: Version of its package of that name.
+        octavia: Version of its packages of Octavia.
+        openstack: Newest release in its Ubuntu Cloud Archive.
+        cloud_octavia: Version of the packages of Octavia there.
+        debian: Release of Debian of which all are made.
+        has_rust: Whether its coreutils are in Rust, and its initial RAM disks of dracut, as in
+            Ubuntu since 25.10.
     """
 
     name: str
     version: str
     base_files: str
+    octavia: str
+    openstack: str
+    cloud_octavia: str
+    debian: str = "bookworm"
+    has_rust: bool = False
 
 
-NOBLE = Series("noble", "24.04", "13ubuntu10")
-# Release of Debian of which all are made.
-_DEBIAN = "bookworm"
+NOBLE = Series(
+    "noble", "24.04", "13ubuntu10", "1:14.0.0-0ubuntu1", "epoxy", "1:16.0.0-0ubuntu1~cloud0"
+)
+RESOLUTE = Series(
+    "resolute",
+    "26.04",
+    "14ubuntu6",
+    "1:18.0.0-0ubuntu1",
+    "hibiscus",
+    "1:19.0.0-0ubuntu1~cloud0",
+    debian="forky",
+    has_rust=True,
+)
 
 
 class Time(enum.StrEnum):
@@ -79,7 +99,7 @@ def file(series: Series, path: str) -> pathlib.Path:
     own = archive(series) / "ubuntu" / path
     if own.exists() or not path.startswith("debian"):
         return own
-    return debian_archive.package(_DEBIAN, path)
+    return debian_archive.package(series.debian, path)
 
 
 def _make(directory: pathlib.Path, series: Series) -> None:
@@ -109,7 +129,7 @@ class _Maker:
         self._directory = directory
         self._series = series
         self._signers = signers
-        self._debian = _Debian(_DEBIAN)
+        self._debian = _Debian(series.debian)
 
     def make(self) -> None:
         """Make all of them."""
@@ -142,12 +162,15 @@ class _Maker:
         ubuntu_packages.keyring(main, "ubuntu-cloudimage-keyring", images, key)
         ubuntu_packages.stock_image(main, series.name)
         ubuntu_packages.rsyslog(main, fetch)
-        former, newest = self._debian.kernels("cloud-amd64")[-2:]
+        if series.has_rust:
+            ubuntu_packages.coreutils(main, fetch)
+        # Debian's testing has one kernel only.
+        former, newest = (self._debian.kernels("cloud-amd64") * 2)[-2:]
         generic = self._debian.kernels("amd64")[-1]
         ubuntu_packages.kernels(
             main, {"virtual": former, "generic": generic}, ubuntu_packages.KERNEL
         )
-        ubuntu_packages.octavia(universe, fetch, ubuntu_packages.OCTAVIA)
+        ubuntu_packages.octavia(universe, fetch, series.octavia)
         for component in ("restricted", "multiverse"):
             debs.make(pool / "release" / component, debs.Package(f"from-{component}", "1"))
         # A kernel comes by both pockets, as Ubuntu's do.
@@ -159,9 +182,9 @@ class _Maker:
     def _others(self) -> None:
         """Make the Ubuntu Cloud Archive, with a newer Octavia, and the PPA."""
         cloud = self._directory / "cloud"
-        version = ubuntu_packages.CLOUD_OCTAVIA
-        ubuntu_packages.octavia(cloud / "pool", self._debian.fetch, version)
-        suite = f"{self._series.name}-updates/{OPENSTACK}"
+        series = self._series
+        ubuntu_packages.octavia(cloud / "pool", self._debian.fetch, series.cloud_octavia)
+        suite = f"{series.name}-updates/{series.openstack}"
         fields = {"Origin": "Canonical", "Label": "Ubuntu Cloud archive"}
         suites.write(
             cloud, suite, {"main": suites.index(cloud, "pool")}, self._signers["cloud"], fields

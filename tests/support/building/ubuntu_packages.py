@@ -25,9 +25,8 @@ REPLACED = frozenset(
         "rsyslog",
     )
 )
-OCTAVIA = "1:14.0.0-0ubuntu1"
-CLOUD_OCTAVIA = "1:16.0.0-0ubuntu1~cloud0"
 KERNEL, NEWER_KERNEL = "6.8.0-31.31", "6.8.0-45.45"
+_RUST_COREUTILS = "usr/lib/cargo/bin/coreutils"
 _RSYSLOG = "etc/apparmor.d/usr.sbin.rsyslogd"
 _TIMEOUT_S = 60.0
 # Gives the file of one of Debian's packages.
@@ -68,6 +67,25 @@ def base_files(pool: pathlib.Path, fetch: Fetch, series: str, system: str, versi
     debs.remake(pool, fetch("base-files"), {"Version": version}, change)
 
 
+def coreutils(pool: pathlib.Path, fetch: Fetch) -> None:
+    """Make ``coreutils`` of those in Rust; GNU's have other names beside them."""
+    with tempfile.TemporaryDirectory(prefix="coreutils-") as name:
+        words = ["dpkg-deb", "--extract", fetch("rust-coreutils"), name]
+        process.run(words, timeout_s=_TIMEOUT_S)
+        known = {path.name for path in pathlib.Path(name, _RUST_COREUTILS).iterdir()}
+
+    def change(root: pathlib.Path) -> None:
+        programs = [path for path in (root / "usr").glob("*bin/*") if path.name in known]
+        for program in programs:
+            program.rename(program.with_name(f"gnu{program.name}"))
+            program.symlink_to(f"../../{_RUST_COREUTILS}/{program.name}")
+
+    deb = fetch("coreutils")
+    needed = f"{_field(deb, 'Pre-Depends')}, rust-coreutils"
+    fields = {"Version": f"{_field(deb, 'Version')}ubuntu1", "Pre-Depends": needed}
+    debs.remake(pool, deb, fields, change)
+
+
 def rsyslog(pool: pathlib.Path, fetch: Fetch) -> None:
     """Make ``rsyslog``, which is confined."""
 
@@ -78,18 +96,18 @@ def rsyslog(pool: pathlib.Path, fetch: Fetch) -> None:
             names.write(f"/{_RSYSLOG}\n")
 
     deb = fetch("rsyslog")
-    debs.remake(pool, deb, {"Version": f"{_version(deb)}ubuntu1"}, change)
+    debs.remake(pool, deb, {"Version": f"{_field(deb, 'Version')}ubuntu1"}, change)
 
 
 def newer(pool: pathlib.Path, fetch: Fetch, name: str) -> None:
     """Make a version of a package that mends a fault."""
     deb = fetch(name)
-    debs.remake(pool, deb, {"Version": f"{_version(deb)}ubuntu0.1"})
+    debs.remake(pool, deb, {"Version": f"{_field(deb, 'Version')}ubuntu0.1"})
 
 
 def keyring(pool: pathlib.Path, name: str, path: str, key: bytes) -> None:
     """Make a package of an archive's key."""
-    debs.make(pool, debs.Package(name, "2023.11.28.1", files={path: key}))
+    debs.make(pool, debs.Package(name, "2026.1", files={path: key}))
 
 
 def kernels(pool: pathlib.Path, flavours: dict[str, str], version: str) -> None:
@@ -161,8 +179,8 @@ def octavia(pool: pathlib.Path, fetch: Fetch, version: str) -> None:
     debs.make(pool, agent)
 
 
-def _version(deb: pathlib.Path) -> str:
-    control = process.run(["dpkg-deb", "--field", deb, "Version"], timeout_s=_TIMEOUT_S)
+def _field(deb: pathlib.Path, name: str) -> str:
+    control = process.run(["dpkg-deb", "--field", deb, name], timeout_s=_TIMEOUT_S)
     return control.stdout.strip()
 
 

@@ -22,8 +22,6 @@ from tests.support.cloud import cloud
 from retrofit import model
 from retrofit.recipes.amphora import octavia_elements
 
-pytestmark = pytest.mark.in_order
-
 _SUITES = ("{0}", "{0}-updates", "{0}-security", "{0}-backports")
 
 
@@ -62,9 +60,15 @@ class Published:
         return (self.root / path).read_text()
 
 
-@pytest.fixture(scope="module")
-def published(running_cloud: cloud.Cloud) -> Iterator[Published]:
-    series = ubuntu_archive.NOBLE
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(ubuntu_archive.NOBLE, id="noble"),
+        pytest.param(ubuntu_archive.RESOLUTE, id="resolute", marks=pytest.mark.slow),
+    ],
+)
+def published(request: pytest.FixtureRequest, running_cloud: cloud.Cloud) -> Iterator[Published]:
+    series = request.param
     base = ubuntu_bases.base(series)
     # The proxy knows Ubuntu's hosts only.
     octavia_elements.find(model.Proxies())
@@ -76,7 +80,7 @@ def published(running_cloud: cloud.Cloud) -> Iterator[Published]:
         wanted = {
             "source": str(base),
             "target": "glance:",
-            "uca-pocket": ubuntu_archive.OPENSTACK,
+            "uca-pocket": series.openstack,
             "ppas": [ubuntu_archive.PPA],
             "http-proxy": hosts.url,
             "https-proxy": hosts.url,
@@ -115,15 +119,29 @@ def test_only_hosts_that_were_named_are_asked(published: Published) -> None:
     assert published.hosts.strangers == []
 
 
+def test_systems_are_what_they_pass_for(published: Published) -> None:
+    assert f'VERSION_ID="{published.series.version}"' in published.read("etc/os-release")
+    assert "LABEL=BOOT\t/boot\t" in published.read("etc/fstab")
+    assert (published.root / "usr/bin/ls").is_symlink() == published.series.has_rust
+    makers = {"dracut", "initramfs-tools"} & set(published.packages())
+    assert makers == ({"dracut"} if published.series.has_rust else {"initramfs-tools"})
+
+
 def test_sources_are_in_their_place_and_form(published: Published) -> None:
-    series = published.series.name
-    expected = {suite.format(series) for suite in _SUITES}
+    series = published.series
     text = published.read("etc/apt/sources.list.d/ubuntu.sources")
     stanzas = list(deb822.Deb822.iter_paragraphs(text, use_apt_pkg=False))
-    suites = [suite for stanza in stanzas for suite in stanza["Suites"].split()]
     assert {one["Signed-By"] for one in stanzas} == {f"/{ubuntu_archive.KEYRING}"}
-    assert {one["Components"] for one in stanzas} == {"main universe restricted multiverse"}
-    assert set(suites) == expected
+    assert {
+        (suite, component)
+        for stanza in stanzas
+        for suite in stanza["Suites"].split()
+        for component in stanza["Components"].split()
+    } == {
+        (suite.format(series.name), component)
+        for suite in _SUITES
+        for component in ubuntu_archive.COMPONENTS
+    }
     cloud_line, ppa_line = (
         published.read(f"etc/apt/sources.list.d/{name}.list").rstrip("\n")
         for name in ("cloudarchive", "operators-amphora")
@@ -131,11 +149,11 @@ def test_sources_are_in_their_place_and_form(published: Published) -> None:
     assert cloud_line == (
         f"deb [signed-by=/{ubuntu_archive.CLOUD_KEYRING}]"
         " http://ubuntu-cloud.archive.canonical.com/ubuntu"
-        f" {series}-updates/{ubuntu_archive.OPENSTACK} main"
+        f" {series.name}-updates/{series.openstack} main"
     )
     assert ppa_line == (
         "deb [signed-by=/etc/apt/keyrings/operators-amphora.asc]"
-        f" https://ppa.launchpadcontent.net/operators/amphora/ubuntu {series} main"
+        f" https://ppa.launchpadcontent.net/operators/amphora/ubuntu {series.name} main"
     )
 
 
@@ -151,13 +169,14 @@ def test_keys_are_those_of_their_archives(published: Published) -> None:
 def test_packages_come_from_the_best_of_all_archives(published: Published) -> None:
     packages = published.packages()
     # The Cloud Archive has a newer Octavia than universe.
-    assert packages["amphora-agent"] == ubuntu_packages.CLOUD_OCTAVIA
+    assert packages["amphora-agent"] == published.series.cloud_octavia
     assert "octavia-agent" not in packages
     # Of -updates and -security, and beside it the kernel that the base image had.
     assert packages["linux-image-virtual"] == ubuntu_packages.NEWER_KERNEL
     kernels = [name for name in packages if name.startswith("linux-image-") and name[12].isdigit()]
     booted = sorted(path.name for path in (published.root / "boot").glob("vmlinuz-*"))
-    assert len(kernels) == 2
+    # What resolute is made of has one kernel only.
+    assert len(kernels) == (1 if published.series is ubuntu_archive.RESOLUTE else 2)
     assert booted == sorted(name.replace("linux-image", "vmlinuz") for name in kernels)
 
 
@@ -180,11 +199,13 @@ def test_a_newer_package_in_security_is_a_reason(published: Published) -> None:
     before = _retrofit(published, *plan)
     assert before.code == 0, before.stderr
     assert json.loads(before.stdout)["images"][0]["reasons"] == []
+
     published.hosts.time = ubuntu_archive.Time.LATER
+    try:
+        after = _retrofit(published, *plan)
+    finally:
+        published.hosts.time = ubuntu_archive.Time.BUILD
 
-    after = _retrofit(published, *plan)
-
-    published.hosts.time = ubuntu_archive.Time.BUILD
     assert after.code == 0, after.stderr
     (image,) = json.loads(after.stdout)["images"]
     reasons = {reason["kind"]: reason for reason in image["reasons"]}
@@ -193,6 +214,7 @@ def test_a_newer_package_in_security_is_a_reason(published: Published) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("published", [ubuntu_archive.NOBLE], ids=["noble"], indirect=True)
 def test_it_boots(published: Published) -> None:
     words = ("verify", "--depth", "boot", "--json", "--work-dir", published.place / "work")
 
