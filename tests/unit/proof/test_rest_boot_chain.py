@@ -214,6 +214,12 @@ def test_the_version_of_a_kernel() -> None:
         ("lib/virtio_blk.ko.xz\n", "kernel/virtio_pci.ko\n", ""),
         ("lib/virtio_pci.ko\nlib/nvme.ko\n", "kernel/ext4.ko\n", "virtio_blk"),
         ("etc/virtio_pci\nlib/virtio_blk.ko\n", "", "virtio_pci"),
+        # As dracut's lister writes it.
+        (
+            "-rw-r--r--   1 root     root        16780 Oct 22 19:53 usr/lib/virtio_blk.ko.xz\n",
+            "kernel/virtio_pci.ko\n",
+            "",
+        ),
     ],
 )
 def test_a_ramdisk_without_a_driver(listing: str, built_in: str, missing: str) -> None:

@@ -229,7 +229,9 @@ def missing_driver(listing: str, built_in: str) -> str:
         listing: The files of the ramdisk.
         built_in: The kernel's ``modules.builtin``.
     """
-    known = kernel_modules.names(listing) | kernel_modules.names(built_in)
+    # lsinitrd lists as `ls -l` does: a file's name comes last, after a time of day.
+    files = "\n".join(line.rpartition(" ")[2] for line in listing.splitlines())
+    known = kernel_modules.names(files) | kernel_modules.names(built_in)
     return next((name for name in _DRIVERS if name not in known), "")
 
 
