@@ -40,6 +40,8 @@ _FROM_ELEMENTS = (
     "/etc/NetworkManager/conf.d",
     "/etc/NetworkManager/conf.d/*.conf",
     "/etc/cloud/cloud.cfg.d/9?-*.cfg",
+    "/etc/apt/apt.conf.d/99no-automatic-changes",
+    "/etc/default/grub.d/zz-boot-parameters.cfg",
     "/etc/dhcp/dhclient-enter-hooks.d/*",
     "/etc/modules-load.d/amphora.conf",
     "/etc/network/interfaces",
@@ -83,6 +85,7 @@ _FROM_SCRIPTS = (
 # Registries of the system that packages enter themselves in, and the settings elements change.
 _CHANGED = (
     "/etc/alternatives/*awk*",
+    "/etc/fstab",  # amphora-boot: a boot that goes on without the partitions of the boot loader
     "/etc/group*",
     "/etc/gshadow*",
     "/etc/ld.so.cache",
