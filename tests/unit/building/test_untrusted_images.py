@@ -94,7 +94,9 @@ def _words(
         descriptor = options["pass_fds"][0]
         assert argv[argv.index("--args") + 1] == str(descriptor)
         given = os.pread(descriptor, 65536, 0).decode().split("\0")
-        assert given[0] == "--clearenv"
+        # What bubblewrap itself runs with is set anew, or its programs would see it.
+        assert given[::3] == ["--setenv"] * (len(given) // 3) + [""]
+        assert options["only_environment"].keys() <= set(given[1::3])
         for name, value in variables.items():
             assert given[given.index(name) - 1 : given.index(name) + 2] == [
                 "--setenv",
