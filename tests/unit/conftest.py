@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from collections.abc import Iterator
 
@@ -13,6 +14,16 @@ from retrofit.host import signals
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their place: two workers call a case the same, whenever they made it."""
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Put back where the log goes: what a command sets up writes to a stream that is closed."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers = handlers
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import logging
 import os
 import pathlib
 import re
@@ -145,17 +144,13 @@ def publication() -> publish.Published:
 
 
 @pytest.fixture(autouse=True)
-def _signals_and_logging() -> Iterator[None]:
+def _signals() -> Iterator[None]:
     """Put back what a command changes in its process."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     previous = {number: signal.getsignal(number) for number in numbers}
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
     yield
     for number, handler in previous.items():
         signal.signal(number, handler)
-    root.setLevel(level)
-    root.handlers = handlers
 
 
 def _execute(
