@@ -6,8 +6,6 @@ import datetime
 import pathlib
 import ssl
 
-from urllib3.util import ssl_
-
 from .. import errors
 
 # Made by Debian's ca-certificates; OpenSSL of some releases only looks into the directory.
@@ -23,6 +21,9 @@ def context(ca_certificate: str = "") -> ssl.SSLContext:
     Args:
         ca_certificate: PEM text of authorities that are trusted in addition.
     """
+    # Hooks check authorities, and open no connection.
+    from urllib3.util import ssl_
+
     made = ssl_.create_urllib3_context()
     made.load_default_certs()
     if ca_certificate:
