@@ -48,13 +48,6 @@ _PAIRS = list(itertools.combinations(((name, values[0]) for name, values in WRON
 _GARBAGE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 
 
-@pytest.fixture
-def certificates() -> testing.Relation:
-    return testing.Relation(
-        "certificates", interface="tls-certificates", remote_units_data={0: {"ca": _GARBAGE}}
-    )
-
-
 def _blocked(context: Context, state: testing.State, fake: charm_fakes.Workload) -> str:
     """Return the status of a unit that nothing may begin on, and whose hooks do not fail."""
     fake.timer = "daily"
@@ -101,54 +94,74 @@ def test_two(context: Context, keystone: testing.Relation, fake: charm_fakes.Wor
 def test_an_option_and_a_relation(
     context: Context,
     keystone: testing.Relation,
-    certificates: testing.Relation,
     fake: charm_fakes.Workload,
     name: str,
     values: tuple[Any, ...],
 ) -> None:
-    message = _blocked(context, _state(keystone, certificates, **{name: values[0]}), fake)
-    assert message.startswith(f"wrong option {name}")
-    message = _blocked(context, _state(keystone, certificates), fake)
-    assert message.startswith("wrong data of the relation certificates: ca of remote/0")
+    for wrong in {wrong[0]: wrong for wrong in _RELATIONS}.values():
+        state = _state(*_related(keystone, wrong), **{name: values[0]})
+        assert _blocked(context, state, fake).startswith(f"wrong option {name}")
 
 
-# What keystone's and glance's charms may publish that is of no use.
-@pytest.mark.parametrize(
-    ("endpoint", "changes", "told"),
-    [
-        ("identity-credentials", {"auth_port": "none"}, "auth_protocol, auth_host and auth_port"),
-        ("identity-credentials", {"auth_port": "99999"}, "auth_protocol, auth_host and auth_port"),
-        ("identity-credentials", {"auth_protocol": "ftp"}, "auth_protocol, auth_host and"),
-        ("identity-credentials", {"auth_host": "a host"}, "auth_protocol, auth_host and"),
-        ("identity-credentials", {"auth_host": "[fd00"}, "auth_protocol, auth_host and"),
-        ("image-service", {"glance-api-server": "10.1.0.9:9292"}, "glance-api-server"),
-        ("image-service", {"glance-api-server": "http://a host:9292"}, "glance-api-server"),
-    ],
-)
-def test_a_relation(
-    context: Context,
-    keystone: testing.Relation,
-    fake: charm_fakes.Workload,
-    endpoint: str,
-    changes: dict[str, str],
-    told: str,
-) -> None:
+# What the charms of keystone, glance and vault may publish that is of no use.
+_RELATIONS = [
+    ("identity-credentials", {"auth_port": "none"}, "auth_protocol, auth_host and auth_port"),
+    ("identity-credentials", {"auth_port": "99999"}, "auth_protocol, auth_host and auth_port"),
+    ("identity-credentials", {"auth_protocol": "ftp"}, "auth_protocol, auth_host and"),
+    ("identity-credentials", {"auth_host": "a host"}, "auth_protocol, auth_host and"),
+    ("identity-credentials", {"auth_host": "[fd00"}, "auth_protocol, auth_host and"),
+    ("image-service", {"glance-api-server": "10.1.0.9:9292"}, "glance-api-server"),
+    ("image-service", {"glance-api-server": "http://a host:9292"}, "glance-api-server"),
+    ("certificates", {"ca": _GARBAGE}, "ca of remote/0"),
+    ("certificates", {"ca": "", "chain": "a chain"}, "chain of remote/0"),
+]
+
+
+def _related(
+    keystone: testing.Relation, *wrong: tuple[str, dict[str, str], str]
+) -> list[testing.Relation]:
+    """Return all relations, of which some publish what is wrong."""
     glance = testing.Relation(
         "image-service",
         interface="glance",
         remote_app_name="glance",
         remote_units_data={0: {"glance-api-server": "http://10.1.0.9:9292"}},
     )
-    relations = [
-        dataclasses.replace(each, remote_units_data={0: each.remote_units_data[0] | changes})
-        if each.endpoint == endpoint
-        else each
-        for each in (keystone, glance)
+    certificates = testing.Relation("certificates", interface="tls-certificates")
+    changes = {endpoint: change for endpoint, change, _ in wrong}
+    return [
+        dataclasses.replace(
+            each, remote_units_data={0: each.remote_units_data[0] | changes.get(each.endpoint, {})}
+        )
+        for each in (keystone, glance, certificates)
+        if each is not certificates or each.endpoint in changes
     ]
 
-    message = _blocked(context, _state(*relations), fake)
 
-    assert message.startswith(f"wrong data of the relation {endpoint}: {told}")
+@pytest.mark.parametrize("wrong", _RELATIONS)
+def test_a_relation(
+    context: Context,
+    keystone: testing.Relation,
+    fake: charm_fakes.Workload,
+    wrong: tuple[str, dict[str, str], str],
+) -> None:
+    message = _blocked(context, _state(*_related(keystone, wrong)), fake)
+
+    assert message.startswith(f"wrong data of the relation {wrong[0]}: {wrong[2]}")
+
+
+def test_two_relations(
+    context: Context, keystone: testing.Relation, fake: charm_fakes.Workload
+) -> None:
+    pairs = [
+        pair
+        for pair in itertools.combinations(_RELATIONS, 2)
+        if len({name for name, *_ in pair}) > 1
+    ]
+    for pair in pairs:
+        message = _blocked(context, _state(*_related(keystone, *pair)), fake)
+        told = tuple(f"wrong data of the relation {name}: {text}" for name, _, text in pair)
+        assert message.startswith(told), message
 
 
 def test_credentials_that_depart_during_a_run(
