@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import openstack
+import yaml
 
 _PROJECT = "octavia-diskimage-retrofit"
 _TAG = "octavia-amphora"
@@ -299,14 +300,19 @@ def _await_timer_of_leader(driver: Driver) -> None:
     )
 
 
-def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
-    """Another revision of the charm goes on where the previous one was."""
+def upgrade_keeps_what_is_there(driver: Driver) -> None:
+    """Another revision of the charm goes on where the previous one was.
+
+    It has the schedule, the history, the credentials and the current image.
+    """
     unit = driver.leader()
     driver.configure(auto_retrofit=True, frequency="weekly")
+    kept = (_credentials(driver, unit), _shown_image(driver))
     invocation = _invocation(driver, unit)
     before = (_history(driver, unit), _result(driver, unit), _calendar(driver, unit))
     assert before[0]
     driver.upgrade()
+    assert kept == (_credentials(driver, unit), _shown_image(driver))
     assert _units_with_timer(driver) == {unit}
     assert before == (_history(driver, unit), _result(driver, unit), _calendar(driver, unit))
     assert _invocation(driver, unit) in ("", invocation), "a run began"
@@ -320,6 +326,23 @@ def upgrade_keeps_schedule_and_history(driver: Driver) -> None:
     }
     driver.configure(auto_retrofit=None, frequency=None)
     assert _units_with_timer(driver) == set()
+
+
+def _credentials(driver: Driver, unit: str) -> dict[str, str]:
+    """Return as whom runs ask the cloud, and where."""
+    [cloud] = yaml.safe_load(driver.shell(unit, f"cat {_names(driver, unit).state}/clouds.yaml"))[
+        "clouds"
+    ].values()
+    return {**cloud["auth"], "endpoint": cloud.get("image_endpoint_override", "")}
+
+
+def _shown_image(driver: Driver) -> dict[str, str]:
+    """Return what the charm says of the current image, which is that of Glance."""
+    outcome = driver.act("show-image")
+    assert outcome.status == "completed", outcome
+    assert outcome.results["image-id"] == _current(driver)["id"]
+    names = ("image-id", "image-name", "tags", "base", "base-hash", "packages", "proof-result")
+    return {name: outcome.results[name] for name in names}
 
 
 def _with_offset(value: object) -> object:
@@ -461,7 +484,7 @@ ALL = (
     window_holds_runs_back,
     service_that_cannot_begin_is_reported,
     leader_has_the_timer,
-    upgrade_keeps_schedule_and_history,
+    upgrade_keeps_what_is_there,
     changes_in_a_row_make_one_run,
     image_is_forced,
     images_are_compared,

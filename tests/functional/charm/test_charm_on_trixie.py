@@ -11,7 +11,6 @@ from unittest import mock
 
 import pytest
 from tests import scenarios
-from tests.support.base_images import base_images
 from tests.support.charm import deployment, pack_elsewhere
 
 pytestmark = [pytest.mark.in_order, pytest.mark.slow]
@@ -29,7 +28,7 @@ _SCENARIOS = (
     scenarios.window_holds_runs_back,
     scenarios.service_that_cannot_begin_is_reported,
     scenarios.leader_has_the_timer,
-    scenarios.upgrade_keeps_schedule_and_history,
+    scenarios.upgrade_keeps_what_is_there,
     scenarios.changes_in_a_row_make_one_run,
     scenarios.nothing_is_left,
 )
@@ -43,12 +42,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Depl
         deployment.ready(packed, logs, series=_SERIES) as ready,
     ):
         # What is retrofitted by default is the newest release that the machine knows of.
-        deployment.upload_base(
-            ready.cloud,
-            base_images.debian_cloud(),
-            os_version="13",
-            product_name="org.debian.cloud.daily:server:13:amd64",
-        )
+        deployment.upload_trixie(ready.cloud)
         yield ready
 
 

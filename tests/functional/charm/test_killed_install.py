@@ -30,6 +30,7 @@ _MOST_HOOKS = 5
 
 @pytest.fixture
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Deployment]:
+    """On a machine of its own, which has none of the packages."""
     with deployment.ready(pack.charm(), tmp_path_factory.mktemp("hooks")) as ready:
         yield ready
 

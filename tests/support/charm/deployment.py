@@ -12,6 +12,7 @@ from typing import Any
 
 from tests import scenarios
 
+from ..base_images import base_images
 from ..cloud import cloud
 from . import agent as agent_module
 from . import container, lxd
@@ -81,7 +82,11 @@ class Deployment:
 
     def shell(self, unit: str, script: str) -> str:
         assert unit == self.agent.unit.name
-        return self.agent.machine.container.run(["sh", "-c", script]).stdout
+        return self.script(script, timeout_s=60)
+
+    def script(self, text: str, *, timeout_s: float = 600) -> str:
+        """Run a script as root on the unit's machine, and return what it printed."""
+        return self.agent.machine.container.run(["sh", "-c", text], timeout_s=timeout_s).stdout
 
     def images(self) -> list[dict[str, Any]]:
         return self.cloud.images()
@@ -96,6 +101,11 @@ class Deployment:
 
     def remove(self) -> None:
         self.agent.remove()
+
+    def clear(self) -> None:
+        """Remove the charm if it is there."""
+        if self.agent.machine.has_charm():
+            self.remove()
 
 
 @contextlib.contextmanager
@@ -168,6 +178,24 @@ def upload_base(running_cloud: cloud.Cloud, image: pathlib.Path, **properties: s
         "product_name": "org.debian.cloud.daily:server:12:amd64",
     }
     return running_cloud.upload_base(image, **(debian | properties))
+
+
+def upload_trixie(running_cloud: cloud.Cloud) -> str:
+    """Upload a base image of Debian 13, and return its id."""
+    return upload_base(
+        running_cloud,
+        base_images.debian_cloud(),
+        os_version="13",
+        product_name="org.debian.cloud.daily:server:13:amd64",
+    )
+
+
+def plain(tag: str, *, series: str = "bookworm") -> str:
+    """Return the definition of an image that is made in little time, named as its tag."""
+    return f"""
+images:
+- {{name: {tag}, recipe: plain, distribution: debian, releases: [{series}], tags: [{tag}]}}
+"""
 
 
 def _possible_profile(wanted: dict[str, Any]) -> dict[str, Any]:
