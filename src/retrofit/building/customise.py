@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Collection
 
 from .. import model
 from ..host import rootfs
@@ -34,6 +35,7 @@ def apply(
     cell: cells.Cell,
     recall: runner.Recall,
     doing: activity.Activity,
+    breaks: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Turn the base image in ``tree`` into what the recipe makes.
 
@@ -47,6 +49,7 @@ def apply(
         cell: Where untrusted programs run; its root is ``tree``.
         recall: See :class:`retrofit.building.elements.runner.Runner`.
         doing: Told of what scripts do.
+        breaks: Phases before which the person at the terminal gets a shell.
 
     Returns:
         The names of all elements that were applied, sorted.
@@ -72,6 +75,7 @@ def apply(
         upgrade=lambda inside: upgrading.upgrade(inside, request.archives, doing.line),
         recall=recall,
         doing=doing,
+        breaks=breaks,
     )
     request = dataclasses.replace(request, archives=logins.without(request.archives))
     archives.write(tree, request.archives, release)

@@ -11,10 +11,11 @@ import dataclasses
 import functools
 import logging
 import pathlib
+from collections.abc import Iterator
 from concurrent.futures import thread
 
 from .. import errors, model
-from ..host import files, progress, trees
+from ..host import files, process, progress, trees
 from ..host.sandbox import cells, workshop
 from . import activity, customise, layers, manifest, seal
 from .archives import recording, security
@@ -22,6 +23,8 @@ from .disk import conversion, growth, layout, tree
 from .elements import collect, runner
 
 _LOG = logging.getLogger(__name__)
+
+_COPY_TIMEOUT_S = 1800.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Job:
         request: What to make.
         base_hash: Hash of the base image.
         layers: Directory of layers that builds share, if they are to.
+        breaks: Phases of elements before which the person at the terminal gets a shell.
+        keep_failed: Whether the tree stays in ``work`` if a step fails that changes it.
     """
 
     source: pathlib.Path
@@ -46,6 +51,13 @@ class Job:
     request: model.BuildRequest
     base_hash: str
     layers: pathlib.Path | None = None
+    breaks: tuple[str, ...] = ()
+    keep_failed: bool = False
+
+    @property
+    def failed(self) -> pathlib.Path:
+        """Where the tree of a failed build stays."""
+        return self.work / "failed"
 
 
 def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
@@ -77,6 +89,8 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             opened = resources.enter_context(tree.open_tree(raw, found, job.work))
             opened.make_room()
             recall = _recall(job, opened, resources)
+            if job.keep_failed:
+                resources.enter_context(_keeping(opened.path, job.failed))
         inside = cells.Cell(root=opened.path, work=job.work)
         with step("customise"):
             elements = customise.apply(
@@ -89,6 +103,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
                 cell=inside,
                 recall=recall,
                 doing=activity.Activity(reporter.doing),
+                breaks=job.breaks,
             )
         with step("boot-loader"):
             opened.update_grub()
@@ -119,6 +134,16 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         elements=elements,
         apt=apt,
     )
+
+
+@contextlib.contextmanager
+def _keeping(tree: pathlib.Path, kept: pathlib.Path) -> Iterator[None]:
+    """Copy a tree if what is done in the context fails."""
+    try:
+        yield
+    except errors.RetrofitError:
+        process.run(["cp", "--archive", tree, kept], timeout_s=_COPY_TIMEOUT_S, check=False)
+        raise
 
 
 def _recall(job: Job, opened: tree.OpenTree, held: contextlib.ExitStack) -> runner.Recall:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
 import json
 import pathlib
 
 import rich_click as click
 
-from .. import model, recipes
+from .. import errors, model, recipes
+from ..building.elements import hooks
 from ..definitions import run_definition
+from ..host import terminal
 from ..model import findings, reasons
 from ..model.documents import run_document
 from ..proof import own_checks
@@ -89,6 +93,15 @@ _publishing = functools.partial(click.option, panel="Publishing")
     multiple=True,
     help="Remove this path from the image at the end.",
 )
+@_recipe(
+    "--break",
+    "breaks",
+    metavar="PHASE",
+    multiple=True,
+    type=click.Choice(hooks.PHASES),
+    help="Open a shell in the image before this phase of elements, such as install.d.",
+)
+@_recipe("--keep-failed", is_flag=True, help="Keep the files of the image if the build fails.")
 @_recipe("--root-size", metavar="SIZE", help="Minimum size of the root file system, such as 8G.")
 @_archives("--mirror", metavar="URL", help="Archive of the distribution, or one-line sources.")
 @_archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
@@ -158,6 +171,8 @@ def command(
     *,
     rebuild_on: str | None,
     scripts: tuple[pathlib.Path, ...],
+    breaks: tuple[str, ...],
+    keep_failed: bool,
     as_json: bool,
     debug: bool,
     **given: object,
@@ -178,8 +193,12 @@ def command(
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,
     )
-    request = definition.to_request()
-    with reporting.reporter() as reporter:
+    request = dataclasses.replace(definition.to_request(), breaks=breaks, keep_failed=keep_failed)
+    with contextlib.ExitStack() as held:
+        if breaks:
+            _check_breaks(definition.target)
+            held.enter_context(terminal.kept())
+        reporter = held.enter_context(reporting.reporter(bars=not breaks))
         result = one.run(request, reporter)
     if result.outcome is run_document.Outcome.UP_TO_DATE:
         execution.nothing_to_do(result.message, result.hint)
@@ -189,3 +208,16 @@ def command(
         click.echo(results.as_line(result))
         images.warn(result.shadowing)
     return result.outcome.exit_code
+
+
+def _check_breaks(target: str) -> None:
+    """Refuse a shell that nobody could use, or in which people change what is published."""
+    if target == run_definition.GLANCE_PREFIX:
+        raise errors.UsageError(
+            "--break is for an image in a file: what you change in the shell is in no fingerprint",
+            hint="write the image to a file",
+        )
+    if not terminal.is_there():
+        raise errors.UsageError(
+            "--break needs a terminal", hint="run the command on a terminal, or omit the option"
+        )

@@ -20,13 +20,17 @@ _BAR_WIDTH = 20
 
 
 @contextlib.contextmanager
-def reporter() -> Iterator[progress.Reporter]:
-    """Give the reporter that fits standard error: a terminal, or a file or pipe."""
-    if not sys.stderr.isatty():
+def reporter(*, bars: bool = True) -> Iterator[progress.Reporter]:
+    """Give the reporter that fits standard error: a terminal, or a file or pipe.
+
+    Args:
+        bars: Whether a terminal gets bars, which need it for themselves.
+    """
+    if not (bars and sys.stderr.isatty()):
         yield Lines()
         return
-    with _bars() as bars:
-        yield bars
+    with _bars() as reporter:
+        yield reporter
 
 
 def say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Runs programs: the only module of the engine that starts one."""
+"""Runs programs: the only module that starts one, but for those that a person uses."""
 
 from __future__ import annotations
 

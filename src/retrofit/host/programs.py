@@ -13,6 +13,7 @@ NEEDED: Mapping[str, str] = {
     "apt-get": "apt",
     "blkid": "util-linux",
     "bwrap": "bubblewrap",
+    "cp": "coreutils",
     "debugfs": "e2fsprogs",
     "e2fsck": "e2fsprogs",
     "genisoimage": "genisoimage",

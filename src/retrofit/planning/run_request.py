@@ -26,6 +26,8 @@ class RunRequest:
         cloud: Which cloud, where one is involved.
         work_base: Directory in which the work directory is made; ``None`` for the default.
         cache: Directory for what builds share; ``None`` for the default.
+        breaks: Phases of elements before which the person at the terminal gets a shell.
+        keep_failed: Whether the tree of a build that fails is kept.
     """
 
     source: origins.Source
@@ -39,3 +41,5 @@ class RunRequest:
     cloud: cloud.Options = dataclasses.field(default_factory=cloud.Options)
     work_base: pathlib.Path | None = None
     cache: pathlib.Path | None = None
+    breaks: tuple[str, ...] = ()
+    keep_failed: bool = False

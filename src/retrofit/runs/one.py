@@ -10,10 +10,11 @@ import contextlib
 import dataclasses
 import datetime
 import functools
+import logging
 import pathlib
 from collections.abc import Callable
 
-from .. import cloud, model, recipes
+from .. import cloud, errors, model, recipes
 from ..base_images import origins, selection
 from ..building import layers, outputs, pipeline
 from ..building.elements import collect
@@ -25,6 +26,8 @@ from ..planning import fingerprint, plan, plan_files, planner, run_request, upgr
 from ..proof import gate, prover
 from ..provenance import description, marks
 from ..publishing import glance_target, naming, own_images, prune, publish, survey
+
+_LOG = logging.getLogger(__name__)
 
 # What to do where nothing is to be done.
 ALL_THE_SAME = "use force to build it again"
@@ -298,7 +301,9 @@ class _Run:
         collect.collect(self.recipe, self.request.build, elements)
         source = self.origin.bring(work, self.recorder)
         # A layer belongs to the bits of its base image.
-        kept = layers.directory(self.request.cache) if self.origin.repeatable else None
+        # What a person does in a shell is in no input of a layer.
+        repeatable = self.origin.repeatable and not self.request.breaks
+        kept = layers.directory(self.request.cache) if repeatable else None
         job = pipeline.Job(
             source=source,
             work=work,
@@ -307,8 +312,15 @@ class _Run:
             request=self.request.build,
             base_hash=self.origin.content_hash(),
             layers=kept,
+            breaks=self.request.breaks,
+            keep_failed=self.request.keep_failed,
         )
-        return pipeline.build(job, self.recorder)
+        try:
+            return pipeline.build(job, self.recorder)
+        except errors.RetrofitError:
+            if job.failed.exists():
+                _LOG.warning("the tree of the failed build is in %s", workshop.keep(job.failed))
+            raise
 
     def _gate(
         self,

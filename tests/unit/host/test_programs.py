@@ -59,7 +59,7 @@ def test_what_builds_need_is_in_a_package_that_the_charm_installs():
     listed = (paths.REPOSITORY / "src" / "workload" / "packages.txt").read_text()
     names = {line.split()[0] for line in listed.splitlines() if line and line[0] != "#"}
     # Essential ones of each system; supermin comes with python3-guestfs.
-    always = {"apt", "mount", "supermin", "tar", "util-linux"}
+    always = {"apt", "coreutils", "mount", "supermin", "tar", "util-linux"}
 
     assert set(programs.NEEDED.values()) - names - always == set()
 

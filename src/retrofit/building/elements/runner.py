@@ -13,7 +13,7 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import yaml
 
@@ -79,6 +79,7 @@ class Runner:
         doing: Told of what the scripts do.
         host_files: Variables that name files of this machine, with their paths in the cell; for
             the scripts of ``extra-data.d``.
+        breaks: Phases before which the person at the terminal gets a shell.
     """
 
     names: tuple[str, ...]
@@ -90,6 +91,7 @@ class Runner:
     recall: Recall
     doing: activity.Activity
     host_files: Mapping[str, str]
+    breaks: Collection[str]
 
     def run(self) -> None:
         """Run all phases.
@@ -104,7 +106,7 @@ class Runner:
     def run_phase(self, phase: str) -> None:
         """Run the scripts of one phase; see :meth:`run`."""
         scripts = self.hooks.scripts(phase)
-        if not scripts:
+        if not scripts and phase not in self.breaks:
             return
         # Only these scripts change the hooks: install-types links scripts into install.d.
         bind = cells.Bind(self.hooks.path, _HOOKS, writable=phase == hooks.EXTRA_DATA)
@@ -113,6 +115,11 @@ class Runner:
         if phase == hooks.EXTRA_DATA:
             environment = {**environment, **self.host_files}
         cell = dataclasses.replace(cell, environment=environment)
+        if phase in self.breaks:
+            cell.shell(
+                f"before {phase}:\\w\\$ ",
+                greeting=f"A shell in the image, before {phase}. The build goes on after exit.",
+            )
         for script in scripts:
             run = functools.partial(self._run_script, script, cell)
             if f"{phase}/{script.name}" == _INSTALLS_PACKAGES:
@@ -200,6 +207,7 @@ def prepare(
     upgrade: Upgrade,
     recall: Recall,
     doing: activity.Activity,
+    breaks: Collection[str] = (),
 ) -> Runner:
     """Expand elements and lay out what their scripts need.
 
@@ -212,6 +220,7 @@ def prepare(
         upgrade: See :class:`Runner`.
         recall: See :class:`Runner`.
         doing: Told of what the scripts do.
+        breaks: See :class:`Runner`.
 
     Raises:
         errors.InputMissing: An element is missing.
@@ -249,6 +258,7 @@ def prepare(
             file.name: f"{_LIBRARY}/{host_files.DIRECTORY}/{file.name}"
             for file in (elements_root / host_files.DIRECTORY).iterdir()
         },
+        breaks,
     )
 
 

@@ -16,7 +16,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ... import errors, model
-from .. import process, rootfs
+from .. import process, rootfs, terminal
 from . import networks
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -87,10 +87,10 @@ class Cell:
             errors.CommandError: It failed or took too long.
             errors.ImageError: The resolver configuration of the image is no file.
         """
-        variables = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
-        with _inherited(variables) as words:
+        with _inherited(self._variables()) as words:
+            command = [*_limits(), *self._bubblewrap(), "--new-session"]
             return process.run(
-                [*_limits(), *self._bubblewrap(), "--args", str(words), "--", *argv],
+                [*command, "--args", str(words), "--", *argv],
                 timeout_s=timeout_s,
                 only_environment=_OUTSIDE,
                 on_line=on_line,
@@ -99,12 +99,33 @@ class Cell:
                 pass_fds=(words,),
             )
 
+    def shell(self, prompt: str, *, greeting: str) -> None:
+        """Have the person at the terminal use a shell in the cell until they leave it.
+
+        Args:
+            prompt: What the shell shows in front of each line.
+            greeting: Printed before the first one.
+        """
+        # Without a history, of which nothing may stay in the image.
+        own = {"TERM": os.environ.get("TERM", "dumb"), "PS1": prompt, "HISTFILE": ""}
+        with _inherited({**self._variables(), **own}) as words:
+            os.set_inheritable(words, True)
+            terminal.use(
+                [*_limits(), *self._bubblewrap(), "--args", str(words), "--"]
+                + ["/bin/bash", "--norc", "-i"],
+                _OUTSIDE,
+                greeting=greeting,
+            )
+
+    def _variables(self) -> dict[str, str]:
+        return {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", **self.environment}
+
     def _bubblewrap(self) -> list[str]:
         """The command that makes the cell."""
         # As first process of its namespace the program is bubblewrap's own child, so that what it
         # costs is known, and nothing that it leaves behind outlives it.
         words = [os.fspath(_bubblewrap(self.work)), "--unshare-pid", "--as-pid-1"]
-        words += ["--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"]
+        words += ["--unshare-ipc", "--unshare-uts", "--die-with-parent"]
         words += ["--hostname", "localhost"]
         words += ["--bind" if self.writable else "--ro-bind", os.fspath(self.root), "/"]
         words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/run", "--dir", "/run/lock"]

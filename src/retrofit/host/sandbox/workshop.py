@@ -31,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 _PREFIX = "retrofit-work-"
+_KEPT_PREFIX = "retrofit-kept-"
 _POLL_S = 0.5
 _END_TIMEOUT_S = 30.0
 # A script that writes without end must not take the host's last byte along.
@@ -103,6 +104,12 @@ def _claim(parent: pathlib.Path) -> tuple[pathlib.Path, int]:
             if work.exists():
                 return work, handle
             os.close(handle)
+
+
+def keep(place: pathlib.Path) -> pathlib.Path:
+    """Move what is in a work directory to a new directory beside it, which stays."""
+    kept = pathlib.Path(tempfile.mkdtemp(prefix=_KEPT_PREFIX, dir=place.parent.parent))
+    return place.rename(kept / place.name)
 
 
 def sweep(parent: pathlib.Path) -> None:
