@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from qemu import qmp
 from qemu.qmp import legacy
 
 from .. import errors, model
-from ..host import process, progress
+from ..host import memory, process, progress
 from . import bench, console, hardware, qemu_words
 
 _T = TypeVar("_T")
@@ -27,7 +26,6 @@ REPORT_PORT = "/dev/ttyS1"
 
 # Translated code, caches of disks, and QEMU itself.
 _OVERHEAD = 384 * model.MIB
-_MEMINFO = pathlib.Path("/proc/meminfo")
 _COMMAND_TIMEOUT_S = 60.0
 _POLL_S = 1.0
 _TAIL_LINES = 60
@@ -179,7 +177,7 @@ def start(
     if machines_that_fit() < 1:
         raise errors.RetrofitError(
             f"a machine needs {_mebibytes(hardware.MEMORY + _OVERHEAD)} of memory,"
-            f" but only {_mebibytes(_available())} are available",
+            f" but only {_mebibytes(memory.available())} are available",
             hint="free memory, or prove the image with --depth rest",
         )
     process.run(
@@ -239,14 +237,7 @@ def _leave(monitor: legacy.QEMUMonitorProtocol) -> None:
 
 def machines_that_fit() -> int:
     """Return how many machines there is memory for."""
-    return _available() // (hardware.MEMORY + _OVERHEAD)
-
-
-def _available() -> int:
-    """Return the bytes of memory that can be had without swapping (proc(5), MemAvailable)."""
-    found = re.search(r"^MemAvailable: +(\d+) kB$", _MEMINFO.read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) * 1024
+    return memory.available() // (hardware.MEMORY + _OVERHEAD)
 
 
 def _mebibytes(size: int) -> str:

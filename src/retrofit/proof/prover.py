@@ -205,7 +205,7 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
     # What fstab has beside that is the subject of a check.
     found = layout.read(raw, place, complete=False)
     written = raw.stat().st_mtime_ns
-    with tree.open_tree(raw, found, place) as opened:
+    with tree.open_tree(raw, found, place, in_memory=True) as opened:
         if raw.stat().st_mtime_ns != written:
             # Opening repaired a file system, and the checks are to see what was wrong with it.
             conversion.to_raw(job.image, raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +15,17 @@ from tests.support.base_images import base_images
 from tests.support.building import tiny_images
 
 from retrofit import errors, model
-from retrofit.building.disk import conversion, growth, layout, superblock, tree
+from retrofit.building.disk import (
+    conversion,
+    ext4,
+    growth,
+    layout,
+    mounts,
+    partitions,
+    superblock,
+    tree,
+)
+from retrofit.host import memory
 from retrofit.host.sandbox import workshop
 
 ROOT_SIZE = 900 * model.MIB
@@ -35,10 +46,10 @@ def work() -> Iterator[pathlib.Path]:
 
 
 def _reopened(raw: pathlib.Path, place: pathlib.Path) -> tuple[layout.Layout, Snapshot]:
-    """Open an image and describe its tree."""
+    """Open an image as a proof does, and describe its tree."""
     place.mkdir()
     found = layout.read(raw, place)
-    with tree.open_tree(raw, found, place) as opened:
+    with tree.open_tree(raw, found, place, in_memory=True) as opened:
         return found, tiny_images.snapshot(opened.path)
 
 
@@ -91,6 +102,44 @@ def test_everything_survives(work: pathlib.Path, layout_name: str, root_filesyst
     assert after.root.partition.size >= ROOT_SIZE > before.root.partition.size
     assert left == []
     _table_is_valid(raw)
+
+
+@pytest.mark.parametrize(
+    ("hole", "available", "in_memory"),
+    [
+        pytest.param(0, 8 * model.GIB, True, id="plenty"),
+        pytest.param(0, 64 * model.MIB, False, id="short"),
+        # A copy has no holes, and takes more than the blocks in use.
+        pytest.param(300 * model.MIB, 8 * model.GIB, False, id="hole"),
+    ],
+)
+def test_files_are_in_memory_where_they_fit(
+    work: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hole: int,
+    available: int,
+    in_memory: bool,
+) -> None:
+    raw = work / "disk.raw"
+    monkeypatch.setattr(memory, "available", lambda: available)
+
+    def scenario(_: object) -> tuple[bool, int]:
+        tiny_images.make(raw, work, layout_name="noble", root_filesystem="ext4")
+        first, second = work / "first", work / "second"
+        for place in (first, second):
+            place.mkdir()
+        found = growth.grow(raw, layout.read(raw, first), ROOT_SIZE)
+        with tree.open_tree(raw, found, first) as opened:
+            with (opened.path / "var/hole").open("wb") as sparse:
+                sparse.truncate(hole)
+            opened.write_back()
+        with tree.open_tree(raw, found, second, in_memory=True) as opened:
+            size = (opened.path / "var/hole").stat().st_size
+            return (second / "tree/bases").is_mount(), size
+
+    seen = workshop.run(work, scenario, base_images.Silent())
+
+    assert seen == (in_memory, hole)
 
 
 def test_a_build_goes_on_from_a_layer(work: pathlib.Path) -> None:
@@ -270,3 +319,55 @@ def test_conversion_keeps_every_byte(
     workshop.run(work, scenario, base_images.Silent())
     assert subprocess.run(["cmp", raw, back]).returncode == 0
     assert back.stat().st_blocks * 512 < raw.stat().st_size / 2
+
+
+@pytest.mark.parametrize(
+    ("size", "owner", "error", "message"),
+    [
+        (
+            4 * model.MIB,
+            0,
+            errors.NoSpace,
+            "the files of partition 1 cannot be copied out: No space left on device while writing"
+            " file",
+        ),
+        (
+            32 * model.MIB,
+            70_000,
+            errors.ImageError,
+            "/owned belongs to user 70000 and group 70000, but the highest id that is supported is"
+            " 65535",
+        ),
+    ],
+    ids=["full", "owner"],
+)
+def test_files_are_copied_whole_or_not_at_all(
+    work: pathlib.Path,
+    size: int,
+    owner: int,
+    error: type[errors.RetrofitError],
+    message: str,
+) -> None:
+    raw = work / "disk.raw"
+    source = work / "source"
+    source.mkdir(mode=0o755)
+    (source / "large").write_bytes(bytes(range(1, 251)) * 32_000)
+    (source / "owned").touch()
+    os.chown(source / "owned", owner, owner)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", source, raw, "32M"], check=True)
+    raw.chmod(0o644)
+    place = partitions.Partition(1, 0, raw.stat().st_size, "", "", None)
+
+    def scenario(_: object) -> str:
+        into = work / "into"
+        into.mkdir()
+        with mounts.memory(into, size):
+            try:
+                ext4.extract(raw, place, into / "files", work)
+            except error as fault:
+                return fault.message
+            return "copied"
+
+    said = workshop.run(work, scenario, base_images.Silent())
+
+    assert said == message

@@ -144,7 +144,10 @@ def test_a_link_in_place_of_boot_has_nothing_mounted_outside(
         mounted.append(merged)
         yield mounts.Overlay(layers, changes, merged)
 
-    monkeypatch.setattr(tree, "_read", lambda _raw, volume, place: tree._Part(volume, place, None))
+    monkeypatch.setattr(
+        tree, "_prepare", lambda _raw, volume, work, bases: tree._Part(volume, bases, work, None)
+    )
+    monkeypatch.setattr(tree, "_read", lambda _raw, _part: None)
     monkeypatch.setattr(mounts, "overlay", overlay)
     found = _layout(boot=_volume("/boot", 2))
     with tree.open_tree(tmp_path / "raw", found, tmp_path) as opened_tree:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 from ... import errors, model
 from ...host import process, trees
@@ -160,12 +161,14 @@ def extract(
         superblock.at(raw, partition.start),
     ]
     completed = process.run(cells.confined(dump, into, work), timeout_s=_WRITE_TIMEOUT_S)
+    # debugfs ends with status 0 whatever happened; only its words and the files tell.
+    if complaints := [line for line in completed.tail if line.startswith("rdump: ")]:
+        raise _incomplete(partition, complaints)
     special = inodes.special(raw, partition.start, work)
     for inode in special:
         inode.restore(into)
     found = _count_inodes(into) + sum(inode.is_device for inode in special)
     expected = _used_inodes(superblock.read(raw, partition.start))
-    # debugfs ends with status 0 whatever happened; only the files tell.
     if found != expected:
         raise errors.ImageError(
             f"{found} files and directories of partition {partition.number} can be read,"
@@ -173,6 +176,21 @@ def extract(
             hint="fetch the image again, or repair it with e2fsck",
             details=completed.tail,
         )
+
+
+def _incomplete(
+    partition: partitions.Partition, complaints: Sequence[str]
+) -> errors.RetrofitError:
+    """Return an error for files that were not copied as they are."""
+    what = f"the files of partition {partition.number} cannot be copied out"
+    last = complaints[-1].removeprefix("rdump: ")
+    if any(reason in last for reason in _FULL):
+        return errors.NoSpace(f"{what}: {last}", details=tuple(complaints))
+    return errors.ImageError(
+        f"{what}: {last}",
+        hint="fetch the image again, or repair it with e2fsck",
+        details=tuple(complaints),
+    )
 
 
 def write(

@@ -16,7 +16,9 @@ import stat
 import struct
 from collections.abc import Iterator, Sequence
 
+from ... import errors
 from ...host import process, rootfs
+from ...host.sandbox import identity
 from . import superblock
 
 _TOOL_TIMEOUT_S = 120.0
@@ -95,12 +97,23 @@ def special(raw: pathlib.Path, offset: int, work: pathlib.Path) -> tuple[Inode, 
         raw: The image.
         offset: Byte at which the file system begins.
         work: Directory for temporary files.
+
+    Raises:
+        errors.ImageError: A file belongs to somebody whom a workshop does not have.
     """
     where = superblock.at(raw, offset)
     found = list(_special(raw, offset, where))
     paths = _paths(where, [one.number for one in found])
     # One without a name is none: a table that was never used may hold anything.
     named = [one for one in found if one.number in paths]
+    for one in named:
+        if max(one.owner) >= identity.IDS:
+            # debugfs would give it to another one, whose number has the same lower half.
+            raise errors.ImageError(
+                f"/{paths[one.number][0]} belongs to user {one.owner[0]} and group {one.owner[1]},"
+                f" but the highest id that is supported is {identity.IDS - 1}",
+                hint="change the owner in the base image",
+            )
     bearing = [one.number for one in named if one.has_attributes]
     attributes = _attributes(where, bearing, work)
     return tuple(
@@ -133,8 +146,9 @@ def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
                 attributes = bool(low or high) or _holds_attributes(rest)
                 linked = links > 1 and not stat.S_ISDIR(mode)
                 plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-                if attributes or linked or not plain or mode & _SPECIAL_BITS:
-                    owner = (user | upper[0] << 16, group_id | upper[1] << 16)
+                owner = (user | upper[0] << 16, group_id | upper[1] << 16)
+                strange = max(owner) >= identity.IDS
+                if attributes or linked or not plain or strange or mode & _SPECIAL_BITS:
                     number = group * per_group + index + 1
                     yield _Found(number, mode, owner, modified, attributes)
 

@@ -79,6 +79,19 @@ def bind(source: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def memory(at: pathlib.Path, size: int) -> Iterator[None]:
+    """Have a directory's files in memory.
+
+    Args:
+        at: The directory.
+        size: Bytes that they may take.
+    """
+    options = f"size={size},mode=0700"
+    with _mounted(["-t", "tmpfs", "-o", options, "retrofit", at], at):
+        yield
+
+
+@contextlib.contextmanager
 def _mounted(arguments: list[str | pathlib.Path], at: pathlib.Path) -> Iterator[None]:
     """Call mount, and umount in the end, even from a directory that is still in use."""
     process.run(["mount", *arguments], timeout_s=_TOOL_TIMEOUT_S)

@@ -37,6 +37,12 @@ class Parameters:
         """Return a field that is a number."""
         return int(self.values[field])
 
+    @property
+    def used(self) -> int:
+        """Bytes of its blocks that are in use."""
+        blocks = self.number("Block count") - self.number("Free blocks")
+        return blocks * self.number("Block size")
+
 
 def at(raw: pathlib.Path, offset: int) -> str:
     """Name a file system inside a file as e2fsprogs does."""

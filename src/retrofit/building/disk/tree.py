@@ -16,8 +16,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import thread
 
 from ... import errors
-from ...host import rootfs, trees
+from ...host import memory, rootfs, trees
 from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
+
+# Of the memory that is available, files of an image take one part in so many at most.
+_MEMORY_SHARE = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +29,13 @@ class _Part:
 
     Attributes:
         volume: What it is.
-        place: Directory for its files and their changes.
+        base: Its files as the image has them.
+        place: Directory for what changes.
         like: What a new ext4 has to be like; ``None`` if it takes the guestfs path.
     """
 
     volume: volume.Volume
+    base: pathlib.Path
     place: pathlib.Path
     like: superblock.Parameters | None
 
@@ -38,11 +43,6 @@ class _Part:
     def name(self) -> str:
         """Name of its directory."""
         return self.place.name
-
-    @property
-    def base(self) -> pathlib.Path:
-        """Its files as the image has them."""
-        return self.place / "base"
 
     @property
     def changes(self) -> pathlib.Path:
@@ -207,43 +207,90 @@ class OpenTree:
 
 
 @contextlib.contextmanager
-def open_tree(raw: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> Iterator[OpenTree]:
+def open_tree(
+    raw: pathlib.Path, found: layout.Layout, work: pathlib.Path, *, in_memory: bool = False
+) -> Iterator[OpenTree]:
     """Open the files of an image for as long as the context lasts.
 
     Args:
         raw: The image; only :meth:`OpenTree.write_back` changes what is in its files.
         found: What is where on it.
         work: Directory for its files and what changes, on a disk with extended attributes.
+        in_memory: Whether to have its files in memory, where there is plenty: for those that are
+            to be looked at and forgotten.
 
     Raises:
         errors.ImageError: A file system of it is damaged.
     """
     place = work / "tree"
     place.mkdir()
-    parts = [_read(raw, volume, place) for volume in found.volumes]
+    bases = place / "bases"
+    bases.mkdir()
+    parts = [_prepare(raw, volume, place, bases) for volume in found.volumes]
     system = None
     if found.esp is not None:
         system = esp.read(raw, found.esp.partition, place / "esp")
     opened = OpenTree(raw, found, place, parts, system)
-    try:
-        opened.mount()
-        yield opened
-    finally:
-        opened.unmount()
+    with contextlib.ExitStack() as held:
+        size = _room(parts) if in_memory else None
+        if size is None or not _read_into_memory(raw, parts, bases, size, held):
+            for part in parts:
+                _read(raw, part)
+        try:
+            opened.mount()
+            yield opened
+        finally:
+            opened.unmount()
 
 
-def _read(raw: pathlib.Path, volume: volume.Volume, work: pathlib.Path) -> _Part:
-    """Copy the files of one file system of the image."""
+def _prepare(
+    raw: pathlib.Path, volume: volume.Volume, work: pathlib.Path, bases: pathlib.Path
+) -> _Part:
+    """Have one file system of the image in order, and say how its files are copied."""
     name = volume.device.replace("/", "-") or f"-{volume.partition.number}"
     place = work / f"partition{name}"
     place.mkdir()
+    like = None
     if volume.filesystem.kind in ext4.KINDS and not volume.device:
         ext4.repair(raw, volume.partition, place)
         like = superblock.read(raw, volume.partition.start)
-        if ext4.supported(like):
-            part = _Part(volume, place, like)
-            ext4.extract(raw, volume.partition, part.base, place)
-            return part
-    part = _Part(volume, place, None)
-    guestfs_path.extract(raw, volume, part.base, place)
-    return part
+        if not ext4.supported(like):
+            like = None
+    return _Part(volume, bases / place.name, place, like)
+
+
+def _read(raw: pathlib.Path, part: _Part) -> None:
+    """Copy the files of one file system of the image."""
+    if part.like is not None:
+        ext4.extract(raw, part.volume.partition, part.base, part.place)
+    else:
+        guestfs_path.extract(raw, part.volume, part.base, part.place)
+
+
+def _room(parts: Sequence[_Part]) -> int | None:
+    """Return the bytes that copies of file systems take; ``None`` if that is not known."""
+    sizes = [part.like.used for part in parts if part.like is not None]
+    return sum(sizes) if len(sizes) == len(parts) else None
+
+
+def _read_into_memory(
+    raw: pathlib.Path,
+    parts: Sequence[_Part],
+    bases: pathlib.Path,
+    size: int,
+    held: contextlib.ExitStack,
+) -> bool:
+    """Copy file systems into memory; tell whether that was possible."""
+    if size * _MEMORY_SHARE > memory.available():
+        return False
+    with contextlib.ExitStack() as mounted:
+        mounted.enter_context(mounts.memory(bases, size))
+        try:
+            with thread.ThreadPoolExecutor() as pool:
+                for done in [pool.submit(_read, raw, part) for part in parts]:
+                    done.result()
+        except (errors.ImageError, errors.NoSpace):
+            # Files with holes may take more than their blocks.
+            return False
+        held.enter_context(mounted.pop_all())
+    return True
