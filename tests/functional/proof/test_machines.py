@@ -54,7 +54,7 @@ def _start(properties: dict[str, str], work: pathlib.Path) -> None:
             boot_timeout_s=60.0,
             reporter=reporter,
         )
-        network = segment.lay("vip", "198.51.100.0/24")
+        network = segment.lay("vip", "198.51.100.0/24", "2001:db8::/64")
         with machine.start(place, "machine", drive=drive) as running:
             running.plug(network.tap("vip1"), "52:54:00:0a:4d:21")
 

@@ -9,8 +9,8 @@ Usage::
 
 ``plan`` prints what the compute service is asked to give the new amphora, certificates included;
 ``read`` what the amphora at ADDRESS says of itself. The load balancer is described on standard
-input: ``render`` prints its configuration of haproxy, ``balance`` makes it of the amphora, and
-prints what that says then. All print JSON. The code that does the work is Octavia's: its task that
+input: ``render`` prints its configurations, ``balance`` makes it of the amphora, and prints what
+that says then. All print JSON. The code that does the work is Octavia's: its task that
 creates the server, its certificate generator, its templates, its driver.
 """
 
@@ -24,6 +24,7 @@ from typing import Any
 from octavia.amphorae.drivers.haproxy import rest_api_driver
 from octavia.certificates.manager import local
 from octavia.common import config, data_models
+from octavia.common import constants as octavia_constants
 from octavia.controller.worker.v2.tasks import cert_task, compute_tasks
 from octavia.network import data_models as network_models
 from octavia_lib.common import constants
@@ -70,11 +71,26 @@ def read(amphora: str, address: str) -> dict[str, Any]:
 
 
 def render(amphora: str) -> dict[str, Any]:
-    """Return the configuration of haproxy (``text``), and identifiers that it holds."""
+    """Return configurations with the identifiers in them.
+
+    ``text`` is that of haproxy, with a PROMETHEUS listener; ``packets`` are those of a UDP and an
+    SCTP listener.
+    """
     asked = json.load(sys.stdin)
     target = data_models.Amphora(id=amphora)
     balancer = _load_balancer(target, asked)
     pool = balancer.listeners[0].default_pool
+    balancer.additional_vips = [data_models.AdditionalVip(ip_address=asked["additional_vip"])]
+    balancer.listeners.append(
+        data_models.Listener(
+            id=str(uuid.uuid4()),
+            project_id=balancer.project_id,
+            load_balancer=balancer,
+            protocol=constants.PROTOCOL_PROMETHEUS,
+            protocol_port=8088,
+            enabled=True,
+        )
+    )
     driver = rest_api_driver.HaproxyAmphoraLoadBalancerDriver()
     return {
         "text": driver.jinja_combo.build_config(
@@ -88,7 +104,67 @@ def render(amphora: str) -> dict[str, Any]:
         "listeners": [listener.id for listener in balancer.listeners],
         "pool": pool.id,
         "members": [member.id for member in pool.members],
+        "packets": [
+            _packets(driver, balancer, asked["members"], *kind)
+            for kind in (
+                (constants.PROTOCOL_UDP, octavia_constants.HEALTH_MONITOR_UDP_CONNECT),
+                (constants.PROTOCOL_SCTP, constants.HEALTH_MONITOR_SCTP),
+            )
+        ],
     }
+
+
+def _packets(
+    driver: rest_api_driver.HaproxyAmphoraLoadBalancerDriver,
+    balancer: data_models.LoadBalancer,
+    addresses: list[tuple[str, int]],
+    protocol: str,
+    monitored: str,
+) -> dict[str, Any]:
+    """Return the configuration of a listener whose packets the kernel balances."""
+    pool = data_models.Pool(
+        id=str(uuid.uuid4()),
+        project_id=balancer.project_id,
+        protocol=protocol,
+        lb_algorithm=constants.LB_ALGORITHM_ROUND_ROBIN,
+        enabled=True,
+        members=_members(addresses),
+        health_monitor=data_models.HealthMonitor(
+            id=str(uuid.uuid4()),
+            type=monitored,
+            delay=7,
+            timeout=9,
+            fall_threshold=1,
+            rise_threshold=2,
+            enabled=True,
+        ),
+    )
+    listener = data_models.Listener(
+        id=str(uuid.uuid4()),
+        project_id=balancer.project_id,
+        load_balancer=balancer,
+        protocol=protocol,
+        protocol_port=5300,
+        enabled=True,
+        default_pool=pool,
+        pools=[pool],
+    )
+    return {
+        "text": driver.lvs_jinja.build_config(listener=listener),
+        "listener": listener.id,
+        "pool": pool.id,
+        "monitor": pool.health_monitor.id,
+        "members": [member.id for member in pool.members],
+    }
+
+
+def _members(addresses: list[tuple[str, int]]) -> list[data_models.Member]:
+    return [
+        data_models.Member(
+            id=str(uuid.uuid4()), ip_address=address, protocol_port=port, weight=1, enabled=True
+        )
+        for address, port in addresses
+    ]
 
 
 def balance(amphora: str, address: str) -> dict[str, Any]:
@@ -116,7 +192,7 @@ def _load_balancer(target: data_models.Amphora, asked: dict[str, Any]) -> data_m
         target: Its amphora.
         asked: ``vip``, ``members`` (address and port of each), ``health`` (a path),
             ``certificate`` and ``key``; for ``balance``, ``vrrp_ip``, ``mac``, ``cidr`` and
-            ``gateway`` of the VIP's port, too.
+            ``gateway`` of the VIP's port, too; for ``render``, ``additional_vip``.
     """
     project = uuid.uuid4().hex
     balancer = data_models.LoadBalancer(
@@ -140,19 +216,13 @@ def _load_balancer(target: data_models.Amphora, asked: dict[str, Any]) -> data_m
         expected_codes="200",
         enabled=True,
     )
-    members = [
-        data_models.Member(
-            id=str(uuid.uuid4()), ip_address=member, protocol_port=number, weight=1, enabled=True
-        )
-        for member, number in asked["members"]
-    ]
     pool = data_models.Pool(
         id=str(uuid.uuid4()),
         project_id=project,
         protocol=constants.PROTOCOL_HTTP,
         lb_algorithm=constants.LB_ALGORITHM_ROUND_ROBIN,
         enabled=True,
-        members=members,
+        members=_members(asked["members"]),
         health_monitor=monitor,
     )
     kept = local.LocalCertManager.store_cert(None, asked["certificate"], asked["key"])
@@ -173,6 +243,7 @@ def _load_balancer(target: data_models.Amphora, asked: dict[str, Any]) -> data_m
             tls_certificate_id=certificate,
             tls_ciphers=cfg.CONF.api_settings.default_listener_ciphers,
             tls_versions=cfg.CONF.api_settings.default_listener_tls_versions,
+            alpn_protocols=cfg.CONF.api_settings.default_listener_alpn_protocols,
         )
         balancer.listeners.append(listener)
     return balancer

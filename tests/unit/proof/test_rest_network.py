@@ -86,15 +86,15 @@ _DEP = "kernel/drivers/md/dm-crypt.ko.zst: kernel/crypto/x.ko.zst\nkernel/ip_vs.
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
-        ({"6.1/modules.dep": _DEP, "6.1/modules.builtin": "kernel/ip_vs_rr.ko\n"}, ""),
-        ({"6.1/modules.dep": _DEP}, "Linux 6.1 has no module ip_vs_rr"),
+        ({"6.1/modules.dep": _DEP, "6.1/modules.builtin": "kernel/ip_vs_wrr.ko\n"}, ""),
+        ({"6.1/modules.dep": _DEP}, "Linux 6.1 has no module ip_vs_wrr"),
         (
             {
                 "6.1/modules.dep": _DEP,
-                "6.1/modules.builtin": "kernel/ip_vs_rr.ko\n",
+                "6.1/modules.builtin": "kernel/ip_vs_wrr.ko\n",
                 "6.8/modules.dep": "",
             },
-            "Linux 6.8 has no module dm_crypt, ip_vs, ip_vs_rr",
+            "Linux 6.8 has no module dm_crypt, ip_vs, ip_vs_wrr",
         ),
         ({}, "no kernel has modules (/lib/modules)"),
         ({"6.1/updates/dkms/ip_vs.ko": ""}, "no kernel has modules (/lib/modules)"),
@@ -103,8 +103,8 @@ _DEP = "kernel/drivers/md/dm-crypt.ko.zst: kernel/crypto/x.ko.zst\nkernel/ip_vs.
 def test_modules_of_listeners(tmp_path: pathlib.Path, files: dict[str, str], fault: str) -> None:
     image = trees.image(tmp_path, {f"/lib/modules/{name}": text for name, text in files.items()})
 
-    verdict = kernel_modules.kernel_modules("dm_crypt", "ip_vs", "ip_vs_rr").look(image)
+    verdict = kernel_modules.kernel_modules("dm_crypt", "ip_vs", "ip_vs_wrr").look(image)
 
     assert verdict == (
-        findings.failed(fault) if fault else findings.passed("dm_crypt, ip_vs, ip_vs_rr")
+        findings.failed(fault) if fault else findings.passed("dm_crypt, ip_vs, ip_vs_wrr")
     )

@@ -49,7 +49,7 @@ _MODULES = (
     "dm_crypt",
     "ip_vs",
     "ip_vs_lc",
-    "ip_vs_rr",
+    "ip_vs_wrr",
     "ip_vs_sh",
     "nf_conntrack",
     "nf_nat",

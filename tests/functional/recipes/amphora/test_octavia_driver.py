@@ -43,6 +43,7 @@ pytestmark = pytest.mark.slow
 _BOOT_TIMEOUT_S = 1200.0
 _ADDRESS = "127.77.0.1"
 _NETWORK = "198.51.100.0/24"
+_NETWORK6 = "2001:db8::/64"
 _MAC = "52:54:00:0a:4d:21"
 _ANSWER_TIMEOUT_S = 120.0
 _REQUESTS = 10
@@ -180,7 +181,7 @@ def _look(
 
 def _balance(running: machine.Machine, controller: amphora_client.Controller) -> dict[str, Any]:
     """Have Octavia make a load balancer of the amphora, and make requests."""
-    lan = segment.lay("vip", _NETWORK)
+    lan = segment.lay("vip", _NETWORK, _NETWORK6)
     vip = lan.address(100)
     customers = certificates.Authority("Customers")
     pair = customers.issue(vip, [x509.IPAddress(ipaddress.ip_address(vip))])

@@ -16,6 +16,7 @@ _BALANCER = haproxy.LoadBalancer(
     id="0123-4567",
     vip="198.51.100.100",
     listeners=(_PLAIN, _SECURE),
+    metrics=haproxy.Listener("metrics-id", 8088),
     pool=haproxy.Pool("pool-id", (_BLUE, _GREEN)),
     special=haproxy.Pool("special-id", (_GREEN,)),
 )
@@ -38,6 +39,9 @@ def test_each_listener_has_a_frontend_and_backends_of_its_own() -> None:
     assert list(sections) == [
         "global",
         "defaults",
+        "frontend prometheus-exporter-internal-endpoint",
+        "backend prometheus-exporter-internal",
+        "frontend metrics-id",
         "frontend plain-id",
         "backend pool-id:plain-id",
         "backend special-id:plain-id",
@@ -55,11 +59,23 @@ def test_only_the_secure_listener_terminates_tls() -> None:
 
     [bind] = [line for line in sections["frontend secure-id"] if line.startswith("bind")]
     assert "ssl crt-list /var/lib/octavia/certs/0123-4567/secure-id.pem " in bind
+    assert bind.endswith(" alpn h2,http/1.1,http/1.0")
     assert "redirect scheme https if !{ ssl_fc }" in sections["frontend secure-id"]
     assert not [line for line in sections["frontend plain-id"] if "ssl" in line]
     proto = "http-request set-header X-Forwarded-Proto"
     assert f"{proto} http" in sections["backend pool-id:plain-id"]
     assert f"{proto} https" in sections["backend pool-id:secure-id"]
+
+
+def test_each_listener_answers_at_all_vips() -> None:
+    both = dataclasses.replace(_BALANCER, additional_vip="2001:db8::64")
+
+    sections = _sections(haproxy.configuration(both))
+
+    for name, port in {"plain-id": 80, "secure-id": 443, "metrics-id": 8088}.items():
+        binds = [one for one in sections[f"frontend {name}"] if one.startswith("bind ")]
+        addresses = [bind.split()[1] for bind in binds]
+        assert addresses == [f"198.51.100.100:{port}", f"2001:db8::64:{port}"]
 
 
 def test_members_have_weights_and_are_watched() -> None:
@@ -100,9 +116,8 @@ def test_keepalived_knows_the_peer_and_the_vip() -> None:
     text = keepalived.configuration(
         router,
         group="0123456789abcdef",
-        vip="198.51.100.100",
-        network="198.51.100.0/24",
-        gateway="198.51.100.1",
+        vip=keepalived.Vip("198.51.100.100", "198.51.100.0/24", "198.51.100.1"),
+        additional=(keepalived.Vip("2001:db8::64", "2001:db8::/64", "2001:db8::1"),),
     )
     words = text.split()
 
@@ -118,4 +133,11 @@ def test_keepalived_knows_the_peer_and_the_vip() -> None:
         assert words[words.index(key) + 1] == value
     assert words[words.index("unicast_peer") + 2] == "198.51.100.102"
     assert words[words.index("virtual_ipaddress") + 2] == "198.51.100.100"
-    assert "from 198.51.100.100/32 table 1 priority 100" in text
+    assert words[words.index("virtual_ipaddress_excluded") + 2] == "2001:db8::64"
+    for line in (
+        "2001:db8::/64 dev eth1 src 2001:db8::64 scope link table 1",
+        "default via 2001:db8::1 dev eth1 onlink table 1",
+        "from 198.51.100.100/32 table 1 priority 100",
+        "from 2001:db8::64/128 table 1 priority 100",
+    ):
+        assert f"        {line}\n" in text

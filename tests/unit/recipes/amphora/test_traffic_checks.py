@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import ipaddress
+import itertools
 import pathlib
 import socket
 import types
@@ -23,10 +25,15 @@ from retrofit.recipes.amphora.trial import (
     deployment,
     haproxy,
     heartbeats,
+    lvs,
+    members,
+    packet_listeners,
     scene,
+    sctp,
     serving,
     standby,
     traffic,
+    udp,
 )
 
 _LOOPBACK = "127.0.0.1"
@@ -94,7 +101,7 @@ def on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[scen
             members={"blue": blue, "green": green},
             inbox=inbox,
             authority=certificates.Authority("Customer"),
-            balancer=haproxy.LoadBalancer("balancer", _LOOPBACK, (plain,), pool, pool),
+            balancer=haproxy.LoadBalancer("balancer", _LOOPBACK, (plain,), plain, pool, pool),
             plain=plain,
             secure=haproxy.Listener("secure", port, terminates_tls=True),
         )
@@ -104,7 +111,8 @@ def on(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[scen
 def _evidence(on: scene.Scene, name: str) -> str:
     """Return what a check says that has to fail."""
     checks = (*deployment.CHECKS, deployment.ANSWERS, *serving.CHECKS, *changes.CHECKS)
-    [check] = [one for one in (*checks, deployment.DELETED) if one.name == name]
+    others = (*packet_listeners.CHECKS, deployment.DELETED)
+    [check] = [one for one in (*checks, *others) if one.name == name]
     try:
         verdict = check.look(on)
     except (errors.RetrofitError, OSError, http.client.HTTPException) as error:
@@ -121,6 +129,10 @@ def _evidence(on: scene.Scene, name: str) -> str:
         ("listeners started", "the agent reports other listeners: []"),
         ("requests balanced", "of 20 requests, the members answered 20 to blue"),
         ("TLS terminated", "WRONG_VERSION_NUMBER"),
+        ("HTTP/2 spoken", "WRONG_VERSION_NUMBER"),
+        ("metrics", "counts no requests of the HTTP listener (status 200, 1 lines)"),
+        ("UDP listener", "no active UDP listener"),
+        ("SCTP listener", "no active SCTP listener"),
         ("L7 policies", "/moved is not redirected: status 200, location ''"),
         ("statistics", "no requests were answered"),
         ("member taken out and back", "no report that blue is DOWN"),
@@ -134,6 +146,55 @@ def test_each_check_can_fail(
     monkeypatch.setattr(changes, "_HOLD_TIMEOUT_S", 0.5)
 
     assert evidence in _evidence(on, check)
+
+
+def test_an_ipv6_vip_that_nobody_has(on: scene.Scene) -> None:
+    on.balancer = dataclasses.replace(on.balancer, additional_vip="::1")
+
+    assert "Connection refused" in _evidence(on, "IPv6 VIP answers")
+
+
+@pytest.mark.parametrize("check", ["UDP listener", "SCTP listener"])
+def test_a_packet_listener_that_leads_to_one_member(
+    on: scene.Scene, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr(packet_listeners, "_started", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(packet_listeners, "_PORT", packet_listeners._MEMBER_PORT)
+    on.members["green"].address = _OTHER
+
+    assert _evidence(on, check) == "of 10 requests, the members answered 10 to blue"
+
+
+def test_members_that_see_the_clients_themselves(
+    on: scene.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object) -> members.Answer:
+        return members.Answer(next(turns), "127.0.0.9")
+
+    turns = itertools.cycle(["blue", "green"])
+    monkeypatch.setattr(packet_listeners, "_started", lambda *_: contextlib.nullcontext())
+    transport = dataclasses.replace(udp.UDP, ask=ask)
+    monkeypatch.setitem(packet_listeners._TRANSPORTS, lvs.Protocol.UDP, transport)
+
+    assert _evidence(on, "UDP listener") == "the members got packets from 127.0.0.9"
+
+
+def test_a_kernel_that_answers_sctp_itself(
+    on: scene.Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(sctp, "_KERNELS", tmp_path)
+    [_, check] = packet_listeners.CHECKS
+
+    assert check.look(on).outcome is findings.Outcome.NOT_APPLICABLE
+
+
+def test_an_agent_that_takes_one_vip_only(on: scene.Scene) -> None:
+    on.segment = dataclasses.replace(on.segment, network6=ipaddress.IPv6Network("2001:db8::/64"))
+    checks = {one.name: one for one in (*serving.CHECKS, *packet_listeners.CHECKS)}
+
+    for name in ("IPv6 VIP answers", "UDP listener", "SCTP listener"):
+        verdict = checks[name].look(on)
+        assert verdict == findings.not_applicable(serving.OLD_AGENT)
 
 
 def test_statistics_that_lack_connections(on: scene.Scene) -> None:

@@ -93,15 +93,18 @@ class Agent:
         listeners: list[dict[str, Any]] = self._json("GET", _path("listeners"))
         return listeners
 
-    def plug_vip(self, vip: str, network: Mapping[str, Any]) -> None:
+    def plug_vip(self, vip: str, network: Mapping[str, Any]) -> str:
         """Give a network card to the amphora's namespace as that of the VIP.
 
         Args:
             vip: The virtual address.
             network: ``subnet_cidr``, ``gateway``, ``mac_address``, ``vrrp_ip``, ``mtu``,
-                ``host_routes``.
+                ``host_routes``, ``additional_vips``.
+
+        Returns:
+            What the agent says it did.
         """
-        self._plug(_path("plug", "vip", vip), network)
+        return _said(self._plug(_path("plug", "vip", vip), network))
 
     def upload_certificate(self, loadbalancer: str, name: str, pem: str) -> None:
         """Store a listener's certificate and key.
@@ -128,11 +131,11 @@ class Agent:
         return self._ask("GET", _path("loadbalancer", loadbalancer, "haproxy")).decode()
 
     def start(self, loadbalancer: str) -> None:
-        """Start the haproxy of a load balancer."""
+        """Start the haproxy of a load balancer, or the keepalived of a UDP or SCTP listener."""
         self._ask("PUT", _path("loadbalancer", loadbalancer, "start"))
 
     def stop(self, loadbalancer: str) -> None:
-        """Stop the haproxy of a load balancer."""
+        """Stop what :meth:`start` started."""
         self._ask("PUT", _path("loadbalancer", loadbalancer, "stop"))
 
     def reload(self, loadbalancer: str) -> None:
@@ -140,8 +143,12 @@ class Agent:
         self._ask("PUT", _path("loadbalancer", loadbalancer, "reload"))
 
     def delete(self, loadbalancer: str) -> None:
-        """Remove a load balancer with all its listeners and certificates."""
+        """Remove a load balancer with its certificates, or a UDP or SCTP listener."""
         self._ask("DELETE", _path("listeners", loadbalancer))
+
+    def upload_lvs(self, listener: str, configuration: str) -> None:
+        """Store the configuration of a UDP or SCTP listener, which is a keepalived of its own."""
+        self._ask("PUT", _path("listeners", self.amphora, listener, "udp_listener"), configuration)
 
     def upload_vrrp(self, configuration: str) -> None:
         """Store the configuration of keepalived."""
@@ -151,12 +158,11 @@ class Agent:
         """Start keepalived."""
         self._ask("PUT", _path("vrrp", "start"))
 
-    def _plug(self, path: str, card: Mapping[str, Any]) -> None:
+    def _plug(self, path: str, card: Mapping[str, Any]) -> bytes:
         deadline = time.monotonic() + _CARD_TIMEOUT_S
         while True:
             try:
-                self._ask("POST", path, json.dumps(card), kind="application/json")
-                return
+                return self._ask("POST", path, json.dumps(card), kind="application/json")
             except AgentError as error:
                 missing = error.status == 404 and _CARD_MISSING in error.message
                 if not missing or time.monotonic() > deadline:
@@ -217,7 +223,7 @@ def _path(*words: str) -> str:
 
 
 def _said(body: bytes) -> str:
-    """Return in one line what the body of a bad answer says."""
+    """Return in one line what the body of an answer says."""
     text = body.decode(errors="replace")
     try:
         document = json.loads(text)

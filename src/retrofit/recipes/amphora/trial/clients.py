@@ -6,11 +6,14 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+
+from . import http2
 
 TIMEOUT_S = 20.0
 
@@ -22,15 +25,24 @@ class Answer:
     Attributes:
         status: Its status.
         location: Where it sends the client; empty if nowhere.
-        told: What a backend told, see :mod:`retrofit.recipes.amphora.trial.backends`; empty if
-            none did.
+        body: What it says.
         tls: Version of TLS and cipher; empty if the connection was plain.
     """
 
     status: int
     location: str
-    told: dict[str, Any]
+    body: bytes
     tls: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a backend told (:mod:`retrofit.recipes.amphora.trial.backends`), if one did."""
+        try:
+            document = json.loads(self.body)
+        except ValueError:
+            # The load balancer's own pages are no JSON.
+            return {}
+        return document if isinstance(document, dict) else {}
 
     @property
     def backend(self) -> str:
@@ -47,11 +59,13 @@ class Target:
         port: TCP port.
         trusted: Certificate, as PEM, of the authority that vouches for the server; ``None`` for
             plain HTTP.
+        http2: Whether to speak HTTP/2, which takes TLS.
     """
 
     address: str
     port: int
     trusted: str | None = None
+    http2: bool = False
 
     def get(self, path: str = "/", *, timeout_s: float = TIMEOUT_S) -> Answer:
         """Make one request over a connection of its own; redirections are not followed.
@@ -61,20 +75,28 @@ class Target:
             http.client.HTTPException: The answer is not HTTP, or ended early.
         """
         with contextlib.closing(self._connection(timeout_s)) as connection:
+            connection.connect()
+            tls = _tls(connection.sock)
+            if self.http2 and isinstance(connection.sock, ssl.SSLSocket):
+                return self._over_http2(connection.sock, path, tls)
             connection.request("GET", path)
-            tls = ""
-            if isinstance(connection.sock, ssl.SSLSocket):
-                cipher = connection.sock.cipher()
-                tls = f"{connection.sock.version()} {cipher[0] if cipher else ''}".strip()
             response = connection.getresponse()
-            body = response.read()
             location = response.getheader("Location", "")
-            return Answer(response.status, location, _told(body), tls)
+            return Answer(response.status, location, response.read(), tls)
+
+    def _over_http2(self, connection: ssl.SSLSocket, path: str, tls: str) -> Answer:
+        agreed = connection.selected_alpn_protocol()
+        if agreed != http2.ALPN:
+            raise http.client.HTTPException(f"HTTP/2 is not agreed on, but {agreed or 'nothing'}")
+        fields, body = http2.get(connection, self.address, path)
+        return Answer(int(fields[":status"]), fields.get("location", ""), body, tls)
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         if self.trusted is None:
             return http.client.HTTPConnection(self.address, self.port, timeout=timeout_s)
         context = ssl.create_default_context(cadata=self.trusted)
+        if self.http2:
+            context.set_alpn_protocols([http2.ALPN])
         return http.client.HTTPSConnection(
             self.address, self.port, timeout=timeout_s, context=context
         )
@@ -154,10 +176,9 @@ def stream(target: Target, *, pause_s: float = 0.1, timeout_s: float = 10.0) -> 
         thread.join()
 
 
-def _told(body: bytes) -> dict[str, Any]:
-    """Return what a backend told; the load balancer's own pages are no JSON."""
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
+def _tls(connection: socket.socket) -> str:
+    """Return version of TLS and cipher of a connection; empty if it is plain."""
+    if not isinstance(connection, ssl.SSLSocket):
+        return ""
+    cipher = connection.cipher()
+    return f"{connection.version()} {cipher[0] if cipher else ''}".strip()

@@ -17,6 +17,8 @@ _CERTIFICATES = f"{_STATE}/certs"
 # Octavia's HAPROXY_BASE_PEER_PORT.
 _PEER_PORT = 1025
 _CONNECTIONS = 50000
+# Octavia's default_listener_alpn_protocols.
+_ALPN = "h2,http/1.1,http/1.0"
 # Seconds between health checks, and how many in a row change what is thought of a member.
 CHECK_INTERVAL_S = 2
 CHECKS = 2
@@ -26,7 +28,8 @@ REDIRECTED = "/moved"
 REDIRECTION = "https://example.org/there"
 REJECTED = "/forbidden"
 TO_POOL = "/special"
-
+# Where the PROMETHEUS listener answers.
+METRICS = "/metrics"
 
 _GENERAL = """\
 global
@@ -50,7 +53,7 @@ _FRONTEND = """\
 frontend {listener.id}
     maxconn {connections}
 {secured}\
-    bind {balancer.vip}:{listener.port}{certificates}
+{binds}\
     mode http
     acl moved path -m str {moved}
     redirect code 302 location {redirection} if moved
@@ -60,6 +63,31 @@ frontend {listener.id}
     use_backend {special} if special
     default_backend {usual}
     timeout client 50000
+"""
+# What haproxy tells of itself, which a service of the amphora turns into Octavia's own metrics.
+_METRICS = """\
+frontend prometheus-exporter-internal-endpoint
+    bind 127.0.0.1:9101
+    mode http
+    no log
+    http-request use-service prometheus-exporter if {{ path {path} }}
+    http-request reject
+    timeout http-request 5s
+    timeout client 5s
+backend prometheus-exporter-internal
+    mode http
+    no log
+    balance first
+    timeout connect 5s
+    timeout server 5s
+    server prometheus-internal 127.0.0.1:9102
+
+frontend {balancer.metrics.id}
+    maxconn {connections}
+{binds}\
+    mode http
+    timeout client 50000
+    default_backend prometheus-exporter-internal
 """
 _BACKEND = """\
 backend {proxy}
@@ -136,26 +164,43 @@ class LoadBalancer:
     Attributes:
         id: Its identifier.
         vip: Its virtual address.
-        listeners: Its listeners. All have the same policies.
+        listeners: Its listeners to pools. All have the same policies.
+        metrics: Its PROMETHEUS listener.
         pool: Where requests go.
         special: Where requests go for :data:`TO_POOL`.
         peers: Of each of its amphorae, identifier and address; empty if it has but one.
+        additional_vip: IPv6 address at which its listeners answer, too; empty if there is none.
     """
 
     id: str
     vip: str
     listeners: tuple[Listener, ...]
+    metrics: Listener
     pool: Pool
     special: Pool
     peers: tuple[tuple[str, str], ...] = ()
+    additional_vip: str = ""
+
+    @property
+    def vips(self) -> tuple[str, ...]:
+        """All its virtual addresses."""
+        return tuple(filter(None, (self.vip, self.additional_vip)))
 
 
 def configuration(balancer: LoadBalancer) -> str:
     """Return the text of the configuration."""
-    connections = _CONNECTIONS * len(balancer.listeners)
+    connections = _CONNECTIONS * (len(balancer.listeners) + 1)
     sections = [_GENERAL.format(balancer=balancer, state=_STATE, connections=connections)]
     if balancer.peers:
         sections.append(_peers(balancer))
+    sections.append(
+        _METRICS.format(
+            balancer=balancer,
+            connections=_CONNECTIONS,
+            binds=_binds(balancer, balancer.metrics),
+            path=METRICS,
+        )
+    )
     for listener in balancer.listeners:
         sections.append(_frontend(balancer, listener))
         sections += [_backend(pool, listener) for pool in (balancer.pool, balancer.special)]
@@ -192,13 +237,13 @@ def _frontend(balancer: LoadBalancer, listener: Listener) -> str:
     if listener.terminates_tls:
         secured = "    redirect scheme https if !{ ssl_fc }\n"
         names = certificate_list(balancer, (f"{listener.id}.pem",)).strip()
-        certificates = f" ssl crt-list {names} no-sslv3 no-tlsv10 no-tlsv11 alpn http/1.1"
+        certificates = f" ssl crt-list {names} no-sslv3 no-tlsv10 no-tlsv11 alpn {_ALPN}"
     return _FRONTEND.format(
         balancer=balancer,
         listener=listener,
         connections=_CONNECTIONS,
         secured=secured,
-        certificates=certificates,
+        binds=_binds(balancer, listener, certificates),
         moved=REDIRECTED,
         redirection=REDIRECTION,
         rejected=REJECTED,
@@ -206,6 +251,10 @@ def _frontend(balancer: LoadBalancer, listener: Listener) -> str:
         special=proxy(balancer.special, listener),
         usual=proxy(balancer.pool, listener),
     )
+
+
+def _binds(balancer: LoadBalancer, listener: Listener, certificates: str = "") -> str:
+    return "".join(f"    bind {vip}:{listener.port}{certificates}\n" for vip in balancer.vips)
 
 
 def _backend(pool: Pool, listener: Listener) -> str:

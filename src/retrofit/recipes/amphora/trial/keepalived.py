@@ -6,6 +6,7 @@ Keys, order and defaults are those of Octavia's ``amphorae/drivers/keepalived/ji
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 
 # Octavia's defaults ([keepalived_vrrp]): seconds between advertisements, and how many looks at
 # haproxy have to agree.
@@ -40,16 +41,19 @@ vrrp_instance {group} {{
     }}
 
     virtual_ipaddress {{
-        {vip}
+        {vip.address}
+    }}
+
+    virtual_ipaddress_excluded {{
+{excluded}\
     }}
 
     virtual_routes {{
-        {network} dev {router.interface} src {vip} scope link table 1
-        default via {gateway} dev {router.interface} onlink table 1
+{routes}\
     }}
 
     virtual_rules {{
-        from {vip}/32 table 1 priority 100
+{rules}\
     }}
 
     track_script {{
@@ -57,6 +61,31 @@ vrrp_instance {group} {{
     }}
 }}
 """
+
+_ROUTES = """\
+        {vip.network} dev {interface} src {vip.address} scope link table 1
+        default via {vip.gateway} dev {interface} onlink table 1
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Vip:
+    """An address that one amphora of a pair has.
+
+    Attributes:
+        address: IPv4 or IPv6 address.
+        network: Its network.
+        gateway: Gateway of the network.
+    """
+
+    address: str
+    network: str
+    gateway: str
+
+    @property
+    def rule(self) -> str:
+        """What the kernel's rule is for: this address alone."""
+        return str(ipaddress.ip_network(self.address))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,22 +107,24 @@ class Router:
     check_s: int
 
 
-def configuration(router: Router, *, group: str, vip: str, network: str, gateway: str) -> str:
+def configuration(router: Router, *, group: str, vip: Vip, additional: tuple[Vip, ...]) -> str:
     """Return the text of the configuration.
 
     Args:
         router: Whose it is.
         group: Name of the pair; its beginning is what the two know each other by.
-        vip: The address that one of them has.
-        network: Network of the address.
-        gateway: Gateway of the network.
+        vip: The address that they advertise.
+        additional: Addresses that go with it. An advertisement has addresses of one kind only, so
+            these are left out of it.
     """
+    vips = (vip, *additional)
     return _CONFIGURATION.format(
         router=router,
         group=group,
         vip=vip,
-        network=network,
-        gateway=gateway,
+        excluded="".join(f"        {one.address}\n" for one in additional),
+        routes="".join(_ROUTES.format(vip=one, interface=router.interface) for one in vips),
+        rules="".join(f"        from {one.rule} table 1 priority 100\n" for one in vips),
         checks=_CHECKS,
         advertisement=ADVERTISEMENT_S,
     )

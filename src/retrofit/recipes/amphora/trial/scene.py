@@ -23,12 +23,14 @@ _T = TypeVar("_T")
 
 # Addresses for documentation (RFC 5737): nobody's.
 _NETWORK = "198.51.100.0/24"
+# Likewise (RFC 3849).
+_NETWORK6 = "2001:db8:0:1::/64"
 _VIP = 100
 _MEMBERS = {"blue": 11, "green": 12}
 # The member that is alone in the pool of the policies.
 SPECIAL = "green"
 _MEMBER_PORT = 8080
-_MTU = 1500
+_METRICS_PORT = 8088
 # By the number of the amphora.
 _MAC = "52:54:00:0a:4d:2{number}"
 _LOOPBACK = "127.0.0.1"
@@ -66,7 +68,7 @@ class Scene:
         authority: Signs the certificate of its TLS listener.
         balancer: The load balancer as it is configured now.
         plain: Its HTTP listener.
-        secure: Its TLS listener.
+        secure: Its TLS listener, which speaks HTTP/2, too.
         asked: How many requests :meth:`get` made, by the listener's identifier.
         answered: How many of them were answered.
     """
@@ -94,11 +96,23 @@ class Scene:
         return clients.Target(self.balancer.vip, listener.port, trusted)
 
     def get(
-        self, listener: haproxy.Listener, path: str = "/", *, timeout_s: float = clients.TIMEOUT_S
+        self,
+        listener: haproxy.Listener,
+        path: str = "/",
+        *,
+        target: clients.Target | None = None,
+        timeout_s: float = clients.TIMEOUT_S,
     ) -> clients.Answer:
-        """Make one request and count it; raises what :meth:`clients.Target.get` does."""
+        """Make one request and count it; raises what :meth:`clients.Target.get` does.
+
+        Args:
+            listener: What it is for.
+            path: Path of the request.
+            target: Where the listener is reached, if not as :meth:`target` says.
+            timeout_s: Seconds after which it is given up.
+        """
         self.asked[listener.id] += 1
-        answer = self.target(listener).get(path, timeout_s=timeout_s)
+        answer = (target or self.target(listener)).get(path, timeout_s=timeout_s)
         self.answered[listener.id] += 1
         return answer
 
@@ -120,14 +134,24 @@ class Scene:
         return next(one for one in self.balancer.pool.members if one.address == address)
 
     def await_member(self, name: str, state: str) -> float:
+        """Wait for the state of a member of the plain listener; see :meth:`await_state`."""
+        pool = haproxy.proxy(self.balancer.pool, self.plain)
+        return self.await_state(name, pool, self.member(name).id, state)
+
+    def await_state(self, name: str, pool: str, member: str, state: str) -> float:
         """Wait until the amphora that has the VIP reports a member's state; return the seconds.
+
+        Args:
+            name: Name of the member.
+            pool: What a heartbeat calls the pool.
+            member: Identifier of the member there.
+            state: What to wait for.
 
         Raises:
             machine.MachineFailed: It does not.
         """
         began = time.monotonic()
         node = self.holder()
-        pool, member = haproxy.proxy(self.balancer.pool, self.plain), self.member(name).id
 
         def reported() -> bool | None:
             return self.inbox.member(node.amphora.id, pool, member) == state or None
@@ -149,24 +173,6 @@ class Scene:
         """Call a function for all amphorae at once: emulated ones take long for everything."""
         with thread.ThreadPoolExecutor() as threads:
             return tuple(threads.map(function, self.nodes))
-
-    def plug(self) -> None:
-        """Plug the VIP's network card into the amphorae, and have their agents take it."""
-        for node in self.nodes:
-            node.amphora.machine.plug(self.segment.tap(f"vip{node.number}"), node.mac)
-
-        def take(node: Node) -> None:
-            network = {
-                "subnet_cidr": str(self.segment.network),
-                "gateway": self.segment.gateway,
-                "mac_address": node.mac,
-                "vrrp_ip": node.address,
-                "mtu": _MTU,
-                "host_routes": [],
-            }
-            node.amphora.agent.plug_vip(self.balancer.vip, network)
-
-        self.each(take)
 
     def store_certificate(self) -> tuple[str, str]:
         """Give a new certificate for the VIP to the amphorae.
@@ -225,7 +231,7 @@ def lay(amphorae: tuple[amphora.Amphora, ...], place: bench.Bench) -> Iterator[S
         amphorae: One, or the two of a pair. They are not plugged in yet.
         place: Where they run.
     """
-    network = segment.lay("vip", _NETWORK)
+    network = segment.lay("vip", _NETWORK, _NETWORK6)
     nodes = tuple(
         Node(one, number, _MAC.format(number=number), network.address(_VIP + number))
         for number, one in enumerate(amphorae, 1)
@@ -244,9 +250,11 @@ def lay(amphorae: tuple[amphora.Amphora, ...], place: bench.Bench) -> Iterator[S
             id=str(uuid.uuid4()),
             vip=network.address(_VIP),
             listeners=(plain, secure),
+            metrics=haproxy.Listener(str(uuid.uuid4()), _METRICS_PORT),
             pool=_pool(*members.values()),
             special=_pool(members[SPECIAL]),
             peers=tuple((node.amphora.id, node.address) for node in nodes) if nodes[1:] else (),
+            additional_vip=network.address6(_VIP),
         )
         authority = certificates.Authority("Customer of a proof")
         yield Scene(place, network, nodes, members, inbox, authority, balancer, plain, secure)

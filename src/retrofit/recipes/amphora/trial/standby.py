@@ -59,12 +59,15 @@ def _keep_alive(on: scene.Scene, node: scene.Node) -> None:
         priority=110 - 10 * node.number,
         check_s=_CHECK_S[on.place.accelerated],
     )
+    lan = on.segment
     text = keepalived.configuration(
         router,
         group=on.balancer.id.replace("-", ""),
-        vip=on.balancer.vip,
-        network=str(on.segment.network),
-        gateway=on.segment.gateway,
+        vip=keepalived.Vip(on.balancer.vip, str(lan.network), lan.gateway),
+        additional=tuple(
+            keepalived.Vip(address, str(lan.network6), lan.address6(1))
+            for address in on.balancer.vips[1:]
+        ),
     )
     node.amphora.agent.upload_vrrp(text)
     node.amphora.agent.start_vrrp()
@@ -110,6 +113,8 @@ def _serves(on: scene.Scene) -> findings.Verdict:
         return findings.failed("its haproxy has another configuration")
     verdicts = [serving.balanced(on, listener) for listener in on.balancer.listeners]
     verdicts.append(serving.policies(on))
+    if on.balancer.additional_vip:
+        verdicts.append(serving.balanced(on, on.plain, vip=on.balancer.additional_vip))
     for verdict in verdicts:
         if verdict.outcome is findings.Outcome.FAIL:
             return verdict

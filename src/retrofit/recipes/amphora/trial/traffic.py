@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from .... import errors
 from ....model import findings
 from ....proof import bench
-from . import amphora, changes, deployment, scene, serving, standby
+from . import amphora, changes, deployment, packet_listeners, scene, serving, standby
 
 # How many last lines of a journal tell why a service fails, and how long they take to get here.
 _JOURNAL_LINES = 5
@@ -32,7 +32,13 @@ def checks(
     if second is not None:
         vital = (standby.BOOTED, *vital, standby.BEGINS)
     vital = (*vital, deployment.ANSWERS)
-    others = (*serving.CHECKS, *changes.CHECKS, *standby.CHECKS, deployment.DELETED)
+    others = (
+        *serving.CHECKS,
+        *packet_listeners.CHECKS,
+        *changes.CHECKS,
+        *standby.CHECKS,
+        deployment.DELETED,
+    )
     with scene.lay(amphorae, place) as on:
         for check in (*vital, *others):
             verdict = _verdict(check, on)
