@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import platform
 import re
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from retrofit import errors, model
 from retrofit.host import process
 from retrofit.model import architectures
+from workload import debian
 
 _PACKAGES = pathlib.Path(__file__).with_name("packages.txt")
 _DPKG_TIMEOUT_S = 60
@@ -40,7 +40,8 @@ class InstallError(Exception):
 def missing() -> list[str]:
     """Return the packages that builds need and that are not installed."""
     names = wanted()
-    # To have apt read all that it knows would take seconds in every hook.
+    # charmhelpers asks apt for all it knows, which takes seconds in every hook, and takes a
+    # package that dpkg lists with its architecture for another one.
     shown = process.run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *names],
         timeout_s=_DPKG_TIMEOUT_S,
@@ -102,9 +103,10 @@ def wanted() -> list[str]:
 
 
 def proxies() -> model.Proxies:
-    """Return the proxies that the Juju model gives to charms: of Juju itself, or of all."""
-    http, https, no_proxy = (
-        os.environ.get(f"JUJU_CHARM_{name}") or os.environ.get(name, "")
-        for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    """Return the proxies that the Juju model gives to charms."""
+    settings = debian.hookenv.env_proxy_settings(["http", "https", "no_proxy"]) or {}
+    return model.Proxies(
+        http=settings.get("http_proxy", ""),
+        https=settings.get("https_proxy", ""),
+        no_proxy=settings.get("no_proxy", ""),
     )
-    return model.Proxies(http=http, https=https, no_proxy=no_proxy)

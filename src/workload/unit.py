@@ -10,7 +10,6 @@ import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
-import jinja2
 from charmlibs import systemd
 
 from options import request, window
@@ -20,6 +19,7 @@ from retrofit.model.documents import run_document
 from workload import (
     cancellation,
     cloud_view,
+    debian,
     engine,
     execution_condition,
     migration,
@@ -292,8 +292,12 @@ class Workload:
 
     def _render(self, template: str, target: pathlib.Path, mode: int, **context: object) -> bool:
         """Fill in a template; return whether that changed the file."""
-        found = jinja2.Environment(loader=jinja2.FileSystemLoader(self._charm / "templates"))
-        text = found.get_template(template).render(context, unit=self._own.unit)
+        text = debian.templating.render(
+            template,
+            None,
+            context | {"unit": self._own.unit},
+            templates_dir=str(self._charm / "templates"),
+        )
         return _write(target, text + "\n", mode)
 
 

@@ -1,8 +1,7 @@
 """Packs the charm for this machine's distribution, once for every content.
 
 A previous revision comes from the history: its code, templates, options and actions, in the
-package of the current one, whose Python packages suit it but for one that it lacks now. To install
-all its own takes another minute.
+package of the current one, whose Python packages suit it. To install its own takes another minute.
 
 ``python -m tests.support.charm.pack`` prints the path of the packed charm.
 """
@@ -44,7 +43,6 @@ _FROM_HISTORY = ("actions.yaml", "config.yaml", "lib", "src", "templates")
 # Made while packing, and where that revision looks for it.
 _KEPT_IN_CURRENT = "src/retrofit/recipes/amphora/packed/"
 _KEPT_IN_PREVIOUS = "src/retrofit/elements/packed/"
-_IMPORTED_BY_PREVIOUS = "charmhelpers"
 _IGNORED = ("__pycache__", "*.pyc", "*.egg-info")
 _PACK_TIMEOUT_S = 900
 _KEPT = 3
@@ -84,7 +82,6 @@ def previous() -> pathlib.Path:
     packed = present.with_name(f"previous-{PREVIOUS[:12]}-{present.name}")
     if packed.exists():
         return packed
-    [site] = artefacts.programs("previous").glob("lib/python3*/site-packages")
     half_done = packed.with_suffix(".half")
     with (
         tarfile.open(fileobj=io.BytesIO(_tree(PREVIOUS))) as tree,
@@ -98,8 +95,6 @@ def previous() -> pathlib.Path:
             elif entry.filename.partition("/")[0] in _FROM_HISTORY:
                 continue
             target.writestr(entry, content)
-        for module in (site / _IMPORTED_BY_PREVIOUS).rglob("*.py"):
-            target.write(module, f"lib/{module.relative_to(site)}")
         for member in tree.getmembers():
             file = tree.extractfile(member)
             if file is not None:

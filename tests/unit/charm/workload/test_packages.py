@@ -123,10 +123,7 @@ def test_a_list_of_packages_fits_into_a_status(machine: Machine) -> None:
 
 def test_proxies_are_those_of_the_juju_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUJU_CHARM_HTTP_PROXY", "http://proxy.example:3128")
-    # Juju's own where no other is given for charms.
-    monkeypatch.setenv("JUJU_CHARM_HTTPS_PROXY", "")
-    monkeypatch.setenv("HTTP_PROXY", "http://other.example:3128")
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3129")
+    monkeypatch.setenv("JUJU_CHARM_HTTPS_PROXY", "http://proxy.example:3129")
     monkeypatch.setenv("JUJU_CHARM_NO_PROXY", "localhost")
 
     assert packages.proxies() == model.Proxies(
