@@ -67,6 +67,7 @@ def apply(
             *recipe.elements[release.distribution],
             *request.elements,
             *inline.names(request.changes),
+            *collect.names(elements_root),
         ],
         elements_root=elements_root,
         work=work,

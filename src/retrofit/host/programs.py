@@ -42,6 +42,8 @@ BOOTSTRAP: Mapping[str, str] = {
     "mkfs.xfs": "xfsprogs",
     "mmdebstrap": "mmdebstrap",
 }
+# For elements with sources of type git.
+SOURCES: Mapping[str, str] = {"git": "git"}
 # To read schedules: every system with systemd has it.
 SYSTEMD = ("systemd-analyze",)
 

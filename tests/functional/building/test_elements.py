@@ -23,7 +23,7 @@ from retrofit import errors, model
 from retrofit.building import customise, manifest, seal
 from retrofit.building.archives import recording, security
 from retrofit.building.elements import collect, runner
-from retrofit.host import progress
+from retrofit.host import caches, progress
 from retrofit.host.sandbox import cells, workshop
 from retrofit.publishing import naming
 from retrofit.recipes import recipe
@@ -629,6 +629,43 @@ def test_small_changes_need_no_element(mirror: str, tmp_path: pathlib.Path) -> N
     assert "etc/host.conf" in outcome.before
     assert "etc/host.conf" not in outcome.after
     assert [path for path in outcome.after if "image-options" in path] == []
+
+
+def test_sources_are_there_for_scripts(
+    mirror: str, element: Write, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "of_user", lambda: tmp_path / "cache")
+    upstream = tmp_path / "upstream"
+    author = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", upstream], check=True)
+    (upstream / "setup").write_text("of git\n")
+    subprocess.run(["git", "-C", upstream, "add", "setup"], check=True)
+    subprocess.run(["git", *author, "-C", upstream, "commit", "-qm", "all"], check=True)
+    subprocess.run(
+        ["tar", "--create", "--file", tmp_path / "tool.tar", "-C", upstream, "setup"], check=True
+    )
+    request = element(
+        "mine",
+        {
+            "element-deps": "source-repositories\n",
+            "source-repository-mine": f"from-git git /tmp/from-git file://{upstream} $BRANCH\n"
+            f"from-tar tar /opt/from-tar {tmp_path}/tool.tar .\n"
+            f"from-file file /opt/from-file file://{tmp_path}/tool.tar\n",
+            "install.d/50-use": "#!/bin/sh\ncp /tmp/from-git/setup /etc/from-git\n"
+            "cat /tmp/from-git/.git/HEAD > /etc/head\n",
+        },
+        archives=model.Archives(mirror=mirror),
+        # The test's archive has no git.
+        environment=(("BRANCH", "main"), ("RETROFIT_SKIP_PACKAGES", "git curl")),
+    )
+    outcome = apply(request)
+    assert outcome.after["etc/from-git"] == "of git\n"
+    assert len(outcome.after["etc/head"].strip()) == 40
+    assert {"opt/from-tar/setup", "opt/from-file"} <= outcome.after.keys()
+    assert [path for path in outcome.after if path.startswith("tmp/")] == []
+    assert outcome.after["etc/dib-source-repositories"] == (
+        "/tmp/from-git\n/opt/from-tar\n/opt/from-file\n"
+    )
 
 
 def test_a_script_that_runs_before_all_others_sees_no_file_of_the_host(

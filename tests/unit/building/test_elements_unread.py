@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 import yaml
 
-from retrofit import errors, model, recipes
+from retrofit import model, recipes
 from retrofit.building.elements import collect
 
 
@@ -88,15 +88,6 @@ def test_what_the_recipe_itself_applies_is_known(
     assert warnings_in(caplog) == []
 
 
-def test_a_source_repository_is_refused(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.ConfigError) as raised:
-        collected(tmp_path, "source-repository-agent")
-    assert raised.value.message == (
-        "the element mine has source-repository-agent, and a build fetches no source repositories"
-    )
-    assert "install.d" in raised.value.hint
-
-
 def gathered(
     tmp_path: pathlib.Path, elements: Mapping[str, Mapping[str, object]], **variables: str
 ) -> None:
@@ -123,7 +114,7 @@ def gathered(
         ("DIB_BLOCK_DEVICE_CONFIG", "the base image has its partitions and file systems already"),
         ("DIB_IMAGE_SIZE", "the option root-size sets it"),
         ("DIB_DISTRIBUTION_MIRROR", "the option mirror sets the archive"),
-        ("DIB_REPOREF_amphora_agent", "a build fetches no source repositories"),
+        ("DIB_REPOREF_amphora_agent", "no element fetches this source"),
         ("DIB_CLOUD_IMAGES", "the base image is a system already"),
         ("break", "it is for programs of diskimage-builder that do not run"),
     ],

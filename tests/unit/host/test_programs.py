@@ -11,7 +11,12 @@ from tests.support import paths
 from retrofit.host import process, programs
 
 _ENGINE = paths.REPOSITORY / "src" / "retrofit"
-_REGISTERED = {*programs.NEEDED, *programs.BOOTSTRAP, *programs.SYSTEMD}
+_REGISTERED = {
+    *programs.NEEDED,
+    *programs.BOOTSTRAP,
+    *programs.SOURCES,
+    *programs.SYSTEMD,
+}
 
 
 def _run_directly() -> Iterator[str]:

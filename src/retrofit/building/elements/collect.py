@@ -18,7 +18,7 @@ import yaml
 
 from ... import errors, model
 from ...host import trees
-from . import dependencies, host_files, inline, sources, unread
+from . import dependencies, fetching, host_files, inline, repositories, sources, unread
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
 # What Python leaves beside what it runs.
@@ -29,6 +29,7 @@ SUPPORT = "support"
 ELEMENTS = "elements"
 LIBRARY = "lib"
 _INLINE = "inline"
+_NO_SOURCES = "NO_SOURCE_REPOSITORIES"
 
 
 class Recipe(Protocol):
@@ -75,12 +76,16 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
 
     Raises:
         errors.InputMissing: A directory or an element that was named does not exist.
-        errors.ConfigError: An operator's element has what a build does not do.
-        errors.Unavailable: Elements of another project are not packed and cannot be fetched.
+        errors.ConfigError: An operator's element names a source that a build does not fetch.
+        errors.Unavailable: Elements of another project are not packed and cannot be fetched, or
+            a source cannot.
     """
     inline.write(request.changes, into / _INLINE)
     directories = _directories(recipe, request, into / _INLINE)
-    _check(recipe, request, directories)
+    found = _check(recipe, request, directories)
+    if found:
+        fetching.write(found, request, into / _INLINE, into / fetching.DIRECTORY)
+        directories = _directories(recipe, request, into / _INLINE)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
     for number, source in enumerate(directories):
@@ -105,11 +110,14 @@ def digests(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="retrofit-elements-") as place:
         own = pathlib.Path(place, _INLINE)
         inline.write(request.changes, own)
-        applied = _applied(recipe, request, _directories(recipe, request, own))
+        directories = _directories(recipe, request, own)
+        applied = _applied(recipe, request, directories)
         found = {element.name: digest(element.path) for element in applied}
+        theirs = _operators_elements(recipe, request, directories)
+        fetched = fetching.revisions(_sources(recipe, request, theirs), request)
     read = host_files.digests(host_files.named(applied, dict(request.environment)))
-    for name, of_files in read.items():
-        together = " ".join([found[name], *of_files])
+    for name in read.keys() | fetched.keys():
+        together = " ".join([found[name], *read.get(name, ()), *fetched.get(name, ())])
         found[name] = hashlib.sha256(together.encode()).hexdigest()
     return found
 
@@ -165,20 +173,44 @@ def _directories(
     return directories
 
 
+def names(elements_root: pathlib.Path) -> tuple[str, ...]:
+    """Return the name of the element for fetched sources, if there are any."""
+    return (fetching.NAME,) if (elements_root / fetching.DIRECTORY).is_dir() else ()
+
+
 def _check(
     recipe: Recipe, request: model.BuildRequest, directories: Sequence[pathlib.Path]
-) -> None:
-    """Check the elements that apply for an operator; see :func:`unread.check`."""
+) -> tuple[repositories.Repository, ...]:
+    """Check the elements that apply for an operator, and return the sources that they need."""
+    operators = _operators_elements(recipe, request, directories)
+    found = _sources(recipe, request, operators)
+    applied = _applied(recipe, request, directories)
+    unread.check(operators, applied, recipe.environment, dict(request.environment), found)
+    return found
+
+
+def _sources(
+    recipe: Recipe, request: model.BuildRequest, operators: Sequence[dependencies.Element]
+) -> tuple[repositories.Repository, ...]:
+    variables = {**recipe.environment, **dict(request.environment)}
+    if variables.get(_NO_SOURCES):
+        return ()
+    return repositories.find(operators, variables)
+
+
+def _operators_elements(
+    recipe: Recipe, request: model.BuildRequest, directories: Sequence[pathlib.Path]
+) -> list[dependencies.Element]:
+    """Return the elements that apply for an operator, and not by the recipe alone."""
     recipes = {
         one
         for names in recipe.elements.values()
         for one in dependencies.expand(names, directories)
     }
     applied = _applied(recipe, request, directories)
-    operators = [
+    return [
         one for one in applied if one not in recipes or one.path.parent in request.elements_paths
     ]
-    unread.check(operators, applied, recipe.environment, dict(request.environment))
 
 
 def _applied(

@@ -1,4 +1,4 @@
-"""What an element has that a build does not use: refused or reported before anything is built.
+"""What an element has that a build does not use: reported before anything is built.
 
 diskimage-builder's format has parts for building a system from nothing. A build changes a system
 that exists, so nothing in these parts runs.
@@ -12,12 +12,10 @@ import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ... import errors
-from . import dependencies, hooks, host_files, removals
+from . import dependencies, hooks, host_files, removals, repositories
 
 _LOG = logging.getLogger(__name__)
 
-_REPOSITORIES = "source-repository-*"
 _OF_NEW_SYSTEMS = "the base image is a system already"
 _OUTSIDE = "it runs on the build machine, outside of the image"
 _NOT_RUN = {
@@ -36,8 +34,7 @@ _VARIABLES = {
     "DIB_(CLOUD_IMAGES|LOCAL_IMAGE|CLOUD_IMAGE_.*)|BASE_IMAGE_(FILE|TAR)": _OF_NEW_SYSTEMS,
     "DIB_(DEBOOTSTRAP_.*|DEBIAN_COMPONENTS.*|UBUNTU_.*)": _OF_NEW_SYSTEMS,
     "DIB_DISTRIBUTION_MIRROR.*|BASE_OS_MIRROR": "the option mirror sets the archive",
-    "DIB_REPO(LOCATION|REF|TYPE)_.*": "a build fetches no source repositories",
-    "DIB_(CHECKSUM|IMAGE_CACHE|MIN_TMPFS|NO_TMPFS|OFFLINE|SHOW_IMAGE_USAGE)|break": _OPTION,
+    "DIB_(CHECKSUM|IMAGE_CACHE|MIN_TMPFS|NO_TMPFS|SHOW_IMAGE_USAGE)|break": _OPTION,
 }
 _DOCUMENTS = ("README", "README.md", "README.rst")
 
@@ -47,25 +44,18 @@ def check(
     applied: Iterable[dependencies.Element],
     recipes: Mapping[str, str],
     variables: Mapping[str, str],
+    found: Iterable[repositories.Repository],
 ) -> None:
-    """Refuse elements that cannot work, and log a warning for each part that is not used.
+    """Log a warning for each part of elements, and each variable, that is not used.
 
     Args:
         elements: Those that an operator names, and what they need beyond the recipe's.
         applied: All that are applied.
         recipes: Variables of the recipe.
         variables: Those of the operator.
-
-    Raises:
-        errors.ConfigError: An element has a source repository.
+        found: The sources that are fetched.
     """
     for element in elements:
-        for file in sorted(element.path.glob(_REPOSITORIES)):
-            raise errors.ConfigError(
-                f"the element {element.name} has {file.name}, and a build fetches no source"
-                " repositories",
-                hint="put the source into the element, or fetch it in a script of install.d",
-            )
         for part, reason in _parts(element.path):
             _LOG.warning("the element %s: %s is not used: %s", element.name, part, reason)
     named = host_files.named(elements, variables)
@@ -84,6 +74,10 @@ def check(
         for pattern, reason in _VARIABLES.items():
             if re.fullmatch(pattern, name):
                 _LOG.warning("the variable %s is not used: %s", name, reason)
+    overrides = {f"{prefix}{one.key}" for one in found for prefix in repositories.OVERRIDES}
+    for name in sorted(variables.keys() - overrides):
+        if name.startswith(repositories.OVERRIDES):
+            _LOG.warning("the variable %s is not used: no element fetches this source", name)
 
 
 def _parts(element: pathlib.Path) -> Iterator[tuple[str, str]]:
