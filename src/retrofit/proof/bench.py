@@ -27,6 +27,7 @@ class Bench:
         accelerated: Whether KVM works here.
         boot_timeout_s: Seconds that a machine has from its start to its service's first answer.
         reporter: Told of steps.
+        before_root: Bytes of the disk in front of the partition that grows.
         own: Checks of the operator's that machines are to make when they have booted.
     """
 
@@ -39,6 +40,7 @@ class Bench:
     accelerated: bool
     boot_timeout_s: float
     reporter: progress.Reporter
+    before_root: int = 0
     own: tuple[own_checks.OwnCheck, ...] = ()
 
     @property

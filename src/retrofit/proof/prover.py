@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import errors
 from ..building import manifest
-from ..building.disk import conversion, layout, tree
+from ..building.disk import conversion, layout, partitions, tree
 from ..host import accelerator, progress
 from ..host.sandbox import kvm, networks, workshop
 from ..model import findings
@@ -145,6 +145,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
             accelerated=accelerated,
             boot_timeout_s=job.boot_timeout_s or _BOOT_TIMEOUT_S[accelerated],
             reporter=reporter,
+            before_root=_last(raw).start,
             own=job.own,
         )
         for finding in trial(place, job.depth):
@@ -158,6 +159,11 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         ended=datetime.datetime.now(datetime.timezone.utc),
         seconds=clock.seconds(),
     )
+
+
+def _last(raw: pathlib.Path) -> partitions.Partition:
+    """Return the partition of an image that a machine grows."""
+    return max(partitions.read(raw).partitions, key=lambda one: (one.end, one.start))
 
 
 def _failed(found: list[findings.Finding]) -> bool:

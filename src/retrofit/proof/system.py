@@ -44,11 +44,13 @@ class _Booted:
         report: What the system reported at the end of the boot.
         reported: When that was, in seconds since 1970 by the host's clock.
         flavor_disk: Bytes of disk that its machine has.
+        before_root: Bytes of the disk that are no root file system's.
     """
 
     report: report.Report
     reported: float
     flavor_disk: int
+    before_root: int
 
 
 def reported(running: machine.Machine) -> report.Report | None:
@@ -75,7 +77,7 @@ def checks(
         running: Its machine.
         place: Where that runs.
     """
-    booted = _Booted(said, running.report.stat().st_mtime, place.flavor_disk)
+    booted = _Booted(said, running.report.stat().st_mtime, place.flavor_disk, place.before_root)
     for name, look in _CHECKS:
         yield findings.Finding(name, findings.Depth.BOOT, look(booted))
     yield from own_checks.after_boot(place.own, said.own, place.evidence)
@@ -113,7 +115,7 @@ def _clock(booted: _Booted) -> findings.Verdict:
 def _root(booted: _Booted) -> findings.Verdict:
     disk, root = booted.flavor_disk, booted.report.root
     text = f"{root / model.GIB:.1f} GiB on a disk of {disk / model.GIB:.1f} GiB"
-    if root < disk * (1 - _TABLES) - _FIRMWARE:
+    if root < disk * (1 - _TABLES) - max(booted.before_root, _FIRMWARE):
         return findings.failed(f"the root file system has not grown: {text}")
     return findings.passed(text)
 

@@ -20,7 +20,7 @@ _VAR_TYPE = "4D21B016-B534-45C2-A9FB-5C16E091FD2D"
 _HOME_TYPE = "933AC7E1-2EB4-4F13-B844-0E14E2AEF915"
 _ROOT_SIZE = 100 * model.MIB
 _EIGHT = (
-    Part("/boot", "PARTLABEL=part\\x201"),
+    Part("/boot", "PARTLABEL=part\\0401"),
     Part("/home", "LABEL=home"),
     Part("/opt", "/dev/disk/by-label/opt"),
     Part("/srv", "/dev/sda4"),

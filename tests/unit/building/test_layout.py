@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from retrofit import errors, model
-from retrofit.building.disk import devices, grub, layout, partitions, volume
+from retrofit.building.disk import devices, grub, layout, mount_table, partitions, volume
 
 _UUIDS = {
     1: "24dbfdc7-4cb6-401c-8d52-aa0e2133db3a",
@@ -50,14 +50,14 @@ def _mounted(fstab: str, *, complete: bool = True) -> dict[str, int]:
         f"UUID={_UUIDS[16]}",
         f"UUID={_UUIDS[16].upper()}",
         "PARTUUID=00000006-0000-4000-8000-000000000000",
-        r"PARTLABEL=part\x2016",
+        r"PARTLABEL=part\04016",
         r"/dev/disk/by-partlabel/part\x2016",
         "/dev/disk/by-label/BOOT",
         f"/dev/disk/by-uuid/{_UUIDS[16]}",
         "/dev/vda16",
         "/dev/sda16",
         "/dev/nvme0n1p16",
-        r"LABEL=B\x4fOT",
+        r"LABEL=B\117OT",
     ],
 )
 @pytest.mark.parametrize("at", ["/boot", "/var", "/var/log"])
@@ -150,3 +150,18 @@ def test_grub_is_told_of_a_logical_volume(tmp_path: pathlib.Path) -> None:
     assert _ask(tmp_path, found, "--device", device, "--target=abstraction") == "lvm"
     drive = _ask(tmp_path, found, "--device", device, "--target=drive")
     assert drive == "(lvm/my--group-root)"
+
+
+@pytest.mark.parametrize(
+    ("line", "device", "mount_point"),
+    [
+        (r"PARTLABEL=my\040home /home ext4 defaults", "PARTLABEL=my home", "/home"),
+        (r"LABEL=data /srv/my\040data ext4 defaults", "LABEL=data", "/srv/my data"),
+        (r"/dev/disk/by-label/my\x20home /home ext4", r"/dev/disk/by-label/my\x20home", "/home"),
+        # systemd looks for a backslash here.
+        (r"LABEL=my\x20home /home ext4", r"LABEL=my\x20home", "/home"),
+    ],
+)
+def test_a_space_is_octal_in_fstab(line: str, device: str, mount_point: str) -> None:
+    [entry], _ = mount_table.parse(line)
+    assert (entry.device, entry.mount_point) == (device, mount_point)

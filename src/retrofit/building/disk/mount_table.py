@@ -17,6 +17,8 @@ _NUMBERED = re.compile(r"/dev/(?:vd|sd|xvd|hd)a(\d+)|/dev/nvme0n1p(\d+)")
 _OF_PARTITIONS = ("PART", "/dev/disk/by-part")
 # udev writes other characters than these as \xHH in the names of /dev/disk/by-label.
 _ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
+# And fstab(5) has spaces as \040.
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ def parse(text: str) -> tuple[list[Entry], list[int]]:
     """Return the entries of an fstab, and the numbers of lines that are none."""
     entries, damaged = [], []
     for number, line in enumerate(text.splitlines(), start=1):
-        fields = line.split()
+        fields = [_plain(field) for field in line.split()]
         if not fields or fields[0].startswith("#"):
             continue
         if len(fields) < 3:
@@ -67,6 +69,11 @@ def parse(text: str) -> tuple[list[Entry], list[int]]:
         mount_point = fields[1].rstrip("/") or "/"
         entries.append(Entry(number, fields[0], mount_point, fields[2], frozenset(options)))
     return entries, damaged
+
+
+def _plain(field: str) -> str:
+    """Return a field of fstab as it is meant."""
+    return _OCTAL.sub(lambda match: chr(int(match[1], 8)), field)
 
 
 def is_volume(volume: volume.Volume, spec: str) -> bool:
@@ -100,9 +107,9 @@ def _is_named(volume: volume.Volume, spec: str) -> bool:
     if spec.startswith("/"):
         directory, slash, name = spec.rpartition("/")
         key = directory + slash
+        name = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), name)
     else:
         key, _, name = spec.partition("=")
         name = name.strip('"')
-    name = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), name)
     wanted = names.get(key, "")
     return bool(wanted) and (name if "label" in key.lower() else name.lower()) == wanted
