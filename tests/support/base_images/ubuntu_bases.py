@@ -22,8 +22,23 @@ from .. import artefacts, paths
 from ..building import ubuntu_archive, ubuntu_hosts
 from . import base_images
 
-# As Ubuntu's cloud images have them.
-_SOURCES = f"""\
+# As Ubuntu's cloud images have them, up to jammy in one-line form.
+_ONE_LINE = """\
+## See http://help.ubuntu.com/community/UpgradeNotes for how to upgrade to
+## newer versions of the distribution.
+deb http://archive.ubuntu.com/ubuntu/ {0} main restricted
+# deb-src http://archive.ubuntu.com/ubuntu/ {0} main restricted
+deb http://archive.ubuntu.com/ubuntu/ {0}-updates main restricted
+deb http://archive.ubuntu.com/ubuntu/ {0} universe
+deb http://archive.ubuntu.com/ubuntu/ {0}-updates universe
+deb http://archive.ubuntu.com/ubuntu/ {0} multiverse
+deb http://archive.ubuntu.com/ubuntu/ {0}-updates multiverse
+deb http://archive.ubuntu.com/ubuntu/ {0}-backports main restricted universe multiverse
+deb http://security.ubuntu.com/ubuntu/ {0}-security main restricted
+deb http://security.ubuntu.com/ubuntu/ {0}-security universe
+deb http://security.ubuntu.com/ubuntu/ {0}-security multiverse
+"""
+_DEB822 = f"""\
 Types: deb
 URIs: http://archive.ubuntu.com/ubuntu/
 Suites: {{0}} {{0}}-updates {{0}}-backports
@@ -78,10 +93,11 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
     about = dataclasses.replace(system._DISTRIBUTIONS["ubuntu"], keyring=str(key))
     configure = system._configure
 
-    def configured(tree: pathlib.Path, *others: Any, **options: Any) -> None:
-        configure(tree, *others, **options)
-        sources = tree / "etc/apt/sources.list.d/ubuntu.sources"
-        sources.write_text(_SOURCES.format(series.name))
+    def configured(tree: pathlib.Path, *others: Any, deb822: bool) -> None:
+        configure(tree, *others, deb822=deb822)
+        place = "sources.list.d/ubuntu.sources" if deb822 else "sources.list"
+        text = (_DEB822 if deb822 else _ONE_LINE).format(series.name)
+        (tree / "etc/apt" / place).write_text(text)
 
     with (
         mock.patch.dict(system._DISTRIBUTIONS, ubuntu=about),

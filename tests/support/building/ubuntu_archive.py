@@ -18,17 +18,20 @@ from collections.abc import Iterator
 
 from .. import artefacts
 from ..base_images import stream_tree
-from . import debian_archive, debs, suites, ubuntu_packages
+from . import debian_archive, debs, suites, ubuntu_octavia, ubuntu_packages
 
 COMPONENTS = ("main", "restricted", "universe", "multiverse")
 PPA = "ppa:operators/amphora"
 _PPA_NAME = PPA.removeprefix("ppa:")
 KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
+# Sources that name no key are checked with those of this directory.
+TRUSTED = "etc/apt/trusted.gpg.d/ubuntu-keyring-2018-archive.gpg"
 CLOUD_KEYRING = "usr/share/keyrings/ubuntu-cloud-keyring.gpg"
 _HOUR_S = 3600
 _POCKETS = ("updates", "security", "backports")
+_KERNEL = re.compile(r"linux-image-\d[\d.]*(-\d+|\+deb\d+)-(?P<flavour>(cloud-)?amd64)")
 _HERE = pathlib.Path(__file__).parent
-_SOURCES = ("debian_archive.py", "debs.py", "suites.py", "ubuntu_packages.py")
+_SOURCES = ("debian_archive.py", "debs.py", "suites.py", "ubuntu_octavia.py", "ubuntu_packages.py")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Series:
         openstack: Newest release in its Ubuntu Cloud Archive.
         cloud_octavia: Version of the packages of Octavia there.
         debian: Release of Debian of which all are made.
+        kernel: Release of Debian that the kernel of the series' first day comes from.
         has_rust: Whether its coreutils are in Rust, and its initial RAM disks of dracut, as in
             Ubuntu since 25.10.
     """
@@ -54,9 +58,13 @@ class Series:
     openstack: str
     cloud_octavia: str
     debian: str = "bookworm"
+    kernel: str = "bookworm"
     has_rust: bool = False
 
 
+JAMMY = Series(
+    "jammy", "22.04", "12ubuntu4", "1:10.0.0-0ubuntu1", "caracal", "1:14.0.0-0ubuntu1~cloud0"
+)
 NOBLE = Series(
     "noble", "24.04", "13ubuntu10", "1:14.0.0-0ubuntu1", "epoxy", "1:16.0.0-0ubuntu1~cloud0"
 )
@@ -68,6 +76,7 @@ RESOLUTE = Series(
     "hibiscus",
     "1:19.0.0-0ubuntu1~cloud0",
     debian="forky",
+    kernel="trixie",
     has_rust=True,
 )
 
@@ -129,7 +138,7 @@ class _Maker:
         self._directory = directory
         self._series = series
         self._signers = signers
-        self._debian = _Debian(series.debian)
+        self._debian = _Debian(series.debian, series.kernel)
 
     def make(self) -> None:
         """Make all of them."""
@@ -155,22 +164,21 @@ class _Maker:
         main, universe = pool / "release/main", pool / "release/universe"
         key = self._signers["ubuntu"].keyring.read_bytes()
         ubuntu_packages.base_files(main, fetch, series.name, series.version, series.base_files)
-        ubuntu_packages.keyring(main, "ubuntu-keyring", KEYRING, key)
+        ubuntu_packages.keyring(main, "ubuntu-keyring", key, KEYRING, TRUSTED)
         cloud_key = self._signers["cloud"].keyring.read_bytes()
-        ubuntu_packages.keyring(main, "ubuntu-cloud-keyring", CLOUD_KEYRING, cloud_key)
+        ubuntu_packages.keyring(main, "ubuntu-cloud-keyring", cloud_key, CLOUD_KEYRING)
         images = "usr/share/keyrings/ubuntu-cloudimage-keyring.gpg"
-        ubuntu_packages.keyring(main, "ubuntu-cloudimage-keyring", images, key)
+        ubuntu_packages.keyring(main, "ubuntu-cloudimage-keyring", key, images)
         ubuntu_packages.stock_image(main, series.name)
         ubuntu_packages.rsyslog(main, fetch)
         if series.has_rust:
             ubuntu_packages.coreutils(main, fetch)
-        # Debian's testing has one kernel only.
-        former, newest = (self._debian.kernels("cloud-amd64") * 2)[-2:]
+        former, newest = self._debian.kernels("cloud-amd64")[-2:]
         generic = self._debian.kernels("amd64")[-1]
         ubuntu_packages.kernels(
             main, {"virtual": former, "generic": generic}, ubuntu_packages.KERNEL
         )
-        ubuntu_packages.octavia(universe, fetch, series.octavia)
+        ubuntu_octavia.make(universe, fetch, series.octavia)
         for component in ("restricted", "multiverse"):
             debs.make(pool / "release" / component, debs.Package(f"from-{component}", "1"))
         # A kernel comes by both pockets, as Ubuntu's do.
@@ -183,7 +191,7 @@ class _Maker:
         """Make the Ubuntu Cloud Archive, with a newer Octavia, and the PPA."""
         cloud = self._directory / "cloud"
         series = self._series
-        ubuntu_packages.octavia(cloud / "pool", self._debian.fetch, series.cloud_octavia)
+        ubuntu_octavia.make(cloud / "pool", self._debian.fetch, series.cloud_octavia)
         suite = f"{series.name}-updates/{series.openstack}"
         fields = {"Origin": "Canonical", "Label": "Ubuntu Cloud archive"}
         suites.write(
@@ -212,10 +220,12 @@ class _Debian:
         text: Index of its packages but for those that Ubuntu has others for.
     """
 
-    def __init__(self, release: str) -> None:
+    def __init__(self, release: str, kernel: str) -> None:
         self._release = release
-        suites = debian_archive.suites(release)
-        paragraphs = [one for suite in suites for one in suite.index().split("\n\n") if one]
+        paragraphs = _paragraphs(release)
+        if kernel != release:
+            older = _named(_paragraphs(kernel))
+            paragraphs += [one for name, one in older if _KERNEL.fullmatch(name)]
         self._files: dict[str, str] = {}
         for name, paragraph in _named(paragraphs):
             found = re.search(r"(?m)^Filename: (.*)$", paragraph)
@@ -235,12 +245,17 @@ class _Debian:
 
     def kernels(self, flavour: str) -> list[str]:
         """Return the packages of a flavour's kernels, oldest first."""
-        pattern = re.compile(
-            rf"linux-image-(\d[\d.]*)-(\d+)-{flavour}|"
-            rf"linux-image-(\d[\d.]*)\+deb\d+-{flavour}"
-        )
-        found = [name for name in self._files if pattern.fullmatch(name)]
+        found = [
+            name
+            for name in self._files
+            if (kernel := _KERNEL.fullmatch(name)) and kernel["flavour"] == flavour
+        ]
         return sorted(found, key=lambda name: [int(word) for word in re.findall(r"\d+", name)])
+
+
+def _paragraphs(release: str) -> list[str]:
+    suites = debian_archive.suites(release)
+    return [one for suite in suites for one in suite.index().split("\n\n") if one]
 
 
 def _named(paragraphs: list[str]) -> Iterator[tuple[str, str]]:
