@@ -8,110 +8,113 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests import scenarios
-from tests.support.base_images import base_images
-from tests.support.charm import deployment, pack
+from tests.support.charm import deployment, traces
 
 pytestmark = [pytest.mark.in_order, pytest.mark.slow]
 
 _PROJECT = "octavia-diskimage-retrofit"
-_MARK = "/root/before"
-# What Juju's agent and systemd write as they run.
-_OF_OTHERS = "/(var/(lib/juju|lib/systemd|log)/|usr/bin/juju-exec)"
 _TIMEOUT_S = 60
+_BUILD_TIMEOUT_S = 1200
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Deployment]:
-    with deployment.ready(pack.charm(), tmp_path_factory.mktemp("hooks")) as ready:
-        deployment.upload_base(ready.cloud, base_images.noble())
-        deployment.upload_base(
-            ready.cloud,
-            base_images.debian_cloud(),
-            os_version="13",
-            product_name="org.debian.cloud.daily:server:13:amd64",
-        )
+def second(driver: deployment.Deployment) -> Iterator[deployment.Deployment]:
+    deployment.upload_trixie(driver.cloud)
+    with deployment.beside(driver, "retrofit-weekly") as ready:
         yield ready
+        ready.clear()
 
 
-@pytest.fixture(scope="module")
-def second(first: deployment.Deployment) -> Iterator[deployment.Deployment]:
-    with deployment.beside(first, "retrofit-weekly") as ready:
-        yield ready
-
-
-def test_each_has_its_own(first: deployment.Deployment, second: deployment.Deployment) -> None:
+def test_each_has_its_own(driver: deployment.Deployment, second: deployment.Deployment) -> None:
     for each, series, tag, frequency in (
-        (first, "bookworm", "one", "daily"),
+        (driver, "bookworm", "one", "daily"),
         (second, "trixie", "two", "weekly"),
     ):
         scenarios.deployed_without_cloud(each)
-        _shell(each, f"test -e {_MARK} || touch {_MARK}")
+        traces.mark(each)
         scenarios.ready_with_cloud(each)
         each.configure(retrofit_series=series, amp_image_tag=tag)
         each.configure(frequency=frequency, auto_retrofit=True)
 
-    for each, version, tag in ((first, "12", "one"), (second, "13", "two")):
+    for each, version, tag in ((driver, "12", "one"), (second, "13", "two")):
         planned = each.act("plan")
         assert planned.status == "completed", planned
         assert f"no image of this project has the tag {tag}" in planned.results["summary"]
         assert f":{version}:" in planned.results["base"]
-    timers = f"systemctl list-timers --no-legend '{_PROJECT}@*'"
-    assert len(_shell(first, timers).splitlines()) == 2
+    timers = driver.script(f"systemctl list-timers --no-legend '{_PROJECT}@*'")
+    assert len(timers.splitlines()) == 2
 
 
-def test_a_command_ends_with_its_action(first: deployment.Deployment) -> None:
-    units = f"systemctl list-units --all --plain --no-legend '{_PROJECT}-*'"
+def test_a_command_ends_with_its_action(driver: deployment.Deployment) -> None:
     ended: list[scenarios.Outcome] = []
-    action = threading.Thread(target=lambda: ended.append(first.act("plan")))
+    action = threading.Thread(target=lambda: ended.append(driver.act("plan")))
     action.start()
-    _until(lambda: "-action@" in _shell(first, units))
+    _until(lambda: any("-action@" in unit for unit in traces.units(driver)))
 
     # As Juju cancels an action.
-    _shell(first, f"kill -9 $(pgrep -f '{first.agent.machine.tag}/charm/src/[c]harm.py')")
+    driver.script(f"kill -9 $(pgrep -f '{driver.agent.machine.tag}/charm/src/[c]harm.py')")
     action.join()
 
     assert ended[0].status == "failed"
-    _until(lambda: "@" not in _shell(first, f"{units} | grep -v next@"))
+    traces.await_none(
+        lambda: [unit for unit in traces.units(driver) if "-action@" in unit or "-watch@" in unit]
+    )
+
+
+def test_both_build_at_once(driver: deployment.Deployment, second: deployment.Deployment) -> None:
+    """Each publishes an image of its own series, with its own tag."""
+    for each, series, tag in ((driver, "bookworm", "one"), (second, "trixie", "two")):
+        each.configure(
+            auto_retrofit=False,
+            proof_depth="rest",
+            image_definitions=deployment.plain(tag, series=series),
+        )
+        begun = each.act("retrofit-image", wait=False)
+        assert begun.status == "completed", begun
+    building = f"systemctl show --property ActiveState '{_PROJECT}@*.service'"
+    assert driver.script(building).count("=activating") == 2
+    _until(lambda: "=activating" not in driver.script(building), _BUILD_TIMEOUT_S)
+
+    for each, version, tag in ((driver, "12", "one"), (second, "13", "two")):
+        each.configure(auto_retrofit=True)
+        assert each.status().status == "active", each.status()
+        [image] = [image for image in each.images() if tag in image["tags"]]
+        assert (image["status"], image["os_version"]) == ("active", version)
+        assert image["name"] in each.status().message
 
 
 def test_removing_one_leaves_the_other(
-    first: deployment.Deployment, second: deployment.Deployment
+    driver: deployment.Deployment, second: deployment.Deployment
 ) -> None:
-    kept = f"cd /var/lib/{_PROJECT}/*-retrofit-0 && sha256sum request.json clouds.yaml"
-    before = _shell(first, kept)
-    assert before
+    kept = f"cd /var/lib/{_PROJECT}/*-retrofit-0 && sha256sum request.json clouds.yaml *.jsonl"
+    before, status = driver.script(kept), driver.status()
+    [other] = [image["id"] for image in driver.images() if "two" in image["tags"]]
 
     second.remove()
 
-    assert _left(second, second.agent.machine.tag.removeprefix("unit-")) == []
-    assert _shell(first, kept) == before
-    first.agent.update_status()
-    assert first.status().status == "active"
-    assert "daily" in _shell(first, f"systemctl cat '{_PROJECT}@*.timer'")
+    assert traces.named(second, second.agent.machine.tag.removeprefix("unit-")) == []
+    assert driver.script(kept) == before
+    driver.agent.update_status()
+    assert driver.status() == status
+    assert "daily" in driver.script(f"systemctl cat '{_PROJECT}@*.timer'")
+    assert driver.act("plan").results["action"] == "none"
+    rebuilt = driver.act("retrofit-image", force=True)
+    assert rebuilt.status == "completed", rebuilt
+    tagged = {tag: image["id"] for image in driver.images()[::-1] for tag in image["tags"]}
+    assert tagged["one"] == rebuilt.results["image-id"]
+    assert tagged["two"] == other
 
 
-def test_nothing_is_left_of_both(first: deployment.Deployment) -> None:
-    first.remove()
+def test_nothing_is_left_of_both(driver: deployment.Deployment) -> None:
+    driver.remove()
 
-    assert _left(first, _PROJECT) == []
-    newer = f"find / -xdev -newer {_MARK} -type f | grep -vE '^{_OF_OTHERS}'"
-    assert _shell(first, newer).split() == []
-    units = "systemctl list-units --all --plain --no-legend '*retrofit*'"
-    assert _shell(first, units) == ""
+    assert traces.named(driver, _PROJECT) == []
+    assert traces.newer(driver) == []
+    assert traces.units(driver) == []
 
 
-def _shell(on: deployment.Deployment, script: str) -> str:
-    return on.shell(on.units[0], f"{script} || true")
-
-
-def _left(on: deployment.Deployment, name: str) -> list[str]:
-    """Return all whose name has a part, outside of what is Juju's."""
-    found = _shell(on, f"find / -xdev -name '*{name}*' -not -path '/proc/*' -not -path '/sys/*'")
-    return [path for path in found.split() if not path.startswith("/var/lib/juju/")]
-
-
-def _until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
+def _until(happened: Callable[[], bool], timeout_s: float = _TIMEOUT_S) -> None:
+    deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline
         time.sleep(0.2)
