@@ -19,7 +19,7 @@ from ..host import files, process, progress, trees
 from ..host.sandbox import cells, workshop
 from . import activity, customise, layers, manifest, seal
 from .archives import recording, security
-from .disk import conversion, growth, layout, tree
+from .disk import conversion, firmware, growth, layout, tree
 from .elements import collect, runner
 
 _LOG = logging.getLogger(__name__)
@@ -118,6 +118,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         # There need not be room for these and for the image.
         removed = pool.submit(trees.remove, opened.place)
         virtual_size = raw.stat().st_size
+        uefi_alone = firmware.is_uefi_alone(raw, found.table, found.release.architecture)
         conversion.from_raw(raw, output, request.image_format, request.compression)
         raw.unlink()
         removed.result()
@@ -133,6 +134,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         packages=packages,
         elements=elements,
         apt=apt,
+        uefi_alone=uefi_alone,
     )
 
 

@@ -251,6 +251,7 @@ class BuildResult:
         packages: Packages installed in it, sorted by name.
         elements: Names of the elements that were applied, sorted.
         apt: What its apt was told of; ``None`` if it has none.
+        uefi_alone: Whether only machines with UEFI start it, of those that may have a BIOS.
     """
 
     image: pathlib.Path
@@ -263,3 +264,4 @@ class BuildResult:
     packages: tuple[Package, ...]
     elements: tuple[str, ...] = ()
     apt: AptSettings | None = None
+    uefi_alone: bool = False

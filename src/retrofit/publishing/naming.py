@@ -133,6 +133,7 @@ def describe(
             built=built_on,
         ),
         "hw_architecture": architecture,
+        "hw_firmware_type": "uefi" if built.uefi_alone else "",
         **image_metadata.inherited(dict(known.properties)),
         "architecture": architecture,
         "os_distro": os_distro,

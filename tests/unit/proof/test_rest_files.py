@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 
 import pytest
+from tests.unit.proof import trees
 
 from retrofit import errors, model
 from retrofit.building import manifest
@@ -16,6 +17,7 @@ from retrofit.model import findings
 from retrofit.proof import subject
 from retrofit.proof.rest import (
     disk,
+    fstab,
     kernel_settings,
     namespace,
     open_files,
@@ -89,6 +91,52 @@ def test_an_fstab_is_split() -> None:
         (6, "/tmp", True),
     ]
     assert damaged == [5]
+
+
+_LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+_ROOT_OF_AMD64 = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
+
+
+@pytest.mark.parametrize(
+    ("words", "type_code", "expected"),
+    [
+        ("root=LABEL=x ro", _LINUX, True),
+        ("root=LABEL=x rw", _LINUX, False),
+        ("root=LABEL=x ro quiet rw", _LINUX, False),
+        ("root=LABEL=x rw ro", _ROOT_OF_AMD64, True),
+        ("root=LABEL=x", _LINUX, True),
+        ("root=LABEL=x", _ROOT_OF_AMD64, False),
+        (None, _LINUX, False),
+    ],
+)
+def test_a_root_that_no_fstab_mounts(words: str | None, type_code: str, expected: bool) -> None:
+    partition = dataclasses.replace(_volume("/").partition, type_code=type_code)
+    parameters = None if words is None else words.split()
+    assert fstab.stays_read_only(parameters, partition) is expected
+
+
+_GRUB_CFG = "menuentry 'x' {{\n linux /boot/vmlinuz-1 root=UUID={} {}\n}}\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "words", "fault"),
+    [
+        (None, "ro", "/etc/fstab is missing, so the root file system stays read-only"),
+        ("", "ro", "/etc/fstab does not mount /, so the root file system stays read-only"),
+        ("tmpfs /tmp tmpfs\n", "quiet ro", "/etc/fstab does not mount /"),
+        (None, "rw", ""),
+        (f"UUID={_UUID} / ext4 defaults 0 1\n", "ro", ""),
+    ],
+)
+def test_a_root_file_system_can_be_written(
+    tmp_path: pathlib.Path, table: str | None, words: str, fault: str
+) -> None:
+    files = {"/boot/grub/grub.cfg": _GRUB_CFG.format(_UUID, words)}
+    if table is not None:
+        files["/etc/fstab"] = table
+    verdict = fstab.mounts().look(trees.image(tmp_path, files))
+    assert (verdict.outcome is findings.Outcome.FAIL) is bool(fault)
+    assert fault in verdict.evidence
 
 
 def test_accounts_with_passwords() -> None:

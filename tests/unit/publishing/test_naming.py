@@ -188,6 +188,24 @@ def test_what_glance_knows_of_machines_goes_along_from_the_base() -> None:
     assert described.min_ram == 512
 
 
+@pytest.mark.parametrize(
+    ("base", "alone", "expected"),
+    [
+        ({}, True, "uefi"),
+        ({}, False, None),
+        ({"hw_firmware_type": "bios"}, True, "bios"),
+        ({"hw_firmware_type": "uefi"}, False, "uefi"),
+    ],
+)
+def test_an_image_that_only_uefi_starts_says_so(
+    base: dict[str, str], alone: bool, expected: str | None
+) -> None:
+    known = model.BaseImage(properties=tuple(base.items()))
+    built = dataclasses.replace(BUILT, uefi_alone=alone)
+    described = _describe(known, built=built)
+    assert dict(described.properties).get("hw_firmware_type") == expected
+
+
 def test_an_image_says_what_the_scs_standard_asks_for() -> None:
     found = dict(_describe(None).properties)
 

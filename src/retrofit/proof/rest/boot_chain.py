@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
 import re
 
-from ...building.disk import layout, mount_table, partitions
+from ...building.disk import firmware, layout, mount_table
 from ...host import rootfs
 from ...model import findings
 from .. import subject
@@ -13,12 +12,8 @@ from . import grub_config, kernel_modules, machine_code, programs, reading
 
 _GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 _ESP = "/boot/efi"
-# GPT types of UEFI and GRUB: "BIOS boot" and PReP, where firmware or boot code find the loader.
-_BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
+# GPT type PReP, where the firmware of ppc64el finds the loader.
 _PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B"
-_ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef")
-_BOOT_CODE_SIZE = 440
-_BOOT_SIGNATURE = b"\x55\xaa"
 # UEFI specification, 3.5.1.1: what firmware starts of a disk it was told nothing about.
 _EFI_LOADERS = {"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI", "riscv64": "BOOTRISCV64.EFI"}
 _KERNEL_NAME = re.compile(r".*/vmlinu[xz]-(.+)")
@@ -28,7 +23,6 @@ _MODULES = "/lib/modules"
 # Ubuntu 24.04 has each module as a file of its own in a part that is not compressed, which
 # unmkinitramfs walks through with a dozen processes a file: a minute on a busy machine.
 _LISTING_TIMEOUT_S = 600.0
-_TABLE_TAIL = 512
 
 
 def boot_loader() -> subject.Check:
@@ -41,17 +35,21 @@ def _boot_loader(image: subject.Subject) -> findings.Verdict:
     table = image.layout.table
     ways, faults = [], []
     if architecture in ("amd64", "i386"):
-        fault = _bios_fault(image.raw, table)
+        fault = firmware.bios_fault(image.raw, table)
         faults += [fault] if fault else []
         ways += [] if fault else ["BIOS boot code"]
-    if any(one.type_code == _PREP and _has_data(image.raw, one) for one in table.partitions):
+    if any(
+        one.type_code == _PREP and firmware.has_data(image.raw, one) for one in table.partitions
+    ):
         ways.append("PReP loader")
     loader = _EFI_LOADERS.get(architecture)
     if image.layout.esp is not None and loader is not None:
         fault = _efi_fault(image, loader, architecture)
         faults += [fault] if fault else []
         ways += [] if fault else [loader]
-    elif loader is not None and any(one.type_code in _ESP_TYPES for one in table.partitions):
+    elif loader is not None and any(
+        one.type_code in firmware.ESP_TYPES for one in table.partitions
+    ):
         faults.append("fstab does not mount the EFI system partition, so it was not checked")
         if architecture != "amd64":
             return findings.not_applicable(faults[-1])
@@ -61,26 +59,6 @@ def _boot_loader(image: subject.Subject) -> findings.Verdict:
     if stub:
         return findings.failed(stub)
     return findings.passed(", ".join(ways) + "".join(f" ({fault})" for fault in faults))
-
-
-def _bios_fault(raw: pathlib.Path, table: partitions.Table) -> str:
-    """Say why a BIOS would start nothing; nothing if it would."""
-    with raw.open("rb") as disk:
-        first = disk.read(_TABLE_TAIL)
-    if first[510:] != _BOOT_SIGNATURE or not any(first[:_BOOT_CODE_SIZE]):
-        return "the first sector has no boot code"
-    if table.kind != "gpt":
-        return ""
-    core = [one for one in table.partitions if one.type_code == _BIOS_BOOT]
-    if not core:
-        return "the BIOS boot partition is missing"
-    return "" if _has_data(raw, core[0]) else f"the BIOS boot partition {core[0].number} is empty"
-
-
-def _has_data(raw: pathlib.Path, partition: partitions.Partition) -> bool:
-    with raw.open("rb") as disk:
-        disk.seek(partition.start)
-        return any(disk.read(4096))
 
 
 def _efi_fault(image: subject.Subject, loader: str, architecture: str) -> str:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from ...building.disk import layout, mount_table, volume
+from collections.abc import Sequence
+
+from ...building.disk import layout, mount_table, partitions, volume
 from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import reading
+from . import grub_config, reading
 
 _PATH, _NAME = "/etc/fstab", "mount table"
+_GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
+# Of root file systems of amd64, arm64, armhf, riscv64, ppc64el and s390x (the Discoverable
+# Partitions Specification).
+_ROOT_TYPES = frozenset(
+    {
+        "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+        "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
+        "69DAD710-2CE4-4E3C-B16C-21A1D49ABED3",
+        "72EC70A6-CF74-40E6-BD49-4BDA08E8F224",
+        "C31C45E6-3F39-412E-80FB-4809C4980599",
+        "5EEAD9A9-FE09-4A1E-A1D7-520D00531306",
+    }
+)
 _EXT = frozenset({"ext2", "ext3", "ext4"})
 
 
@@ -19,9 +34,7 @@ def mounts() -> subject.Check:
 
 def _look(image: subject.Subject) -> findings.Verdict:
     text = reading.text(image.tree, _PATH)
-    if text is None:
-        return findings.failed(f"{_PATH} is missing")
-    entries, damaged = mount_table.parse(text)
+    entries, damaged = mount_table.parse(text or "")
     if damaged:
         return findings.failed(f"{_PATH}, line {damaged[0]}: too few fields")
     places = [one.mount_point for one in entries if one.mount_point.startswith("/")]
@@ -31,7 +44,37 @@ def _look(image: subject.Subject) -> findings.Verdict:
             fault = f"{one.mount_point} is mounted twice"
         if fault:
             return findings.failed(f"{_PATH}, line {one.line}: {fault}")
-    return findings.passed(f"all in the image: {', '.join(places)}" if places else "empty")
+    if "/" not in places and stays_read_only(_kernel_words(image), image.layout.root.partition):
+        return findings.failed(
+            f"{_PATH} {'is missing' if text is None else 'does not mount /'},"
+            " so the root file system stays read-only as the kernel mounts it"
+        )
+    named = f"all in the image: {', '.join(places)}" if places else "no mounts"
+    return findings.passed(named if text is not None else f"no {_PATH}, and none is needed")
+
+
+def stays_read_only(words: Sequence[str] | None, root: partitions.Partition) -> bool:
+    """Tell whether a root file system that no fstab has cannot be written after a boot.
+
+    Args:
+        words: Parameters of the kernel; ``None`` if they are not known.
+        root: Its partition.
+    """
+    said = [word for word in words or () if word in ("ro", "rw")]
+    if said:
+        return said[-1] == "ro"
+    # systemd-gpt-auto-generator(8) makes it writable by the type of its partition.
+    return words is not None and root.type_code not in _ROOT_TYPES
+
+
+def _kernel_words(image: subject.Subject) -> tuple[str, ...] | None:
+    """Return the parameters that GRUB gives the kernel; ``None`` if they are not known."""
+    text = reading.text(image.tree, _GRUB_CFG)
+    if text is None:
+        return None
+    saved = grub_config.value(reading.text(image.tree, _GRUBENV) or "", "saved_entry")
+    entry = grub_config.default_entry(text, saved)
+    return entry.kernels[0][1] if entry is not None and entry.kernels else None
 
 
 def _fault(image: subject.Subject, entry: mount_table.Entry) -> str:

@@ -1,0 +1,46 @@
+"""Which firmware starts a disk: BIOS by code in its first sectors, UEFI by a system partition."""
+
+from __future__ import annotations
+
+import pathlib
+
+from . import partitions
+
+# GPT type "BIOS boot" of GRUB, where code in the first sector finds the rest.
+_BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
+ESP_TYPES = ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "ef")
+_BOOT_CODE_SIZE = 440
+_BOOT_SIGNATURE = b"\x55\xaa"
+_SECTOR = 512
+_SAMPLE = 4096
+_WITH_BIOS = ("amd64", "i386")
+
+
+def bios_fault(raw: pathlib.Path, table: partitions.Table) -> str:
+    """Say why a BIOS would start nothing; nothing if it would."""
+    with raw.open("rb") as disk:
+        first = disk.read(_SECTOR)
+    if first[510:] != _BOOT_SIGNATURE or not any(first[:_BOOT_CODE_SIZE]):
+        return "the first sector has no boot code"
+    if table.kind != "gpt":
+        return ""
+    core = [one for one in table.partitions if one.type_code == _BIOS_BOOT]
+    if not core:
+        return "the BIOS boot partition is missing"
+    return "" if has_data(raw, core[0]) else f"the BIOS boot partition {core[0].number} is empty"
+
+
+def is_uefi_alone(raw: pathlib.Path, table: partitions.Table, architecture: str) -> bool:
+    """Tell whether a machine with a BIOS does not start a disk that one with UEFI may start."""
+    return (
+        architecture in _WITH_BIOS
+        and any(one.type_code in ESP_TYPES for one in table.partitions)
+        and bios_fault(raw, table) != ""
+    )
+
+
+def has_data(raw: pathlib.Path, partition: partitions.Partition) -> bool:
+    """Tell whether a partition begins with anything but zeros."""
+    with raw.open("rb") as disk:
+        disk.seek(partition.start)
+        return any(disk.read(_SAMPLE))
