@@ -631,6 +631,28 @@ def test_small_changes_need_no_element(mirror: str, tmp_path: pathlib.Path) -> N
     assert [path for path in outcome.after if "image-options" in path] == []
 
 
+_IN_ROOT = """#!/bin/bash
+set -eu
+echo {phase} >> $TARGET_ROOT/etc/phases
+sudo chroot $TARGET_ROOT test -e /etc/os-release
+"""
+_PHASES = (
+    *("root.d", "extra-data.d", "pre-install.d", "install.d", "post-install.d"),
+    *("post-root.d", "pre-finalise.d", "finalise.d", "cleanup.d"),
+)
+
+
+def test_phases_outside_of_an_image_run_in_it(mirror: str, element: Write) -> None:
+    files = {f"{phase}/50-a": _IN_ROOT.format(phase=phase) for phase in _PHASES}
+    files["post-install.d/60-more"] = "#!/bin/sh\ntouch /etc/not-to-stay /etc/to-stay\n"
+    # As operators remove what is not to stay in the image.
+    files["cleanup.d/60-less"] = '#!/bin/sh\nrm -f "$TMP_MOUNT_PATH/etc/not-to-stay"\n'
+    outcome = apply(element("mine", files, archives=model.Archives(mirror=mirror)))
+    assert outcome.after["etc/phases"].split() == list(_PHASES)
+    assert "etc/to-stay" in outcome.after
+    assert "etc/not-to-stay" not in outcome.after
+
+
 def test_sources_are_there_for_scripts(
     mirror: str, element: Write, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

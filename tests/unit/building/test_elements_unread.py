@@ -41,6 +41,10 @@ def test_all_that_is_used_is_taken_without_a_word(
         "environment.d/10-a.bash",
         "install.d/10-a",
         "install.d/README",
+        "root.d/10-a",
+        "post-root.d/10-a",
+        "pre-finalise.d/10-a",
+        "cleanup.d/10-a",
         "static/etc/file",
     )
     assert warnings_in(caplog) == []
@@ -49,11 +53,8 @@ def test_all_that_is_used_is_taken_without_a_word(
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
-        ("root.d/10-a", "the base image is a system already"),
-        ("post-root.d/10-a", "the base image is a system already"),
         ("block-device.d/10-a", "the base image has its partitions already"),
-        ("pre-finalise.d/10-a", "it runs on the build machine, outside of the image"),
-        ("cleanup.d/10-a", "it runs on the build machine, outside of the image"),
+        ("cleanup.d/10-a.sh", "names of scripts have letters, digits, - and _ only"),
         ("install.d/10-a.sh", "names of scripts have letters, digits, - and _ only"),
         ("finalise.d/10-a~", "names of scripts have letters, digits, - and _ only"),
     ],
@@ -78,7 +79,8 @@ def test_an_element_of_the_builder_that_an_operator_names_is_checked(
 ) -> None:
     request = model.BuildRequest("plain", elements=("enable-serial-console",))
     collect.collect(recipes.get("plain"), request, tmp_path / "into")
-    assert any("cleanup.d/99-fix-grub is not used" in message for message in warnings_in(caplog))
+    said = "cleanup.d/99-fix-grub is not used: the base image is a system already"
+    assert any(said in message for message in warnings_in(caplog))
 
 
 def test_what_the_recipe_itself_applies_is_known(
@@ -126,6 +128,23 @@ def test_a_variable_that_means_nothing_is_reported(
     [said] = warnings_in(caplog)
     assert said.startswith(f"the variable {variable} is not used: ")
     assert said.endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("script", "variable"),
+    [
+        ("root.d/10-a", "TMP_BUILD_DIR"),
+        ("post-root.d/10-a", "DIB_IMAGE_CACHE"),
+        ("pre-finalise.d/10-a", "IMAGE_BLOCK_DEVICE_WITHOUT_PART"),
+        ("cleanup.d/10-a", "IMAGE_NAME"),
+    ],
+)
+def test_a_script_for_a_build_machine_is_reported(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, script: str, variable: str
+) -> None:
+    gathered(tmp_path, {"mine": {script: f"#!/bin/sh\necho ${variable}\n"}})
+    said = f"the element mine: {script} runs in the image, where {variable} means nothing"
+    assert warnings_in(caplog) == [said]
 
 
 _READS = {"extra-data.d/50-key": "#!/bin/sh\ncat $KEY_FILE\n"}

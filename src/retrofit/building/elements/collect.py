@@ -185,7 +185,14 @@ def _check(
     operators = _operators_elements(recipe, request, directories)
     found = _sources(recipe, request, operators)
     applied = _applied(recipe, request, directories)
-    unread.check(operators, applied, recipe.environment, dict(request.environment), found)
+    unread.check(
+        operators,
+        applied,
+        recipe.environment,
+        dict(request.environment),
+        found,
+        _BUILDER / ELEMENTS,
+    )
     return found
 
 

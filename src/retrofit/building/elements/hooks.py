@@ -18,7 +18,16 @@ from . import dependencies
 
 ENVIRONMENT = "environment.d"
 EXTRA_DATA = "extra-data.d"
-PHASES = (EXTRA_DATA, "pre-install.d", "install.d", "post-install.d", "finalise.d")
+CLEANUP = "cleanup.d"
+# diskimage-builder runs these on the build machine, on the tree of the image; a build runs them in
+# the image. Those of diskimage-builder's own elements make a new system, or clean up after that.
+OUTSIDE = ("root.d", "post-root.d", "pre-finalise.d", CLEANUP)
+PHASES = (
+    "root.d",
+    EXTRA_DATA,
+    *("pre-install.d", "install.d", "post-install.d"),
+    *("post-root.d", "pre-finalise.d", "finalise.d", CLEANUP),
+)
 # What diskimage-builder's dib-run-parts accepts as a name; others, such as editors' backups, are
 # left alone.
 SCRIPT_NAME = re.compile(r"[0-9A-Za-z_-]+")

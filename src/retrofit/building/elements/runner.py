@@ -1,8 +1,9 @@
 """Runs the phases of elements on the tree of an image.
 
 Each script runs in a cell whose root is the tree, so it uses the image's own programs and sees no
-file of the host but the elements. That holds for ``extra-data.d``, too, which diskimage-builder
-runs outside of the image: here ``TMP_MOUNT_PATH`` is the cell's root.
+file of the host but the elements. That holds for ``extra-data.d``, ``root.d``, ``post-root.d``,
+``pre-finalise.d`` and ``cleanup.d``, too, which diskimage-builder runs outside of the image: here
+``TMP_MOUNT_PATH`` and ``TARGET_ROOT`` are the cell's root.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Runner:
     Attributes:
         names: Their names, sorted.
         hooks: Their merged hooks.
+        builders: Names of those that are diskimage-builder's own.
         tools: Names of the programs that diskimage-builder's own elements install for a build.
         cell: Where the scripts run; its root is the tree.
         scratch: What the cell shows as ``/tmp``.
@@ -84,6 +86,7 @@ class Runner:
 
     names: tuple[str, ...]
     hooks: hooks.Hooks
+    builders: Collection[str]
     tools: tuple[str, ...]
     cell: cells.Cell
     scratch: pathlib.Path
@@ -100,12 +103,17 @@ class Runner:
             errors.RecipeError: A script failed, or did not end in time.
         """
         for phase in hooks.PHASES:
+            if phase == hooks.CLEANUP:
+                # It may remove what has to be there for that.
+                self._catch_up()
             self.run_phase(phase)
         self._catch_up()
 
     def run_phase(self, phase: str) -> None:
         """Run the scripts of one phase; see :meth:`run`."""
         scripts = self.hooks.scripts(phase)
+        if phase in hooks.OUTSIDE:
+            scripts = tuple(one for one in scripts if one.element not in self.builders)
         if not scripts and phase not in self.breaks:
             return
         # Only these scripts change the hooks: install-types links scripts into install.d.
@@ -248,6 +256,7 @@ def prepare(
     return Runner(
         tuple(element.name for element in elements),
         merged,
+        builders,
         merged.programs(builders),
         dataclasses.replace(cell, binds=binds, environment=variables),
         scratch,

@@ -17,14 +17,12 @@ from . import dependencies, hooks, host_files, removals, repositories
 _LOG = logging.getLogger(__name__)
 
 _OF_NEW_SYSTEMS = "the base image is a system already"
-_OUTSIDE = "it runs on the build machine, outside of the image"
-_NOT_RUN = {
-    "block-device.d": "the base image has its partitions already",
-    "cleanup.d": _OUTSIDE,
-    "post-root.d": _OF_NEW_SYSTEMS,
-    "pre-finalise.d": _OUTSIDE,
-    "root.d": _OF_NEW_SYSTEMS,
-}
+_BLOCK_DEVICE = "block-device.d"
+_PARTITIONED = "the base image has its partitions already"
+# What scripts of phases outside of the image have on a build machine, and not in the image.
+_OF_BUILD_MACHINES = re.compile(
+    r"\b(DIB_IMAGE_CACHE|IMAGE_BLOCK_DEVICE\w*|IMAGE_NAME|TMP_(BUILD_DIR|IMAGE_DIR|IMAGE_PATH))\b"
+)
 _LAYOUT = "the base image has its partitions and file systems already"
 _OPTION = "it is for programs of diskimage-builder that do not run"
 # Of diskimage-builder's variables those that mean nothing to a build, by patterns of their names.
@@ -45,6 +43,7 @@ def check(
     recipes: Mapping[str, str],
     variables: Mapping[str, str],
     found: Iterable[repositories.Repository],
+    builders: pathlib.Path,
 ) -> None:
     """Log a warning for each part of elements, and each variable, that is not used.
 
@@ -54,10 +53,16 @@ def check(
         recipes: Variables of the recipe.
         variables: Those of the operator.
         found: The sources that are fetched.
+        builders: Directory of diskimage-builder's own elements.
     """
     for element in elements:
-        for part, reason in _parts(element.path):
+        for part, reason in _parts(element.path, own=element.path.parent == builders):
             _LOG.warning("the element %s: %s is not used: %s", element.name, part, reason)
+        for part, variable in _outside(element.path, builders):
+            _LOG.warning(
+                "the element %s: %s runs in the image, where %s means nothing",
+                *(element.name, part, variable),
+            )
     named = host_files.named(elements, variables)
     for name, script, reason in host_files.unread(elements, named):
         _LOG.warning("the element %s: %s finds no file: %s", name, script, reason)
@@ -80,14 +85,31 @@ def check(
             _LOG.warning("the variable %s is not used: no element fetches this source", name)
 
 
-def _parts(element: pathlib.Path) -> Iterator[tuple[str, str]]:
-    """Yield the parts of an element that are not used, with the reason."""
-    for phase, reason in _NOT_RUN.items():
+def _outside(element: pathlib.Path, builders: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Yield scripts that are for a build machine, with the variable that shows it."""
+    if element.parent == builders:
+        return
+    for phase in hooks.OUTSIDE:
         for file in _files(element / phase):
-            yield f"{phase}/{file.name}", reason
+            variable = _OF_BUILD_MACHINES.search(file.read_text(errors="replace"))
+            if variable:
+                yield f"{phase}/{file.name}", variable[0]
+
+
+def _parts(element: pathlib.Path, *, own: bool) -> Iterator[tuple[str, str]]:
+    """Yield the parts of an element that are not used, with the reason.
+
+    Args:
+        element: The element.
+        own: Whether it is diskimage-builder's own.
+    """
+    for file in _files(element / _BLOCK_DEVICE):
+        yield f"{_BLOCK_DEVICE}/{file.name}", _PARTITIONED
     for phase in hooks.PHASES:
         for file in _files(element / phase):
-            if not hooks.SCRIPT_NAME.fullmatch(file.name):
+            if own and phase in hooks.OUTSIDE:
+                yield f"{phase}/{file.name}", _OF_NEW_SYSTEMS
+            elif not hooks.SCRIPT_NAME.fullmatch(file.name):
                 yield f"{phase}/{file.name}", "names of scripts have letters, digits, - and _ only"
             elif not os.access(file, os.X_OK):
                 yield f"{phase}/{file.name}", "it is not executable"
