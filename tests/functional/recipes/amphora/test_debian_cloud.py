@@ -12,6 +12,9 @@ from tests.support.cli import command
 # Two emulated machines.
 pytestmark = pytest.mark.slow
 
+# Of a build and two boots, which have limits of their own; together they take 20 minutes alone.
+_TIMEOUT_S = 3600.0
+
 
 def test_it_balances_requests(open_directory: pathlib.Path) -> None:
     for name in ("work", "files"):
@@ -26,7 +29,7 @@ def test_it_balances_requests(open_directory: pathlib.Path) -> None:
         cwd=output.parent,
         work=work,
     ) as running:
-        outcome = running.end()
+        outcome = running.end(timeout_s=_TIMEOUT_S)
 
     assert outcome.code == 0, outcome.stderr
     proof = json.loads(outcome.stdout)["proof"]
