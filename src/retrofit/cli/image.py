@@ -170,7 +170,7 @@ def command(
     variables: tuple[str, ...],
     *,
     rebuild_on: str | None,
-    scripts: tuple[pathlib.Path, ...],
+    check_scripts: tuple[pathlib.Path, ...],
     breaks: tuple[str, ...],
     keep_failed: bool,
     as_json: bool,
@@ -188,7 +188,7 @@ def command(
     """
     execution.start_logging(debug=debug)
     definition = run_definition.RunDefinition.parse(
-        checks=own_checks.read(scripts),
+        checks=own_checks.read(check_scripts),
         environment=options.pairs("--env", variables),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,

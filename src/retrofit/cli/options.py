@@ -139,7 +139,7 @@ evidence: Decorator = _proof(
 )
 own_checks: Decorator = _proof(
     "--check",
-    "scripts",
+    "check_scripts",
     metavar="SCRIPT",
     multiple=True,
     type=FILE,

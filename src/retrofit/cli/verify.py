@@ -68,7 +68,7 @@ def command(
     image: str,
     depth: str,
     recipe: str,
-    scripts: tuple[pathlib.Path, ...],
+    check_scripts: tuple[pathlib.Path, ...],
     flavor_disk: str,
     architecture: str | None,
     boot_timeout: float | None,
@@ -98,7 +98,7 @@ def command(
         evidence=evidence,
         boot_timeout_s=boot_timeout,
         properties=tuple(options.pairs("--property", properties).items()),
-        own=own_checks.listed(own_checks.read(scripts)),
+        own=own_checks.listed(own_checks.read(check_scripts)),
         work_base=work_dir,
     )
     with reporting.reporter() as reporter:

@@ -168,6 +168,27 @@ def _snap(*arguments: str) -> int:
 
 
 class TestImage:
+    def test_small_changes_and_checks_arrive(self, engine: FakeRun, tmp_path: pathlib.Path):
+        check, script = tmp_path / "check.sh", tmp_path / "fix.sh"
+        check.write_text("#!/bin/sh\ntrue\n")
+
+        code = _execute(
+            *("image", "in.img", "out.raw", "--depth", "rest", "--check", str(check)),
+            *("--package", "tree", "--run", str(script), "--remove", "/etc/motd"),
+            *("--copy", "mine:/etc/mine", "--keep-failed"),
+        )
+
+        assert code == 0
+        assert engine.request is not None
+        assert [each.name for each in engine.request.proof.own] == ["check.sh"]
+        assert engine.request.build.changes == model.Changes(
+            packages=("tree",),
+            copies=((pathlib.Path("mine"), "/etc/mine"),),
+            scripts=(script,),
+            removals=("/etc/motd",),
+        )
+        assert engine.request.keep_failed
+
     def test_options_arrive(self, engine: FakeRun):
         code = _execute(
             *("image", "in.img", "out.raw", "--format", "raw", "--compression", "zlib"),
@@ -654,6 +675,12 @@ class TestHelp:
 
         for option in command.params:
             assert option.opts[0] in shown or isinstance(option, click.Argument)
+
+    @pytest.mark.parametrize("name", main.retrofit.commands)
+    def test_no_option_takes_the_place_of_another(self, name: str):
+        names = [option.name for option in main.retrofit.load(name).params]
+
+        assert [each for each in names if names.count(each) > 1] == []
 
     def test_shows_options_in_groups(self):
         shown = testing.CliRunner().invoke(main.retrofit, ["image", "--help"]).stdout
