@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import hashlib
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -15,17 +13,13 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from tests.support import scratch
 from tests.support.base_images import base_images
 from tests.support.building import tiny_images
-from tests.support.cli import command
-from tests.support.proof import broken_images, images
+from tests.support.proof import broken_images, images, verifying
 
 from retrofit.host import progress
 from retrofit.host.sandbox import workshop
 
-_VERIFY = ("verify", "--depth", "rest", "--json", "--work-dir")
-_FAILED = 4
 _HALF = "install ok half-configured"
 _CHECKS = [
     "image",
@@ -37,6 +31,7 @@ _CHECKS = [
     "boot loader",
     "kernel and initrd",
     "boot parameters",
+    "init",
     "architecture",
     "required packages",
     "package database",
@@ -47,9 +42,12 @@ _CHECKS = [
     "automatic changes",
     "agent configuration",
     "network namespace",
+    "listener programs",
     "open files",
     "cloud-init data sources",
     "network configuration",
+    "firewall",
+    "IPv6",
     "kernel modules",
     "kernel settings",
     "owners and modes",
@@ -80,6 +78,7 @@ _SEEN = {
     },
     "missing netns helper": {"network namespace": "amphora-interface, which the namespace needs"},
     "stale machine-id": {"machine id": "all machines would have the ID '0123456789abcdef"},
+    "kernel panic": {"init": "/sbin/init is /usr/bin/true, not systemd"},
     "host keys inside": {"host keys": "/etc/ssh/ssh_host_ed25519_key"},
 }
 # No two of an image are for the same check, or change the same file; a full disk comes last.
@@ -89,6 +88,7 @@ _TOGETHER = (
         "agent unit disabled",
         "haproxy missing",
         "broken fstab",
+        "kernel panic",
         "stale machine-id",
     ),
     (
@@ -100,53 +100,7 @@ _TOGETHER = (
     ),
 )
 # Nothing at rest tells that they do not boot.
-_UNSEEN = ("failed unit", "kernel panic", "silent agent", "sysctl that breaks boot")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Verified:
-    """What ``retrofit verify`` said."""
-
-    code: int
-    error: str
-    outcomes: dict[str, str]
-    evidence: dict[str, str]
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Evidence of the checks that failed."""
-        return {
-            name: self.evidence[name]
-            for name, outcome in self.outcomes.items()
-            if outcome == "fail"
-        }
-
-
-def _verify(image: pathlib.Path, *options: str) -> _Verified:
-    """Prove an image at rest, which changes nothing in it and leaves nothing beside it."""
-    before = _state(image)
-    with scratch.directory("verify") as directory:
-        work, files = directory / "work", directory / "files"
-        for one in (work, files):
-            one.mkdir()
-        arguments = [*_VERIFY, work, image, *options]
-        with command.started(arguments, cwd=files, work=work) as running:
-            outcome = running.end()
-    assert outcome.left == ()
-    assert _state(image) == before
-    checks = json.loads(outcome.stdout)["checks"] if outcome.stdout else []
-    return _Verified(
-        outcome.code,
-        outcome.line if outcome.code else "",
-        {one["check"]: one["outcome"] for one in checks},
-        {one["check"]: one["evidence"] for one in checks},
-    )
-
-
-def _state(image: pathlib.Path) -> tuple[int, ...]:
-    """Return what changes when somebody writes to a file; to hash the raw ones takes minutes."""
-    status = image.stat()
-    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+_UNSEEN = ("failed unit", "silent agent", "sysctl that breaks boot")
 
 
 def _digest(image: pathlib.Path) -> str:
@@ -162,7 +116,7 @@ def _good() -> pathlib.Path:
 def test_every_check_of_a_good_image_passes() -> None:
     before = _digest(_good())
 
-    verified = _verify(_good(), "--architecture", "x86_64")
+    verified = verifying.verify(_good(), "--architecture", "x86_64")
 
     assert _digest(_good()) == before
     assert verified.code == 0
@@ -172,10 +126,10 @@ def test_every_check_of_a_good_image_passes() -> None:
 @pytest.mark.parametrize("faults", _TOGETHER, ids=" and ".join)
 def test_faults_are_seen_by_the_checks_meant_for_them(faults: tuple[str, ...]) -> None:
     with broken_images.broken(_good(), *faults) as image:
-        verified = _verify(image)
+        verified = verifying.verify(image)
 
     wanted = {check: words for fault in faults for check, words in _SEEN[fault].items()}
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert list(verified.outcomes) == _CHECKS
     assert verified.failed.keys() == wanted.keys()
     assert [name for name, words in wanted.items() if words not in verified.failed[name]] == []
@@ -201,6 +155,9 @@ _SAID = {
     "automatic changes": "the boot starts apt-daily.timer, which changes packages",
     "cloud-init data sources": "cloud-init waits for Ec2 before it tries ConfigDrive",
     "network configuration": "/etc/udev/rules.d/70-net.rules is for the network card",
+    "firewall": "the boot starts nftables.service, whose rules do not let clients reach port 9443",
+    "IPv6": "/etc/sysctl.d/zz-site.conf sets net.ipv6.conf.all.disable_ipv6",
+    "listener programs": "nc is missing or cannot be executed",
     "kernel modules": " has no module ip_vs_sh",
     "open files": "open files, /etc/sysctl.d/zz-site.conf allows 1024 (fs.nr_open)",
     "kernel settings": "/etc/sysctl.d/zz-site.conf, line 2: 'vm.swappiness' is not a setting",
@@ -212,7 +169,10 @@ _SAID = {
 }
 
 
-_SETTINGS = "vm.overcommit_memory = 1\nvm.swappiness\nfs.nr_open = 1024\n"
+_SETTINGS = (
+    "vm.overcommit_memory = 1\nvm.swappiness\nfs.nr_open = 1024\n"
+    "net.ipv6.conf.all.disable_ipv6 = 1\n"
+)
 
 
 def _neglect(disk: broken_images.Disk) -> None:
@@ -228,6 +188,8 @@ def _neglect(disk: broken_images.Disk) -> None:
         "/etc/systemd/system/multi-user.target.wants/haproxy.service",
         "/lib/systemd/system/haproxy.service",
     )
+    broken_images.drop_packets(disk)
+    disk.remove("/etc/alternatives/nc")
     disk.write("/etc/default/grub.d/zz-boot-parameters.cfg", "GRUB_CMDLINE_LINUX=isolcpus=1-N\n")
     disk.remove("/etc/systemd/system/apt-daily.timer")
     disk.write("/etc/cloud/cloud.cfg.d/99-site.cfg", "datasource_list: [Ec2, ConfigDrive]\n")
@@ -253,7 +215,7 @@ def _neglect(disk: broken_images.Disk) -> None:
 
 def test_every_other_check_can_fail() -> None:
     with broken_images.changed(_good(), "neglected", _neglect) as image:
-        verified = _verify(image)
+        verified = verifying.verify(image)
 
     assert list(verified.outcomes) == _CHECKS
     assert verified.failed.keys() == _SAID.keys()
@@ -261,9 +223,9 @@ def test_every_other_check_can_fail() -> None:
 
 
 def test_an_image_for_other_machines_is_refused() -> None:
-    verified = _verify(_good(), "--architecture", "aarch64", "--flavor-disk", "4G")
+    verified = verifying.verify(_good(), "--architecture", "aarch64", "--flavor-disk", "4G")
 
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert verified.failed == {
         "architecture": "the packages are for amd64, not arm64",
         "size": "a disk of 5.00 GiB for a flavor's 4.00 GiB: no machine can start from it",
@@ -271,9 +233,9 @@ def test_an_image_for_other_machines_is_refused() -> None:
 
 
 def test_an_image_that_is_no_amphora() -> None:
-    verified = _verify(base_images.noble())
+    verified = verifying.verify(base_images.noble())
 
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert "amphora-agent or octavia-agent is not installed" in verified.error
     assert {"required packages", "services enabled", "haproxy usable"} <= verified.failed.keys()
     assert verified.outcomes["kernel and initrd"] == "pass"
@@ -281,9 +243,9 @@ def test_an_image_that_is_no_amphora() -> None:
 
 def test_an_image_that_only_a_kernel_can_read() -> None:
     with _tiny("xfs") as image:
-        verified = _verify(image)
+        verified = verifying.verify(image)
 
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert list(verified.outcomes) == _CHECKS
     assert verified.outcomes["free space"] == "not applicable"
     assert "1 xfs" in verified.evidence["file systems"]
@@ -309,9 +271,9 @@ def test_a_file_that_is_no_image(tmp_path: pathlib.Path) -> None:
     image = tmp_path / "notes.txt"
     image.write_text("no image\n" * 1000)
 
-    verified = _verify(image)
+    verified = verifying.verify(image)
 
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert verified.failed == {"image": "the image has no partition table"}
 
 
@@ -320,9 +282,9 @@ def test_a_truncated_image(tmp_path: pathlib.Path) -> None:
     content = _good().read_bytes()
     image.write_bytes(content[: len(content) // 2])
 
-    verified = _verify(image)
+    verified = verifying.verify(image)
 
-    assert verified.code == _FAILED
+    assert verified.code == verifying.FAILED
     assert verified.failed.keys() == {"image"}
     # Whether a cut leaves more than a cluster after the last whole one is the image's chance.
     assert verified.evidence["image"].startswith("the image is truncated")

@@ -55,16 +55,18 @@ class Disk:
         assert not complaints, complaints
         return done.stdout
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, *, boot: bool = False) -> bytes:
         """Return the content of a file."""
         with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
-            self.run(f"dump {path} {copy.name}")
+            self.run(f"dump {path} {copy.name}", boot=boot)
             return copy.read()
 
-    def write(self, path: str, content: bytes | str, *, mode: int = 0o644) -> None:
+    def write(
+        self, path: str, content: bytes | str, *, mode: int = 0o644, boot: bool = False
+    ) -> None:
         """Write a file of root's, in place of the one that is there."""
         with contextlib.suppress(AssertionError):
-            self.run(f"rm {path}")
+            self.run(f"rm {path}", boot=boot)
         directory, _, name = path.rpartition("/")
         with tempfile.NamedTemporaryFile(dir=self.path.parent) as copy:
             copy.write(content.encode() if isinstance(content, str) else content)
@@ -74,6 +76,7 @@ class Disk:
                 f"write {copy.name} {name}",
                 *(f"sif {path} {field} 0" for field in ("uid", "gid")),
                 f"sif {path} mode {oct(stat.S_IFREG | mode)[2:].zfill(7)}",
+                boot=boot,
             )
 
     def remove(self, path: str) -> None:
@@ -185,6 +188,14 @@ def _kernel_panic(disk: Disk) -> None:
 
 def _silent_agent(disk: Disk) -> None:
     _drop_in(disk, "[Service]\nExecStartPre=/bin/sleep infinity\nTimeoutStartSec=infinity\n")
+
+
+def drop_packets(disk: Disk) -> None:
+    """Have the boot set up a firewall that lets in SSH alone."""
+    rules = "table inet site { chain input {\n  type filter hook input priority 0; policy drop;\n"
+    disk.write("/etc/nftables.conf", f"{rules}  tcp dport 22 accept\n}} }}\n", mode=0o755)
+    wanted = f"{_UNITS}/sysinit.target.wants/nftables.service"
+    disk.link(wanted, "/lib/systemd/system/nftables.service")
 
 
 FAULTS: dict[str, Callable[[Disk], None]] = {

@@ -11,7 +11,10 @@ from retrofit.model import findings
 from retrofit.proof.rest import kernel_modules, network
 
 _SYSTEM = "/usr/lib/systemd/system"
-_NETPLAN = {"/usr/lib/systemd/system-generators/netplan": "#!/bin/sh\n"}
+_NETPLAN = {
+    "/usr/lib/systemd/system-generators/netplan": "#!/bin/sh\n",
+    f"{_SYSTEM}/systemd-networkd.service": "[Service]\n",
+}
 _NETWORKD = {
     f"{_SYSTEM}/default.target": "[Unit]\nWants=systemd-networkd.service\n",
     f"{_SYSTEM}/systemd-networkd.service": "[Service]\n",
@@ -25,6 +28,10 @@ _NETWORKD = {
         (
             {**_NETWORKD, "/etc/systemd/system/systemd-networkd.service": "->/dev/null"},
             "the boot starts none of systemd-networkd.service",
+        ),
+        (
+            {**_NETPLAN, "/etc/systemd/system/systemd-networkd.service": "->/dev/null"},
+            "netplan needs one of systemd-networkd.service, NetworkManager.service",
         ),
         (
             {**_NETPLAN, "/etc/cloud/cloud.cfg.d/99-installer.cfg": "network: {config: disabled}"},

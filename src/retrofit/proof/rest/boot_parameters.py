@@ -21,18 +21,25 @@ def boot_parameters() -> subject.Check:
     return subject.Check("boot parameters", _look)
 
 
+def arguments(image: subject.Subject) -> tuple[str, ...]:
+    """Return the parameters that the kernel gets by default; none if GRUB does not start it."""
+    text = reading.text(image.tree, _GRUB_CFG) or ""
+    environment = reading.text(image.tree, _GRUBENV) or ""
+    entry = grub_config.default_entry(text, grub_config.value(environment, "saved_entry"))
+    return entry.kernels[-1][1] if entry is not None and entry.kernels else ()
+
+
 def _look(image: subject.Subject) -> findings.Verdict:
     text = reading.text(image.tree, _GRUB_CFG)
     if text is None:
         return findings.not_applicable(f"{_GRUB_CFG} is missing")
     asked = _settings(reading.text(image.tree, ASKED) or "")
     environment = reading.text(image.tree, _GRUBENV) or ""
-    entry = grub_config.default_entry(text, grub_config.value(environment, "saved_entry"))
     wanted = [word for name in _WORDS for word in asked.get(name, "").split()]
-    for _, arguments in entry.kernels if entry is not None else ():
-        missing = [word for word in wanted if word not in arguments]
-        if missing:
-            return findings.failed(f"{_GRUB_CFG} does not give the kernel {missing[0]} ({ASKED})")
+    given = arguments(image)
+    missing = [word for word in wanted if given and word not in given]
+    if missing:
+        return findings.failed(f"{_GRUB_CFG} does not give the kernel {missing[0]} ({ASKED})")
     fault = _menu_fault(text, environment, asked.get("GRUB_TIMEOUT"))
     if fault:
         return findings.failed(f"{_GRUB_CFG}: {fault}")

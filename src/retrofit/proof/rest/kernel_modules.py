@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...host import rootfs
 from ...model import findings
@@ -13,11 +13,12 @@ _MODULES = "/lib/modules"
 _LISTS = ("modules.builtin", "modules.dep")
 
 
-def kernel_modules(*modules: str) -> subject.Check:
-    """Each kernel of the image has the modules.
+def kernel_modules(*modules: str, options: Sequence[str] = ()) -> subject.Check:
+    """Each kernel of the image has the modules, with the options that they were built with.
 
     Args:
         modules: Names, with underscores.
+        options: Names of options that are on, where a kernel says how it was built.
     """
 
     def look(image: subject.Subject) -> findings.Verdict:
@@ -29,6 +30,10 @@ def kernel_modules(*modules: str) -> subject.Check:
             missing = [name for name in modules if name not in known]
             if missing:
                 return findings.failed(f"Linux {version} has no module {reading.some(missing)}")
+            built = reading.text(image.tree, f"/boot/config-{version}")
+            off = [name for name in options if built and f"\nCONFIG_{name}=" not in f"\n{built}"]
+            if off:
+                return findings.failed(f"Linux {version} was built without {reading.some(off)}")
         return findings.passed(", ".join(modules))
 
     return subject.Check("kernel modules", look)

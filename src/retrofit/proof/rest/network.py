@@ -14,6 +14,8 @@ from . import cloud_init, reading, units
 
 _GENERATORS = ("/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
 _SERVICES = ("systemd-networkd.service", "networking.service", "NetworkManager.service")
+# What netplan writes configurations for, and has the boot start.
+_OF_NETPLAN = ("systemd-networkd.service", "NetworkManager.service")
 _NETPLANS = ("/etc/netplan", "/usr/lib/netplan")
 _OF_ONE_MACHINE = re.compile(
     r"^\s*(?:macaddress:|MACAddress=|PermanentMACAddress=|hwaddress\s)"
@@ -44,8 +46,11 @@ def _look(image: subject.Subject) -> findings.Verdict:
 
 def _faults(image: subject.Subject) -> Iterator[str]:
     """Yield why a machine would have no network."""
-    started = units.Units(image.tree).started()
+    known = units.Units(image.tree)
+    started = known.started()
     netplan = any(reading.is_program(image.tree, f"{at}/netplan") for at in _GENERATORS)
+    if netplan and not any(_can_start(known, name) for name in _OF_NETPLAN):
+        yield f"netplan needs one of {', '.join(_OF_NETPLAN)}, which are masked or missing"
     if not netplan and not any(name in started for name in _SERVICES):
         yield f"the boot starts none of {', '.join(_SERVICES)}"
     given = cloud_init.settings(image).get("network")
@@ -71,3 +76,8 @@ def _is_yaml(text: str) -> bool:
 
 def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def _can_start(known: units.Units, name: str) -> bool:
+    unit = known.find(name)
+    return unit is not None and not unit.masked

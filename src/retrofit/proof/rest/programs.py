@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 from collections.abc import Sequence
 
 from ... import errors
@@ -10,7 +12,7 @@ from ...host import process
 from ...host.sandbox import cells
 from ...model import architectures, findings
 from .. import subject
-from . import machine_code, reading
+from . import machine_code, reading, services, templates
 
 _TIMEOUT_S = 60.0
 
@@ -49,7 +51,7 @@ def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.
     Args:
         path: Where it is.
         arguments: Have it print its version and end with status 0.
-        features: Words that have to be in what it prints.
+        features: Words that have to be in what it prints, in capital or small letters.
     """
     name = path.rpartition("/")[2]
 
@@ -70,8 +72,47 @@ def usable(path: str, *arguments: str, features: Sequence[str] = ()) -> subject.
             return findings.failed(f"{path} ends with status {done.returncode}: {said}")
         said = done.stdout + "\n".join(done.tail)
         for feature in features:
-            if feature not in said:
+            if feature.lower() not in said.lower():
                 return findings.failed(f"{path} was built without {feature}")
         return findings.passed(said.strip().partition("\n")[0])
 
     return subject.Check(f"{name} usable", look)
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """A program that the code of a service needs, which not each release or distribution does.
+
+    Attributes:
+        source: Where the code is.
+        pattern: Finds the program in it, as its first group.
+        program: Its name where the code does not say it; what matches does not matter then.
+    """
+
+    source: templates.Template
+    pattern: re.Pattern[str]
+    program: str = ""
+
+    def find(self, image: subject.Subject) -> str:
+        """Return name or path of the program; empty if the image's release needs none."""
+        found = self.pattern.search(self.source.read(image) or "")
+        return (self.program or found[1]) if found else ""
+
+
+def present(check: str, *names: str, named: Sequence[Named] = ()) -> subject.Check:
+    """Programs are there that a service starts when it needs them.
+
+    Args:
+        check: Name of the check.
+        names: Names or paths of programs.
+        named: Programs that the code of the service tells.
+    """
+
+    def look(image: subject.Subject) -> findings.Verdict:
+        wanted = [*names, *filter(None, (one.find(image) for one in named))]
+        missing = [name for name in wanted if not services.has_program(image, name)]
+        if missing:
+            return findings.failed(f"{reading.some(missing)} is missing or cannot be executed")
+        return findings.passed(", ".join(wanted))
+
+    return subject.Check(check, look)

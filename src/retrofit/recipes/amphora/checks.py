@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...proof import subject
 from ...proof.rest import (
     architecture,
@@ -10,8 +12,11 @@ from ...proof.rest import (
     boot_parameters,
     cloud_init,
     disk,
+    firewall,
     fstab,
     identity,
+    init,
+    ipv6,
     kernel_modules,
     kernel_settings,
     leftovers,
@@ -59,6 +64,8 @@ _MODULES = (
     "nft_masq",
     "virtio_net",
 )
+# Where the controller calls the agent.
+AGENT_PORT = 9443
 # Octavia's controller writes these files, by the names that its own configuration has for them.
 _AGENT = provisioned.Provisioned(
     unit="amphora-agent.service",
@@ -78,6 +85,24 @@ _AGENT = provisioned.Provisioned(
 )
 _TEMPLATES = "octavia/amphorae/backends/agent/api_server/templates"
 _NAMESPACE_UNIT = templates.Template(f"{_TEMPLATES}/amphora-netns.systemd.j2", _ENVIRONMENT)
+# What it offers listeners, beside plain HTTP and TCP.
+_FEATURES = ("+OPENSSL", "mux=H2", "Prometheus")
+# Programs that the agent, and what it starts, call for listeners: keepalived to ask haproxy, and
+# to look after members of UDP and SCTP listeners; the last gives their packets an address.
+_PROGRAMS = ("haproxy-vrrp-check", "service", "nc")
+_NAMED_PROGRAMS = (
+    programs.Named(
+        templates.Template("octavia/cmd/health_checker.py", _ENVIRONMENT),
+        re.compile("sctp"),
+        program="amphora-health-checker",
+    ),
+    programs.Named(
+        templates.Template("octavia/amphorae/backends/utils/interface_file.py", _ENVIRONMENT),
+        re.compile(r"[\"']([\w./-]*masquerade[\w./-]*) "),
+    ),
+)
+# Of IPVS and connection tracking, what is no module of its own.
+_OPTIONS = ("IP_VS_IPV6", "IP_VS_PROTO_UDP", "IP_VS_PROTO_SCTP", "NF_CT_PROTO_SCTP")
 _HAPROXY_UNIT = templates.Template(f"{_TEMPLATES}/systemd.conf.j2", _ENVIRONMENT)
 _OWNERS = (
     *owners.SYSTEM,
@@ -98,10 +123,11 @@ CHECKS: tuple[subject.Check, ...] = (
     boot_chain.boot_loader(),
     boot_chain.kernel(),
     boot_parameters.boot_parameters(),
+    init.init(),
     architecture.architecture("/sbin/init", "/bin/sh", "/usr/sbin/haproxy"),
     packages.required(*_PACKAGES),
     packages.settled(),
-    programs.usable("/usr/sbin/haproxy", "-vv", features=("+OPENSSL",)),
+    programs.usable("/usr/sbin/haproxy", "-vv", features=_FEATURES),
     programs.usable("/usr/sbin/keepalived", "--version"),
     services.enabled(
         "amphora-agent.service",
@@ -116,10 +142,13 @@ CHECKS: tuple[subject.Check, ...] = (
     automatic_changes.automatic_changes(),
     provisioned.configuration(_AGENT),
     namespace.namespace(_NAMESPACE_UNIT),
+    programs.present("listener programs", *_PROGRAMS, named=_NAMED_PROGRAMS),
     open_files.open_files(_HAPROXY_UNIT),
     cloud_init.data_sources("ConfigDrive"),
     network.network(),
-    kernel_modules.kernel_modules(*_MODULES),
+    firewall.firewall(AGENT_PORT),
+    ipv6.ipv6(),
+    kernel_modules.kernel_modules(*_MODULES, options=_OPTIONS),
     kernel_settings.kernel_settings(),
     owners.owners(*_OWNERS),
     identity.machine_id(),

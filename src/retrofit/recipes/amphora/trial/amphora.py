@@ -13,6 +13,7 @@ from typing import Any
 
 from ....proof import bench, config_drive, console, report, system
 from ....proof import machine as machines
+from .. import checks
 from . import agent as agents
 from . import controller
 
@@ -149,9 +150,7 @@ def launch(
     drive = config_drive.make(server, mac=machines.MAC, work=work)
     address = _ADDRESS.format(number=number)
     agent = agents.Agent(
-        identity, address, controller.AGENT_PORT, server_ca=owner.server_ca, client=owner.client
+        identity, address, checks.AGENT_PORT, server_ca=owner.server_ca, client=owner.client
     )
-    with machines.start(
-        place, name, drive=drive, forward=(address, controller.AGENT_PORT)
-    ) as running:
+    with machines.start(place, name, drive=drive, forward=(address, checks.AGENT_PORT)) as running:
         yield Amphora(identity, server.name, running, agent, owner, time.monotonic())

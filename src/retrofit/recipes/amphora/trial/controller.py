@@ -13,8 +13,8 @@ import secrets
 from ....host import files
 from ....model import vocabulary
 from ....proof import certificates, config_drive
+from .. import checks
 
-AGENT_PORT = 9443
 HEARTBEAT_PORT = 5555
 # By this address a machine reaches the loopback of the network namespace that QEMU runs in.
 _HOST = "10.0.2.2"
@@ -107,7 +107,7 @@ class Controller:
     def configuration(self, amphora: str, topology: Topology) -> str:
         """Return the configuration of an amphora's agent."""
         return _AGENT.format(
-            port=AGENT_PORT,
+            port=checks.AGENT_PORT,
             host=_HOST,
             heartbeat_port=HEARTBEAT_PORT,
             heartbeat_key=self.heartbeat_key,
