@@ -2,7 +2,7 @@
 
 :mod:`tests.support.charm.deployment` drives the packed charm through our unit agent, and
 ``tests/integration`` drives it through Juju, so the two cannot drift apart. The scenarios build on
-each other in the order of :data:`ALL`.
+each other in the order of :data:`ALL`; a unit needs no more than a cloud for the others.
 """
 
 from __future__ import annotations
@@ -139,6 +139,22 @@ def wrong_option_is_named(driver: Driver) -> None:
     assert outcome.status == "failed"
     assert "frequency" in outcome.message
     driver.configure(frequency=None)
+    _await(driver, "active", "")
+
+
+def unit_is_checked(driver: Driver) -> None:
+    """The action check finds machine and cloud in order, and names the option that is not."""
+    outcome = driver.act("check")
+    assert outcome.status == "completed", outcome
+    findings = json.loads(outcome.results["json"])["findings"]
+    assert {"machine", "access", "images"} <= {each["subject"] for each in findings}
+    driver.configure(region="Nowhere")
+    _await(driver, "blocked", "Nowhere")
+    outcome = driver.act("check")
+    assert outcome.status == "failed"
+    assert outcome.message.startswith("region: failed: "), outcome
+    assert outcome.results["failed"] == "region"
+    driver.configure(region=None)
     _await(driver, "active", "")
 
 
@@ -365,6 +381,24 @@ def changes_in_a_row_make_one_run(driver: Driver) -> None:
     _until(lambda: "a run begins at" not in driver.status().message, "the status to say so")
     assert _history(driver, unit)[len(before) :] == [run]
     assert _ids(driver) == images
+    driver.configure(auto_retrofit=None)
+
+
+def paused_unit_begins_nothing(driver: Driver) -> None:
+    """A unit stays paused over an upgrade and a power cut, and goes on when it is resumed."""
+    unit = driver.leader()
+    driver.configure(auto_retrofit=True)
+    before = _history(driver, unit)
+    assert driver.act("pause").status == "completed"
+    driver.upgrade()
+    driver.restart(unit)
+    _await(driver, "maintenance", "paused")
+    assert _units_with_timer(driver) == set()
+    driver.shell(unit, f"systemctl start {_names(driver, unit).service}")
+    assert _history(driver, unit) == before
+    assert driver.act("resume").status == "completed"
+    _await(driver, "active", "")
+    assert _units_with_timer(driver) == {unit}
     driver.configure(auto_retrofit=None)
 
 

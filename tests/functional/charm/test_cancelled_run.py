@@ -1,23 +1,17 @@
-"""Runs that are cancelled at the steps of a build: nothing is left of them."""
+"""Runs that are cancelled at each of their steps: nothing is left, and the next one is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from concurrent import futures
 
 import pytest
 from tests import scenarios
-from tests.support.base_images import base_images
-from tests.support.charm import deployment, pack
+from tests.support.charm import deployment, traces
 
 pytestmark = [pytest.mark.in_order, pytest.mark.slow]
 
-_PROJECT = "octavia-diskimage-retrofit"
-_IMAGE = """
-images:
-- {name: plain, recipe: plain, distribution: debian, releases: [bookworm], tags: [plain]}
-"""
-# In the order of a run, up to the proof. Some are over in no time, and then the next one is
-# cancelled.
+_CHARM = "[c]harm/src/charm.py"
+# In the order of a run. Some are over in no time, and then it is the next one that is cancelled.
 _STEPS = (
     "download",
     "unpack",
@@ -30,27 +24,22 @@ _STEPS = (
     "write-back",
     "convert",
     "upload",
+    "prove at rest",
 )
-_TIMEOUT_S = 600
-# What a run starts; the test's own shell is none of it.
-_PROGRAMS = "[r]etrofit run|[b]wrap|[s]lirp4netns|[q]emu-|[d]ebugfs|[a]pt-get"
+_SOME_STEPS = ("unpack", "customise", "write-back")
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Deployment]:
-    with deployment.ready(pack.charm(), tmp_path_factory.mktemp("hooks")) as ready:
-        deployment.upload_base(ready.cloud, base_images.noble())
-        scenarios.deployed_without_cloud(ready)
-        scenarios.ready_with_cloud(ready)
-        ready.configure(image_definitions=_IMAGE, proof_depth="rest")
-        yield ready
+def test_unit_is_ready(driver: deployment.Deployment) -> None:
+    scenarios.deployed_without_cloud(driver)
+    scenarios.ready_with_cloud(driver)
+    driver.configure(image_definitions=deployment.plain("plain"), proof_depth="rest")
 
 
 @pytest.mark.parametrize("step", _STEPS)
 def test_action_cancels(driver: deployment.Deployment, step: str) -> None:
     begun = driver.act("retrofit-image", force=True, wait=False)
     assert begun.status == "completed", begun
-    _await_step(driver, step)
+    traces.await_step(driver, step)
 
     outcome = driver.act("cancel-run")
 
@@ -58,26 +47,31 @@ def test_action_cancels(driver: deployment.Deployment, step: str) -> None:
     _check_nothing_left(driver)
 
 
-def _await_step(driver: deployment.Deployment, step: str) -> None:
-    """Wait until a run is in a step or has just left it."""
-    result = f"/var/lib/{_PROJECT}/*/result.json"
-    seen = f'grep -q running {result} && grep -qE \'"(step|name)": ?"{step}"\' {result}'
-    _shell(driver, f"until {seen}; do sleep 0.05; done")
+@pytest.mark.parametrize("step", _SOME_STEPS)
+def test_killed_action_cancels(driver: deployment.Deployment, step: str) -> None:
+    with futures.ThreadPoolExecutor() as pool:
+        action = pool.submit(driver.act, "retrofit-image", force=True)
+        traces.await_step(driver, step)
+        # As Juju cancels an action.
+        driver.script(f"kill -9 $(pgrep -f '{_CHARM}')")
+        assert action.result().status == "failed"
+
+    traces.await_none(lambda: traces.of_runs(driver))
+    _check_nothing_left(driver)
+
+
+def test_next_run_is_whole(driver: deployment.Deployment) -> None:
+    outcome = driver.act("retrofit-image")
+
+    assert outcome.status == "completed", outcome
+    [image] = [each for each in driver.images() if "plain" in each["tags"]]
+    assert image["id"] == outcome.results["image-id"]
 
 
 def _check_nothing_left(driver: deployment.Deployment) -> None:
-    """Look for work directories, mounts, programs, images and failed units of a run."""
-    work = f"/var/cache/{_PROJECT}/*/work"
-    assert _shell(driver, f"find {work} -mindepth 1 -not -name '*.lock'") == ""
-    assert _shell(driver, f"grep {work.replace('*', '.*')} /proc/mounts || true") == ""
-    assert _shell(driver, f"pgrep -af '{_PROGRAMS}' || true") == ""
-    assert _shell(driver, f"systemctl list-units --failed --plain --no-legend '{_PROJECT}*'") == ""
+    assert traces.of_runs(driver) == []
+    assert traces.units(driver, failed=True) == []
     assert [each["status"] for each in driver.images()] == ["active"]
     driver.agent.update_status()
     assert driver.status().status == "active"
     assert "the last run was cancelled" in driver.status().message
-
-
-def _shell(driver: deployment.Deployment, script: str) -> str:
-    container = driver.agent.machine.container
-    return container.run(["sh", "-c", script], timeout_s=_TIMEOUT_S).stdout
