@@ -132,7 +132,7 @@ def _expanded(line: str, variables: Mapping[str, str], where: str) -> str:
         if name not in variables and default is None:
             raise errors.ConfigError(
                 f"{where} names the variable {name}, which is not set",
-                hint=f"set it: --env {name}=VALUE",
+                hint=f"give the build the variable {name}",
             )
         return variables.get(name) or default or ""
 
