@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.support.base_images import base_images
-from tests.support.building import many_disks
+from tests.support.building import many_disks, tiny_images
 from tests.support.building.many_disks import Part
 
 from retrofit import errors, model
@@ -18,6 +18,7 @@ from retrofit.host.sandbox import workshop
 _BOOT_TYPE = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
 _VAR_TYPE = "4D21B016-B534-45C2-A9FB-5C16E091FD2D"
 _HOME_TYPE = "933AC7E1-2EB4-4F13-B844-0E14E2AEF915"
+_SRV_TYPE = "3B8F8425-20E0-4F3B-907F-1A25A76F98E8"
 _ROOT_SIZE = 100 * model.MIB
 _EIGHT = (
     Part("/boot", "PARTLABEL=part\\0401"),
@@ -145,6 +146,43 @@ def test_a_root_in_a_logical_partition_grows(work: pathlib.Path) -> None:
     assert found.root.partition.size >= _ROOT_SIZE
     [extended] = [one for one in found.table.partitions if one.number == 1]
     assert extended.end >= found.root.partition.end
+
+
+@pytest.mark.slow
+def test_a_file_system_beside_an_xfs_root_is_written_back(work: pathlib.Path) -> None:
+    raw, content = work / "disk.raw", work / "content"
+
+    def make(_: object) -> None:
+        tiny_images.make(raw, work, layout_name="jammy", root_filesystem="xfs")
+
+    workshop.run(work, make, base_images.Silent())
+    start = raw.stat().st_size // model.MIB
+    with raw.open("r+b") as image:
+        image.truncate((start + 18) * model.MIB)
+    content.mkdir()
+    (content / "file").write_text("served\n")
+    quiet = ["sfdisk", "--quiet"]
+    subprocess.run([*quiet, "--relocate", "gpt-bak-std", raw], check=True)
+    line = f"start={start}MiB, size=16MiB, type={_SRV_TYPE}\n"
+    subprocess.run([*quiet, "--append", raw], input=line, text=True, check=True)
+    many_disks.fill(raw, start, Part("/srv"), content)
+
+    def change(_: object) -> list[str]:
+        for name, path in (("first", "srv/file"), ("second", "srv/new")):
+            (work / name).mkdir()
+            found = layout.read(raw, work / name)
+            with tree.open_tree(raw, found, work / name) as opened:
+                texts.append((opened.path / path).read_text())
+                texts.append((opened.path / "etc/hostname").read_text())
+                (opened.path / "srv/new").write_text("new\n")
+                (opened.path / "etc/hostname").write_text("changed\n")
+                if name == "first":
+                    opened.write_back()
+        return texts
+
+    texts: list[str] = []
+    found = workshop.run(work, change, base_images.Silent())
+    assert found == ["served\n", "tiny\n", "new\n", "changed\n"]
 
 
 def test_a_file_system_that_is_too_small_is_named(work: pathlib.Path) -> None:
