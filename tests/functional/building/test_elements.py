@@ -653,6 +653,30 @@ def test_phases_outside_of_an_image_run_in_it(mirror: str, element: Write) -> No
     assert "etc/not-to-stay" not in outcome.after
 
 
+# What a later phase installs stays; what a script brings back was to be gone.
+_REMOVED = """\
+from-noble:
+- phase: pre-install.d
+  uninstall: true
+- {}
+from-noble-security:
+  uninstall: true
+"""
+
+
+def test_what_was_removed_is_written_down(mirror: str, element: Write) -> None:
+    files = {
+        "package-installs.yaml": _REMOVED,
+        "element-deps": "package-installs\n",
+        "post-install.d/99-back": "#!/bin/sh\napt-get install -qy from-noble-security\n",
+        "finalise.d/99-look": "#!/bin/sh\n"
+        "cp /usr/share/octavia-diskimage-retrofit/removed-packages /etc/removed\n",
+    }
+    outcome = apply(element("mine", files, archives=model.Archives(mirror=mirror)))
+    assert outcome.after["etc/removed"].split() == ["from-noble-security"]
+    assert {"from-noble", "from-noble-security"} <= outcome.packages.keys()
+
+
 def test_sources_are_there_for_scripts(
     mirror: str, element: Write, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

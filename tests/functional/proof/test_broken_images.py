@@ -35,6 +35,7 @@ _CHECKS = [
     "architecture",
     "required packages",
     "package database",
+    "removed packages",
     "haproxy usable",
     "keepalived usable",
     "services enabled",
@@ -157,6 +158,7 @@ _SAID = {
     "network configuration": "/etc/udev/rules.d/70-net.rules is for the network card",
     "firewall": "the boot starts nftables.service, whose rules do not let clients reach port 9443",
     "IPv6": "/etc/sysctl.d/zz-site.conf sets net.ipv6.conf.all.disable_ipv6",
+    "removed packages": "rsyslog is installed, which an element removed",
     "listener programs": "nc is missing or cannot be executed",
     "kernel modules": " has no module ip_vs_sh",
     "open files": "open files, /etc/sysctl.d/zz-site.conf allows 1024 (fs.nr_open)",
@@ -189,6 +191,10 @@ def _neglect(disk: broken_images.Disk) -> None:
         "/lib/systemd/system/haproxy.service",
     )
     broken_images.drop_packets(disk)
+    listed = "/usr/share/octavia-diskimage-retrofit/removed-packages"
+    with contextlib.suppress(AssertionError):
+        disk.run("mkdir /usr/share/octavia-diskimage-retrofit")
+    disk.write(listed, "a-package-that-is-gone\nrsyslog\n")
     disk.remove("/etc/alternatives/nc")
     disk.write("/etc/default/grub.d/zz-boot-parameters.cfg", "GRUB_CMDLINE_LINUX=isolcpus=1-N\n")
     disk.remove("/etc/systemd/system/apt-daily.timer")

@@ -27,6 +27,7 @@ from ...proof.rest import (
     packages,
     programs,
     provisioned,
+    removed_packages,
     secrets,
     services,
     templates,
@@ -127,6 +128,7 @@ CHECKS: tuple[subject.Check, ...] = (
     architecture.architecture("/sbin/init", "/bin/sh", "/usr/sbin/haproxy"),
     packages.required(*_PACKAGES),
     packages.settled(),
+    removed_packages.removed_packages(),
     programs.usable("/usr/sbin/haproxy", "-vv", features=_FEATURES),
     programs.usable("/usr/sbin/keepalived", "--version"),
     services.enabled(

@@ -16,6 +16,7 @@ from ...proof.rest import (
     network,
     owners,
     packages,
+    removed_packages,
     secrets,
     services,
 )
@@ -33,6 +34,7 @@ CHECKS: tuple[subject.Check, ...] = (
     architecture.architecture("/sbin/init", "/bin/sh"),
     packages.required(packages.Need(("cloud-init",))),
     packages.settled(),
+    removed_packages.removed_packages(),
     services.enabled(
         "cloud-init-local.service",
         "cloud-init.service|cloud-init-network.service",
