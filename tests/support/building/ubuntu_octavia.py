@@ -11,6 +11,7 @@ from . import debs
 from .ubuntu_packages import Fetch
 
 _TIMEOUT_S = 60.0
+_MASQUERADES = "octavia-agent-lvs-masquerade"
 
 
 def make(pool: pathlib.Path, fetch: Fetch, version: str) -> None:
@@ -27,7 +28,7 @@ def make(pool: pathlib.Path, fetch: Fetch, version: str) -> None:
         scripts={"postinst": _COMMON_POSTINST},
     )
     debs.make(pool, common)
-    debs.remake(pool, fetch("python3-octavia"), {"Version": version})
+    debs.remake(pool, fetch("python3-octavia"), {"Version": version}, _as_octavia_has_it)
     unit, service = _agent_service(fetch("openstack-pkg-tools"))
     agent = debs.Package(
         "amphora-agent",
@@ -39,6 +40,14 @@ def make(pool: pathlib.Path, fetch: Fetch, version: str) -> None:
         configuration=("etc/init.d/amphora-agent",),
     )
     debs.make(pool, agent)
+
+
+def _as_octavia_has_it(root: pathlib.Path) -> None:
+    """Have the agent call what Octavia's element brings, in place of a program of Debian's."""
+    code = root / "usr/lib/python3/dist-packages/octavia/amphorae/backends/utils/interface_file.py"
+    text = code.read_text()
+    assert _MASQUERADES in text
+    code.write_text(text.replace(_MASQUERADES, "/usr/local/bin/lvs-masquerade.sh"))
 
 
 def _agent_service(tools: pathlib.Path) -> tuple[bytes, str]:

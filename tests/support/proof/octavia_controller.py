@@ -73,14 +73,13 @@ def read(amphora: str, address: str) -> dict[str, Any]:
 def render(amphora: str) -> dict[str, Any]:
     """Return configurations with the identifiers in them.
 
-    ``text`` is that of haproxy, with a PROMETHEUS listener; ``packets`` are those of a UDP and an
-    SCTP listener.
+    ``text`` is that of haproxy, with a PROMETHEUS listener and an additional VIP; ``packets`` are
+    those of a UDP and an SCTP listener without it.
     """
     asked = json.load(sys.stdin)
     target = data_models.Amphora(id=amphora)
     balancer = _load_balancer(target, asked)
     pool = balancer.listeners[0].default_pool
-    balancer.additional_vips = [data_models.AdditionalVip(ip_address=asked["additional_vip"])]
     balancer.listeners.append(
         data_models.Listener(
             id=str(uuid.uuid4()),
@@ -92,6 +91,14 @@ def render(amphora: str) -> dict[str, Any]:
         )
     )
     driver = rest_api_driver.HaproxyAmphoraLoadBalancerDriver()
+    packets = [
+        _packets(driver, balancer, asked["members"], *kind)
+        for kind in (
+            (constants.PROTOCOL_UDP, octavia_constants.HEALTH_MONITOR_UDP_CONNECT),
+            (constants.PROTOCOL_SCTP, constants.HEALTH_MONITOR_SCTP),
+        )
+    ]
+    balancer.additional_vips = [data_models.AdditionalVip(ip_address=asked["additional_vip"])]
     return {
         "text": driver.jinja_combo.build_config(
             host_amphora=target,
@@ -104,13 +111,7 @@ def render(amphora: str) -> dict[str, Any]:
         "listeners": [listener.id for listener in balancer.listeners],
         "pool": pool.id,
         "members": [member.id for member in pool.members],
-        "packets": [
-            _packets(driver, balancer, asked["members"], *kind)
-            for kind in (
-                (constants.PROTOCOL_UDP, octavia_constants.HEALTH_MONITOR_UDP_CONNECT),
-                (constants.PROTOCOL_SCTP, constants.HEALTH_MONITOR_SCTP),
-            )
-        ],
+        "packets": packets,
     }
 
 

@@ -8,7 +8,6 @@ which members there are and looks after them. Keys, order and defaults are those
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 
 from ....model import vocabulary
 from . import haproxy
@@ -21,13 +20,12 @@ _CONFIGURATION = """\
 # Configuration for Listener {listener.id}
 
 net_namespace {namespace}
-{groups}"""
-_GROUP = """
-virtual_server_group ipv{version}-group {{
+
+virtual_server_group ipv4-group {{
     {vip} {listener.port}
 }}
 
-virtual_server group ipv{version}-group {{
+virtual_server group ipv4-group {{
     lb_algo wrr
     lb_kind NAT
     protocol {listener.protocol}
@@ -85,17 +83,11 @@ class Listener:
 
 
 def configuration(listener: Listener, balancer: haproxy.LoadBalancer) -> str:
-    """Return the text of the configuration.
+    """Return the text of the configuration, for the first VIP alone.
 
-    Each VIP leads to the members of its own kind.
+    Members have IPv4 addresses. Octavia would give the IPv6 VIP a group of none, by which agents
+    of several releases come to report all members as ``DOWN``.
     """
-    groups = "".join(_group(listener, ipaddress.ip_address(vip)) for vip in balancer.vips)
-    return _CONFIGURATION.format(
-        listener=listener, balancer=balancer.id, namespace=_NAMESPACE, groups=groups
-    )
-
-
-def _group(listener: Listener, vip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if listener.protocol is Protocol.UDP:
         check, timeout_s = _UDP_CHECK, listener.timeout_s
     else:
@@ -105,12 +97,12 @@ def _group(listener: Listener, vip: ipaddress.IPv4Address | ipaddress.IPv6Addres
     members = (
         _MEMBER.format(member=one, check=check, timeout_s=timeout_s)
         for one in listener.pool.members
-        if ipaddress.ip_address(one.address).version == vip.version
     )
-    return _GROUP.format(
+    return _CONFIGURATION.format(
         listener=listener,
-        version=vip.version,
-        vip=vip,
+        balancer=balancer.id,
+        namespace=_NAMESPACE,
+        vip=balancer.vip,
         failures=FAILURES,
         members="".join(members),
     )
