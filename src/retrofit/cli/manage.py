@@ -15,6 +15,7 @@ from ..host import web
 from ..image_manager import (
     catalog,
     importing,
+    inventory,
     managing,
     rotation,
     sharing,
@@ -77,9 +78,10 @@ def command(
         means = None if dry_run else _means(imports, access, work_dir, held)
         connection = cloud.connector(where, held)()
         task = managing.Task(policy, access, means, _show_step)
-        failures = managing.manage(connection, products, task)
+        managed = inventory.listed(connection, policy.tag)
+        failures = managing.manage(connection, managed, products, task)
         if age_limit_days is not None:
-            _show_outdated(connection, products, policy.tag, age_limit_days)
+            _show_outdated(managed, products, age_limit_days)
     image_files.fail(failures)
 
 
@@ -112,9 +114,9 @@ def _means(
 
 
 def _show_outdated(
-    connection: cloud.Cloud, products: Sequence[catalog.Product], tag: str, max_days: int
+    managed: inventory.Inventory, products: Sequence[catalog.Product], max_days: int
 ) -> None:
-    for age in managing.outdated(connection, products, tag, max_days):
+    for age in managing.outdated(managed, products, max_days):
         image_files.show("old", age.image.name, f"{age.days} days older than the newest build")
 
 

@@ -22,7 +22,8 @@ KINDS = ("image", "load_balancer", "compute", "block_storage")
 
 # Glance answers an upload when its store has everything: slow stores take their time.
 _UPLOAD_TIMEOUT_S = 900.0
-_PAGE = 200
+# As many as Glance gives at a time, unless its operator has it give fewer.
+_PAGE = 1000
 _CHUNK = model.MIB
 _PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
 

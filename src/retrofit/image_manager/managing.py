@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .. import cloud, errors
 from ..cloud import images, usage
 from ..host import signals, urls, web
-from . import age, catalog, importing, places, rotation, upstream
+from . import age, catalog, importing, inventory, places, rotation, upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +45,16 @@ class Task:
 
 
 def manage(
-    connection: cloud.Cloud, products: Iterable[catalog.Product], task: Task
+    connection: cloud.Cloud,
+    managed: inventory.Inventory,
+    products: Iterable[catalog.Product],
+    task: Task,
 ) -> list[errors.RetrofitError]:
     """Import, change and remove the images of products.
 
     Args:
         connection: Where.
+        managed: The images that are managed there, which are kept current.
         products: What files ask for.
         task: What is to be done with it.
 
@@ -61,50 +65,46 @@ def manage(
     for product in products:
         signals.check()
         try:
-            failures += _manage(connection, product, task)
+            failures += _manage(connection, managed, product, task)
         except errors.RetrofitError as error:
             failures.append(error)
     return failures
 
 
 def outdated(
-    connection: cloud.Cloud, products: Iterable[catalog.Product], tag: str, max_days: int
+    managed: inventory.Inventory, products: Iterable[catalog.Product], max_days: int
 ) -> list[age.Age]:
     """Return the images that are older by more than some days than what files know of."""
-    managed = found(connection, tag)
     return [
         each
         for product in products
-        for each in age.outdated(product, places.belonging(product, managed), max_days)
+        for each in age.outdated(product, managed.of(product), max_days)
     ]
 
 
-def found(connection: cloud.Cloud, tag: str) -> list[images.Image]:
-    """Return all images of this project that are managed, hidden ones, too; newest first."""
-    mine = [("owner", connection.project_id), ("tag", tag), ("visibility", "all")]
-    hidden = connection.images([*mine, ("os_hidden", "true")])
-    return [*connection.images(mine), *hidden]
-
-
 def _manage(
-    connection: cloud.Cloud, product: catalog.Product, task: Task
+    connection: cloud.Cloud,
+    managed: inventory.Inventory,
+    product: catalog.Product,
+    task: Task,
 ) -> list[errors.RetrofitError]:
     """Do all for one product; return what failed and kept nothing else from being done."""
     failures: list[errors.RetrofitError] = []
-    own = places.belonging(product, found(connection, task.policy.tag))
-    product = upstream.resolved(product, own, task.access)
+    product = upstream.resolved(product, managed.of(product), task.access)
     now = datetime.datetime.now(datetime.timezone.utc)
-    _remove_leftovers(connection, product, own, task, now)
-    for version in places.missing(product, own, latest=task.policy.latest):
+    _remove_leftovers(connection, managed, product, task, now)
+    for version in places.missing(product, managed.of(product), latest=task.policy.latest):
         try:
-            own.append(_import(connection, product, version, task, now))
+            managed.put(_import(connection, product, version, task, now))
         except errors.RetrofitError as error:
             failures.append(error)
-    for change in rotation.changes(product, own, task.policy, now.date()):
-        _apply(connection, change, task)
+    for change in rotation.changes(product, managed.of(product), task.policy, now.date()):
+        _apply(connection, managed, change, task)
     # What could not be imported today may be why an old one is still needed.
     if not failures:
-        _remove_unused(connection, rotation.removable(product, own, task.policy, now.date()), task)
+        own = managed.of(product)
+        expired = rotation.removable(product, own, task.policy, now.date())
+        _remove_unused(connection, managed, expired, task)
     return failures
 
 
@@ -124,34 +124,47 @@ def _import(
 
 def _remove_leftovers(
     connection: cloud.Cloud,
+    managed: inventory.Inventory,
     product: catalog.Product,
-    own: Iterable[images.Image],
     task: Task,
     now: datetime.datetime,
 ) -> None:
     """Delete what killed runs left, but for what the next import takes over."""
     wanted = {version.id for version in product.versions} - {""}
-    for image in places.leftovers(own, now):
+    for image in places.leftovers(managed.of(product), now):
         if image.id not in wanted:
-            _remove(connection, image, task)
+            _remove(connection, managed, image, task)
 
 
-def _apply(connection: cloud.Cloud, change: rotation.Change, task: Task) -> None:
+def _apply(
+    connection: cloud.Cloud,
+    managed: inventory.Inventory,
+    change: rotation.Change,
+    task: Task,
+) -> None:
     """Make one change."""
     image = change.image
     if change.fields:
         details = ", ".join(f"{key}: {value}" for key, value in sorted(change.fields.items()))
         task.told(Step("change", image.name, details))
         if task.means is not None:
-            connection.patch(image.id, importing.changes(change.fields))
+            image = connection.patch(image.id, importing.changes(change.fields))
+            managed.put(image)
     if change.active is not None:
         action = "reactivate" if change.active else "deactivate"
         task.told(Step(action, image.name))
         if task.means is not None:
             connection.act(image.id, action)
+            status = "active" if change.active else "deactivated"
+            managed.put(dataclasses.replace(image, status=status))
 
 
-def _remove_unused(connection: cloud.Cloud, expired: Sequence[images.Image], task: Task) -> None:
+def _remove_unused(
+    connection: cloud.Cloud,
+    managed: inventory.Inventory,
+    expired: Sequence[images.Image],
+    task: Task,
+) -> None:
     """Delete images that nobody uses, as far as that can be told."""
     found = usage.ask(connection, [image.id for image in expired])
     for image in expired:
@@ -160,15 +173,18 @@ def _remove_unused(connection: cloud.Cloud, expired: Sequence[images.Image], tas
         elif found.unknown:
             task.told(Step("keep", image.name, found.unknown))
         else:
-            _remove(connection, image, task)
+            _remove(connection, managed, image, task)
 
 
-def _remove(connection: cloud.Cloud, image: images.Image, task: Task) -> None:
+def _remove(
+    connection: cloud.Cloud, managed: inventory.Inventory, image: images.Image, task: Task
+) -> None:
     """Delete an image; one that cannot be deleted now stays for the next run."""
     task.told(Step("delete", image.name, image.id))
     if task.means is None:
         return
     try:
         connection.delete(image.id)
+        managed.drop(image.id)
     except errors.RetrofitError as error:
         task.told(Step("keep", image.name, f"it could not be deleted: {error.message}"))

@@ -15,6 +15,8 @@ from . import catalog
 
 # Another manager's import, which does not say what it is, is not taken for a leftover before.
 _LONGEST_IMPORT = datetime.timedelta(hours=6)
+# Properties that name an image's product; the first that it has counts.
+_TELLING = ("image_name", "image_description")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,20 @@ class Place:
     wanted: catalog.Version | None
     rank: int
     current: bool
+
+
+def group(image: images.Image) -> tuple[str, str]:
+    """Return what tells an image's product: a property and its value; empty for its name."""
+    for key in _TELLING:
+        if key in image.properties:
+            return key, image.properties[key]
+    return "", ""
+
+
+def groups(product: catalog.Product) -> list[tuple[str, str]]:
+    """Return the groups (:func:`group`) that a product's images may be in."""
+    told = [(key, value) for key in _TELLING for value in (product.name, _said(product, key))]
+    return [*((key, value) for key, value in told if value is not None), ("", "")]
 
 
 def belonging(product: catalog.Product, found: Iterable[images.Image]) -> list[images.Image]:
@@ -90,9 +106,9 @@ def missing(
 
 
 def _belongs(product: catalog.Product, image: images.Image) -> bool:
-    for key in ("image_name", "image_description"):
-        if key in image.properties:
-            return image.properties[key] in (product.name, _said(product, key))
+    told = group(image)
+    if told != ("", ""):
+        return told in groups(product)
     if product.multi:
         return image.name == product.name or _in_name(product, image) is not None
     return image.name in {product.versioned(version.name) for version in product.versions}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import pathlib
 import signal
 import sys
 from typing import Any
@@ -60,6 +61,8 @@ def main(server: type[Server] = Server) -> None:
         "timeout": 600,
         "graceful_timeout": 2,
         "control_socket_disable": True,
+        "accesslog": str(pathlib.Path(key).with_name(f"{service}-requests.log")),
+        "access_log_format": "%(m)s %(U)s|%(a)s",
     }
     server(service, options).run()
 

@@ -20,7 +20,7 @@ import yaml
 from retrofit import cloud as clouds
 from retrofit import errors, model
 from retrofit.host import web
-from retrofit.image_manager import importing, managing, reading, rotation
+from retrofit.image_manager import importing, inventory, managing, reading, rotation
 
 from ..cloud import cloud
 from ..publishing import publishing
@@ -90,13 +90,15 @@ def manage(
     means |= {key: changes.pop(key) for key in [*changes] if key in (*means, "locate")}
     access = web.Access(proxies=model.Proxies())
     steps: list[managing.Step] = []
+    policy = rotation.Policy(tag=changes.pop("tag", TAG), **changes)
     task = managing.Task(
-        rotation.Policy(tag=changes.pop("tag", TAG), **changes),
+        policy,
         access,
         importing.Means(access=access, work=work, reporter=publishing.Silent(), **means),
         steps.append,
     )
-    failures = managing.manage(connection, reading.read(path, check=True), task)
+    managed = inventory.listed(connection, policy.tag)
+    failures = managing.manage(connection, managed, reading.read(path, check=True), task)
     return steps, failures
 
 
