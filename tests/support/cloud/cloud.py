@@ -150,7 +150,7 @@ class Cloud:
             database.commit()
 
     def requests(self) -> collections.Counter[str]:
-        """Count the requests to Keystone and Glance so far, but for their own, by what they ask."""
+        """Count the requests to Keystone and Glance, but for their own, by what they ask."""
         return collections.Counter(
             f"{service}: {line.partition('|')[0]}"
             for service in ("keystone", "glance")
@@ -175,10 +175,10 @@ class Cloud:
                     query = f"SELECT * FROM {table} WHERE {key} = ?"
                     for row in database.execute(query, (image_id,)).fetchall():
                         values = {
-                            column: row[column].replace(told, name)
+                            column: value.replace(told, name)
                             if column in ("name", "value") and table != "image_tags"
-                            else row[column]
-                            for column in row.keys()
+                            else value
+                            for column, value in dict(row).items()
                             if column != "id"
                         } | {key: copy_id}
                         database.execute(
