@@ -59,6 +59,10 @@ bench: venv ## Measure builds against other ways, and write benchmarks/results
 charm: venv ## Pack the charm for this machine's distribution
 	$(BIN)/python -m tests.support.charm.pack
 
+.PHONY: wheel
+wheel: venv ## Build dist/*.whl, with Octavia's elements, for pip and pipx
+	tools/wheel dist
+
 .PHONY: clean
 clean: ## Remove everything that the targets made in this directory
 	rm -rf .venv .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.charm

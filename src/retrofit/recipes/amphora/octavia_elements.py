@@ -1,7 +1,8 @@
 """Octavia's own elements: from its release on PyPI, at a pinned version.
 
 ``python -m retrofit.recipes.amphora.octavia_elements DIR`` puts them into DIR. A packed
-charm has them in the directory ``packed`` beside this module, so a unit needs no PyPI.
+charm and a wheel of ``make wheel`` have them in the directory ``packed`` beside this module, and
+need no PyPI.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def find(proxies: model.Proxies) -> pathlib.Path:
 
     Raises:
         errors.OutputError: They had to be fetched, and the cache cannot be written.
+        errors.ToolMissing: They had to be fetched, and this Python has no pip.
         errors.Unavailable: They had to be fetched, and could not be.
     """
     if _PACKED.is_dir():
@@ -51,6 +53,7 @@ def fetch(into: pathlib.Path, proxies: model.Proxies) -> None:
         proxies: Proxies to fetch the release through.
 
     Raises:
+        errors.ToolMissing: This Python has no pip.
         errors.Unavailable: The release cannot be had, or is not the one that is pinned.
     """
     into.parent.mkdir(parents=True, exist_ok=True)
@@ -80,13 +83,18 @@ def _download(into: pathlib.Path, proxies: model.Proxies) -> pathlib.Path:
             extra_environment=proxies.environment(),
         )
     except errors.CommandError as error:
+        if any("No module named pip" in line for line in error.details):
+            raise errors.ToolMissing(
+                f"{sys.executable} has no pip, which fetches Octavia {VERSION}",
+                hint="install pip there, or a wheel from `make wheel`",
+            ) from error
         raise errors.Unavailable(
             f"Octavia {VERSION} cannot be fetched from the Python package index",
-            hint="check the network and the proxies; a packed charm contains it",
+            hint="check the network and the proxies; a packed charm and a wheel contain it",
             details=error.details,
         ) from error
     return into / f"octavia-{VERSION}.tar.gz"
 
 
 if __name__ == "__main__":
-    fetch(pathlib.Path(sys.argv[1]), model.Proxies())
+    fetch(pathlib.Path(sys.argv[1]).absolute(), model.Proxies())
