@@ -21,12 +21,13 @@ def boot_parameters() -> subject.Check:
     return subject.Check("boot parameters", _look)
 
 
-def arguments(image: subject.Subject) -> tuple[str, ...]:
-    """Return the parameters that the kernel gets by default; none if GRUB does not start it."""
+def arguments(image: subject.Subject) -> tuple[str, ...] | None:
+    """Return the parameters that GRUB gives the kernel by default; ``None`` if it starts none."""
     text = reading.text(image.tree, _GRUB_CFG) or ""
     environment = reading.text(image.tree, _GRUBENV) or ""
     entry = grub_config.default_entry(text, grub_config.value(environment, "saved_entry"))
-    return entry.kernels[-1][1] if entry is not None and entry.kernels else ()
+    # Of several in one entry, the last that is loaded is started.
+    return entry.kernels[-1][1] if entry is not None and entry.kernels else None
 
 
 def _look(image: subject.Subject) -> findings.Verdict:
@@ -37,7 +38,7 @@ def _look(image: subject.Subject) -> findings.Verdict:
     environment = reading.text(image.tree, _GRUBENV) or ""
     wanted = [word for name in _WORDS for word in asked.get(name, "").split()]
     given = arguments(image)
-    missing = [word for word in wanted if given and word not in given]
+    missing = [word for word in wanted if given is not None and word not in given]
     if missing:
         return findings.failed(f"{_GRUB_CFG} does not give the kernel {missing[0]} ({ASKED})")
     fault = _menu_fault(text, environment, asked.get("GRUB_TIMEOUT"))

@@ -8,10 +8,9 @@ from ...building.disk import layout, mount_table, partitions, volume
 from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import grub_config, reading
+from . import boot_parameters, reading
 
 _PATH, _NAME = "/etc/fstab", "mount table"
-_GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 # Of root file systems of amd64, arm64, armhf, riscv64, ppc64el and s390x (the Discoverable
 # Partitions Specification).
 _ROOT_TYPES = frozenset(
@@ -44,7 +43,9 @@ def _look(image: subject.Subject) -> findings.Verdict:
             fault = f"{one.mount_point} is mounted twice"
         if fault:
             return findings.failed(f"{_PATH}, line {one.line}: {fault}")
-    if "/" not in places and stays_read_only(_kernel_words(image), image.layout.root.partition):
+    if "/" not in places and stays_read_only(
+        boot_parameters.arguments(image), image.layout.root.partition
+    ):
         return findings.failed(
             f"{_PATH} {'is missing' if text is None else 'does not mount /'},"
             " so the root file system stays read-only as the kernel mounts it"
@@ -65,16 +66,6 @@ def stays_read_only(words: Sequence[str] | None, root: partitions.Partition) -> 
         return said[-1] == "ro"
     # systemd-gpt-auto-generator(8) makes it writable by the type of its partition.
     return words is not None and root.type_code not in _ROOT_TYPES
-
-
-def _kernel_words(image: subject.Subject) -> tuple[str, ...] | None:
-    """Return the parameters that GRUB gives the kernel; ``None`` if they are not known."""
-    text = reading.text(image.tree, _GRUB_CFG)
-    if text is None:
-        return None
-    saved = grub_config.value(reading.text(image.tree, _GRUBENV) or "", "saved_entry")
-    entry = grub_config.default_entry(text, saved)
-    return entry.kernels[0][1] if entry is not None and entry.kernels else None
 
 
 def _fault(image: subject.Subject, entry: mount_table.Entry) -> str:

@@ -21,7 +21,7 @@ def init() -> subject.Check:
 def _look(image: subject.Subject) -> findings.Verdict:
     words = [
         word.removeprefix(_WORD)
-        for word in boot_parameters.arguments(image)
+        for word in boot_parameters.arguments(image) or ()
         if word.startswith(_WORD)
     ]
     path = words[-1] if words else _DEFAULT

@@ -17,7 +17,7 @@ def ipv6() -> subject.Check:
 
 
 def _look(image: subject.Subject) -> findings.Verdict:
-    given = boot_parameters.arguments(image)
+    given = boot_parameters.arguments(image) or ()
     for word in _PARAMETERS:
         if word in given:
             return findings.failed(f"the kernel gets the parameter {word}")

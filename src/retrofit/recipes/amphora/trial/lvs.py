@@ -49,7 +49,7 @@ _MEMBER = """\
     }}
 """
 # How many failures in a row take a member out.
-FAILURES = 1
+_FAILURES = 1
 
 
 class Protocol(vocabulary.Word):
@@ -103,6 +103,6 @@ def configuration(listener: Listener, balancer: haproxy.LoadBalancer) -> str:
         balancer=balancer.id,
         namespace=_NAMESPACE,
         vip=balancer.vip,
-        failures=FAILURES,
+        failures=_FAILURES,
         members="".join(members),
     )
