@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import pathlib
 from collections.abc import Callable, Iterable
 
 from .. import errors
 from ..host import files, web, yaml_lines
-from . import catalog, upstream
+from . import catalog, newest_build
+
+_LOG = logging.getLogger(__name__)
 
 
 def update(
@@ -31,10 +34,10 @@ def update(
     """
     failures = []
     for product in products:
-        if not (product.latest_url and product.latest_checksum_url and product.versions):
+        if not _can_be_asked(product):
             continue
         try:
-            newest = upstream.newest(product, access)
+            newest = newest_build.find(product, access)
             if newest is not None:
                 told(product.name, newest.name)
             if newest is not None and not dry_run:
@@ -42,6 +45,21 @@ def update(
         except errors.RetrofitError as error:
             failures.append(error)
     return failures
+
+
+def _can_be_asked(product: catalog.Product) -> bool:
+    """Tell whether a file says where the newest build of a product is; warn if not all of it."""
+    needed = {
+        "latest_checksum_url": bool(product.latest_checksum_url),
+        "version to replace": bool(product.versions),
+    }
+    missing = [key for key, is_there in needed.items() if not is_there]
+    if product.latest_url and missing:
+        _LOG.warning(
+            "%s: %s is not updated: it has a latest_url, but no %s",
+            *(product.place, product.name, " and no ".join(missing)),
+        )
+    return bool(product.latest_url) and not missing
 
 
 def _write(product: catalog.Product, newest: catalog.Version) -> None:

@@ -32,10 +32,10 @@ def checksum(version: catalog.Version, access: web.Access) -> str:
     if version.checksum:
         return version.checksum
     if version.checksums_url:
-        text = _text(version.checksums_url, access)
+        text = document(version.checksums_url, access)
         return listed(text, version.url, version.checksums_url)
     if version.checksum_url:
-        return _single(_text(version.checksum_url, access), version.checksum_url)
+        return _single(document(version.checksum_url, access), version.checksum_url)
     return ""
 
 
@@ -45,46 +45,13 @@ def listed(text: str, url: str, where: str) -> str:
     return download.listed(text, name, urls.shown(where), _DIGITS)
 
 
-def newest(product: catalog.Product, access: web.Access) -> catalog.Version | None:
-    """Return the newest build of a product, ``None`` if its newest version is that.
-
-    Args:
-        product: A product with versions, whose maker says where the newest is (``latest_url``).
-        access: How to reach the maker's server.
+def document(url: str, access: web.Access) -> str:
+    """Return a small document, such as a file of checksums.
 
     Raises:
-        errors.RetrofitError: It does not answer as it should, or does not say what it has.
+        errors.RetrofitError: As :func:`retrofit.host.web.read`.
     """
-    previous = product.versions[-1]
-    text = _text(product.latest_checksum_url, access)
-    url = _matching(product.latest_url, text)
-    found = listed(text, url, product.latest_checksum_url)
-    if found == previous.checksum:
-        return None
-    changed = web.modified(url, access)
-    if changed is None:
-        raise errors.Unavailable(
-            f"{product.place}: {urls.shown(url)} has no date of its last change, which is "
-            "needed for the version",
-            hint="write version, url, checksum and build_date yourself",
-        )
-    name = f"{changed:%Y%m%d}"
-    if name == previous.name:
-        name = f"{changed:%Y%m%d%H%M%S}"
-    if previous.mirror_url and previous.name not in previous.mirror_url:
-        raise errors.ConfigError(
-            f"{product.place}: mirror_url does not contain the version {previous.name}: the "
-            "mirror_url of the next version is not known",
-            hint="write the next version yourself",
-        )
-    return dataclasses.replace(
-        previous,
-        name=name,
-        url=url,
-        mirror_url=previous.mirror_url.replace(previous.name, name),
-        checksum=found,
-        build_date=changed.date(),
-    )
+    return web.read(url, access, limit=_LIMIT).decode(errors="replace")
 
 
 def resolved(
@@ -140,26 +107,6 @@ def _named(
     )
 
 
-def _matching(url: str, text: str) -> str:
-    """Return the URL of the newest file whose name fits.
-
-    ``HEREBE`` and ``DRAGONS`` in a name enclose a regular expression.
-    """
-    place, _, name = url.rpartition("/")
-    before, is_pattern, rest = name.partition("HEREBE")
-    if not is_pattern:
-        return url
-    inside, _, after = rest.partition("DRAGONS")
-    try:
-        pattern = re.compile(re.escape(before) + inside + re.escape(after))
-    except re.error as error:
-        raise errors.ConfigError(f"{name} has no regular expression: {error}") from error
-    names = [shown for shown, _ in download.entries(text) if pattern.fullmatch(shown)]
-    if not names:
-        raise errors.InputMissing(f"no file fits {name}", hint="check latest_url")
-    return f"{place}/{max(names, key=catalog.natural)}"
-
-
 def _single(text: str, where: str) -> str:
     """Return the checksum that a file holds and nothing else."""
     digest = text.strip().lower()
@@ -170,7 +117,3 @@ def _single(text: str, where: str) -> str:
         f"{urls.shown(where)} is not a checksum",
         hint="give a list of checksums as checksums_url",
     )
-
-
-def _text(url: str, access: web.Access) -> str:
-    return web.read(url, access, limit=_LIMIT).decode(errors="replace")
