@@ -17,6 +17,7 @@ from ..image_manager import (
     importing,
     inventory,
     managing,
+    presence,
     rotation,
     sharing,
     updating,
@@ -28,7 +29,11 @@ _mode = functools.partial(click.option, panel="Mode")
 
 
 @click.command("manage")
-@_mode("--check-only", is_flag=True, help="Only check the image files.")
+@_mode(
+    "--check-only",
+    is_flag=True,
+    help="Only check the image files, and whether the images exist at their URLs.",
+)
 @_mode(
     "--update-only",
     is_flag=True,
@@ -68,9 +73,11 @@ def command(
         _share(wish, where, dry_run=dry_run)
         return
     products = dataclasses.replace(files, check=files.check or check_only).read()
-    if check_only:
-        return
     access = options.access(ca_certificate)
+    if check_only:
+        versions = [(product, version) for product in products for version in product.versions]
+        image_files.fail(presence.missing([presence.of(*each) for each in versions], access))
+        return
     if update_only:
         image_files.fail(updating.update(products, access, _show_version, dry_run=dry_run))
         return

@@ -6,10 +6,12 @@ import contextlib
 import dataclasses
 import datetime
 import email.utils
+import functools
 import logging
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import thread
 from typing import Protocol
 
 import tenacity
@@ -28,6 +30,7 @@ _MAX_REDIRECTS = 10
 # Attempts in a row that bring next to nothing new.
 _ATTEMPTS = 4
 _PIECE = model.MIB
+_ASKED_AT_ONCE = 8
 _TRANSIENT_STATUSES = frozenset((408, 429, 500, 502, 503, 504))
 
 
@@ -109,6 +112,30 @@ def probe(url: str, access: Access, *, timeout_s: float) -> None:
     servers = _Servers(access, timeout_s=timeout_s)
     with servers.opened(url, {}, method="HEAD"):
         pass
+
+
+def absent(
+    addresses: Iterable[str], access: Access, *, timeout_s: float
+) -> dict[str, errors.RetrofitError]:
+    """Ask for many files whether servers have them, side by side and without fetching them.
+
+    Args:
+        addresses: URLs, http or https; user names and passwords may be in them.
+        access: How to reach the servers.
+        timeout_s: How long to wait for a server.
+
+    Returns:
+        Why each of those that cannot be fetched cannot: errors as of :func:`read`.
+    """
+    servers = _Servers(access, timeout_s=timeout_s, at_once=_ASKED_AT_ONCE)
+    asked = list(dict.fromkeys(addresses))
+    with thread.ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+        try:
+            answers = list(pool.map(functools.partial(_fault, servers), asked))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return {url: fault for url, fault in zip(asked, answers, strict=True) if fault is not None}
 
 
 def fetch(url: str, access: Access, sink: Sink) -> None:
@@ -196,17 +223,19 @@ class _Servers:
         access: Access,
         *,
         timeout_s: float | None = None,
+        at_once: int = 1,
     ) -> None:
         context = authorities.context(access.ca_certificate)
         self._stall_s = timeout_s or _STALL_S
         timeout = urllib3.Timeout(connect=timeout_s or _CONNECT_TIMEOUT_S, read=self._stall_s)
         self._no_proxy = access.proxies.no_proxy
-        self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout)
+        self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout, maxsize=at_once)
         self._proxies = {
             scheme: urllib3.ProxyManager(
                 url,
                 ssl_context=context,
                 timeout=timeout,
+                maxsize=at_once,
                 proxy_headers=urllib3.make_headers(proxy_basic_auth=_user(url)),
             )
             for scheme, url in (("http", access.proxies.http), ("https", access.proxies.https))
@@ -267,6 +296,21 @@ def _user(url: str) -> str | None:
     """Return user name and password, as ``name:password``, if they are in a URL."""
     user, separator, _ = urllib.parse.urlsplit(url).netloc.rpartition("@")
     return urllib.parse.unquote(user) if separator else None
+
+
+def _fault(servers: _Servers, url: str) -> errors.RetrofitError | None:
+    """Say why a file cannot be fetched; ``None`` if it can."""
+    fault: errors.RetrofitError | None = None
+    # Signed URLs, and some servers, answer GET alone.
+    for method in ("HEAD", "GET"):
+        try:
+            with servers.opened(url, {}, method=method):
+                return None
+        except http_errors.Transient as error:
+            return error
+        except errors.RetrofitError as error:
+            fault = error
+    return fault
 
 
 def _modified(servers: _Servers, url: str) -> datetime.datetime | None:

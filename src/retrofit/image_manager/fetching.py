@@ -44,6 +44,19 @@ def local(url: str) -> pathlib.Path | None:
     return pathlib.Path(parts.path) if parts.scheme == "file" else None
 
 
+def unusable(url: str) -> errors.RetrofitError | None:
+    """Return why a URL cannot be used, as far as that can be told without asking a server."""
+    file = local(url)
+    if file is not None and not file.is_file():
+        return errors.InputMissing(f"the file {file} is missing", hint="check url and mirror_url")
+    if file is None and not url.startswith(("http://", "https://")):
+        return errors.ConfigError(
+            f"cannot fetch {urls.shown(url)}: only http and https are supported",
+            hint="give a mirror_url that begins with https://",
+        )
+    return None
+
+
 def fetch(
     url: str,
     checksum: str,
@@ -72,12 +85,10 @@ def fetch(
     """
     packed = is_packed(url)
     file = local(url)
+    fault = unusable(url)
+    if fault is not None:
+        raise fault
     if file is None:
-        if not url.startswith(("http://", "https://")):
-            raise errors.ConfigError(
-                f"cannot fetch {urls.shown(url)}: only http and https are supported",
-                hint="give a mirror_url that begins with https://",
-            )
         file = work / "fetched"
         wanted = model.BaseImage(name=urls.shown(url), content_hash="" if packed else checksum)
         try:
@@ -86,8 +97,6 @@ def fetch(
             raise _differing(url, f"not {checksum[:23]}…") from error
         if not packed:
             return file
-    elif not file.is_file():
-        raise errors.InputMissing(f"the file {file} is missing", hint="check url and mirror_url")
     if not packed:
         check(file, checksum, url)
         return file

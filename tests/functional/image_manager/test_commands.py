@@ -225,7 +225,7 @@ images:
         build_date: 2026-01-01   # a Thursday
         url:
           https://example.org/20260101/it's.raw
-        mirror_url: https://s3.example.org/openstack-images/fresh/20260101-fresh.raw
+        mirror_url: {server.url}openstack-images/fresh/20260101-fresh.raw
   - name: By pattern
     {{}}
     latest_url: {server.url}build-HEREBE[0-9]+DRAGONS.raw
@@ -262,8 +262,8 @@ images:
         .replace('"https://example.org/1"', f"'{server.url}build-10.raw'")
         .replace(f"checksum: {digest}", f"checksum: '{newest}'")
         .replace(
-            "https://s3.example.org/openstack-images/fresh/20260101-fresh.raw",
-            "'https://s3.example.org/openstack-images/fresh/20260802-fresh.raw'",
+            f"{server.url}openstack-images/fresh/20260101-fresh.raw",
+            f"'{server.url}openstack-images/fresh/20260802-fresh.raw'",
         )
     )
     assert manage("--update-only") == ([], None)

@@ -51,13 +51,14 @@ class Answer:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves the files of a directory.
+    """Serves the files of a directory; of directories in it their ``index.html``.
 
     Attributes:
         url: Base URL.
         faults: What goes wrong with the next answers, by path.
         redirections: Where else a path leads.
         password: What clients have to give as ``name:password``, if anything.
+        only_get: Whether HEAD is refused, as for signed URLs.
         answers: What was asked for so far.
     """
 
@@ -71,6 +72,7 @@ class Server(http.server.ThreadingHTTPServer):
         )
         self.redirections: dict[str, str] = {}
         self.password = ""
+        self.only_get = False
         self.answers: list[Answer] = []
         self.ended = threading.Event()
         scheme = "http"
@@ -107,6 +109,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
+        if self.server.only_get:
+            self.send_error(403)
+            return
         self.do_GET()
 
     def do_GET(self) -> None:
@@ -125,6 +130,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         file = self.server.directory / path
+        if file.is_dir():
+            file /= "index.html"
         if not file.is_file():
             self.send_error(404)
             return

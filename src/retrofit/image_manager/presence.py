@@ -1,0 +1,60 @@
+"""Asks whether images are where files say, without fetching them."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+from .. import errors
+from ..host import web
+from . import catalog, fetching
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT_S = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """A version that would be fetched.
+
+    Attributes:
+        product: Of which product.
+        version: The version.
+        places: URLs that have it, the first one that is tried first.
+    """
+
+    product: catalog.Product
+    version: catalog.Version
+    places: tuple[str, ...]
+
+
+def of(product: catalog.Product, version: catalog.Version) -> Wanted:
+    """Return a version with the URLs that its file has for it."""
+    return Wanted(product, version, tuple(filter(None, (version.mirror_url, version.url))))
+
+
+def missing(wanted: Sequence[Wanted], access: web.Access) -> list[errors.RetrofitError]:
+    """Return an error for each version that is nowhere; warn of the places that do not have one.
+
+    Args:
+        wanted: The versions.
+        access: How web servers are reached.
+    """
+    places = {place for each in wanted for place in each.places}
+    remote = sorted(place for place in places if place.startswith(("http://", "https://")))
+    faults = web.absent(remote, access, timeout_s=_TIMEOUT_S)
+    for place in sorted(places - {*remote}):
+        fault = fetching.unusable(place)
+        if fault is not None:
+            faults[place] = fault
+    failures = []
+    for each in wanted:
+        absent = [faults[place] for place in each.places if place in faults]
+        named = f"{each.product.place}: {each.product.versioned(each.version.name)}"
+        for fault in absent[: len(each.places) - 1]:
+            _LOG.warning("%s: %s", named, fault.message)
+        if len(absent) == len(each.places):
+            last = absent[-1]
+            failures.append(type(last)(f"{named}: {last.message}", hint=last.hint))
+    return failures
