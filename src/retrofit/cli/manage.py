@@ -75,8 +75,8 @@ def command(
     products = dataclasses.replace(files, check=files.check or check_only).read()
     access = options.access(ca_certificate)
     if check_only:
-        versions = [(product, version) for product in products for version in product.versions]
-        image_files.fail(presence.missing([presence.of(*each) for each in versions], access))
+        wanted = [presence.of(each, version) for each in products for version in each.versions]
+        image_files.fail([*presence.missing(wanted, access).values()])
         return
     if update_only:
         image_files.fail(updating.update(products, access, _show_version, dry_run=dry_run))

@@ -34,12 +34,17 @@ def of(product: catalog.Product, version: catalog.Version) -> Wanted:
     return Wanted(product, version, tuple(filter(None, (version.mirror_url, version.url))))
 
 
-def missing(wanted: Sequence[Wanted], access: web.Access) -> list[errors.RetrofitError]:
-    """Return an error for each version that is nowhere; warn of the places that do not have one.
+def missing(
+    wanted: Sequence[Wanted], access: web.Access
+) -> dict[tuple[str, ...], errors.RetrofitError]:
+    """Return what is wrong with versions that are nowhere; warn of places that do not have one.
 
     Args:
         wanted: The versions.
         access: How web servers are reached.
+
+    Returns:
+        An error for each of them, by its places.
     """
     places = {place for each in wanted for place in each.places}
     remote = sorted(place for place in places if place.startswith(("http://", "https://")))
@@ -48,7 +53,7 @@ def missing(wanted: Sequence[Wanted], access: web.Access) -> list[errors.Retrofi
         fault = fetching.unusable(place)
         if fault is not None:
             faults[place] = fault
-    failures = []
+    failures: dict[tuple[str, ...], errors.RetrofitError] = {}
     for each in wanted:
         absent = [faults[place] for place in each.places if place in faults]
         named = f"{each.product.place}: {each.product.versioned(each.version.name)}"
@@ -56,5 +61,5 @@ def missing(wanted: Sequence[Wanted], access: web.Access) -> list[errors.Retrofi
             _LOG.warning("%s: %s", named, fault.message)
         if len(absent) == len(each.places):
             last = absent[-1]
-            failures.append(type(last)(f"{named}: {last.message}", hint=last.hint))
+            failures[each.places] = type(last)(f"{named}: {last.message}", hint=last.hint)
     return failures
