@@ -225,19 +225,20 @@ def _nothing_found(
             details=details,
         )
     shown = connection.images([("status", "active"), ("os_distro", candidates[0].distribution)])
-    present = sorted(
-        {
-            image.properties["product_name"]
-            for image in itertools.islice(shown, _SHOWN)
-            if "product_name" in image.properties
-        }
-    )
+    first = itertools.islice(shown, _SHOWN)
+    present = sorted({_product(image) for image in first if not selection.is_result(image)})
     return errors.InputMissing(
         message,
         hint="import one with glance-simplestreams-sync, or choose another image or series; "
         "available products: " + (", ".join(present) or "none"),
         details=details,
     )
+
+
+def _product(image: images.Image) -> str:
+    """Return the product name of an image, or in words what it says that it is."""
+    said = (image.properties.get(key) for key in ("os_distro", "os_version", "architecture"))
+    return image.properties.get("product_name") or " ".join(filter(None, said))
 
 
 def _describe(image: images.Image) -> model.BaseImage:

@@ -77,6 +77,11 @@ class Choice:
     untrusted: tuple[UntrustedImage, ...]
 
 
+def is_result(image: images.Image) -> bool:
+    """Tell whether an image is a result of builds, which is no base image."""
+    return marks.OWN_TAG in image.tags or marks.FINGERPRINT in image.properties
+
+
 def newest(found: Iterable[images.Image], *, projects: Collection[str]) -> Choice:
     """Choose the newest among images that are all of what is wanted.
 
@@ -84,14 +89,7 @@ def newest(found: Iterable[images.Image], *, projects: Collection[str]) -> Choic
         found: The images.
         projects: Identifiers of the projects whose images may be used, beside public ones.
     """
-    # Our own results are no base images.
-    fitting = [
-        image
-        for image in found
-        if image.status == "active"
-        and marks.OWN_TAG not in image.tags
-        and marks.FINGERPRINT not in image.properties
-    ]
+    fitting = [image for image in found if image.status == "active" and not is_result(image)]
     untrusted: list[UntrustedImage] = []
     for image in sorted(fitting, key=_age, reverse=True):
         if is_trusted(image, projects):
