@@ -225,8 +225,8 @@ def _nothing_found(
             details=details,
         )
     shown = connection.images([("status", "active"), ("os_distro", candidates[0].distribution)])
-    first = itertools.islice(shown, _SHOWN)
-    present = sorted({_product(image) for image in first if not selection.is_result(image)})
+    some = itertools.islice(shown, _SHOWN)
+    present = sorted({_product(image) for image in some if not selection.is_result(image)})
     return errors.InputMissing(
         message,
         hint="import one with glance-simplestreams-sync, or choose another image or series; "

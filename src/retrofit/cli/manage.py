@@ -76,7 +76,7 @@ def command(
     access = options.access(ca_certificate)
     if check_only:
         wanted = [presence.of(each, version) for each in products for version in each.versions]
-        image_files.fail([*presence.missing(wanted, access).values()])
+        image_files.fail([failure for _, failure in presence.missing(wanted, access)])
         return
     if update_only:
         image_files.fail(updating.update(products, access, _show_version, dry_run=dry_run))

@@ -36,7 +36,7 @@ def of(product: catalog.Product, version: catalog.Version) -> Wanted:
 
 def missing(
     wanted: Sequence[Wanted], access: web.Access
-) -> dict[tuple[str, ...], errors.RetrofitError]:
+) -> list[tuple[Wanted, errors.RetrofitError]]:
     """Return what is wrong with versions that are nowhere; warn of places that do not have one.
 
     Args:
@@ -44,7 +44,7 @@ def missing(
         access: How web servers are reached.
 
     Returns:
-        An error for each of them, by its places.
+        Each of them, with an error that names it.
     """
     places = {place for each in wanted for place in each.places}
     remote = sorted(place for place in places if place.startswith(("http://", "https://")))
@@ -53,7 +53,7 @@ def missing(
         fault = fetching.unusable(place)
         if fault is not None:
             faults[place] = fault
-    failures: dict[tuple[str, ...], errors.RetrofitError] = {}
+    failures: list[tuple[Wanted, errors.RetrofitError]] = []
     for each in wanted:
         absent = [faults[place] for place in each.places if place in faults]
         named = f"{each.product.place}: {each.product.versioned(each.version.name)}"
@@ -61,5 +61,6 @@ def missing(
             _LOG.warning("%s: %s", named, fault.message)
         if len(absent) == len(each.places):
             last = absent[-1]
-            failures[each.places] = type(last)(f"{named}: {last.message}", hint=last.hint)
+            failure = type(last)(f"{named}: {last.message}", hint=last.hint)
+            failures.append((each, failure))
     return failures
