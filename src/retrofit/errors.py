@@ -104,6 +104,12 @@ class ChecksFailed(RetrofitError):
     exit_code = 8
 
 
+class Skipped(RetrofitError):
+    """Parts of files cannot be understood and were skipped; all the rest was done."""
+
+    exit_code = 9
+
+
 class UsageError(RetrofitError):
     """The command line or a definition is wrong."""
 

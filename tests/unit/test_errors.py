@@ -13,6 +13,7 @@ _ALL = [
     errors.NewerDocument,
     errors.RolloutStopped,
     errors.ChecksFailed,
+    errors.Skipped,
     errors.UsageError,
     errors.ImageError,
     errors.InputMissing,
@@ -43,7 +44,7 @@ def test_exit_codes_tell_errors_apart():
     codes = [kind.exit_code for kind in _ALL if kind not in general]
 
     assert len(set(codes)) == len(codes)
-    assert all(code in (4, 5, 6, 7, 8) or 64 <= code <= 78 for code in codes)
+    assert all(code in (4, 5, 6, 7, 8, 9) or 64 <= code <= 78 for code in codes)
 
 
 def test_hint_follows_the_message():

@@ -18,7 +18,9 @@ DIGITS = {"sha512": 128, "sha256": 64}
 _PINNED = re.compile(r"(?P<algorithm>[a-z0-9]+):(?P<digest>[0-9A-Fa-f]+)")
 # As sha256sum and sha512sum write them: plainly, or with --tag.
 _LINE = re.compile(r"(?P<digest>[0-9A-Fa-f]+)(?:\s+\*?(?P<name>\S.*))?")
-_TAGGED = re.compile(r"[A-Z0-9-]+ \((?P<name>.+)\) = (?P<digest>[0-9A-Fa-f]+)")
+# As BSD's programs write it, and OpenSSL, which leaves blanks out.
+_TAGGED = re.compile(r"[A-Z0-9-]+ ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9A-Fa-f]+)")
+_NAMED = re.compile(r"(?P<name>\S+)\s+(?P<digest>[0-9A-Fa-f]{32,128})")
 _LIMIT = 4 * model.MIB
 
 
@@ -130,7 +132,8 @@ def _content_hash(wanted: Wanted, name: str, access: web.Access) -> str:
 def entries(text: str) -> Iterator[tuple[str, str]]:
     """Yield names, which may be left out, and digests that a file of checksums has."""
     for line in text.splitlines():
-        match = _TAGGED.fullmatch(line.strip()) or _LINE.fullmatch(line.strip())
+        forms = (form.fullmatch(line.strip()) for form in (_TAGGED, _LINE, _NAMED))
+        match = next(filter(None, forms), None)
         if match is not None:
             yield (match["name"] or "").rpartition("/")[2], match["digest"].lower()
 

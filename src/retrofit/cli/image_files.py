@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from .. import errors
-from ..image_manager import catalog, reading
+from ..image_manager import reading
 from . import options
 
 
@@ -29,16 +29,12 @@ class Files:
     check: bool
     force: bool
 
-    def read(self) -> list[catalog.Product]:
+    def read(self) -> reading.Reading:
         """Read the files; all that is wrong with them goes to standard error."""
-        try:
-            return reading.read(
-                self.path, check=self.check, force=self.force, pattern=self.pattern
-            )
-        except errors.ConfigError as error:
-            for line in (error.message, *error.details) if error.details else ():
-                click.echo(line, err=True)
-            raise
+        found = reading.read(self.path, check=self.check, force=self.force, pattern=self.pattern)
+        for line in found.problems:
+            click.echo(line, err=True)
+        return found
 
 
 def _files(images: pathlib.Path, pattern: str, check: bool, force: bool) -> Files:

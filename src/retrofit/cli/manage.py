@@ -72,14 +72,17 @@ def command(
     if wish is not None:
         _share(wish, where, dry_run=dry_run)
         return
-    products = dataclasses.replace(files, check=files.check or check_only).read()
+    found = dataclasses.replace(files, check=files.check or check_only).read()
+    products, skipped = found.products, found.failures()
     access = options.access(ca_certificate)
     if check_only:
         wanted = [presence.of(each, version) for each in products for version in each.versions]
-        image_files.fail([failure for _, failure in presence.missing(wanted, access)])
+        absent = [failure for _, failure in presence.missing(wanted, access)]
+        image_files.fail([*absent, *skipped])
         return
     if update_only:
-        image_files.fail(updating.update(products, access, _show_version, dry_run=dry_run))
+        failures = updating.update(products, access, _show_version, dry_run=dry_run)
+        image_files.fail([*failures, *skipped])
         return
     with contextlib.ExitStack() as held:
         means = None if dry_run else _means(imports, access, work_dir, held)
@@ -89,7 +92,7 @@ def command(
         failures = managing.manage(connection, managed, products, task)
         if age_limit_days is not None:
             _show_outdated(managed, products, age_limit_days)
-    image_files.fail(failures)
+    image_files.fail([*failures, *skipped])
 
 
 def _share(wish: sharing.Wish, where: cloud.Options, *, dry_run: bool) -> None:

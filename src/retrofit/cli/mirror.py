@@ -35,15 +35,15 @@ def command(
     copied again. `retrofit manage --mirror TARGET` imports images from the mirror.
     """
     execution.start_logging(debug=debug)
-    products = files.read()
+    found = files.read()
     with contextlib.ExitStack() as held:
         work = None if dry_run else held.enter_context(workplace.held(work_dir, "mirror"))
         failures = mirror.mirror(
-            products,
+            found.products,
             stores.opened(target),
             options.access(ca_certificate),
             work,
             reporter=held.enter_context(reporting.reporter()),
             told=lambda name, url: image_files.show("copy", name, f"from {url}"),
         )
-    image_files.fail(failures)
+    image_files.fail([*failures, *found.failures()])

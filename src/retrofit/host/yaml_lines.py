@@ -184,7 +184,10 @@ def parse(content: bytes, path: pathlib.Path, loader: Loader) -> Document:
 
 
 def problems(
-    document: Document, error: pydantic.ValidationError, keys: Iterable[str] = ()
+    document: Document,
+    error: pydantic.ValidationError,
+    keys: Iterable[str] = (),
+    below: Location = (),
 ) -> list[str]:
     """Return what pydantic found wrong, one line each, with file and line, in their order.
 
@@ -192,9 +195,12 @@ def problems(
         document: The document.
         error: What pydantic found.
         keys: Keys that are known, for one that is not.
+        below: The keys and indexes that lead to the value that pydantic looked at.
     """
     known = list(keys)
     located = error.errors(include_url=False)
+    for found in located:
+        found["loc"] = (*below, *found["loc"])
     located.sort(key=lambda found: document.line(found["loc"]))
     return [
         f"{document.place(found['loc'])}: {_problem(found, error, known)}" for found in located

@@ -28,9 +28,9 @@ def outdated(product: catalog.Product, own: Iterable[images.Image], max_days: in
     ages = []
     for image in own:
         newest = _newest(product, places.version_of(product, image))
-        built = _built(image)
-        if newest is not None and built is not None and (newest - built).days > max_days:
-            ages.append(Age(image, (newest - built).days))
+        made = built(image)
+        if newest is not None and made is not None and (newest - made).days > max_days:
+            ages.append(Age(image, (newest - made).days))
     return ages
 
 
@@ -44,7 +44,8 @@ def _newest(product: catalog.Product, version: str) -> datetime.date | None:
     return max(dates, default=None)
 
 
-def _built(image: images.Image) -> datetime.date | None:
+def built(image: images.Image) -> datetime.date | None:
+    """Return when an image was made, ``None`` if it does not say."""
     try:
         return datetime.date.fromisoformat(image.properties.get("image_build_date", ""))
     except ValueError:

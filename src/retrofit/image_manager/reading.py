@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import logging
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 import pydantic
@@ -14,8 +16,23 @@ from .. import errors
 from ..host import yaml_lines
 from . import catalog, schema
 
+_LOG = logging.getLogger(__name__)
+
 _SUFFIXES = (".yml", ".yaml")
+# Of what was skipped, so much is named in the last line.
+_NAMED = 3
 _PASSWORD = re.compile(r"//[^/@]*@")
+
+
+# Also without the algorithm, and in capitals.
+_Checksum = Annotated[
+    str,
+    pydantic.StringConstraints(
+        pattern="(?i)^("
+        + "|".join(f"({name}:)?[0-9a-f]{{{digits}}}" for name, digits in schema.DIGITS.items())
+        + ")$"
+    ),
+]
 
 
 class _Part(pydantic.BaseModel):
@@ -28,7 +45,7 @@ class _Version(_Part):
     version: Annotated[str, pydantic.Field(min_length=1)]
     url: schema.Url
     build_date: datetime.datetime | datetime.date | None = None
-    checksum: schema.Checksum | None = None
+    checksum: _Checksum | None = None
     checksum_url: str | None = None
     checksums_url: str | None = None
     hidden: bool | None = None
@@ -61,7 +78,7 @@ class _Image(_Part):
     latest_checksum_url: str | None = None
     latest_url: str | None = None
     meta: dict[str, Any] = {}
-    min_disk: Annotated[int, pydantic.Field(ge=0)] = 0
+    min_disk: Annotated[int, pydantic.Field(ge=0)] | None = None
     min_ram: Annotated[int, pydantic.Field(ge=0)] = 0
     multi: bool = False
     separator: str | None = None
@@ -70,13 +87,37 @@ class _Image(_Part):
 
 
 class _File(_Part):
-    images: list[_Image]
+    images: list[Any]
 
 
-def read(
-    path: pathlib.Path, *, check: bool, force: bool = False, pattern: str = ""
-) -> list[catalog.Product]:
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What files ask for, as far as they can be understood.
+
+    Attributes:
+        products: What they ask for.
+        problems: What is wrong with the rest: lines with file and line.
+        skipped: Images and files that are left out for that.
+    """
+
+    products: tuple[catalog.Product, ...]
+    problems: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    def failures(self) -> list[errors.RetrofitError]:
+        """Return what is to be reported in the end of what was left out."""
+        if not self.skipped:
+            return []
+        more = len(self.skipped) - _NAMED
+        named = [*self.skipped[:_NAMED], *([f"{more} more"] if more > 0 else [])]
+        message = f"what cannot be understood was skipped: {', '.join(named)}"
+        return [errors.Skipped(message, hint="correct what the lines above say")]
+
+
+def read(path: pathlib.Path, *, check: bool, force: bool = False, pattern: str = "") -> Reading:
     """Read a file, or all of a directory that end in ``.yml`` or ``.yaml``.
+
+    An image that cannot be understood is left out, and so is a file.
 
     Args:
         path: The file or directory.
@@ -86,7 +127,6 @@ def read(
 
     Raises:
         errors.InputMissing: There is no such file.
-        errors.ConfigError: A file is wrong; all that is wrong is logged, the first is named.
         errors.UsageError: The pattern is not a regular expression.
     """
     try:
@@ -95,21 +135,15 @@ def read(
         raise errors.UsageError(
             f"--filter {pattern!r} is not a regular expression: {error}"
         ) from error
-    complaints: list[str] = []
-    places: dict[str, str] = {}
-    products = []
-    for document in map(yaml_lines.read, _files(path)):
-        for number, image in enumerate(_images(document, check=check, complaints=complaints)):
-            place = document.place(("images", number))
-            if image.name in places:
-                complaints.append(f"{place}: {image.name} is already in {places[image.name]}")
-            places[image.name] = place
-            complaints += _repeated(document, number, image)
-            if (image.enable or force) and wanted.search(image.name):
-                products.append(_product(image, place))
-    if complaints:
-        raise errors.ConfigError(complaints[0], details=tuple(complaints[1:]))
-    return products
+    reader = _Reader(check)
+    for file in _files(path):
+        reader.file(file, needed=file == path)
+    products = [
+        _product(image, place)
+        for image, place in reader.images.values()
+        if (image.enable or force) and wanted.search(image.name)
+    ]
+    return Reading(tuple(products), tuple(reader.problems), tuple(reader.skipped))
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
@@ -124,17 +158,78 @@ def _files(path: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
-def _images(document: yaml_lines.Document, *, check: bool, complaints: list[str]) -> list[_Image]:
-    """Return the images of a file; what is wrong with it is added to the complaints."""
-    kinds: tuple[type[pydantic.BaseModel], ...] = (schema.File, _File) if check else (_File,)
-    try:
-        for kind in kinds:
-            read = kind.model_validate(document.value)
-    except pydantic.ValidationError as error:
-        complaints += yaml_lines.problems(document, error)
-        return []
-    assert isinstance(read, _File)
-    return read.images
+class _Reader:
+    """Takes what it understands of files, and notes the rest.
+
+    Args:
+        check: Whether everything has to be as the published schema says.
+
+    Attributes:
+        images: Images and their places, by name.
+        problems: What is wrong.
+        skipped: Images and files that are left out for that.
+    """
+
+    def __init__(self, check: bool) -> None:
+        self._check = check
+        self._places: dict[str, str] = {}
+        self.images: dict[str, tuple[_Image, str]] = {}
+        self.problems: list[str] = []
+        self.skipped: list[str] = []
+
+    def file(self, path: pathlib.Path, *, needed: bool) -> None:
+        """Read a file; one that is needed has to be there."""
+        try:
+            document = yaml_lines.read(path)
+            (schema.File if self._check else _File).model_validate(document.value)
+        except pydantic.ValidationError as error:
+            self._skip(str(path), yaml_lines.problems(document, error))
+        except errors.RetrofitError as error:
+            if needed and isinstance(error, errors.InputMissing):
+                raise
+            self._skip(str(path), [str(error)])
+        else:
+            for number, value in enumerate(document.value["images"]):
+                self._image(document, number, value)
+
+    def _image(self, document: yaml_lines.Document, number: int, value: Any) -> None:
+        location = ("images", number)
+        place = document.place(location)
+        try:
+            published = schema.Image.model_validate(value) if self._check else None
+            image = _Image.model_validate(value)
+        except pydantic.ValidationError as error:
+            name = value.get("name") if isinstance(value, dict) else None
+            label = f"{name} ({place})" if name else f"the image in {place}"
+            self._skip(label, yaml_lines.problems(document, error, below=location))
+            return
+        if image.name in self._places:
+            # Nobody knows which of them is meant: what is in Glance stays as it is.
+            before = self._places[image.name]
+            self._skip(
+                f"{image.name} ({place})", [f"{place}: {image.name} is already in {before}"]
+            )
+            if self.images.pop(image.name, None) is not None:
+                self.skipped.append(f"{image.name} ({before})")
+            return
+        self._places[image.name] = place
+        repeated = list(_repeated(document, number, image))
+        if repeated:
+            self._skip(f"{image.name} ({place})", repeated)
+            return
+        self.images[image.name] = image, place
+        for where, problem in published.unknown() if published else ():
+            _LOG.warning("%s: %s", document.place((*location, *where)), problem)
+        for index, version in enumerate(image.versions):
+            if version.build_date is None and version.version != catalog.LATEST:
+                at = document.place((*location, "versions", index))
+                _LOG.warning(
+                    "%s: version %s of %s has no build_date", at, version.version, image.name
+                )
+
+    def _skip(self, label: str, problems: Iterable[str]) -> None:
+        self.skipped.append(label)
+        self.problems += problems
 
 
 def _repeated(document: yaml_lines.Document, number: int, image: _Image) -> Iterator[str]:
@@ -145,6 +240,13 @@ def _repeated(document: yaml_lines.Document, number: int, image: _Image) -> Iter
             place = document.place(("images", number, "versions", index))
             yield f"{place}: version {version.version} of {image.name} is a duplicate"
         known.add(version.version)
+
+
+def _checksum(said: str | None) -> str:
+    """Return a checksum with its algorithm, which its length tells if nothing else does."""
+    algorithm, _, digest = (said or "").lower().rpartition(":")
+    lengths = {digits: name for name, digits in schema.DIGITS.items()}
+    return f"{algorithm or lengths[len(digest)]}:{digest}" if digest else ""
 
 
 def _product(image: _Image, place: str) -> catalog.Product:
@@ -160,7 +262,7 @@ def _product(image: _Image, place: str) -> catalog.Product:
         multi=image.multi,
         keep=bool(image.keep),
         disk_format=image.format,
-        min_disk=image.min_disk,
+        min_disk=image.min_disk or 0,
         min_ram=image.min_ram,
         active=image.status == "active",
         tags=tuple(sorted(tags)),
@@ -189,7 +291,7 @@ def _version(image: _Image, version: _Version, common: dict[str, Any]) -> catalo
         name=version.version,
         url=version.url,
         mirror_url=version.mirror_url or "",
-        checksum=version.checksum or "",
+        checksum=_checksum(version.checksum),
         checksum_url=version.checksum_url or "",
         checksums_url=version.checksums_url or "",
         build_date=build_date,

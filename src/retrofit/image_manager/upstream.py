@@ -12,10 +12,9 @@ from .. import errors, model
 from ..base_images import download
 from ..cloud import images
 from ..host import urls, web
-from . import catalog, places
+from . import age, catalog, places, schema
 
 _LIMIT = 4 * model.MIB
-_DIGITS = {"sha512": 128, "sha256": 64, "sha1": 40, "md5": 32}
 
 
 def checksum(version: catalog.Version, access: web.Access) -> str:
@@ -42,7 +41,7 @@ def checksum(version: catalog.Version, access: web.Access) -> str:
 def listed(text: str, url: str, where: str) -> str:
     """Return the checksum that a list of them has of the file at a URL."""
     name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
-    return download.listed(text, name, urls.shown(where), _DIGITS)
+    return download.listed(text, name, urls.shown(where), schema.DIGITS)
 
 
 def document(url: str, access: web.Access) -> str:
@@ -85,32 +84,51 @@ def _resolved(
     digest = found.partition(":")[2]
     for image in own:
         if image.properties.get("upstream_checksum") == digest:
-            return _named(product, version, places.version_of(product, image), found)
-    changed = web.modified(version.url, access) or datetime.datetime.now(datetime.timezone.utc)
+            built = age.built(image)
+            if built is None and version.build_date is None:
+                built = _changed(version.url, access).date()
+            return _named(product, version, places.version_of(product, image), found, built)
+    changed = _changed(version.url, access)
     name = f"{changed:%Y%m%d}"
     if name in {places.version_of(product, image) for image in own}:
         # Two builds of one day.
         name = f"{changed:%Y%m%d%H%M%S}"
-    return _named(product, version, name, found)
+    return _named(product, version, name, found, changed.date())
+
+
+def _changed(url: str, access: web.Access) -> datetime.datetime:
+    """Return when a file was changed last; now, if its server does not say."""
+    return web.modified(url, access) or datetime.datetime.now(datetime.timezone.utc)
 
 
 def _named(
-    product: catalog.Product, version: catalog.Version, name: str, found: str
+    product: catalog.Product,
+    version: catalog.Version,
+    name: str,
+    found: str,
+    built: datetime.date | None,
 ) -> catalog.Version:
     """Return the version that ``latest`` stands for at present."""
     properties = dict(version.properties)
     properties |= {"internal_version": name, "upstream_checksum": found.partition(":")[2]}
+    build_date = version.build_date or built
+    if build_date is not None:
+        properties.setdefault("image_build_date", build_date.isoformat())
     if not product.multi:
         properties["os_version"] = name
     return dataclasses.replace(
-        version, name=name, checksum=found, properties=tuple(sorted(properties.items()))
+        version,
+        name=name,
+        checksum=found,
+        build_date=build_date,
+        properties=tuple(sorted(properties.items())),
     )
 
 
 def _single(text: str, where: str) -> str:
     """Return the checksum that a file holds and nothing else."""
     digest = text.strip().lower()
-    for algorithm, digits in _DIGITS.items():
+    for algorithm, digits in schema.DIGITS.items():
         if re.fullmatch(f"[0-9a-f]{{{digits}}}", digest):
             return f"{algorithm}:{digest}"
     raise errors.InputMissing(

@@ -268,3 +268,28 @@ images:
     )
     assert manage("--update-only") == ([], None)
     assert manage("--check-only") == ([], None)
+
+
+def test_what_is_not_understood_keeps_nothing_else_from_being_done(
+    running_cloud: cloud.Cloud, tmp_path: pathlib.Path, path: pathlib.Path, manage: Retrofit
+) -> None:
+    checksum = image_files.content(tmp_path / "1.raw", "understood")
+    version = image_files.version("1", url=f"file://{tmp_path / '1.raw'}", checksum=checksum)
+    good = image_files.image("Understood", version, meta={"os_purpose": "router"})
+    image_files.write(path, image_files.image("Not understood", version, format="qcow"), good)
+
+    for word in ("--check-only", "--update-only"):
+        lines, error = manage(word)
+        assert isinstance(error, errors.Skipped)
+        assert lines == []
+    lines, error = manage()
+
+    assert isinstance(error, errors.Skipped)
+    assert f"was skipped: Not understood ({path}:2)" in str(error)
+    assert lines[0].startswith("import      Understood (1)  ")
+    assert [row[1] for row in image_files.shown(running_cloud, "Understood")] == ["Understood"]
+    assert image_files.shown(running_cloud, "Not") == []
+    # What fails in Glance says more.
+    image_files.write(path, good | {"versions": [version, {**version, "version": "2"}]}, {})
+    (tmp_path / "1.raw").unlink()
+    assert isinstance(manage()[1], errors.InputMissing)

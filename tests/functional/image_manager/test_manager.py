@@ -252,7 +252,10 @@ def test_every_key_does_something(
     newest = image_files.image(
         "Newest",
         image_files.version(
-            "latest", url=f"{server.url}latest.raw", checksums_url=f"{server.url}SHA256SUMS"
+            "latest",
+            url=f"{server.url}latest.raw",
+            checksums_url=f"{server.url}SHA256SUMS",
+            build_date=None,
         ),
         visibility="shared",
     )
@@ -303,6 +306,7 @@ def test_every_key_does_something(
     (latest,) = running_cloud.images(support.RETROFIT, name="Newest")
     assert latest["upstream_checksum"] == digests["latest.raw"].partition(":")[2]
     assert (latest["internal_version"], latest["visibility"]) == ("20260803", "shared")
+    assert latest["image_build_date"] == "2026-08-03"
 
     # What a file changes is changed in place, and nothing is by a second run.
     rotating["meta"]["hotfix_hours"] = 24

@@ -98,7 +98,7 @@ def manage(
         steps.append,
     )
     managed = inventory.listed(connection, policy.tag)
-    failures = managing.manage(connection, managed, reading.read(path, check=True), task)
+    failures = managing.manage(connection, managed, reading.read(path, check=True).products, task)
     return steps, failures
 
 

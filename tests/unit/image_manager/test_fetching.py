@@ -116,19 +116,23 @@ def test_lists_of_checksums() -> None:
         f"{'b' * 128}  b.img\n"
         f"MD5 (c.img) = {'C' * 32}\n"
         f"{'d' * 40}  ./d.img\n"
+        f"SHA2-256(e.img)= {'E' * 64}\n"
+        f"f.img   {'f' * 64}\n"
         "-----BEGIN PGP SIGNATURE-----\n"
     )
     url = "https://example.org/images/{}.img?x=1"
 
-    found = [upstream.listed(text, url.format(name), "LIST") for name in "abcd"]
+    found = [upstream.listed(text, url.format(name), "LIST") for name in "abcdef"]
 
     assert found == [
         f"sha256:{'a' * 64}",
         f"sha512:{'b' * 128}",
         f"md5:{'c' * 32}",
         f"sha1:{'d' * 40}",
+        f"sha256:{'e' * 64}",
+        f"sha256:{'f' * 64}",
     ]
-    with pytest.raises(errors.InputMissing, match=r"no MD5 or SHA-1 or SHA-256 or SHA-512 of e.i"):
-        upstream.listed(text, url.format("e"), "LIST")
+    with pytest.raises(errors.InputMissing, match=r"no MD5 or SHA-1 or SHA-256 or SHA-512 of g.i"):
+        upstream.listed(text, url.format("g"), "LIST")
     with pytest.raises(errors.InputMissing, match=r"several checksums of a.img"):
         upstream.listed(f"{text}{'e' * 64}  a.img\n", url.format("a"), "LIST")
