@@ -56,7 +56,7 @@ class Maker:
             latest_url=f"{self.server.url}{latest}",
             latest_checksum_url=f"{self.server.url}{sums}",
         )
-        (product,) = reading.read(image_files.write(self.file, image), check=True)
+        (product,) = reading.read(image_files.write(self.file, image), check=True).products
         return product
 
 

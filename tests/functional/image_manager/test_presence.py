@@ -38,7 +38,7 @@ def test_each_version_that_is_nowhere_is_named(
         for number, each in enumerate(places)
     ]
     image_files.write(path, image_files.image("Asked", *versions))
-    (product,) = reading.read(path, check=False)
+    (product,) = reading.read(path, check=False).products
 
     missing = presence.missing([presence.of(product, each) for each in product.versions], _ACCESS)
 
