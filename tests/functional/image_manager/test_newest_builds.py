@@ -127,6 +127,32 @@ def test_the_url_is_that_of_one_build(
     assert newest_build.find(maker.product(latest, sums, **kept), _ACCESS) is None
 
 
+@pytest.mark.parametrize(
+    ("pattern", "others", "newest"),
+    [
+        (
+            r"C-7-HEREBE\d+\.qcow2$DRAGONS",
+            ("C-7-2009.qcow2", "C-7-2211.qcow2.xz"),
+            "C-7-2211.qcow2",
+        ),
+        (r"C-9-HEREBE\d+\.\dDRAGONS.qcow2", ("C-9-20260713.2.qcow2",), "C-9-20260714.1.qcow2"),
+    ],
+)
+def test_a_name_with_a_pattern_is_that_of_the_newest(
+    maker: Maker, pattern: str, others: tuple[str, ...], newest: str
+) -> None:
+    names = (*others[:1], newest, *others[1:])
+    digests = {name: maker.has(f"c/{name}", name) for name in names}
+    sums = "".join(f"SHA256 ({name}) = {digest}\n" for name, digest in digests.items())
+    maker.has("c/CHECKSUM", sums)
+
+    found = newest_build.find(maker.product(f"c/{pattern}", "c/CHECKSUM"), _ACCESS)
+
+    assert found is not None
+    assert found.url == f"{maker.server.url}c/{newest}"
+    assert found.checksum == f"sha256:{digests[newest]}"
+
+
 def test_a_second_build_of_a_day_has_another_version(maker: Maker) -> None:
     latest, sums, _ = _ubuntu(maker)
     product = maker.product(latest, sums)

@@ -59,6 +59,7 @@ class Server(http.server.ThreadingHTTPServer):
         redirections: Where else a path leads.
         password: What clients have to give as ``name:password``, if anything.
         only_get: Whether HEAD is refused, as for signed URLs.
+        unsized: Whether answers do not tell how large they are.
         answers: What was asked for so far.
     """
 
@@ -73,6 +74,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.redirections: dict[str, str] = {}
         self.password = ""
         self.only_get = False
+        self.unsized = False
         self.answers: list[Answer] = []
         self.ended = threading.Event()
         scheme = "http"
@@ -146,7 +148,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", place)
         self.send_header("ETag", tag)
         self.send_header("Last-Modified", self.date_time_string(file.stat().st_mtime))
-        self.send_header("Content-Length", str(len(content) - answer.first))
+        if self.server.unsized:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(content) - answer.first))
         self.end_headers()
         if self.command == "GET":
             self._send(content[answer.first :], answer)
@@ -162,7 +167,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.ended.wait(_STALL_S)
         if fault is not None and fault.trickle:
             self._trickle(content[fault.after :])
-        self.close_connection = fault is not None
+        self.close_connection = fault is not None or self.server.unsized
 
     def _trickle(self, content: bytes) -> None:
         for byte in content:
