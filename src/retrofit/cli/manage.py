@@ -119,6 +119,8 @@ def _means(
         timeout_s=imports.timeout_s,
         retries=imports.retries,
         reporter=held.enter_context(reporting.reporter()),
+        beside=reporting.Lines(),
+        at_once=imports.max_parallel,
         locate=imports.location(),
     )
 

@@ -25,12 +25,14 @@ class Imports:
         timeout_s: Seconds that the import of an image may take.
         retries: How often an import by URL that is stuck is tried again.
         prefetch: When images are downloaded here and uploaded.
+        max_parallel: How many images are imported at a time at most.
         mirror: Mirror that images come from, where it has them.
     """
 
     timeout_s: int
     retries: int
     prefetch: importing.Prefetch
+    max_parallel: int
     mirror: str | None
 
     def location(self) -> Callable[[catalog.Product, catalog.Version], str]:
@@ -88,8 +90,11 @@ policy: options.Decorator = options.gather(
 )
 
 
-def _imports(import_timeout: int, stuck_retry: int, prefetch: str, mirror: str | None) -> Imports:
-    return Imports(import_timeout, stuck_retry, importing.Prefetch(prefetch), mirror)
+def _imports(
+    import_timeout: int, stuck_retry: int, prefetch: str, max_parallel: int, mirror: str | None
+) -> Imports:
+    when = importing.Prefetch(prefetch)
+    return Imports(import_timeout, stuck_retry, when, max_parallel, mirror)
 
 
 imports: options.Decorator = options.gather(
@@ -117,6 +122,14 @@ imports: options.Decorator = options.gather(
         default="on-stuck",
         show_default=True,
         help="When to download an image here and upload it.",
+    ),
+    _import(
+        "--max-parallel",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        help="Number of images to import at a time.",
     ),
     _import("--mirror", metavar="TARGET", help="Download images from this mirror if it has them."),
 )

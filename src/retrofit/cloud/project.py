@@ -219,9 +219,17 @@ class Cloud:
             data=content,
             headers={"Content-Type": "application/octet-stream"},
             timeout=(service.TIMEOUT_S, _UPLOAD_TIMEOUT_S),
-            # After a refused token the library would send what is left of the file: nothing.
+            # At a second time the library would send what is left of the file: nothing.
             allow_reauth=False,
+            connect_retries=0,
+            status_code_retries=0,
         )
+
+    def separate(self) -> None:
+        """Have connections of its own, in a process that was just forked."""
+        from . import transport
+
+        transport.equip(self._connection.session.session)
 
     def close(self) -> None:
         """Close the connections."""

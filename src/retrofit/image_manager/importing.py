@@ -56,6 +56,8 @@ class Means:
         timeout_s: Seconds that the import of an image may take.
         retries: How often an import by URL is tried again.
         reporter: Told of the steps.
+        beside: Told of the steps of images that are imported side by side.
+        at_once: How many images are imported at a time at most.
         locate: Returns where a version is fetched.
     """
 
@@ -65,6 +67,8 @@ class Means:
     timeout_s: float
     retries: int
     reporter: progress.Reporter
+    beside: progress.Reporter
+    at_once: int = 1
     locate: Callable[[catalog.Product, catalog.Version], str] = location
 
 
@@ -72,7 +76,6 @@ def bring(
     connection: cloud.Cloud,
     product: catalog.Product,
     version: catalog.Version,
-    *,
     tag: str,
     means: Means,
 ) -> images.Image:
