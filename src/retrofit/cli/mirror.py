@@ -37,7 +37,7 @@ def command(
     execution.start_logging(debug=debug)
     found = files.read()
     with contextlib.ExitStack() as held:
-        work = None if dry_run else held.enter_context(workplace.held(work_dir, "mirror"))
+        work = None if dry_run else held.enter_context(_work(work_dir, target))
         failures = mirror.mirror(
             found.products,
             stores.opened(target),
@@ -47,3 +47,10 @@ def command(
             told=lambda name, url: image_files.show("copy", name, f"from {url}"),
         )
     image_files.fail([*failures, *found.failures()])
+
+
+def _work(
+    base: pathlib.Path | None, target: str
+) -> contextlib.AbstractContextManager[pathlib.Path]:
+    """Return the work directory of a mirror, which one run at a time has."""
+    return workplace.held(base, "mirror", stores.place(target), f"fills the mirror {target}")

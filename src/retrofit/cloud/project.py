@@ -41,6 +41,14 @@ class Cloud:
         self._images = service.Service(lambda: connection.image)
         self.project_id = project_id
 
+    @property
+    def place(self) -> str:
+        """What tells this project from those of other clouds and regions."""
+        configuration = self._connection.config
+        identity = str(configuration.get_auth_args().get("auth_url", "")).rstrip("/")
+        region = configuration.get_region_name("image")
+        return f"{identity.removesuffix('/v3')} {region} {self.project_id}"
+
     def api(self, kind: str) -> service.Service | None:
         """Return a service other than the image service, ``None`` if the cloud has none.
 

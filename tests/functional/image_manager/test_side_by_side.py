@@ -118,14 +118,16 @@ class _Run:
     cloud: cloud.Cloud
     place: pathlib.Path
 
-    def start(self, *words: str, endpoint: str = "") -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, endpoint: str = "", who: str = cloud.RETROFIT
+    ) -> subprocess.Popen[str]:
         """Start a run for the images in the file."""
         settings = self.cloud.clouds_yaml(self.place / "clouds.yaml")
         if endpoint:
             content = yaml.safe_load(settings.read_text())
-            content["clouds"][cloud.RETROFIT]["image_endpoint_override"] = endpoint
+            content["clouds"][who]["image_endpoint_override"] = endpoint
             settings.write_text(yaml.safe_dump(content))
-        command = [sys.executable, "-m", "retrofit", "manage", "--os-cloud", cloud.RETROFIT]
+        command = [sys.executable, "-m", "retrofit", "manage", "--os-cloud", who]
         command += ["--images", str(self.path), "--tag", image_files.TAG]
         command += ["--work-dir", str(self.place), *words]
         return subprocess.Popen(
@@ -215,6 +217,8 @@ def test_an_interruption_ends_all(
         with run.start("--prefetch", "always", endpoint=slow.url) as process:
             _await(lambda: len(slow.uploading) == 4)
             children = _children(process.pid)
+            if number is signal.SIGTERM:
+                _see_who_may_run_beside(run)
             process.send_signal(number)
             _await(lambda: process.poll() is not None)
             _await(lambda: not any(pathlib.Path(f"/proc/{each}").exists() for each in children))
@@ -233,3 +237,18 @@ def test_an_interruption_ends_all(
     rows = image_files.shown(run.cloud, name)
     assert rows == [("1", f"{name} {each}", "public", "active") for each in range(4)]
     assert run.left() == []
+
+
+def _see_who_may_run_beside(run: _Run) -> None:
+    """See that a run is refused while another one has its target, and no other run is."""
+    for words, who, expected in (
+        ((), cloud.RETROFIT, errors.Busy.exit_code),
+        (("--tag", "another"), cloud.RETROFIT, 0),
+        ((), cloud.TENANT, 0),
+    ):
+        # Nothing is to be done: no image is called so.
+        with run.start("--filter", "^$", *words, who=who) as process:
+            _, complained = process.communicate(timeout=_DEADLINE_S)
+        assert process.returncode == expected, complained
+        if expected:
+            assert f"manages the images with the tag {image_files.TAG} of this" in complained
