@@ -126,7 +126,7 @@ def _means(
         reporter=held.enter_context(reporting.reporter()),
         beside=reporting.Lines(),
         at_once=imports.max_parallel,
-        locate=imports.location(),
+        locate=imports.locate(),
     )
 
 

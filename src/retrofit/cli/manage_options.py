@@ -35,10 +35,10 @@ class Imports:
     max_parallel: int
     mirror: str | None
 
-    def location(self) -> Callable[[catalog.Product, catalog.Version], str]:
-        """Return what finds the place that a version is downloaded from."""
+    def locate(self) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
+        """Return what finds the places that a version may be downloaded from."""
         if self.mirror is None:
-            return importing.location
+            return importing.locations
         return mirror.locator(stores.opened(self.mirror))
 
 

@@ -198,6 +198,21 @@ class Cloud:
             return []
         return [(task["status"], task.get("message") or "") for task in answer.json()["tasks"]]
 
+    def quotas(self) -> list[tuple[str, int, int]]:
+        """Return name, usage and limit of each quota for images that the project has.
+
+        An image service that is older than Yoga, or has no limits in Keystone, tells of none.
+        """
+        try:
+            answer = self._images.send("GET", "/info/usage", "ask for the usage of quotas")
+        except (errors.InputMissing, errors.Denied):
+            return []
+        return [
+            (name, quota["usage"], quota["limit"])
+            for name, quota in answer.json()["usage"].items()
+            if quota["limit"] >= 0
+        ]
+
     def members(self, image_id: str) -> dict[str, str]:
         """Return the projects that an image is shared with, and what they say to it."""
         what = f"list members of image {image_id}"

@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import email.utils
 import functools
+import hashlib
 import logging
 import time
 import urllib.parse
@@ -153,6 +154,42 @@ def fetch(url: str, access: Access, sink: Sink) -> None:
     """
     download = _Download(_Servers(access), url, sink)
     _retrying(lambda _: download.idle >= _ATTEMPTS)(download.go_on)
+
+
+def digest(url: str, access: Access, algorithm: str) -> str:
+    """Return the digest of a file, which is read and not kept.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+        algorithm: Such as ``sha256``.
+
+    Raises:
+        errors.RetrofitError: As :func:`fetch`.
+    """
+    sink = _Digest(algorithm)
+    fetch(url, access, sink)
+    return sink.total.hexdigest()
+
+
+class _Digest:
+    """Takes a file, and keeps nothing of it but its digest."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._algorithm = algorithm
+        self.done = self.size = 0
+        self.restart()
+
+    def expect(self, size: int) -> None:
+        self.size = size
+
+    def write(self, piece: bytes) -> None:
+        self.total.update(piece)
+        self.done += len(piece)
+
+    def restart(self) -> None:
+        self.total = hashlib.new(self._algorithm, usedforsecurity=False)
+        self.done = 0
 
 
 def _retrying(stop: tenacity.stop.StopBaseT) -> tenacity.Retrying:

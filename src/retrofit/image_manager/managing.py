@@ -137,13 +137,14 @@ def _imported(
 ) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
     """Import what is due; yield what becomes of each version, as they end."""
     due = [(state, version) for state in begun for version in state.due]
-    imports = [
-        functools.partial(importing.bring, connection, state.product, version, task.policy.tag)
-        for state, version in due
-        if state.product is not None
-    ]
     if task.means is None or not due:
         return
+    wanted = [(state.product, version) for state, version in due if state.product is not None]
+    glance = importing.ways(connection, wanted, task.means)
+    imports = [
+        functools.partial(importing.bring, connection, product, version, task.policy.tag, glance)
+        for product, version in wanted
+    ]
     ended = side_by_side.run(connection, imports, task.means, at_once=task.means.at_once)
     with contextlib.closing(ended):
         for number, outcome in ended:
