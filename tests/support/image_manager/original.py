@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
 
 from .. import artefacts
+from ..host import web_server
 
 _PACKAGE = "openstack-image-manager"
 # Versions and the SHA-256 of their wheels.
@@ -31,6 +35,32 @@ def newest(directory: pathlib.Path) -> pathlib.Path:
     """Return the directory of the image files that the newest release has, whatever that is."""
     _download(directory, _PACKAGE)
     return _unpacked(directory)
+
+
+def served(
+    directory: pathlib.Path, target: pathlib.Path, server: web_server.Server, image: pathlib.Path
+) -> None:
+    """Copy image files, with all their images at one server, where each is the same.
+
+    Args:
+        directory: The image files of a release.
+        target: Where to.
+        server: The server.
+        image: What each image is.
+    """
+    content = image.read_bytes()
+    for file in directory.glob("*.yml"):
+        text = re.sub(r"https?://(?=[\w.-]+/\S)", server.url, file.read_text())
+        text = re.sub(
+            r"\b(md5|sha1|sha256|sha512):[0-9a-f]{32,}",
+            lambda found: f"{found[1]}:{hashlib.new(found[1], content).hexdigest()}",
+            text,
+        )
+        (target / file.name).write_text(text)
+        for url in re.findall(rf"{re.escape(server.url)}(\S+)", text):
+            place = server.directory / url
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(image, place)
 
 
 def _download(directory: pathlib.Path, *words: str) -> None:
