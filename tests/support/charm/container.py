@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -44,6 +45,7 @@ _MACHINE_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 _BOOT_TIMEOUT_S = 60
 _BOOTSTRAP_TIMEOUT_S = 900
 _PRINTED = "/srv/printed"
+_NUMBERS = itertools.count()
 # What a program prints goes to a file that the host sees: LXD passes on nothing of it now and
 # then while all processors are busy (https://github.com/lxc/lxc/issues/4282).
 _KEPT = f'printed={_PRINTED}/$1; shift; exec "$@" > "$printed"'
@@ -204,11 +206,12 @@ def launched(
 
     Args:
         lxd: Where to launch it.
-        name: What distinguishes it from others of this process.
+        name: What it is for, as a part of its name.
         charm_profile: Content of the charm's ``lxd-profile.yaml``.
         series: Code name of its release; empty for the host's own.
     """
-    full_name = f"{lxd_module.PREFIX}{name}-{os.getpid()}"
+    # A process may have two of a kind at a time.
+    full_name = f"{lxd_module.PREFIX}{name}-{os.getpid()}-{next(_NUMBERS)}"
     profiles = {
         f"{lxd_module.PREFIX}model": _MODEL_PROFILE,
         full_name: charm_profile or {},
