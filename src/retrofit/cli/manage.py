@@ -92,7 +92,7 @@ def command(
             target = f"{connection.place} {policy.tag}"
             work = held.enter_context(workplace.held(work_dir, "manage", target, doing))
             means = _means(imports, access, work, held)
-        task = managing.Task(policy, access, means, _show_step)
+        task = managing.Task(policy, access, means, _show_step, imports.locate())
         managed = inventory.listed(connection, policy.tag)
         failures = managing.manage(connection, managed, products, task)
         if age_limit_days is not None:

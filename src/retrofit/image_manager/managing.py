@@ -6,12 +6,22 @@ import contextlib
 import dataclasses
 import datetime
 import functools
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from .. import cloud, errors
 from ..cloud import images, usage
 from ..host import signals, urls, web
-from . import age, catalog, importing, inventory, places, rotation, side_by_side, upstream
+from . import (
+    age,
+    catalog,
+    importing,
+    inventory,
+    places,
+    presence,
+    rotation,
+    side_by_side,
+    upstream,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,14 +46,17 @@ class Task:
     Attributes:
         policy: What is done beside what files say.
         access: How web servers are reached.
-        means: How images are brought into Glance; ``None`` does nothing, but says what it would.
+        means: How images are brought into Glance; ``None`` does nothing, but says what it would,
+            and asks whether the images are where they would be fetched.
         told: Told each step, before it is done.
+        locate: Returns where a version may be fetched, the first place first.
     """
 
     policy: rotation.Policy
     access: web.Access
     means: importing.Means | None
     told: Callable[[Step], None]
+    locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = importing.locations
 
 
 def manage(
@@ -65,7 +78,11 @@ def manage(
     """
     now = datetime.datetime.now(datetime.timezone.utc)
     begun = [_begin(connection, managed, product, task, now) for product in products]
-    with contextlib.closing(_imported(connection, begun, task)) as imported:
+    if task.means is None:
+        imports = _rehearsed(begun, task, now)
+    else:
+        imports = _imported(connection, begun, task.means, task.policy.tag)
+    with contextlib.closing(imports) as imported:
         for state in begun:
             while state.due:
                 owner, version, outcome = next(imported)
@@ -127,28 +144,48 @@ def _begin(
     due = places.missing(product, managed.of(product), latest=task.policy.latest)
     for version in due:
         task.told(Step("import", product.versioned(version.name), urls.shown(version.location)))
-        if task.means is None:
-            managed.put(rotation.simulated(product, version, task.policy, now))
-    return _State(product, due if task.means is not None else [])
+    return _State(product, due)
 
 
 def _imported(
-    connection: cloud.Cloud, begun: Iterable[_State], task: Task
+    connection: cloud.Cloud, begun: Iterable[_State], means: importing.Means, tag: str
 ) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
     """Import what is due; yield what becomes of each version, as they end."""
-    due = [(state, version) for state in begun for version in state.due]
-    if task.means is None or not due:
+    due = list(_due(begun))
+    if not due:
         return
-    wanted = [(state.product, version) for state, version in due if state.product is not None]
-    glance = importing.ways(connection, wanted, task.means)
+    glance = importing.ways(connection, [(product, version) for _, product, version in due], means)
     imports = [
-        functools.partial(importing.bring, connection, product, version, task.policy.tag, glance)
-        for product, version in wanted
+        functools.partial(importing.bring, connection, product, version, tag, glance)
+        for _, product, version in due
     ]
-    ended = side_by_side.run(connection, imports, task.means, at_once=task.means.at_once)
+    ended = side_by_side.run(connection, imports, means, at_once=means.at_once)
     with contextlib.closing(ended):
         for number, outcome in ended:
-            yield *due[number], outcome
+            state, _, version = due[number]
+            yield state, version, outcome
+
+
+def _rehearsed(
+    begun: Iterable[_State], task: Task, now: datetime.datetime
+) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
+    """Ask whether what is due is there; yield what would become of each version."""
+    due = list(_due(begun))
+    wanted = [presence.of(product, version, task.locate) for _, product, version in due]
+    faults = dict(presence.missing(wanted, task.access))
+    for (state, product, version), asked in zip(due, wanted, strict=True):
+        made = rotation.simulated(product, version, task.policy, now)
+        yield state, version, faults.get(asked, made)
+
+
+def _due(
+    begun: Iterable[_State],
+) -> Iterator[tuple[_State, catalog.Product, catalog.Version]]:
+    """Yield all that is to be imported."""
+    for state in begun:
+        if state.product is not None:
+            for version in state.due:
+                yield state, state.product, version
 
 
 def _finish(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .. import errors
 from ..host import web
-from . import catalog, fetching
+from . import catalog, fetching, importing
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_S = 20.0
@@ -29,9 +29,19 @@ class Wanted:
     places: tuple[str, ...]
 
 
-def of(product: catalog.Product, version: catalog.Version) -> Wanted:
-    """Return a version with the URLs that its file has for it."""
-    return Wanted(product, version, tuple(filter(None, (version.mirror_url, version.url))))
+def of(
+    product: catalog.Product,
+    version: catalog.Version,
+    locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = importing.locations,
+) -> Wanted:
+    """Return a version with the URLs where it would be fetched.
+
+    Args:
+        product: The product.
+        version: Its version.
+        locate: Returns these URLs, the first that is tried first.
+    """
+    return Wanted(product, version, locate(product, version))
 
 
 def missing(
