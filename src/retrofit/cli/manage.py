@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from .. import cloud
-from ..host import web
+from ..host import tables, web
 from ..image_manager import (
     catalog,
     importing,
@@ -39,13 +39,14 @@ _mode = functools.partial(click.option, panel="Mode")
     is_flag=True,
     help="Only write the newest builds at latest_url into the image files.",
 )
+@_mode("--list", "listing", is_flag=True, help="Only list names and logins of the images.")
 @_mode("--dry-run", is_flag=True, help="Print what the command would do, and change nothing.")
 @image_files.files
 @manage_options.policy
 @manage_options.imports
 @manage_options.age_limit
 @manage_options.wish
-@options.where
+@options.where_by_cloud
 @options.ca_certificate
 @options.work_dir
 @options.debug
@@ -53,6 +54,7 @@ def command(
     *,
     check_only: bool,
     update_only: bool,
+    listing: bool,
     dry_run: bool,
     files: image_files.Files,
     policy: rotation.Policy,
@@ -74,6 +76,10 @@ def command(
         return
     found = dataclasses.replace(files, check=files.check or check_only).read()
     products, skipped = found.products, found.failures()
+    if listing:
+        click.echo("\n".join(tables.lines(list(image_files.logins(products)))))
+        image_files.fail(skipped)
+        return
     access = options.access(ca_certificate)
     if check_only:
         wanted = [presence.of(each, version) for each in products for version in each.versions]
@@ -120,6 +126,7 @@ def _means(
         retries=imports.retries,
         reporter=held.enter_context(reporting.reporter()),
         locate=imports.location(),
+        verify=imports.verify,
     )
 
 

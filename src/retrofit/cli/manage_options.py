@@ -26,12 +26,14 @@ class Imports:
         retries: How often an import by URL that is stuck is tried again.
         prefetch: When images are downloaded here and uploaded.
         mirror: Mirror that images come from, where it has them.
+        verify: Whether an image without a checksum is an error.
     """
 
     timeout_s: int
     retries: int
     prefetch: importing.Prefetch
     mirror: str | None
+    verify: bool
 
     def location(self) -> Callable[[catalog.Product, catalog.Version], str]:
         """Return what finds the place that a version is downloaded from."""
@@ -49,7 +51,11 @@ def _policy(
     delete: bool,
     really: bool,
     use_os_hidden: bool,
+    hidden_visibility: str | None,
+    retire_expired: bool,
 ) -> rotation.Policy:
+    if hidden_visibility and not hide:
+        raise click.UsageError("--hidden-visibility needs --hide.")
     return rotation.Policy(
         tag=tag,
         latest=latest,
@@ -58,6 +64,8 @@ def _policy(
         deactivate=deactivate,
         delete=delete and really,
         use_os_hidden=use_os_hidden,
+        hidden_visibility=hidden_visibility or "",
+        retire_expired=retire_expired,
     )
 
 
@@ -85,11 +93,28 @@ policy: options.Decorator = options.gather(
     ),
     _rotation("--yes-i-really-know-what-i-do", "really", is_flag=True, help="Confirm --delete."),
     _rotation("--use-os-hidden", is_flag=True, help="Hide superseded images from image lists."),
+    _rotation(
+        "--hidden-visibility",
+        type=click.Choice(("community", "private", "shared")),
+        help="Visibility that --hide gives. [default: community; with --use-os-hidden: no change]",
+    ),
+    _rotation(
+        "--retire-expired",
+        is_flag=True,
+        help="Treat all images as superseded after the date of provided_until.",
+    ),
 )
 
 
-def _imports(import_timeout: int, stuck_retry: int, prefetch: str, mirror: str | None) -> Imports:
-    return Imports(import_timeout, stuck_retry, importing.Prefetch(prefetch), mirror)
+def _imports(
+    import_timeout: int,
+    stuck_retry: int,
+    prefetch: str,
+    mirror: str | None,
+    verify_checksum: bool,
+) -> Imports:
+    how = importing.Prefetch(prefetch)
+    return Imports(import_timeout, stuck_retry, how, mirror, verify_checksum)
 
 
 imports: options.Decorator = options.gather(
@@ -117,6 +142,9 @@ imports: options.Decorator = options.gather(
         default="on-stuck",
         show_default=True,
         help="When to download an image here and upload it.",
+    ),
+    _import(
+        "--verify-checksum", is_flag=True, help="Import no image whose checksum is not known."
     ),
     _import("--mirror", metavar="TARGET", help="Download images from this mirror if it has them."),
 )

@@ -57,6 +57,7 @@ class Means:
         retries: How often an import by URL is tried again.
         reporter: Told of the steps.
         locate: Returns where a version is fetched.
+        verify: Whether an image without a checksum is an error.
     """
 
     access: web.Access
@@ -66,6 +67,7 @@ class Means:
     retries: int
     reporter: progress.Reporter
     locate: Callable[[catalog.Product, catalog.Version], str] = location
+    verify: bool = False
 
 
 def bring(
@@ -96,9 +98,14 @@ def bring(
     deadline = time.monotonic() + means.timeout_s
     where = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
+    if not checksum and means.verify:
+        raise errors.ConfigError(
+            "no checksum is known, which --verify-checksum needs",
+            hint="add checksum, checksums_url or checksum_url",
+        )
     if not checksum:
         _LOG.warning("%s: %s has no checksum: it cannot be verified", product.place, name)
-    new = _New(connection, product, version, tag)
+    new = _New(connection, product, upstream.verified(version, checksum), tag)
     with progress.step(means.reporter, f"import {name}"):
         methods = connection.import_methods()
         if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, where, methods):
@@ -133,16 +140,16 @@ def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
 
 
 def changes(fields: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the JSON patch that gives an image fields and properties."""
-    return [
+    """Return the JSON patch that gives an image fields, and takes away those that are ``None``."""
+    changes: list[dict[str, object]] = []
+    for key, value in fields.items():
         # RFC 6901 has characters of its own in paths.
-        {
-            "op": "add",
-            "path": f"/{key.replace('~', '~0').replace('/', '~1')}",
-            "value": value,
-        }
-        for key, value in fields.items()
-    ]
+        path = f"/{key.replace('~', '~0').replace('/', '~1')}"
+        if value is None:
+            changes.append({"op": "remove", "path": path})
+        else:
+            changes.append({"op": "add", "path": path, "value": value})
+    return changes
 
 
 @dataclasses.dataclass(frozen=True)

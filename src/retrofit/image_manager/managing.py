@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from .. import cloud, errors
 from ..cloud import images, usage
 from ..host import signals, urls, web
-from . import age, catalog, importing, inventory, places, rotation, upstream
+from . import age, catalog, importing, inventory, notices, places, rotation, upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Step:
 
     Attributes:
         what: ``import``, ``change``, ``reactivate``, ``deactivate``, ``delete`` or ``keep``.
-        image: Name of the image.
+        image: Name of the image after this run.
         details: What of it, in words.
     """
 
@@ -67,7 +67,7 @@ def manage(
         try:
             failures += _manage(connection, managed, product, task)
         except errors.RetrofitError as error:
-            failures.append(error)
+            failures.append(notices.named(error, product, product.name))
     return failures
 
 
@@ -90,14 +90,20 @@ def _manage(
 ) -> list[errors.RetrofitError]:
     """Do all for one product; return what failed and kept nothing else from being done."""
     failures: list[errors.RetrofitError] = []
-    product = upstream.resolved(product, managed.of(product), task.access)
     now = datetime.datetime.now(datetime.timezone.utc)
+    if rotation.expired(product, now.date()):
+        if task.policy.retire_expired:
+            product = dataclasses.replace(product, versions=(), retired=True)
+        else:
+            notices.expired(product)
+    product = upstream.resolved(product, managed.of(product), task.access)
     _remove_leftovers(connection, managed, product, task, now)
     for version in places.missing(product, managed.of(product), latest=task.policy.latest):
         try:
             managed.put(_import(connection, product, version, task, now))
         except errors.RetrofitError as error:
-            failures.append(error)
+            failures.append(notices.named(error, product, product.versioned(version.name)))
+    notices.respins(product, managed.of(product))
     for change in rotation.changes(product, managed.of(product), task.policy, now.date()):
         _apply(connection, managed, change, task)
     # What could not be imported today may be why an old one is still needed.
@@ -117,6 +123,7 @@ def _import(
 ) -> images.Image:
     """Import a version, or return what an import would make."""
     task.told(Step("import", product.versioned(version.name), urls.shown(version.location)))
+    notices.twins(connection, product, version, task.policy.tag)
     if task.means is None:
         return rotation.simulated(product, version, task.policy, now)
     return importing.bring(connection, product, version, tag=task.policy.tag, means=task.means)
@@ -145,18 +152,28 @@ def _apply(
     """Make one change."""
     image = change.image
     if change.fields:
-        details = ", ".join(f"{key}: {value}" for key, value in sorted(change.fields.items()))
-        task.told(Step("change", image.name, details))
-        if task.means is not None:
+        task.told(Step("change", change.name, _worded(change)))
+        if task.means is None:
+            image = dataclasses.replace(image, name=change.name)
+        else:
             image = connection.patch(image.id, importing.changes(change.fields))
-            managed.put(image)
+        managed.put(image)
     if change.active is not None:
         action = "reactivate" if change.active else "deactivate"
-        task.told(Step(action, image.name))
+        task.told(Step(action, change.name))
         if task.means is not None:
             connection.act(image.id, action)
             status = "active" if change.active else "deactivated"
             managed.put(dataclasses.replace(image, status=status))
+
+
+def _worded(change: rotation.Change) -> str:
+    """Say what becomes of an image."""
+    words = [f"renamed from {change.image.name}"] if "name" in change.fields else []
+    for key, value in sorted(change.fields.items()):
+        if key != "name":
+            words.append(f"no {key}" if value is None else f"{key}: {value}")
+    return ", ".join(words)
 
 
 def _remove_unused(
