@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import rich_click as click
 
 from .. import errors
-from ..image_manager import reading
+from ..image_manager import catalog, reading
 from . import options
 
 
@@ -43,6 +43,13 @@ def _files(images: pathlib.Path, pattern: str, check: bool, force: bool) -> File
 
 # The options for image files, as one value: ``files``.
 files: options.Decorator = options.gather("files", _files, options.image_files)
+
+
+def logins(products: Iterable[catalog.Product]) -> Iterator[tuple[str, ...]]:
+    """Yield the head of the table of logins, and a row for each image, sorted by name."""
+    yield "NAME", "LOGIN", "PASSWORD"
+    for product in sorted(products, key=lambda product: product.name):
+        yield product.name, product.login, product.password
 
 
 def show(action: str, name: str, details: str = "") -> None:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from .. import cloud
-from ..host import web
+from .. import cloud, errors
+from ..host import tables, web
 from ..image_manager import (
     catalog,
     importing,
     inventory,
     managing,
+    notices,
     presence,
     rotation,
     sharing,
@@ -39,13 +40,14 @@ _mode = functools.partial(click.option, panel="Mode")
     is_flag=True,
     help="Only write the newest builds at latest_url into the image files.",
 )
+@_mode("--list", "listing", is_flag=True, help="Only list names and logins of the images.")
 @_mode("--dry-run", is_flag=True, help="Print what the command would do, and change nothing.")
 @image_files.files
 @manage_options.policy
 @manage_options.imports
 @manage_options.age_limit
 @manage_options.wish
-@options.where
+@options.where_by_cloud
 @options.ca_certificate
 @options.work_dir
 @options.debug
@@ -53,6 +55,7 @@ def command(
     *,
     check_only: bool,
     update_only: bool,
+    listing: bool,
     dry_run: bool,
     files: image_files.Files,
     policy: rotation.Policy,
@@ -74,11 +77,13 @@ def command(
         return
     found = dataclasses.replace(files, check=files.check or check_only).read()
     products, skipped = found.products, found.failures()
+    if listing:
+        click.echo("\n".join(tables.lines(list(image_files.logins(products)))))
+        image_files.fail(skipped)
+        return
     access = options.access(ca_certificate)
     if check_only:
-        wanted = [presence.of(each, version) for each in products for version in each.versions]
-        absent = [failure for _, failure in presence.missing(wanted, access)]
-        image_files.fail([*absent, *skipped])
+        image_files.fail([*_nowhere(products, access), *skipped])
         return
     if update_only:
         failures = updating.update(products, access, _show_version, dry_run=dry_run)
@@ -98,6 +103,17 @@ def command(
         if age_limit_days is not None:
             _show_outdated(managed, products, age_limit_days)
     image_files.fail([*failures, *skipped])
+
+
+def _nowhere(
+    products: Sequence[catalog.Product], access: web.Access
+) -> list[errors.RetrofitError]:
+    """Return an error for each version that cannot be fetched."""
+    wanted = [presence.of(each, version) for each in products for version in each.versions]
+    return [
+        notices.named(error, each.product, each.product.versioned(each.version.name))
+        for each, error in presence.missing(wanted, access)
+    ]
 
 
 def _share(wish: sharing.Wish, where: cloud.Options, *, dry_run: bool) -> None:
@@ -127,6 +143,7 @@ def _means(
         beside=reporting.Lines(),
         at_once=imports.max_parallel,
         locate=imports.locate(),
+        verify=imports.verify,
     )
 
 

@@ -27,6 +27,7 @@ class Imports:
         prefetch: When images are downloaded here and uploaded.
         max_parallel: How many images are imported at a time at most.
         mirror: Mirror that images come from, where it has them.
+        verify: Whether an image without a checksum is an error.
     """
 
     timeout_s: int
@@ -34,6 +35,7 @@ class Imports:
     prefetch: importing.Prefetch
     max_parallel: int
     mirror: str | None
+    verify: bool
 
     def locate(self) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
         """Return what finds the places that a version may be downloaded from."""
@@ -51,7 +53,11 @@ def _policy(
     delete: bool,
     really: bool,
     use_os_hidden: bool,
+    hidden_visibility: str | None,
+    retire_expired: bool,
 ) -> rotation.Policy:
+    if hidden_visibility and not hide:
+        raise click.UsageError("--hidden-visibility needs --hide.")
     return rotation.Policy(
         tag=tag,
         latest=latest,
@@ -60,6 +66,8 @@ def _policy(
         deactivate=deactivate,
         delete=delete and really,
         use_os_hidden=use_os_hidden,
+        hidden_visibility=hidden_visibility or "",
+        retire_expired=retire_expired,
     )
 
 
@@ -87,14 +95,29 @@ policy: options.Decorator = options.gather(
     ),
     _rotation("--yes-i-really-know-what-i-do", "really", is_flag=True, help="Confirm --delete."),
     _rotation("--use-os-hidden", is_flag=True, help="Hide superseded images from image lists."),
+    _rotation(
+        "--hidden-visibility",
+        type=click.Choice(("community", "private", "shared")),
+        help="Visibility that --hide gives. [default: community; with --use-os-hidden: no change]",
+    ),
+    _rotation(
+        "--retire-expired",
+        is_flag=True,
+        help="Treat all images as superseded after the date of provided_until.",
+    ),
 )
 
 
 def _imports(
-    import_timeout: int, stuck_retry: int, prefetch: str, max_parallel: int, mirror: str | None
+    import_timeout: int,
+    stuck_retry: int,
+    prefetch: str,
+    max_parallel: int,
+    mirror: str | None,
+    verify_checksum: bool,
 ) -> Imports:
-    when = importing.Prefetch(prefetch)
-    return Imports(import_timeout, stuck_retry, when, max_parallel, mirror)
+    how = importing.Prefetch(prefetch)
+    return Imports(import_timeout, stuck_retry, how, max_parallel, mirror, verify_checksum)
 
 
 imports: options.Decorator = options.gather(
@@ -130,6 +153,9 @@ imports: options.Decorator = options.gather(
         default=4,
         show_default=True,
         help="Number of images to import at a time.",
+    ),
+    _import(
+        "--verify-checksum", is_flag=True, help="Import no image whose checksum is not known."
     ),
     _import("--mirror", metavar="TARGET", help="Download images from this mirror if it has them."),
 )

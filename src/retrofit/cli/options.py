@@ -64,17 +64,22 @@ def gather(name: str, make: Callable[..., object], *decorators: Decorator) -> De
     return decorate
 
 
+def _cloud_options(*names: str) -> Decorator:
+    """Return the options that say which cloud to use, of which the first has further names."""
+    return group(
+        _cloud("--os-cloud", *names, "cloud", metavar="NAME", help="Cloud in clouds.yaml."),
+        _cloud("--os-region-name", "region", metavar="NAME", help="Region of the image service."),
+        _cloud(
+            "--os-interface",
+            "interface",
+            metavar="TYPE",
+            help="Endpoint type: public, internal or admin.",
+        ),
+    )
+
+
 # Which cloud to use, as three options.
-cloud_options: Decorator = group(
-    _cloud("--os-cloud", "cloud", metavar="NAME", help="Cloud in clouds.yaml."),
-    _cloud("--os-region-name", "region", metavar="NAME", help="Region of the image service."),
-    _cloud(
-        "--os-interface",
-        "interface",
-        metavar="TYPE",
-        help="Endpoint type: public, internal or admin.",
-    ),
-)
+cloud_options: Decorator = _cloud_options()
 
 
 def _where(cloud: str | None, region: str | None, interface: str | None) -> connecting.Options:
@@ -83,6 +88,8 @@ def _where(cloud: str | None, region: str | None, interface: str | None) -> conn
 
 # The same options as one value, ``where``.
 where: Decorator = gather("where", _where, cloud_options)
+# The same with the name that OpenStack Image Manager has for the first of them.
+where_by_cloud: Decorator = gather("where", _where, _cloud_options("--cloud"))
 
 
 def definitions(*, required: bool = False) -> Decorator:

@@ -8,6 +8,8 @@ import re
 
 # The version that stands for the newest there is at its URL.
 LATEST = "latest"
+# The property with the digest of what was imported.
+CHECKSUM = "upstream_checksum"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Version:
         own_visibility: Whether the visibility is that of this version, and not of all.
         hidden: Whether it is hidden; ``None`` leaves that to its age.
         properties: Its properties in Glance, as pairs sorted by name.
+        removed: Properties that it is not to have: their value is ``null``.
+        own_source: Whether ``image_source`` is said by the file, and not taken from the URL.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Version:
     own_visibility: bool
     hidden: bool | None
     properties: tuple[tuple[str, str], ...]
+    removed: tuple[str, ...] = ()
+    own_source: bool = False
 
     @property
     def location(self) -> str:
@@ -67,6 +73,10 @@ class Product:
         versions: Its versions, oldest first.
         latest_url: Where its maker has the newest; empty if unknown.
         latest_checksum_url: Of the file with the digest of that.
+        provided_until: The last day that its maker cares for it; ``None`` if nobody knows.
+        retired: Whether that is over, and its images are to go: it has no versions then.
+        login: The user that its machines have.
+        password: The password of that user; empty if it has none.
     """
 
     name: str
@@ -83,6 +93,10 @@ class Product:
     versions: tuple[Version, ...]
     latest_url: str
     latest_checksum_url: str
+    provided_until: datetime.date | None = None
+    retired: bool = False
+    login: str = ""
+    password: str = ""
 
     def versioned(self, version: str) -> str:
         """Return the name of a version's image, while it is not the one with the plain name."""

@@ -56,6 +56,7 @@ class Means:
         beside: Told of the steps of images that are imported side by side.
         at_once: How many images are imported at a time at most.
         locate: Returns where a version may be fetched, in the order in which it is tried.
+        verify: Whether an image without a checksum is an error.
     """
 
     access: web.Access
@@ -67,6 +68,7 @@ class Means:
     beside: progress.Reporter
     at_once: int = 1
     locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = locations
+    verify: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,9 +134,14 @@ def bring(
     deadline = time.monotonic() + means.timeout_s
     places = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
+    if not checksum and means.verify:
+        raise errors.ConfigError(
+            "no checksum is known, which --verify-checksum needs",
+            hint="add checksum, checksums_url or checksum_url",
+        )
     if not checksum:
         _LOG.warning("%s: %s has no checksum: it cannot be verified", product.place, name)
-    new = _New(connection, product, version, tag)
+    new = _New(connection, product, upstream.verified(version, checksum), tag)
     with progress.step(means.reporter, f"import {name}"):
         only = means.prefetch is Prefetch.NEVER
         reserve = 0.0 if only else min(_RESERVE_S, means.timeout_s / 2)
@@ -197,16 +204,16 @@ def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
 
 
 def changes(fields: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the JSON patch that gives an image fields and properties."""
-    return [
+    """Return the JSON patch that gives an image fields, and takes away those that are ``None``."""
+    changes: list[dict[str, object]] = []
+    for key, value in fields.items():
         # RFC 6901 has characters of its own in paths.
-        {
-            "op": "add",
-            "path": f"/{key.replace('~', '~0').replace('/', '~1')}",
-            "value": value,
-        }
-        for key, value in fields.items()
-    ]
+        path = f"/{key.replace('~', '~0').replace('/', '~1')}"
+        if value is None:
+            changes.append({"op": "remove", "path": path})
+        else:
+            changes.append({"op": "add", "path": path, "value": value})
+    return changes
 
 
 @dataclasses.dataclass(frozen=True)

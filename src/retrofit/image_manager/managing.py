@@ -16,6 +16,7 @@ from . import (
     catalog,
     importing,
     inventory,
+    notices,
     places,
     presence,
     rotation,
@@ -30,7 +31,7 @@ class Step:
 
     Attributes:
         what: ``import``, ``change``, ``reactivate``, ``deactivate``, ``delete`` or ``keep``.
-        image: Name of the image.
+        image: Name of the image after this run.
         details: What of it, in words.
     """
 
@@ -137,13 +138,20 @@ def _begin(
     """Remove what killed runs left of a product, and find out what is to be imported."""
     signals.check()
     try:
+        if rotation.expired(product, now.date()):
+            if task.policy.retire_expired:
+                product = dataclasses.replace(product, versions=(), retired=True)
+            else:
+                notices.expired(product)
         product = upstream.resolved(product, managed.of(product), task.access)
         _remove_leftovers(connection, managed, product, task, now)
+        due = places.missing(product, managed.of(product), latest=task.policy.latest)
+        for version in due:
+            name = product.versioned(version.name)
+            task.told(Step("import", name, urls.shown(version.location)))
+            notices.twins(connection, product, version, task.policy.tag)
     except errors.RetrofitError as error:
-        return _State(None, failures=[error])
-    due = places.missing(product, managed.of(product), latest=task.policy.latest)
-    for version in due:
-        task.told(Step("import", product.versioned(version.name), urls.shown(version.location)))
+        return _State(None, failures=[notices.named(error, product, product.name)])
     return _State(product, due)
 
 
@@ -200,8 +208,12 @@ def _finish(
     if product is None:
         return
     signals.check()
-    versions = [version.name for version in product.versions]
-    state.failures += [state.failed[name] for name in versions if name in state.failed]
+    state.failures += [
+        notices.named(state.failed[version.name], product, product.versioned(version.name))
+        for version in product.versions
+        if version.name in state.failed
+    ]
+    notices.respins(product, managed.of(product))
     try:
         for change in rotation.changes(product, managed.of(product), task.policy, now.date()):
             _apply(connection, managed, change, task)
@@ -211,7 +223,7 @@ def _finish(
             expired = rotation.removable(product, own, task.policy, now.date())
             _remove_unused(connection, managed, expired, task)
     except errors.RetrofitError as error:
-        state.failures.append(error)
+        state.failures.append(notices.named(error, product, product.name))
 
 
 def _remove_leftovers(
@@ -237,18 +249,28 @@ def _apply(
     """Make one change."""
     image = change.image
     if change.fields:
-        details = ", ".join(f"{key}: {value}" for key, value in sorted(change.fields.items()))
-        task.told(Step("change", image.name, details))
-        if task.means is not None:
+        task.told(Step("change", change.name, _worded(change)))
+        if task.means is None:
+            image = dataclasses.replace(image, name=change.name)
+        else:
             image = connection.patch(image.id, importing.changes(change.fields))
-            managed.put(image)
+        managed.put(image)
     if change.active is not None:
         action = "reactivate" if change.active else "deactivate"
-        task.told(Step(action, image.name))
+        task.told(Step(action, change.name))
         if task.means is not None:
             connection.act(image.id, action)
             status = "active" if change.active else "deactivated"
             managed.put(dataclasses.replace(image, status=status))
+
+
+def _worded(change: rotation.Change) -> str:
+    """Say what becomes of an image."""
+    words = [f"renamed from {change.image.name}"] if "name" in change.fields else []
+    for key, value in sorted(change.fields.items()):
+        if key != "name":
+            words.append(f"no {key}" if value is None else f"{key}: {value}")
+    return ", ".join(words)
 
 
 def _remove_unused(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from .. import errors
 from ..host import progress, signals, urls, web
-from . import catalog, fetching, importing, stores, upstream
+from . import catalog, fetching, importing, notices, stores, upstream
 
 # What names begin with, as OpenStack Image Manager has them.
 _ROOT = "openstack-images"
@@ -69,14 +69,15 @@ def mirror(
         try:
             versions = upstream.resolved(product, (), access).versions
         except errors.RetrofitError as error:
-            failures.append(error)
+            failures.append(notices.named(error, product, product.name))
             continue
         for version in versions:
             signals.check()
             try:
                 _copy(product, version, store, access, work, reporter, told)
             except errors.RetrofitError as error:
-                failures.append(error)
+                name = product.versioned(version.name)
+                failures.append(notices.named(error, product, name))
     return failures
 
 

@@ -130,12 +130,12 @@ def _having(
     product: catalog.Product, version: catalog.Version, whole: Iterable[images.Image]
 ) -> list[images.Image]:
     """Return the images that have a version, newest first."""
-    sums = dict(version.properties).get("upstream_checksum")
+    sums = dict(version.properties).get(catalog.CHECKSUM)
     return [
         image
         for image in whole
         if (
-            image.properties.get("upstream_checksum") == sums
+            image.properties.get(catalog.CHECKSUM) == sums
             if sums
             else version_of(product, image) == version.name
         )
@@ -164,7 +164,9 @@ def places(product: catalog.Product, own: Iterable[images.Image]) -> list[Place]
     # Where versions do not rotate, all that are asked for are first.
     first = [current] if current else listed
     others = [image for image in whole if image not in first]
-    ranks = [1] * len(first) + [2 + number for number in range(len(others))]
+    # The newest of those that are to go is still the first of them.
+    begin = 1 if product.retired and not first else 2
+    ranks = [1] * len(first) + [begin + number for number in range(len(others))]
     return [
         Place(
             image=image,

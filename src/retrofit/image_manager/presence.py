@@ -54,7 +54,7 @@ def missing(
         access: How web servers are reached.
 
     Returns:
-        Each of them, with an error that names it.
+        Each of them, with an error of its own.
     """
     places = {place for each in wanted for place in each.places}
     remote = sorted(place for place in places if place.startswith(("http://", "https://")))
@@ -66,11 +66,10 @@ def missing(
     failures: list[tuple[Wanted, errors.RetrofitError]] = []
     for each in wanted:
         absent = [faults[place] for place in each.places if place in faults]
-        named = f"{each.product.place}: {each.product.versioned(each.version.name)}"
         for fault in absent[: len(each.places) - 1]:
-            _LOG.warning("%s: %s", named, fault.message)
+            name = each.product.versioned(each.version.name)
+            _LOG.warning("%s: %s: %s", each.product.place, name, fault.message)
         if len(absent) == len(each.places):
             last = absent[-1]
-            failure = type(last)(f"{named}: {last.message}", hint=last.hint)
-            failures.append((each, failure))
+            failures.append((each, type(last)(last.message, hint=last.hint)))
     return failures

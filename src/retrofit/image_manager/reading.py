@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import logging
@@ -81,6 +82,7 @@ class _Image(_Part):
     min_disk: Annotated[int, pydantic.Field(ge=0)] | None = None
     min_ram: Annotated[int, pydantic.Field(ge=0)] = 0
     multi: bool = False
+    password: str | None = None
     separator: str | None = None
     shortname: str | None = None
     tags: list[str] = []
@@ -269,6 +271,9 @@ def _product(image: _Image, place: str) -> catalog.Product:
         versions=tuple(sorted(versions, key=lambda version: catalog.natural(version.name))),
         latest_url=image.latest_url or "",
         latest_checksum_url=image.latest_checksum_url or "",
+        provided_until=_day(image.meta.get("provided_until")),
+        login=image.login,
+        password=image.password or "",
     )
 
 
@@ -287,6 +292,7 @@ def _version(image: _Image, version: _Version, common: dict[str, Any]) -> catalo
         **(version.meta or {}),
         "internal_version": version.version,
     }
+    said = {**image.meta, **(version.meta or {})}
     return catalog.Version(
         name=version.version,
         url=version.url,
@@ -300,7 +306,16 @@ def _version(image: _Image, version: _Version, common: dict[str, Any]) -> catalo
         own_visibility=version.visibility is not None,
         hidden=version.hidden,
         properties=tuple(_texts(properties)),
+        removed=tuple(sorted(key for key in said if properties[key] is None)),
+        own_source=version.source is not None,
     )
+
+
+def _day(said: object) -> datetime.date | None:
+    """Return a date that may be in quotes; ``None`` for another value."""
+    with contextlib.suppress(ValueError):
+        return datetime.date.fromisoformat(str(said)[:10])
+    return None
 
 
 def _public(url: str) -> str:

@@ -16,6 +16,12 @@ from ..cloud import images
 from . import catalog, places
 
 COMMUNITY = "community"
+# Who sees an image, from all to nobody else.
+_REACH = ("public", COMMUNITY, "shared", "private")
+# Of images of one system, version and architecture, only one that all see is generic (SCS-0102).
+_GENERIC = "generic"
+_OLD = "oldgeneric"
+_ALIKE = ("architecture", "os_distro", "os_version")
 # How many images stay reachable where uuid_validity says nothing.
 _USUAL = 3
 
@@ -28,10 +34,14 @@ class Policy:
         tag: On all images that are managed; others are never touched.
         latest: Import only the newest version of each product.
         keep: Leave versions alone that are not wanted any more, of products that do not rotate.
-        hide: Give what was superseded to the community.
+        hide: Withdraw what was superseded from those who do not know of it.
+        hidden_visibility: Who still sees what is withdrawn; empty for the community, or for no
+            change of that with ``use_os_hidden``.
         deactivate: Deactivate what nobody was promised any more.
         delete: Delete what nobody was promised any more.
-        use_os_hidden: Hide what was superseded.
+        use_os_hidden: Hide what was superseded, and older versions that do not rotate.
+        retire_expired: Import nothing of products that are not provided any more, and treat
+            their images as superseded.
     """
 
     tag: str
@@ -41,6 +51,8 @@ class Policy:
     deactivate: bool = False
     delete: bool = False
     use_os_hidden: bool = False
+    hidden_visibility: str = ""
+    retire_expired: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +61,20 @@ class Change:
 
     Attributes:
         image: The image as it is.
-        fields: What it gets: Glance's fields and properties.
+        name: Its name after all changes.
+        fields: What it gets: Glance's fields and properties; it loses those that are ``None``.
         active: Whether it is to be reactivated or deactivated; ``None`` leaves that.
     """
 
     image: images.Image
+    name: str
     fields: Mapping[str, object]
     active: bool | None = None
+
+
+def expired(product: catalog.Product, today: datetime.date) -> bool:
+    """Tell whether a product's maker cares for it no longer."""
+    return product.provided_until is not None and today > product.provided_until
 
 
 def fields(
@@ -97,16 +116,24 @@ def changes(
     """
     found = places.places(product, own)
     names = _names(product, found)
+    becomes = {
+        place.image.id: _become(product, place, policy, today, older=place is not found[0])
+        for place in found
+    }
+    leading = next(
+        ({**_state(place.image), **becomes[place.image.id]} for place in found if place.current),
+        None,
+    )
     settled, renamed, last = [], [], []
     for place in found:
-        become = _become(product, place, policy, today)
-        name = {"name": names[place.image.id]}
+        name, become = names[place.image.id], becomes[place.image.id]
+        active = _active(product, place, policy, today)
         if place.current:
-            settled.append(_change(place.image, become, _active(product, place, policy, today)))
-            last.append(_change(place.image, name, None))
+            settled.append(_change(place.image, name, become, active))
+            last.append(_change(place.image, name, {"name": name}, None))
         else:
-            active = _active(product, place, policy, today)
-            renamed.append(_change(place.image, become | name, active))
+            become = {**become, **_purpose(place.image, become, leading), "name": name}
+            renamed.append(_change(place.image, name, become, active))
     return [change for change in (*settled, *renamed, *last) if change is not None]
 
 
@@ -135,20 +162,31 @@ def _names(product: catalog.Product, found: Iterable[places.Place]) -> dict[str,
 
 
 def _become(
-    product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
+    product: catalog.Product,
+    place: places.Place,
+    policy: Policy,
+    today: datetime.date,
+    *,
+    older: bool,
 ) -> dict[str, object]:
     """Return what an image has in the end, but for its name."""
     become: dict[str, object] = {}
     if place.wanted is not None:
         become |= fields(product, place.wanted, size(place.image), policy.tag)
-        become["visibility"] = place.wanted.visibility
+        become |= {"visibility": place.wanted.visibility, **dict.fromkeys(place.wanted.removed)}
+        if not place.wanted.own_source:
+            # It is from where it was imported from, whatever the file says now.
+            become |= {
+                key: said for key, said in place.image.properties.items() if key == "image_source"
+            }
     else:
         become["internal_version"] = place.version
     if _superseded(product, place):
         become |= _withdrawn(product, place, policy, today)
     if policy.use_os_hidden:
         hidden = place.wanted.hidden if place.wanted is not None else None
-        become["os_hidden"] = _superseded(product, place) if hidden is None else hidden
+        is_old = older or _superseded(product, place)
+        become["os_hidden"] = is_old if hidden is None else hidden
     return become
 
 
@@ -161,15 +199,40 @@ def _withdrawn(
     if policy.keep and not product.multi:
         return {}
     visibility = place.wanted.visibility if place.wanted else place.image.visibility
-    outdated = product.multi and not _promised(place, today)
-    if (policy.hide or outdated) and visibility == "public":
-        return {"visibility": COMMUNITY}
+    usual = "" if policy.use_os_hidden else COMMUNITY
+    if policy.hide:
+        wanted = policy.hidden_visibility or usual
+    else:
+        wanted = COMMUNITY if product.multi and not _promised(place, today) else ""
+    # Never to more than before.
+    if wanted and _REACH.index(wanted) > _REACH.index(visibility):
+        return {"visibility": wanted}
     return {}
+
+
+def _purpose(
+    image: images.Image, become: Mapping[str, object], leading: Mapping[str, object] | None
+) -> dict[str, object]:
+    """Return that a superseded image is not the generic one any more, where another one is that.
+
+    Args:
+        image: The image.
+        become: What it is to have in the end.
+        leading: What the image has in the end that took its place; ``None`` without rotation.
+    """
+    was = _state(image)
+    end = {**was, **become}
+    if leading is None or end.get("os_purpose") != _GENERIC:
+        return {}
+    seen = leading["visibility"] in _REACH[:2] and not leading["os_hidden"]
+    alike = all(leading.get(key) == end.get(key) for key in ("os_purpose", *_ALIKE))
+    return {"os_purpose": _OLD} if was.get("os_purpose") == _OLD or (seen and alike) else {}
 
 
 def _superseded(product: catalog.Product, place: places.Place) -> bool:
     """Tell whether a newer version took an image's place, or nobody asks for it any more."""
-    return not place.current if product.multi else place.wanted is None
+    current = place.current if product.multi else place.wanted is not None
+    return product.retired or not current
 
 
 def _promised(place: places.Place, today: datetime.date) -> bool:
@@ -192,7 +255,9 @@ def _expired(
     product: catalog.Product, place: places.Place, policy: Policy, today: datetime.date
 ) -> bool:
     """Tell whether an image may be removed."""
-    if place.wanted is not None or place.current or (policy.keep and not product.multi):
+    if place.wanted is not None or (policy.keep and not product.multi):
+        return False
+    if place.current and not product.retired:
         return False
     return not _promised(place, today)
 
@@ -208,16 +273,18 @@ def _active(
 
 
 def _change(
-    image: images.Image, become: Mapping[str, object], active: bool | None
+    image: images.Image, name: str, become: Mapping[str, object], active: bool | None
 ) -> Change | None:
     """Return what differs, if anything does."""
-    different = {key: value for key, value in become.items() if _has(image, key) != value}
-    return Change(image, different, active) if different or active is not None else None
+    state = _state(image)
+    different = {key: value for key, value in become.items() if state.get(key) != value}
+    return Change(image, name, different, active) if different or active is not None else None
 
 
-def _has(image: images.Image, key: str) -> object:
-    """Return a field or property of an image as Glance has it."""
-    known: dict[str, object] = {
+def _state(image: images.Image) -> dict[str, object]:
+    """Return fields and properties of an image as Glance has them."""
+    return {
+        **image.properties,
         "name": image.name,
         "visibility": image.visibility,
         "os_hidden": image.hidden,
@@ -225,7 +292,6 @@ def _has(image: images.Image, key: str) -> object:
         "min_ram": image.min_ram,
         "tags": sorted(image.tags),
     }
-    return known.get(key, image.properties.get(key))
 
 
 def simulated(

@@ -38,6 +38,14 @@ def checksum(version: catalog.Version, access: web.Access) -> str:
     return ""
 
 
+def verified(version: catalog.Version, found: str) -> catalog.Version:
+    """Return a version whose image says which checksum it was compared with, if there is one."""
+    digest = found.partition(":")[2]
+    said = {catalog.CHECKSUM: digest} if digest else {}
+    properties = tuple(sorted({**dict(version.properties), **said}.items()))
+    return dataclasses.replace(version, properties=properties)
+
+
 def listed(text: str, url: str, where: str) -> str:
     """Return the checksum that a list of them has of the file at a URL."""
     name = urllib.parse.unquote(urllib.parse.urlsplit(url).path.rpartition("/")[2])
@@ -83,7 +91,7 @@ def _resolved(
     found = checksum(version, access)
     digest = found.partition(":")[2]
     for image in own:
-        if image.properties.get("upstream_checksum") == digest:
+        if image.properties.get(catalog.CHECKSUM) == digest:
             built = age.built(image)
             if built is None and version.build_date is None:
                 built = _changed(version.url, access).date()
@@ -110,7 +118,7 @@ def _named(
 ) -> catalog.Version:
     """Return the version that ``latest`` stands for at present."""
     properties = dict(version.properties)
-    properties |= {"internal_version": name, "upstream_checksum": found.partition(":")[2]}
+    properties |= {"internal_version": name, catalog.CHECKSUM: found.partition(":")[2]}
     build_date = version.build_date or built
     if build_date is not None:
         properties.setdefault("image_build_date", build_date.isoformat())

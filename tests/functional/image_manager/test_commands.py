@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 from collections.abc import Callable, Iterator
@@ -32,21 +33,29 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 @pytest.fixture
+def warnings() -> list[str]:
+    """What the last run printed on standard error."""
+    return []
+
+
+@pytest.fixture
 def manage(
     running_cloud: cloud.Cloud,
     path: pathlib.Path,
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
+    warnings: list[str],
 ) -> Retrofit:
     """Return what manages the images of the file; it gives the lines, and the error at the end."""
     settings = running_cloud.clouds_yaml(tmp_path / "clouds.yaml")
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(settings))
 
     def run(*words: str | os.PathLike[str]) -> tuple[list[str], BaseException | None]:
-        usual = ("--images", path, "--os-cloud", cloud.RETROFIT, "--tag", image_files.TAG)
+        usual = ("--images", path, "--cloud", cloud.RETROFIT, "--tag", image_files.TAG)
         more = (*usual, "--work-dir", tmp_path, "--prefetch", "always")
         runner = click.testing.CliRunner()
         done = runner.invoke(main.retrofit, ["manage", *map(os.fspath, (*more, *words))])
+        warnings[:] = done.stderr.splitlines()
         return done.stdout.splitlines(), done.exception
 
     return run
@@ -59,7 +68,7 @@ def test_a_dry_run_says_what_a_run_does(
     manage: Retrofit,
 ) -> None:
     checksum = image_files.content(server.directory / "1.raw", "dry")
-    for name, older in (("1", None), ("2", "Dry")):
+    for name, older in (("1", False), ("2", True)):
         version = image_files.version(name, url=f"{server.url}1.raw", checksum=checksum)
         # Its data is of a GiB, rounded up.
         image = image_files.image("Dry", version, min_disk=1)
@@ -72,9 +81,8 @@ def test_a_dry_run_says_what_a_run_does(
         assert manage("--filter", "^Dr", "--hide") == (told, None)
         assert manage("--filter", "^Dr", "--hide") == ([], None)
         assert told[0] == f"import      Dry ({name})  {server.url}1.raw"
-        assert (f"change      {older}  name: Dry (1), visibility: community" in told) is bool(
-            older
-        )
+        renamed = "renamed from Dry, os_purpose: oldgeneric, visibility: community"
+        assert (f"change      Dry (1)  {renamed}" in told) is older
     assert image_files.shown(running_cloud, "Other") == []
     assert [row[2] for row in image_files.shown(running_cloud, "Dry")] == ["community", "public"]
 
@@ -293,3 +301,134 @@ def test_what_is_not_understood_keeps_nothing_else_from_being_done(
     image_files.write(path, good | {"versions": [version, {**version, "version": "2"}]}, {})
     (tmp_path / "1.raw").unlink()
     assert isinstance(manage()[1], errors.InputMissing)
+
+
+def test_delete_lines_have_the_names_that_images_have_then(
+    path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
+) -> None:
+    checksum = image_files.content(tmp_path / "1.raw", "names")
+    meta = {"uuid_validity": "none"}
+    really = ("--delete", "--yes-i-really-know-what-i-do")
+    for name in ("1", "2"):
+        url = f"file://{tmp_path / '1.raw'}"
+        version = image_files.version(name, url=url, checksum=checksum)
+        image_files.write(path, image_files.image("Named", version, meta=meta, min_disk=1))
+        told = manage("--dry-run", *really)
+        assert manage(*really) == told
+
+    assert told[0][-1].startswith("delete      Named (1)  ")
+
+
+def test_what_a_file_changes_of_a_version_that_is_there_is_told(
+    path: pathlib.Path,
+    manage: Retrofit,
+    running_cloud: cloud.Cloud,
+    server: web_server.Server,
+    warnings: list[str],
+) -> None:
+    first = image_files.content(server.directory / "1.raw", "first")
+    second = image_files.content(server.directory / "2.raw", "second")
+    version = image_files.version("1", url=f"{server.url}1.raw", checksum=first)
+    image_files.write(path, image_files.image("Respun", version, {**version, "version": "2"}))
+    assert manage()[1] is None
+    moved = {**version, "version": "2", "url": f"{server.url}2.raw"}
+    images = [
+        image_files.image("Respun", version | {"checksum": second}, moved),
+    ]
+    image_files.write(path, *images)
+
+    assert manage() == ([], None)
+
+    # The second is what it was, at another place.
+    assert [line for line in warnings if "now" in line] == [
+        f"{path}:2: version 1 of Respun has another checksum now; its image stays as it was "
+        "imported: a new image needs a new version"
+    ]
+    (image,) = running_cloud.images(name="Respun")
+    assert image["image_source"] == f"{server.url}1.raw"
+    # Without a checksum, its URL tells.
+    without = {**moved, "checksum": None}
+    image_files.write(path, image_files.image("Respun", {k: v for k, v in without.items() if v}))
+    assert manage()[1] is None
+    assert "version 2 of Respun has another URL now" in "\n".join(warnings)
+
+
+def test_an_image_of_the_same_name_without_the_tag_is_told(
+    running_cloud: cloud.Cloud,
+    path: pathlib.Path,
+    manage: Retrofit,
+    tmp_path: pathlib.Path,
+    warnings: list[str],
+) -> None:
+    checksum = image_files.content(tmp_path / "1.raw", "twin")
+    mine = running_cloud.upload_base(
+        tmp_path / "1.raw", name="Twin", disk_format="raw", who=cloud.RETROFIT
+    )
+    version = image_files.version("1", url=f"file://{tmp_path / '1.raw'}", checksum=checksum)
+    image_files.write(path, image_files.image("Twin", version))
+
+    for words in (("--dry-run",), ()):
+        assert manage(*words)[1] is None
+        assert (
+            f"{path}:2: the image {mine} also has the name Twin, but not the tag "
+            f"{image_files.TAG}, so it stays as it is" in "\n".join(warnings)
+        )
+    assert len(running_cloud.images(visibility="all", name="Twin")) == 2
+
+
+def test_images_that_are_not_provided_any_more_are_retired(
+    running_cloud: cloud.Cloud,
+    path: pathlib.Path,
+    manage: Retrofit,
+    tmp_path: pathlib.Path,
+    warnings: list[str],
+) -> None:
+    checksum = image_files.content(tmp_path / "1.raw", "retired")
+    url = f"file://{tmp_path / '1.raw'}"
+    meta = {"provided_until": datetime.date(2026, 1, 1), "uuid_validity": "last-1"}
+    versions = [image_files.version(name, url=url, checksum=checksum) for name in "12"]
+    image_files.write(path, image_files.image("Retired", *versions, meta=meta))
+    assert manage()[1] is None
+    assert f"{path}:2: Retired is not provided any more since 2026-01-01" in "\n".join(warnings)
+    really = ("--delete", "--yes-i-really-know-what-i-do")
+    assert manage(*really)[0] == []
+
+    versions.append(image_files.version("3", url="file:///absent"))
+    image_files.write(path, image_files.image("Retired", *versions, meta=meta))
+    hide = ("--retire-expired", "--hide", "--hidden-visibility", "private", "--deactivate")
+    assert manage(*hide)[1] is None
+    assert image_files.shown(running_cloud, "Retired") == [
+        ("1", "Retired (1)", "private", "deactivated"),
+        ("2", "Retired", "private", "active"),
+    ]
+    # The last one was promised.
+    assert [line.split()[0] for line in manage("--retire-expired", *really)[0]] == ["delete"]
+    assert [row[0] for row in image_files.shown(running_cloud, "Retired")] == ["2"]
+    assert isinstance(manage("--hidden-visibility", "private")[1], SystemExit)
+
+
+def test_an_image_without_a_checksum_can_be_refused(
+    running_cloud: cloud.Cloud, path: pathlib.Path, manage: Retrofit, tmp_path: pathlib.Path
+) -> None:
+    image_files.content(tmp_path / "1.raw", "unverified")
+    version = image_files.version("1", url=f"file://{tmp_path / '1.raw'}")
+    image_files.write(path, image_files.image("Unverified", version))
+
+    error = manage("--verify-checksum")[1]
+
+    assert isinstance(error, errors.ConfigError)
+    assert str(error).startswith(f"{path}:2: Unverified (1): no checksum is known")
+    assert image_files.shown(running_cloud, "Unverified") == []
+
+
+def test_names_and_logins(path: pathlib.Path, manage: Retrofit) -> None:
+    images = [
+        image_files.image("Two", image_files.version("1"), login="root", password="p"),
+        image_files.image("One", image_files.version("1")),
+    ]
+    image_files.write(path, *images)
+
+    lines, error = manage("--list")
+
+    assert error is None
+    assert lines == ["NAME  LOGIN   PASSWORD", "One   ubuntu", "Two   root    p"]

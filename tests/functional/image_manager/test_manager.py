@@ -286,6 +286,7 @@ def test_every_key_does_something(
         "internal_version": "2",
         "hw_machine_type": "q35",
         "patchlevel": "4",
+        "upstream_checksum": digests["2.raw"].partition(":")[2],
     } == _properties(second)
     assert common | {
         "image_build_date": "2026-07-01",
@@ -294,12 +295,13 @@ def test_every_key_does_something(
         "internal_version": "1",
         "os_version": "12.1",
         "uuid_validity": "none",
+        "upstream_checksum": digests["1.raw"].partition(":")[2],
     } == _properties(first)
     assert image_files.shown(running_cloud, "Lasting") == [
         ("1.10", "Lasting 1.10", "community", "deactivated"),
-        ("1.9", "Lasting 1.9", "community", "deactivated"),
+        ("1.9", "Lasting 1.9", "hidden", "deactivated"),
     ]
-    (lasted,) = running_cloud.images(name="Lasting 1.9", visibility="community")
+    (lasted,) = running_cloud.images(name="Lasting 1.9", visibility="community", os_hidden="true")
     assert lasted["os_version"] == "1.9"
     # At least as large as its data.
     assert lasted["min_disk"] == 1
@@ -309,7 +311,7 @@ def test_every_key_does_something(
     assert latest["image_build_date"] == "2026-08-03"
 
     # What a file changes is changed in place, and nothing is by a second run.
-    rotating["meta"]["hotfix_hours"] = 24
+    rotating["meta"] |= {"hotfix_hours": 24, "hw_machine_type": None, "hw_rng_model": None}
     rotating |= {"min_ram": 512, "tags": ["green"], "status": "deactivated"}
     lasting["status"] = "active"
     image_files.write(path, rotating, lasting, newest)
@@ -318,6 +320,9 @@ def test_every_key_does_something(
     assert {step.what for step in steps} == {"change", "deactivate", "reactivate"}
     changed = running_cloud.image(fixed)
     assert (changed["hotfix_hours"], changed["min_ram"]) == ("24", 512)
+    # ``null`` takes a property away, but not that of a version's own.
+    assert "hw_rng_model" not in changed
+    assert changed["hw_machine_type"] == "q35"
     assert sorted(changed["tags"]) == ["green", image_files.TAG, "os:debian"]
     assert changed["status"] == "deactivated"
     assert {row[3] for row in image_files.shown(running_cloud, "Lasting")} == {"active"}
@@ -365,7 +370,9 @@ def test_an_identifier_is_not_taken_from_another_image(
     _, (failure,) = image_files.manage(connect(), path, work)
 
     assert isinstance(failure, errors.ConfigError)
-    assert f"images.yml:2: the identifier {taken} of version 1 belongs to Taken" in str(failure)
+    assert f"images.yml:2: Taker (1): the identifier {taken} of version 1 belongs to Taken" in str(
+        failure
+    )
     assert running_cloud.image(taken) == before
 
 
@@ -403,7 +410,10 @@ def test_images_of_the_previous_manager_are_adopted(
 
     assert failures == []
     # Its data takes a GiB, rounded up; os_version is what the test's base image has anyway.
-    assert [(step.what, step.details) for step in steps] == [("change", "min_disk: 1")]
+    assert [(step.what, step.image, step.details) for step in steps] == [
+        ("change", "Adopted", "min_disk: 1"),
+        ("change", "Adopted (1)", "os_purpose: oldgeneric"),
+    ]
     third = version | {"version": "3"}
     image_files.write(path, image_files.image("Adopted", third))
     assert image_files.manage(connection, path, work)[1] == []

@@ -81,6 +81,8 @@ def _image(name: str, version: str = "", **changes: Any) -> images.Image:
 def _applied(own: Sequence[images.Image], change: rotation.Change) -> list[images.Image]:
     """Return the images after a change, as Glance would have them."""
     fields = dict(change.fields)
+    removed = {key for key, value in fields.items() if value is None}
+    fields = {key: value for key, value in fields.items() if value is not None}
     known: dict[str, Any] = {
         key: fields.pop(key)
         for key in ("name", "visibility", "min_disk", "min_ram")
@@ -93,7 +95,15 @@ def _applied(own: Sequence[images.Image], change: rotation.Change) -> list[image
     if change.active is not None:
         known["status"] = "active" if change.active else "deactivated"
     return [
-        dataclasses.replace(image, **known, properties={**image.properties, **fields})
+        dataclasses.replace(
+            image,
+            **known,
+            properties={
+                key: value
+                for key, value in {**image.properties, **fields}.items()
+                if key not in removed
+            },
+        )
         if image.id == change.image.id
         else image
         for image in own
@@ -209,6 +219,115 @@ def test_hiding() -> None:
     assert all("os_hidden" not in each.fields for each in changes if each.image is own[2])
 
 
+@pytest.mark.parametrize(
+    ("before", "visibility", "options", "after"),
+    [
+        ("public", "", {}, "community"),
+        ("public", "private", {}, "private"),
+        ("community", "shared", {}, "shared"),
+        ("private", "", {}, "private"),
+        ("private", "shared", {}, "private"),
+        ("public", "", {"use_os_hidden": True}, "public"),
+        ("public", "community", {"use_os_hidden": True}, "community"),
+    ],
+)
+def test_who_sees_what_is_hidden(
+    before: str, visibility: str, options: dict[str, bool], after: str
+) -> None:
+    own = [_image("P (1)", "1", visibility=before), _image("P", "2")]
+    policy = dataclasses.replace(_POLICY, hide=True, hidden_visibility=visibility, **options)
+
+    shown = _settled(_product(_version("2")), own, policy)
+
+    assert shown == {"1": f"P (1), {after}", "2": "P, public"}
+
+
+def test_older_versions_that_do_not_rotate_are_hidden() -> None:
+    product = _product(_version("1"), _version("2"), _version("3", hidden=False), multi=False)
+    own = [_image(f"P {n}", str(n)) for n in (1, 2)]
+    policy = dataclasses.replace(_POLICY, use_os_hidden=True)
+
+    changes = {each.name: each.fields for each in rotation.changes(product, own, policy, _TODAY)}
+
+    # The newest is not there yet.
+    assert changes == {"P 1": {"os_hidden": True}}
+
+
+_GENERIC = {"os_purpose": "generic", "os_distro": "debian", "os_version": "13"}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "changes", "purpose"),
+    [
+        ({}, {}, {}, "oldgeneric"),
+        ({}, {}, {"visibility": "community"}, "oldgeneric"),
+        ({}, {}, {"visibility": "private"}, "generic"),
+        ({}, {}, {"hidden": True}, "generic"),
+        ({}, {"os_version": "14"}, {}, "generic"),
+        ({}, {"os_purpose": "minimal"}, {}, "generic"),
+        ({"os_purpose": "minimal"}, {}, {}, "minimal"),
+        # What was replaced once is not generic again.
+        ({"os_purpose": "oldgeneric"}, {"os_version": "14"}, {}, "oldgeneric"),
+    ],
+)
+@pytest.mark.parametrize("listed", [False, True])
+def test_only_one_image_is_generic(
+    older: dict[str, str],
+    newer: dict[str, str],
+    changes: dict[str, Any],
+    purpose: str,
+    listed: bool,
+) -> None:
+    said = {name: {**_GENERIC, "image_name": "P", "internal_version": name} for name in "12"}
+    versions = [
+        _version("1", properties=tuple((said["1"] | older | _back(older)).items())),
+        _version("2", properties=tuple((said["2"] | newer).items()), **changes),
+    ]
+    own = [
+        _image("P (1)", "1", properties=_GENERIC | older),
+        _image("P (2)", "2", properties=_GENERIC | newer),
+    ]
+    policy = dataclasses.replace(_POLICY, use_os_hidden=True)
+    product = _product(*versions[0 if listed else 1 :])
+
+    settled = own
+    for change in rotation.changes(product, own, policy, _TODAY):
+        settled = _applied(settled, change)
+
+    assert settled[0].properties["os_purpose"] == purpose
+    assert settled[1].properties["os_purpose"] == newer.get("os_purpose", "generic")
+    # It is generic again, if it is the newest again.
+    back = _product(versions[0])
+    for change in rotation.changes(back, settled[:1], policy, _TODAY):
+        settled = _applied(settled, change)
+    assert settled[0].properties["os_purpose"] == dict(versions[0].properties)["os_purpose"]
+
+
+def _back(older: dict[str, str]) -> dict[str, str]:
+    """Return what a file says of an image that only a run made ``oldgeneric``."""
+    return {"os_purpose": "generic"} if older.get("os_purpose") == "oldgeneric" else {}
+
+
+@pytest.mark.parametrize("multi", [False, True])
+def test_retired_products_keep_what_was_promised(multi: bool) -> None:
+    promise = {"uuid_validity": "last-2"}
+    own = [
+        _image(f"P {n}" if not multi else f"P ({n})", str(n), properties=promise) for n in "123"
+    ]
+    product = dataclasses.replace(_product(multi=multi), retired=True)
+    policy = dataclasses.replace(_POLICY, delete=True, hide=True)
+
+    assert rotation.removable(product, own, policy, _TODAY) == own[:1]
+    assert all("community" in shown for shown in _settled(product, own, policy).values())
+
+
+def test_a_product_expires_after_its_last_day() -> None:
+    product = _product(provided_until=_TODAY)
+    assert not rotation.expired(product, _TODAY)
+    assert rotation.expired(product, _TODAY + datetime.timedelta(days=1))
+    assert not rotation.expired(_product(), datetime.date.max)
+
+
 def test_lasting_versions_stay_as_they_are() -> None:
     product = _product(_version("2"), multi=False)
     own = [_image("P 1", "1", properties={"uuid_validity": "none"}), _image("P 2", "2")]
@@ -260,7 +379,11 @@ def _owned(draw: st.DrawFn) -> list[images.Image]:
             _image(
                 name,
                 version,
-                properties={"uuid_validity": draw(_PROMISES)},
+                properties={
+                    "uuid_validity": draw(_PROMISES),
+                    "os_purpose": draw(st.sampled_from(["generic", "oldgeneric"])),
+                    "hw_rng_model": "virtio",
+                },
                 status=draw(st.sampled_from(["active", "deactivated", "queued"])),
                 visibility=draw(st.sampled_from(["public", "private", "community"])),
                 hidden=draw(st.booleans()),
@@ -274,16 +397,20 @@ def _owned(draw: st.DrawFn) -> list[images.Image]:
     names=st.sets(_NAMES, max_size=3),
     multi=st.booleans(),
     active=st.booleans(),
-    flags=st.tuples(st.booleans(), st.booleans(), st.booleans(), st.booleans()),
+    flags=st.tuples(*[st.booleans()] * 5),
+    hidden_visibility=st.sampled_from(["", "community", "private", "shared"]),
 )
 def test_from_any_state_and_any_interruption_it_ends_the_same(
     own: list[images.Image],
     names: set[str],
     multi: bool,
     active: bool,
-    flags: tuple[bool, bool, bool, bool],
+    flags: tuple[bool, bool, bool, bool, bool],
+    hidden_visibility: str,
 ) -> None:
-    hide, deactivate, use_os_hidden, keep = flags
+    hide, deactivate, use_os_hidden, keep, retired = flags
+    # What is not provided any more has no versions.
+    names = set() if retired else names
     policy = rotation.Policy(
         "managed",
         hide=hide,
@@ -291,6 +418,7 @@ def test_from_any_state_and_any_interruption_it_ends_the_same(
         use_os_hidden=use_os_hidden,
         keep=keep,
         delete=True,
+        hidden_visibility=hidden_visibility,
     )
     versions = [
         _version(
@@ -298,12 +426,14 @@ def test_from_any_state_and_any_interruption_it_ends_the_same(
             properties=(
                 ("image_name", "P"),
                 ("internal_version", name),
+                ("os_purpose", "generic"),
                 ("uuid_validity", "last-2"),
             ),
+            removed=("hw_rng_model",),
         )
         for name in sorted(names, key=catalog.natural)
     ]
-    product = _product(*versions, multi=multi, active=active)
+    product = _product(*versions, multi=multi, active=active, retired=retired)
     steps = [own]
     for change in rotation.changes(product, own, policy, _TODAY):
         steps.append(_applied(steps[-1], change))
@@ -321,10 +451,10 @@ def test_from_any_state_and_any_interruption_it_ends_the_same(
     removed = rotation.removable(product, end, policy, _TODAY)
     for image in removed:
         assert image.properties["uuid_validity"] != "forever"
-        assert image.name != "P"
+        assert image.name != "P" or retired
     held = {places.version_of(product, image) for image in whole if image not in removed}
     assert held >= names & {places.version_of(product, image) for image in whole}
-    if multi and whole:
+    if multi and whole and not retired:
         (current,) = [image for image in whole if image.name == "P"]
         wanted = [each.name for each in versions if each.name in held]
         assert not wanted or places.version_of(product, current) == wanted[-1]
