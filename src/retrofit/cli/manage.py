@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import rich_click as click
 
-from .. import cloud
+from .. import cloud, errors
 from ..host import tables, web
 from ..image_manager import (
     catalog,
+    git_files,
     importing,
     inventory,
     managing,
@@ -23,12 +24,13 @@ from ..image_manager import (
     updating,
     workplace,
 )
-from . import execution, image_files, manage_options, options, reporting
+from . import execution, image_files, manage_options, options, recorded, reporting
 
 _mode = functools.partial(click.option, panel="Mode")
 
 
 @click.command("manage")
+@recorded.recorded
 @_mode(
     "--check-only",
     is_flag=True,
@@ -74,31 +76,48 @@ def command(
     if wish is not None:
         _share(wish, where, dry_run=dry_run)
         return
-    found = dataclasses.replace(files, check=files.check or check_only).read()
+    access = options.access(ca_certificate)
+    found = dataclasses.replace(files, check=files.check or check_only).read(access)
     products, skipped = found.products, found.failures()
     if listing:
         click.echo("\n".join(tables.lines(list(image_files.logins(products)))))
         image_files.fail(skipped)
         return
-    access = options.access(ca_certificate)
     if check_only:
         wanted = [presence.of(each, version) for each in products for version in each.versions]
         absent = [failure for _, failure in presence.missing(wanted, access)]
         image_files.fail([*absent, *skipped])
         return
+    if update_only and git_files.is_url(files.place):
+        raise errors.UsageError("--update-only cannot write the image files of a commit")
     if update_only:
         failures = updating.update(products, access, _show_version, dry_run=dry_run)
         image_files.fail([*failures, *skipped])
         return
     with contextlib.ExitStack() as held:
         means = None if dry_run else _means(imports, access, work_dir, held)
+        failures = _fill_mirror(products, imports, access, means)
         connection = cloud.connector(where, held)()
         task = managing.Task(policy, access, means, _show_step)
         managed = inventory.listed(connection, policy.tag)
-        failures = managing.manage(connection, managed, products, task)
+        failures += managing.manage(connection, managed, products, task)
         if age_limit_days is not None:
             _show_outdated(managed, products, age_limit_days)
     image_files.fail([*failures, *skipped])
+
+
+def _fill_mirror(
+    products: Sequence[catalog.Product],
+    imports: manage_options.Imports,
+    access: web.Access,
+    means: importing.Means | None,
+) -> list[errors.RetrofitError]:
+    """Copy what the mirror lacks to it, if it is to have that; say only what, without means."""
+    store = imports.store()
+    if store is None:
+        return []
+    work, reporter = (means.work, means.reporter) if means else (None, reporting.Lines())
+    return image_files.copy(products, store, access, work, reporter)
 
 
 def _share(wish: sharing.Wish, where: cloud.Options, *, dry_run: bool) -> None:
