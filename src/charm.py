@@ -15,7 +15,7 @@ from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
 from retrofit.model.documents import run_document
-from workload import cancellation, engine, names, packages, results, unit
+from workload import cancellation, engine, image_files, names, packages, results, unit
 
 # Other units make images, and this one hears nothing of it.
 _GUESS_VALID = datetime.timedelta(hours=1)
@@ -34,15 +34,18 @@ class RetrofitCharm(ops.CharmBase):
         self._certificates = certificates.Certificates(self)
         self._glance = glance.ImageService(self)
         self._install_problem = ""
+        self._image_files = image_files.ImageFiles(self.charm_dir, self._own)
         self._engine = engine.Engine(self.charm_dir, self._own)
         # The framework holds observers weakly.
         self._actions = (
             build.BuildAction(self, self._workload, self._problem),
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
-            history.HistoryAction(self, self._workload),
+            history.HistoryAction(self, self._workload, self._image_files),
             check.CheckAction(self, self._workload, self._engine, self._own, self._problem),
-            cancel.CancelAction(self, self._workload),
-            service.ServiceActions(self, self._workload, self._on_change, self._problem),
+            cancel.CancelAction(self, self._workload, self._image_files),
+            service.ServiceActions(
+                self, (self._workload, self._image_files), self._on_change, self._problem
+            ),
         )
         for event in (
             self.on.install,
@@ -83,12 +86,14 @@ class RetrofitCharm(ops.CharmBase):
         if options is None or problem is not None:
             # Nothing may run with what the model no longer says.
             self._workload.remove_timer()
+            self._image_files.remove_timer()
             if self._keystone.get() is None:
                 self._workload.forget_credentials()
             return
-        leads = options.auto_retrofit and self.unit.is_leader()
-        scheduled = leads and not self._workload.paused
-        changed = self._configure(options)
+        leads = self.unit.is_leader() and not self._workload.paused
+        scheduled = leads and options.auto_retrofit
+        cloud = self._cloud(options)
+        changed = self._configure(options, cloud)
         # What an action asked for and has not begun sees the new options, too.
         if changed and scheduled and self._workload.asked() is not model.Trigger.ACTION:
             _LOG.info("an option that affects the image changed: asking for a run")
@@ -102,10 +107,16 @@ class RetrofitCharm(ops.CharmBase):
         self._workload.ask_cloud(self._cloud_valid(event))
         self._workload.forget_evidence()
         self._workload.arrange(window.parse(options.maintenance_window), scheduled=scheduled)
+        self._image_files.keep(options, cloud, packages.proxies(), scheduled=leads)
 
     def _on_collect_status(self, event: ops.CollectStatusEvent) -> None:
         """Report what keeps builds from running, or else how they go."""
-        event.add_status(self._problem() or self._progress())
+        problem = self._problem()
+        if problem is not None:
+            event.add_status(problem)
+            return
+        event.add_status(self._progress())
+        event.add_status(self._progress_of_image_files())
 
     def _on_stop(self, _: ops.EventBase) -> None:
         """Leave nothing running and no credentials behind."""
@@ -129,13 +140,11 @@ class RetrofitCharm(ops.CharmBase):
             return ops.MaintenanceStatus(f"packages to install: {', '.join(missing)}")
         return self._read()[1]
 
-    def _configure(self, options: config.Options) -> bool:
-        """Write the request of the next runs; return whether it makes another image now."""
+    def _cloud(self, options: config.Options) -> request.Cloud:
+        """Return the cloud of the relations and options."""
         credentials = self._keystone.get()
         assert credentials is not None
-        authority = self._certificates.authority()
-        ca_certificate = request.ca_path(self._own.state, authority)
-        cloud = request.Cloud(
+        return request.Cloud(
             name=request.CLOUD,
             auth_url=credentials.auth_url,
             username=credentials.username,
@@ -145,16 +154,19 @@ class RetrofitCharm(ops.CharmBase):
             project_domain=credentials.project_domain,
             region=options.region,
             interface=request.interface(options),
-            ca_certificate=ca_certificate,
+            ca_certificate=request.ca_path(self._own.state, self._certificates.authority()),
             image_endpoint=self._glance.endpoint(),
         )
+
+    def _configure(self, options: config.Options, cloud: request.Cloud) -> bool:
+        """Write the request of the next runs; return whether it makes another image now."""
         wanted = request.compute(
             options,
             proxies=packages.proxies(),
-            ca_certificate=ca_certificate,
+            ca_certificate=cloud.ca_certificate,
             directories=self._own.directories(),
         )
-        return self._workload.configure(wanted, cloud, authority)
+        return self._workload.configure(wanted, cloud, self._certificates.authority())
 
     def _progress(self) -> ops.StatusBase:
         """Return how the last run went or the current one goes."""
@@ -170,7 +182,7 @@ class RetrofitCharm(ops.CharmBase):
             return ops.MaintenanceStatus(results.PAUSED)
         if self._workload.stuck():
             return ops.BlockedStatus(f"the last run could not begin; {results.JOURNAL}")
-        follows = self._next_run()
+        follows = self._next_run(self._workload)
         view = self._workload.seen()
         if view is not None and view.problem:
             return ops.BlockedStatus(f"cannot use the cloud: {view.problem}{follows}")
@@ -186,6 +198,20 @@ class RetrofitCharm(ops.CharmBase):
         status = results.status(result, view, datetime.datetime.now(datetime.timezone.utc))
         return ops.ActiveStatus(f"{status}{follows}")
 
+    def _progress_of_image_files(self) -> ops.StatusBase:
+        """Return what keeps the images of image files from being current, or nothing to say."""
+        if self._image_files.building():
+            return ops.MaintenanceStatus("importing the images of image-files")
+        try:
+            problem = self._image_files.problem()
+        except errors.NewerDocument as error:
+            problem = str(error)
+        if not problem:
+            return ops.ActiveStatus()
+        return ops.BlockedStatus(
+            f"image-files failed: {problem}{self._next_run(self._image_files)}"
+        )
+
     def _cloud_valid(self, event: ops.EventBase) -> datetime.timedelta:
         """Return how long it holds what the cloud has said, and which images are current there."""
         if isinstance(event, ops.LeaderElectedEvent):
@@ -200,10 +226,10 @@ class RetrofitCharm(ops.CharmBase):
         )
         return datetime.timedelta.max if own else _GUESS_VALID
 
-    def _next_run(self) -> str:
+    def _next_run(self, workload: unit.Workload) -> str:
         """Return when the run begins that is asked for, as the end of a message."""
         opening = window.parse(config.load(self.config).maintenance_window)
-        due = self._workload.next_run(opening)
+        due = workload.next_run(opening)
         return f"; a run begins at {due:%Y-%m-%d %H:%M %Z}" if due else ""
 
 

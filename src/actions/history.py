@@ -21,17 +21,19 @@ class HistoryAction(ops.Object):
     Args:
         charm: The charm.
         builds: The unit's builds.
+        others: Its other runs.
     """
 
-    def __init__(self, charm: ops.CharmBase, builds: unit.Workload) -> None:
+    def __init__(self, charm: ops.CharmBase, builds: unit.Workload, others: unit.Workload) -> None:
         super().__init__(charm, "history-action")
-        self._workload = builds
+        self._workloads = (builds, others)
         self.framework.observe(charm.on.show_history_action, self._on_show_history)
 
     def _on_show_history(self, event: ops.ActionEvent) -> None:
         """Show the runs, newest first, as a table and as JSON."""
         try:
-            runs = self._workload.history()[::-1]
+            found = [run for each in self._workloads for run in each.history()]
+            runs = tuple(sorted(found, key=lambda run: run.started, reverse=True))
         except errors.NewerDocument as error:
             event.fail(str(error))
             return

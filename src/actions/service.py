@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ops
 
@@ -14,7 +14,7 @@ class ServiceActions(ops.Object):
 
     Args:
         charm: The charm.
-        builds: The unit's builds.
+        workloads: The unit's builds, and its other runs.
         reconcile: Brings the machine in line with the model.
         problem: Returns what keeps builds from running, if anything does.
     """
@@ -22,12 +22,12 @@ class ServiceActions(ops.Object):
     def __init__(
         self,
         charm: ops.CharmBase,
-        builds: unit.Workload,
+        workloads: Sequence[unit.Workload],
         reconcile: Callable[[ops.EventBase], None],
         problem: Callable[[], ops.StatusBase | None],
     ) -> None:
         super().__init__(charm, "service-actions")
-        self._workload = builds
+        self._workloads = workloads
         self._reconcile = reconcile
         self._problem = problem
         self.framework.observe(charm.on.pause_action, self._on_pause)
@@ -36,12 +36,14 @@ class ServiceActions(ops.Object):
 
     def _on_pause(self, event: ops.ActionEvent) -> None:
         """Let no run begin by itself."""
-        self._workload.pause()
+        for each in self._workloads:
+            each.pause()
         self._reconcile(event)
 
     def _on_resume(self, event: ops.ActionEvent) -> None:
         """Let runs begin by themselves again."""
-        self._workload.resume()
+        for each in self._workloads:
+            each.resume()
         self._reconcile(event)
 
     def _on_restart_services(self, event: ops.ActionEvent) -> None:
@@ -51,5 +53,5 @@ class ServiceActions(ops.Object):
         if problem is not None:
             event.fail(problem.message)
             return
-        restarted = self._workload.restart()
+        restarted = [timer for each in self._workloads for timer in each.restart()]
         event.set_results({"restarted": ", ".join(restarted) or "none: this unit has no timer"})

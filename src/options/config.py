@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 import pydantic_core
 
-from options import uca, window
+from options import image_files, uca, window
 from retrofit import errors, model, recipes
 from retrofit.host import calendars, urls
 from retrofit.model import findings, reasons, releases, tags
@@ -26,6 +26,7 @@ _POCKET = re.compile(r"([a-z]+-(updates|proposed)/)?[a-z]+([-/](updates|proposed
 _PROJECT = re.compile(r"[A-Za-z0-9-]{1,64}")
 _DISTRIBUTIONS = ("ubuntu", "debian")
 _DEFINITIONS = "image-definitions"
+_TELLING = (_DEFINITIONS, image_files.NAME, "image-mirror")
 
 
 class WrongOption(Exception):
@@ -55,6 +56,9 @@ class Options(pydantic.BaseModel):
     image_compression: model.Compression = model.Compression.ZSTD
     amp_image_tag: str = ""
     image_definitions: str = ""
+    image_files: str = ""
+    image_files_frequency: str = "daily"
+    image_mirror: str = ""
     auto_retrofit: bool = False
     frequency: str = "daily"
     maintenance_window: str = ""
@@ -180,7 +184,23 @@ class Options(pydantic.BaseModel):
             _parse(value)
         return value.strip()
 
-    @pydantic.field_validator("frequency")
+    @pydantic.field_validator("image_files")
+    @classmethod
+    def _check_image_files(cls, value: str) -> str:
+        # A text keeps its lines, whose numbers are in messages.
+        value = value if image_files.is_text(value) else value.strip()
+        if value.strip():
+            image_files.check(value)
+        return value
+
+    @pydantic.field_validator("image_mirror")
+    @classmethod
+    def _check_image_mirror(cls, value: str) -> str:
+        if value:
+            image_files.check_mirror(value)
+        return value
+
+    @pydantic.field_validator("frequency", "image_files_frequency")
     @classmethod
     def _check_frequency(cls, value: str) -> str:
         calendars.check(value)
@@ -247,8 +267,8 @@ def load(values: Mapping[str, str | int | float | bool]) -> Options:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0])
-        if name == _DEFINITIONS:
-            # It says itself what is wrong, and where.
+        if name in _TELLING:
+            # They say themselves what is wrong, and where; nothing of a URL may be repeated.
             raise WrongOption(f"wrong option {_allowed(first)}") from error
         raise WrongOption(
             f"wrong option {name}={first['input']!r}: it must be {_allowed(first)}"

@@ -92,11 +92,12 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="execution-condition")
     parser.add_argument("moment", choices=["begin", "ended"])
     parser.add_argument("--unit", required=True)
+    parser.add_argument("--job", default="")
     parser.add_argument("--juju-exec", required=True)
     parser.add_argument("--window", default="")
     given = parser.parse_args(words)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    plan = schedule.Schedule(names.Names(given.unit), window.parse(given.window))
+    plan = schedule.Schedule(names.Names(given.unit, given.job), window.parse(given.window))
     if given.moment == "ended":
         # Of systemd.exec(5); the latter is there only if the main process was.
         ended(plan, result=os.environ.get("SERVICE_RESULT", ""), ran="EXIT_CODE" in os.environ)

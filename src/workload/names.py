@@ -15,6 +15,8 @@ SLICE = "system.slice"
 # Directories in which each unit has one of its own.
 STATES = pathlib.Path("/var/lib") / PROJECT
 CACHES = pathlib.Path("/var/cache") / PROJECT
+# What a unit does on a schedule beside builds.
+IMAGE_FILES = "image-files"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,9 +25,15 @@ class Names:
 
     Attributes:
         unit: The unit, as Juju names it.
+        job: What its runs do; empty for builds.
     """
 
     unit: str
+    job: str = ""
+
+    def of(self, job: str) -> Names:
+        """Return the names of another job of the same unit."""
+        return dataclasses.replace(self, job=job)
 
     @property
     def tag(self) -> str:
@@ -36,6 +44,11 @@ class Names:
     def state(self) -> pathlib.Path:
         """Directory of credentials, requests and results."""
         return STATES / self.tag
+
+    @property
+    def runs(self) -> pathlib.Path:
+        """Directory of what asks for runs, and of results and history."""
+        return self.state / self.job
 
     @property
     def evidence(self) -> pathlib.Path:
@@ -54,18 +67,18 @@ class Names:
 
     @property
     def service(self) -> str:
-        """The service that builds."""
-        return f"{PROJECT}@{self.tag}.service"
+        """The service that does the job."""
+        return f"{_prefix(self.job)}@{self.tag}.service"
 
     @property
     def timer(self) -> str:
         """The timer that starts the service on a schedule."""
-        return f"{PROJECT}@{self.tag}.timer"
+        return f"{_prefix(self.job)}@{self.tag}.timer"
 
     @property
     def next(self) -> str:
         """Timer and service that start the service once, without their endings."""
-        return f"{PROJECT}-next@{self.tag}"
+        return f"{_prefix(self.job)}-next@{self.tag}"
 
     @property
     def action(self) -> str:
@@ -87,6 +100,7 @@ class Names:
         for path, mode in (
             (STATES, 0o755),
             (self.state, 0o700),
+            (self.runs, 0o700),
             # Builds work as other users, and have to get there.
             (CACHES, 0o755),
             (self.cache, 0o755),
@@ -98,3 +112,8 @@ class Names:
     def directories(self) -> dict[str, pathlib.Path]:
         """Return the directories that a request names, by its keys."""
         return {"evidence": self.evidence, "work-dir": self.work, "cache-dir": self.cache}
+
+
+def _prefix(job: str) -> str:
+    """Return how the names of systemd's units of a job begin."""
+    return f"{PROJECT}-{job}" if job else PROJECT

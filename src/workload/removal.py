@@ -21,10 +21,14 @@ _STOP_TIMEOUT_S = 400
 def remove(own: names.Names) -> None:
     """End what a unit runs, and remove all that it wrote; does nothing if it has nothing."""
     # Nothing may start what was stopped.
-    end([own.timer, f"{own.next}.timer", f"{own.next}.service", own.watch])
-    end([own.service, own.action])
-    remove_unit_files([own.timer, own.service])
-    (STAMPS / f"stamp-{own.timer}").unlink(missing_ok=True)
+    jobs = (own, own.of(names.IMAGE_FILES))
+    for job in jobs:
+        end([job.timer, f"{job.next}.timer", f"{job.next}.service"])
+    end([own.watch])
+    end([*(job.service for job in jobs), own.action])
+    for job in jobs:
+        remove_unit_files([job.timer, job.service])
+        (STAMPS / f"stamp-{job.timer}").unlink(missing_ok=True)
     for directory in (own.state, own.cache):
         with contextlib.suppress(FileNotFoundError):
             trees.remove(directory)

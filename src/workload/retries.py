@@ -21,6 +21,7 @@ _HOPELESS = {
         kind.exit_code
         for kind in (
             errors.ProofFailed,
+            errors.Skipped,
             errors.UsageError,
             errors.ImageError,
             errors.ToolMissing,

@@ -35,8 +35,8 @@ class Schedule:
 
     def __init__(self, own: names.Names, opening: window.Window | None) -> None:
         self._own = own
-        self._once = own.state / "once.json"
-        self._result = own.state / "result.json"
+        self._once = own.runs / "once.json"
+        self._result = own.runs / "result.json"
         self._paused = own.state / "paused"
         self._window = opening
 
@@ -70,8 +70,8 @@ class Schedule:
             moment: The present.
         """
         trigger = self.asked() or model.Trigger.SCHEDULE
-        # An option may have changed any image.
-        if trigger is model.Trigger.OPTION:
+        # An option may have changed any image, and image files have one schedule.
+        if trigger is model.Trigger.OPTION or self._own.job:
             return True
         images = due.names(self._own.state, moment)
         if images:
@@ -145,7 +145,8 @@ class Schedule:
 
     def ended(self) -> None:
         """See to what follows a run: another attempt, or what was asked for meanwhile."""
-        due.note(self._own.state)
+        if not self._own.job:
+            due.note(self._own.state)
         history.settle(self._result)
         if retries.pause(self._known_runs()) is not None:
             self.ask_for(model.Trigger.RETRY)

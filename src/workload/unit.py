@@ -84,8 +84,8 @@ class Workload:
         state = self._own.state
         previous = self._previous_request()
         self._render("clouds.yaml", state / "clouds.yaml", 0o600, cloud=dataclasses.asdict(cloud))
-        _write(state / "ca.pem", authority, 0o600)
-        _write(state / "request.json", _as_text(wanted), 0o600)
+        write(state / "ca.pem", authority, 0o600)
+        write(state / "request.json", _as_text(wanted), 0o600)
         return previous is not None and not request.same_image(previous, wanted)
 
     def configured(self) -> bool:
@@ -111,20 +111,25 @@ class Workload:
         """Return what is known of the cloud as it is set now, if it was asked."""
         return cloud_view.read(self._own.state)
 
-    def install_service(self, *, debug: bool, opening: str, schedules: Sequence[str]) -> None:
+    def install_service(
+        self, *, debug: bool, opening: str, schedules: Sequence[str], words: Sequence[str] = ()
+    ) -> None:
         """Put the service in place, and the timer where this unit is to have one.
 
         Args:
             debug: Whether runs write all that they do to the journal.
             opening: The maintenance window, as :func:`window.parse` takes it.
             schedules: When the timer starts the service; without any there is no timer.
+            words: The command of the engine that a run is; without any, one that builds.
         """
         changed = self._render(
             _SERVICE,
             removal.UNITS / self._own.service,
             0o644,
             charm=self._charm,
-            state=self._own.state,
+            runs=self._own.runs,
+            job=self._own.job,
+            line=" ".join(words or ("run", "--definitions", f"{self._own.state}/request.json")),
             python=engine.command(self._charm)[0],
             command=" ".join(engine.command(self._charm)),
             environment=engine.environment(self._charm, self._own),
@@ -239,7 +244,7 @@ class Workload:
         Raises:
             errors.NewerDocument: A newer revision has written it.
         """
-        return results.read(self._own.state / "result.json")
+        return results.read(self._own.runs / "result.json")
 
     def history(self) -> tuple[run_document.Entry, ...]:
         """Return the last runs, oldest first.
@@ -251,9 +256,7 @@ class Workload:
 
     def note(self, result: run_document.Result) -> None:
         """Keep what came about without a run, in place of the last run's result."""
-        _write(
-            self._own.state / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644
-        )
+        write(self._own.runs / "result.json", result.model_dump_json(by_alias=True) + "\n", 0o644)
 
     def forget_evidence(self, *, of: str = "") -> None:
         """Remove what was kept of proofs of one image, and of others but for the last few."""
@@ -298,7 +301,7 @@ class Workload:
             context | {"unit": self._own.unit},
             templates_dir=str(self._charm / "templates"),
         )
-        return _write(target, text + "\n", mode)
+        return write(target, text + "\n", mode)
 
 
 def _as_text(wanted: Mapping[str, object]) -> str:
@@ -314,7 +317,7 @@ def _juju_exec() -> str:
         return "/usr/bin/juju-run"
 
 
-def _write(path: pathlib.Path, text: str, mode: int) -> bool:
+def write(path: pathlib.Path, text: str, mode: int) -> bool:
     """Write a file unless it holds that already; return whether it was written."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o777 == mode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import rich_click as click
 
 from .. import errors
-from ..image_manager import catalog, reading
+from ..host import progress, web
+from ..image_manager import catalog, git_files, mirror, reading, stores, workplace
 from . import options
 
 
@@ -18,26 +20,41 @@ class Files:
     """Which image files a command reads, and how.
 
     Attributes:
-        path: An image file, or a directory of image files.
+        place: An image file, a directory of image files, or the URL of one at a commit.
         pattern: Regular expression that names of images match.
         check: Whether the files are checked against the schema.
         force: Whether images that are not enabled are included.
     """
 
-    path: pathlib.Path
+    place: str
     pattern: str
     check: bool
     force: bool
 
-    def read(self) -> reading.Reading:
-        """Read the files; all that is wrong with them goes to standard error."""
-        found = reading.read(self.path, check=self.check, force=self.force, pattern=self.pattern)
+    def read(self, access: web.Access) -> reading.Reading:
+        """Read the files; all that is wrong with them goes to standard error.
+
+        Args:
+            access: How web servers are reached.
+        """
+        path = self._path(access)
+        found = reading.read(path, check=self.check, force=self.force, pattern=self.pattern)
         for line in found.problems:
             click.echo(line, err=True)
         return found
 
+    def _path(self, access: web.Access) -> pathlib.Path:
+        """Return where the files are on this machine, fetched if they are elsewhere."""
+        if not git_files.is_url(self.place):
+            return pathlib.Path(self.place)
+        try:
+            place = git_files.parse(self.place)
+        except ValueError as error:
+            raise errors.UsageError(f"--images must be a path or {error}") from error
+        return git_files.fetched(place, access)
 
-def _files(images: pathlib.Path, pattern: str, check: bool, force: bool) -> Files:
+
+def _files(images: str, pattern: str, check: bool, force: bool) -> Files:
     return Files(images, pattern, check, force)
 
 
@@ -52,9 +69,34 @@ def logins(products: Iterable[catalog.Product]) -> Iterator[tuple[str, ...]]:
         yield product.name, product.login, product.password
 
 
+def copy(
+    products: Sequence[catalog.Product],
+    store: stores.Store,
+    access: web.Access,
+    work: pathlib.Path | None,
+    reporter: progress.Reporter,
+) -> list[errors.RetrofitError]:
+    """Copy what a mirror does not have, and print a line about each copy; see :mod:`mirror`."""
+    return mirror.mirror(
+        products,
+        store,
+        access,
+        work,
+        reporter=reporter,
+        told=lambda name, url: show("copy", name, f"from {url}"),
+    )
+
+
 def show(action: str, name: str, details: str = "") -> None:
     """Print a line about one image."""
     click.echo(f"{action:<10}  {name}  {details}".rstrip())
+
+
+def mirror_work(
+    base: pathlib.Path | None, target: str
+) -> contextlib.AbstractContextManager[pathlib.Path]:
+    """Return a work directory for filling a mirror, which one run at a time has."""
+    return workplace.held(base, "mirror", stores.place(target), f"fills the mirror {target}")
 
 
 def fail(failures: Sequence[errors.RetrofitError]) -> None:

@@ -27,6 +27,7 @@ _COMMANDS = {
         "doctor": ("doctor", "Check this machine, a cloud and mirrors."),
         "rollback": ("rollback", "Make the previous image the current image again."),
         "rollout": ("rollout", "Replace amphorae that do not run the current image."),
+        "schedule": ("schedule", "Run a command on a schedule, with systemd."),
         "prune": ("prune", "Hide and delete images that nothing needs."),
     },
     "Other images": {

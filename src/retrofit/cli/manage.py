@@ -14,6 +14,7 @@ from .. import cloud, errors
 from ..host import tables, web
 from ..image_manager import (
     catalog,
+    git_files,
     importing,
     inventory,
     managing,
@@ -24,12 +25,13 @@ from ..image_manager import (
     updating,
     workplace,
 )
-from . import execution, image_files, manage_options, options, reporting
+from . import execution, image_files, manage_options, options, recorded, reporting
 
 _mode = functools.partial(click.option, panel="Mode")
 
 
 @click.command("manage")
+@recorded.recorded
 @_mode(
     "--check-only",
     is_flag=True,
@@ -75,16 +77,18 @@ def command(
     if wish is not None:
         _share(wish, where, dry_run=dry_run)
         return
-    found = dataclasses.replace(files, check=files.check or check_only).read()
+    access = options.access(ca_certificate)
+    found = dataclasses.replace(files, check=files.check or check_only).read(access)
     products, skipped = found.products, found.failures()
     if listing:
         click.echo("\n".join(tables.lines(list(image_files.logins(products)))))
         image_files.fail(skipped)
         return
-    access = options.access(ca_certificate)
     if check_only:
         image_files.fail([*_nowhere(products, access), *skipped])
         return
+    if update_only and git_files.is_url(files.place):
+        raise errors.UsageError("--update-only cannot write the image files of a commit")
     if update_only:
         failures = updating.update(products, access, _show_version, dry_run=dry_run)
         image_files.fail([*failures, *skipped])
@@ -98,8 +102,9 @@ def command(
             work = held.enter_context(workplace.held(work_dir, "manage", target, doing))
             means = _means(imports, access, work, held)
         task = managing.Task(policy, access, means, _show_step, imports.locate())
+        failures = _fill_mirror(products, imports, access, means, work_dir)
         managed = inventory.listed(connection, policy.tag)
-        failures = managing.manage(connection, managed, products, task)
+        failures += managing.manage(connection, managed, products, task)
         if age_limit_days is not None:
             _show_outdated(managed, products, age_limit_days)
     image_files.fail([*failures, *skipped])
@@ -114,6 +119,23 @@ def _nowhere(
         notices.named(error, each.product, each.product.versioned(each.version.name))
         for each, error in presence.missing(wanted, access)
     ]
+
+
+def _fill_mirror(
+    products: Sequence[catalog.Product],
+    imports: manage_options.Imports,
+    access: web.Access,
+    means: importing.Means | None,
+    work_dir: pathlib.Path | None,
+) -> list[errors.RetrofitError]:
+    """Copy what the mirror lacks to it, if it is to have that; say only what, without means."""
+    store = imports.store()
+    if store is None or imports.mirror is None:
+        return []
+    if means is None:
+        return image_files.copy(products, store, access, None, reporting.Lines())
+    with image_files.mirror_work(work_dir, imports.mirror) as work:
+        return image_files.copy(products, store, access, work, means.reporter)
 
 
 def _share(wish: sharing.Wish, where: cloud.Options, *, dry_run: bool) -> None:

@@ -28,6 +28,7 @@ class Imports:
         max_parallel: How many images are imported at a time at most.
         mirror: Mirror that images come from, where it has them.
         verify: Whether an image without a checksum is an error.
+        fill_mirror: Whether the mirror gets what it lacks first.
     """
 
     timeout_s: int
@@ -36,6 +37,11 @@ class Imports:
     max_parallel: int
     mirror: str | None
     verify: bool
+    fill_mirror: bool
+
+    def store(self) -> stores.Store | None:
+        """Return the mirror that is to be filled, if one is."""
+        return stores.opened(self.mirror) if self.mirror is not None and self.fill_mirror else None
 
     def locate(self) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
         """Return what finds the places that a version may be downloaded from."""
@@ -115,9 +121,14 @@ def _imports(
     max_parallel: int,
     mirror: str | None,
     verify_checksum: bool,
+    fill_mirror: bool,
 ) -> Imports:
+    if fill_mirror and mirror is None:
+        raise click.UsageError("--fill-mirror needs --mirror.")
     how = importing.Prefetch(prefetch)
-    return Imports(import_timeout, stuck_retry, how, max_parallel, mirror, verify_checksum)
+    return Imports(
+        import_timeout, stuck_retry, how, max_parallel, mirror, verify_checksum, fill_mirror
+    )
 
 
 imports: options.Decorator = options.gather(
@@ -158,6 +169,11 @@ imports: options.Decorator = options.gather(
         "--verify-checksum", is_flag=True, help="Import no image whose checksum is not known."
     ),
     _import("--mirror", metavar="TARGET", help="Download images from this mirror if it has them."),
+    _import(
+        "--fill-mirror",
+        is_flag=True,
+        help="First copy images that the mirror lacks to it, as `retrofit mirror` does.",
+    ),
 )
 
 

@@ -7,7 +7,7 @@ import pathlib
 
 import rich_click as click
 
-from ..image_manager import mirror, stores, workplace
+from ..image_manager import stores
 from . import execution, image_files, options, reporting
 
 
@@ -35,22 +35,10 @@ def command(
     copied again. `retrofit manage --mirror TARGET` imports images from the mirror.
     """
     execution.start_logging(debug=debug)
-    found = files.read()
+    access = options.access(ca_certificate)
+    found = files.read(access)
     with contextlib.ExitStack() as held:
-        work = None if dry_run else held.enter_context(_work(work_dir, target))
-        failures = mirror.mirror(
-            found.products,
-            stores.opened(target),
-            options.access(ca_certificate),
-            work,
-            reporter=held.enter_context(reporting.reporter()),
-            told=lambda name, url: image_files.show("copy", name, f"from {url}"),
-        )
+        work = None if dry_run else held.enter_context(image_files.mirror_work(work_dir, target))
+        reporter = held.enter_context(reporting.reporter())
+        failures = image_files.copy(found.products, stores.opened(target), access, work, reporter)
     image_files.fail([*failures, *found.failures()])
-
-
-def _work(
-    base: pathlib.Path | None, target: str
-) -> contextlib.AbstractContextManager[pathlib.Path]:
-    """Return the work directory of a mirror, which one run at a time has."""
-    return workplace.held(base, "mirror", stores.place(target), f"fills the mirror {target}")

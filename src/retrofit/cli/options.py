@@ -108,10 +108,9 @@ image_files: Decorator = group(
     _image_files(
         "--images",
         metavar="DIR",
-        type=click.Path(path_type=pathlib.Path),
         default="etc/images/",
         show_default=True,
-        help="Image file, or a directory of image files.",
+        help="Image file, a directory of image files, or git's URL@COMMIT:FOLDER.",
     ),
     _image_files(
         "--filter", "pattern", metavar="REGEX", default="", help="Only images whose name matches."

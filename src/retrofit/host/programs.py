@@ -42,10 +42,10 @@ BOOTSTRAP: Mapping[str, str] = {
     "mkfs.xfs": "xfsprogs",
     "mmdebstrap": "mmdebstrap",
 }
-# For elements with sources of type git.
+# For elements with sources of type git, and for image files in repositories.
 SOURCES: Mapping[str, str] = {"git": "git"}
-# To read schedules: every system with systemd has it.
-SYSTEMD = ("systemd-analyze",)
+# For schedules: every system with systemd has them.
+SYSTEMD = ("systemctl", "systemd-analyze")
 
 
 def missing(programs: Iterable[str]) -> tuple[str, ...]:

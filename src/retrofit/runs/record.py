@@ -91,6 +91,14 @@ class Record:
             **results.told(result),
         )
 
+    def of_image_files(self) -> None:
+        """Say that the run is about the images of image files, where an image is named."""
+        self._keep(image=run_document.Image(name="image files"))
+
+    def managed(self) -> None:
+        """Write that the images are as image files say."""
+        self._end(run_document.Outcome.MANAGED, code=0, step="")
+
     def fail(self, error: errors.RetrofitError | errors.Interrupted) -> None:
         """Write why a run ended early."""
         outcome = run_document.Outcome.FAILED

@@ -156,7 +156,11 @@ def test_commands_read_what_people_write(
     environment: pathlib.Path, elsewhere: pathlib.Path
 ) -> None:
     program = environment / "bin" / "retrofit"
-    image_files.write(elsewhere / "images.yml", image_files.image("One", image_files.version("1")))
+    (elsewhere / "x").touch()
+    image_files.write(
+        elsewhere / "images.yml",
+        image_files.image("One", image_files.version("1", url=f"file://{elsewhere}/x")),
+    )
     (elsewhere / "images.yaml").write_text(
         "images: [{name: amphora, releases: [noble], tags: [tag]}]\n"
     )

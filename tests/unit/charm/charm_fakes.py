@@ -10,10 +10,10 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from options import request, window
+from options import config, request, window
 from retrofit import errors, model
 from retrofit.model.documents import run_document
-from workload import cloud_view, engine, names, packages, unit
+from workload import cloud_view, engine, image_files, names, packages, unit
 
 PASSWORD = "s3cret: 'quoted' {{ and }} \\ escaped"
 
@@ -225,6 +225,35 @@ class Engine:
         return engine.Answer(code, json.dumps(document) if document else "", problem)
 
 
+@dataclasses.dataclass
+class ImageFiles(Workload):
+    """What :class:`image_files.ImageFiles` keeps on a machine.
+
+    Attributes:
+        kept: Of each time that the images of image files were to be kept, the option, the cloud,
+            and whether this unit begins runs.
+        failed: Why the last run failed.
+    """
+
+    kept: list[tuple[str, request.Cloud, bool]] = dataclasses.field(default_factory=list)
+    failed: str = ""
+
+    def keep(
+        self,
+        options: config.Options,
+        cloud: request.Cloud,
+        _: model.Proxies,
+        *,
+        scheduled: bool,
+    ) -> None:
+        self.kept.append((options.image_files, cloud, scheduled))
+        on = bool(options.image_files) and scheduled
+        self.timer = options.image_files_frequency if on else None
+
+    def problem(self) -> str:
+        return self.failed
+
+
 def nothing(_: Workload) -> None:
     """A look at a run in which nothing happened since the last one."""
 
@@ -235,12 +264,13 @@ def hours_ago(hours: float) -> str:
     return then.isoformat(timespec="seconds")
 
 
-def use(monkeypatch: Any, fake: Workload, retrofit: Engine) -> None:
-    """Have the charm use ``fake`` and ``retrofit``."""
+def use(monkeypatch: Any, fake: Workload, imports: ImageFiles, retrofit: Engine) -> None:
+    """Have the charm use ``fake``, ``imports`` and ``retrofit``."""
 
     def make(charm: pathlib.Path, own: names.Names) -> Workload:
         assert (charm.name, own.unit) != ("", "")
         return fake
 
     monkeypatch.setattr(unit, "Workload", make)
+    monkeypatch.setattr(image_files, "ImageFiles", lambda *_: imports)
     monkeypatch.setattr(engine, "Engine", lambda *_: retrofit)

@@ -27,10 +27,20 @@ def retrofit() -> charm_fakes.Engine:
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, retrofit: charm_fakes.Engine) -> charm_fakes.Workload:
+def imports() -> charm_fakes.ImageFiles:
+    """The runs of image files in memory, which the charm uses."""
+    return charm_fakes.ImageFiles()
+
+
+@pytest.fixture
+def fake(
+    monkeypatch: pytest.MonkeyPatch,
+    imports: charm_fakes.ImageFiles,
+    retrofit: charm_fakes.Engine,
+) -> charm_fakes.Workload:
     """A workload in memory, which the charm uses."""
     fake = charm_fakes.Workload()
-    charm_fakes.use(monkeypatch, fake, retrofit)
+    charm_fakes.use(monkeypatch, fake, imports, retrofit)
     monkeypatch.setattr(build, "_POLL_S", 0)
     return fake
 

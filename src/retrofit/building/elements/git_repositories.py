@@ -126,6 +126,31 @@ def revision(one: repositories.Repository, cached: pathlib.Path) -> str:
     return said.stdout.strip()
 
 
+def texts(
+    cached: pathlib.Path, commit: str, folder: str, suffixes: tuple[str, ...]
+) -> dict[str, str]:
+    """Return the files with certain suffixes in a folder of a commit, by name; links are none.
+
+    Raises:
+        errors.InputMissing: The commit has no such folder.
+        errors.ConfigError: A file has more than a MiB.
+    """
+    try:
+        listed = _git(cached, "ls-tree", "-z", "--long", f"{commit}:{folder}").stdout
+    except errors.CommandError as error:
+        raise errors.InputMissing(f"commit {commit} has no folder {folder}") from error
+    found = {}
+    for line in filter(None, listed.split("\0")):
+        about, _, name = line.partition("\t")
+        mode, _, blob, size = about.split()
+        if not mode.startswith("100") or not name.endswith(suffixes):
+            continue
+        if int(size) > model.MIB:
+            raise errors.ConfigError(f"{name} of commit {commit} has more than {model.MIB} bytes")
+        found[name] = _git(cached, "cat-file", "blob", blob).stdout
+    return found
+
+
 def unpack(
     one: repositories.Repository, commit: str, cached: pathlib.Path, place: pathlib.Path
 ) -> None:

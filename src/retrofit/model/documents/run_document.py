@@ -32,6 +32,8 @@ class Outcome(vocabulary.Word):
     INTERRUPTED = "interrupted"
     # A power cut or the kernel ended the run: it could not say so itself.
     LOST = "lost"
+    # Of image files: the images are as they say.
+    MANAGED = "managed"
     # No run: an action went back to the image.
     ROLLED_BACK = "rolled-back"
 
@@ -48,7 +50,7 @@ class Outcome(vocabulary.Word):
     @property
     def good(self) -> bool:
         """Whether the image that is wanted is there."""
-        return self.made or self in (Outcome.UP_TO_DATE, Outcome.ROLLED_BACK)
+        return self.made or self in (Outcome.UP_TO_DATE, Outcome.MANAGED, Outcome.ROLLED_BACK)
 
 
 class Named(Part):
