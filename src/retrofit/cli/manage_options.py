@@ -45,7 +45,7 @@ class Imports:
         """Return what finds the place that a version is downloaded from."""
         if self.mirror is None:
             return importing.location
-        return mirror.locator(stores.opened(self.mirror))
+        return mirror.locator(stores.opened(self.mirror, filled=True))
 
 
 def _policy(
