@@ -75,6 +75,24 @@ def test_every_exit_code_is_described():
     assert {kind.exit_code for kind in kinds if f"| {kind.exit_code} |" not in page} == set()
 
 
+def test_the_tests_of_image_manager_are_answered_by_tests_that_exist():
+    page = (_REFERENCE / "image-manager-tests.md").read_text()
+    rows = re.findall(
+        r"^\| `test_\w+` \| [^|]+ \| ((?:holds|differs)[^|]*) \|$", page, re.MULTILINE
+    )
+    named = set(re.findall(r"`(\w+(?:/\w+)+\.py)::(test_\w+)`", page))
+    tests = _REPOSITORY / "tests"
+
+    assert len(rows) == page.count("\n| `test_")
+    assert [row for row in rows if row.startswith("holds") and ".py::test_" not in row] == []
+    assert {
+        f"{path}::{name}"
+        for path, name in named
+        if not (tests / path).exists() or f"\ndef {name}(" not in (tests / path).read_text()
+    } == set()
+    assert page.count(".py::test_") == len(re.findall(r"`\w+(?:/\w+)+\.py::test_\w+`", page))
+
+
 # Words with another word in docs/reference/glossary.md; keys of documents keep theirs, in quotes.
 _REPLACED = re.compile(
     r"""(?<!["`])\b(rivals?|turnstiles?|akin|catalogues?|taken back|amphorae? to spare|to be had"""

@@ -49,9 +49,8 @@ class Arrival:
         free = shutil.disk_usage(self._target.parent).free
         if self.size > free:
             raise errors.NoSpace(
-                f"the base image has {self.size // model.MIB} MiB, but {self._target.parent} "
-                "has only "
-                f"{free // model.MIB} MiB free",
+                f"{self._base.name} has {self.size // model.MIB} MiB, but {self._target.parent} "
+                f"has only {free // model.MIB} MiB free",
                 hint=_SPACE_HINT,
             )
 

@@ -47,7 +47,7 @@ class Imports:
         """Return what finds the places that a version may be downloaded from."""
         if self.mirror is None:
             return importing.locations
-        return mirror.locator(stores.opened(self.mirror))
+        return mirror.locator(stores.opened(self.mirror, filled=not self.fill_mirror))
 
 
 def _policy(

@@ -220,6 +220,7 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
     if found["type"] == "missing":
         return f"{key} is missing"
     if found["type"] == "value_error" and isinstance(found["input"], dict):
+        # Of keys that do not go together, the message says which.
         return str(found["ctx"]["error"])
     message = _TYPES.get(found["type"]) or found["msg"][:1].lower() + found["msg"][1:]
     expected = (found.get("ctx") or {}).get("expected")

@@ -41,13 +41,23 @@ def place(target: str) -> str:
     return str(pathlib.Path(target).resolve())
 
 
-def opened(target: str) -> Store:
+def opened(target: str, *, filled: bool = False) -> Store:
     """Return the store that is called so: ``s3://BUCKET``, ``s3://BUCKET/PREFIX`` or a directory.
+
+    Args:
+        target: What it is called.
+        filled: Whether it is there already; otherwise a directory is made when it is needed.
 
     Raises:
         errors.ConfigError: It has no bucket, or the settings of S3 are wrong.
+        errors.InputMissing: The directory should be there, and is not.
     """
     if not target.startswith("s3://"):
+        if filled and not pathlib.Path(target).is_dir():
+            raise errors.InputMissing(
+                f"the mirror {target} is not a directory",
+                hint="check --mirror, or fill it first (retrofit mirror)",
+            )
         return Directory(pathlib.Path(target))
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     if not bucket:
@@ -66,8 +76,18 @@ class Directory:
         self._root = root.absolute()
 
     def has(self, key: str) -> bool:
-        """Tell whether there is a file of that name."""
-        return (self._root / key).is_file()
+        """Tell whether there is a file of that name.
+
+        Raises:
+            errors.InputMissing: The directory cannot be read.
+        """
+        try:
+            return (self._root / key).is_file()
+        except OSError as error:
+            raise errors.InputMissing(
+                f"cannot read {self._root / key}: {error.strerror}",
+                hint="check the permissions of the mirror",
+            ) from error
 
     def put(self, key: str, file: pathlib.Path) -> None:
         """Keep a file: all of it at once, or not at all.
@@ -111,9 +131,10 @@ class Bucket:
         import botocore.config
         import botocore.session
 
-        # At that level it prints requests with what signs them.
+        # Below that level it prints requests with what signs them.
+        level = max(logging.INFO, logging.getLogger().level)
         for library in ("boto3", "botocore", "s3transfer"):
-            logging.getLogger(library).setLevel(logging.INFO)
+            logging.getLogger(library).setLevel(level)
         self._name = name
         self._prefix = prefix
         config = botocore.config.Config(

@@ -160,8 +160,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         faults = self.server.faults[answer.path]
         fault = faults.popleft() if faults else None
         part = content if fault is None else content[: fault.after]
-        self.wfile.write(part)
-        self.wfile.flush()
+        # Who asked may have had enough.
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(part)
+            self.wfile.flush()
         answer.sent = len(part)
         if fault is not None and fault.stall:
             self.server.ended.wait(_STALL_S)

@@ -77,3 +77,13 @@ def test_an_authority_of_the_machine_s_store_or_of_aws_s_settings_counts(
 def test_another_one_does_not(bucket: str) -> None:
     with pytest.raises(errors.Unavailable, match="bucket images: cannot list it: SSL validation"):
         stores.opened(bucket).has("noble.img")
+
+
+def test_a_directory_that_cannot_be_read_is_not_an_empty_one(tmp_path: pathlib.Path) -> None:
+    store = stores.opened(str(tmp_path), filled=True)
+
+    assert not store.has("noble.img")
+    with pytest.raises(errors.InputMissing, match="File name too long"):
+        store.has("x" * 300)
+    with pytest.raises(errors.InputMissing, match="is not a directory"):
+        stores.opened(str(tmp_path / "absent"), filled=True)
