@@ -241,6 +241,12 @@ def _images(document: yaml_lines.Document) -> Iterator[Image]:
     try:
         file = schema.File.model_validate(document.value)
     except pydantic.ValidationError as error:
+        if _has_versions(document.value):
+            raise errors.ConfigError(
+                f"{document.path}: this is an image file of OpenStack Image Manager, and no "
+                "definitions file",
+                hint=f"retrofit manage --images {document.path}",
+            ) from error
         known = [name.replace("_", "-") for name in schema.Image.model_fields]
         found = yaml_lines.problems(document, error, [*known, "defaults", "images"])
         raise errors.ConfigError(found[0]) from error
@@ -251,6 +257,14 @@ def _images(document: yaml_lines.Document) -> Iterator[Image]:
         definition = _Definition(document, number, whole, frozenset(own), frozenset(usual))
         definition.check()
         yield from definition.images()
+
+
+def _has_versions(value: object) -> bool:
+    """Tell whether a document lists images with versions, which no definition has."""
+    images = value.get("images") if isinstance(value, dict) else None
+    return isinstance(images, list) and any(
+        isinstance(image, dict) and "versions" in image for image in images
+    )
 
 
 def _said(definition: schema.Definition) -> dict[str, object]:

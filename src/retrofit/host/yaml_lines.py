@@ -30,6 +30,7 @@ _TYPES = {
     "tuple_type": "it must be a list, in brackets",
     "list_type": "it must be a list, in brackets",
     "int_type": "it must be a whole number",
+    "model_type": "it must be keys with values",
 }
 
 
@@ -218,6 +219,8 @@ def _problem(found: Any, error: pydantic.ValidationError, known: Sequence[str]) 
         return f"unknown key {key}" + (f"; known are {', '.join(known)}" if known else "")
     if found["type"] == "missing":
         return f"{key} is missing"
+    if found["type"] == "value_error" and isinstance(found["input"], dict):
+        return str(found["ctx"]["error"])
     message = _TYPES.get(found["type"]) or found["msg"][:1].lower() + found["msg"][1:]
     expected = (found.get("ctx") or {}).get("expected")
     if expected and isinstance(found["input"], str):

@@ -8,11 +8,15 @@ import urllib.parse
 from collections.abc import Callable, Iterable
 
 from .. import errors
-from ..host import progress, signals, urls, web
+from ..host import files, progress, signals, urls, web
 from . import catalog, fetching, notices, stores, upstream
 
 # What names begin with, as OpenStack Image Manager has them.
 _ROOT = "openstack-images"
+
+
+# Garden Linux puts a commit into the names of its images.
+_COMMIT = re.compile(r"-[0-9a-f]{8}(?=\.qcow2$)")
 
 
 def key(product: catalog.Product, version: catalog.Version) -> str:
@@ -98,7 +102,24 @@ def _copy(
         checksum = upstream.checksum(version, access)
         file = fetching.fetch(version.url, checksum, access, work, advanced=reporter.advanced)
         try:
+            short = _COMMIT.sub("", name)
+            if product.shortname == "gardenlinux" and short != name:
+                _put_by_release(store, short, file, work)
+            # What is there by its own name is complete.
             store.put(name, file)
         finally:
             if file.is_relative_to(work):
                 file.unlink()
+
+
+def _put_by_release(
+    store: stores.Store, name: str, file: pathlib.Path, work: pathlib.Path
+) -> None:
+    """Keep an image also by a name that follows from its release alone, and its checksum."""
+    store.put(name, file)
+    sums = work / "checksum"
+    sums.write_text(f"{files.digest(file, 'sha256')}  {name.rpartition('/')[2]}\n")
+    try:
+        store.put(f"{name}.sha256", sums)
+    finally:
+        sums.unlink()

@@ -67,7 +67,8 @@ def _write(product: catalog.Product, newest: catalog.Version) -> None:
     path = pathlib.Path(product.place.rpartition(":")[0])
     document = yaml_lines.read(path)
     previous = product.versions[-1]
-    images = [image.get("name") for image in document.value["images"]]
+    # What is not understood of a file is skipped, and stays as it is.
+    images = [isinstance(each, dict) and each.get("name") for each in document.value["images"]]
     number = images.index(product.name)
     versions = [str(each.get("version")) for each in document.value["images"][number]["versions"]]
     place = ("images", number, "versions", versions.index(previous.name))

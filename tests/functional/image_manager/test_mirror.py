@@ -181,3 +181,31 @@ def test_bad_targets(
     with pytest.raises(kind, match=message):
         raise error
     assert "testing" not in str(error)
+
+
+def test_garden_linux_is_found_by_its_release(
+    server: web_server.Server, tmp_path: pathlib.Path
+) -> None:
+    checksum = image_files.content(server.directory / "1.raw", "garden")
+    path = "openstack-images/gardenlinux/1877.10/openstack-gardener_prod-amd64-1877.10"
+    version = image_files.version(
+        "1877.10",
+        url=f"{server.url}1.raw",
+        mirror_url=f"https://s3.example.org/bucket/{path}-3d56ba62.qcow2",
+        checksum=checksum,
+    )
+    image = image_files.image("Garden Linux", version, shortname="gardenlinux", format="qcow2")
+    file = image_files.write(tmp_path / "images.yml", image)
+    target = tmp_path / "mirror"
+
+    words = ("mirror", target, "--images", file, "--work-dir", tmp_path)
+    assert _retrofit(*words)[1] is None
+    assert _retrofit(*words) == ([], None)
+
+    digest = checksum.partition(":")[2]
+    assert (target / f"{path}.qcow2.sha256").read_text() == (
+        f"{digest}  openstack-gardener_prod-amd64-1877.10.qcow2\n"
+    )
+    for name in (f"{path}.qcow2", f"{path}-3d56ba62.qcow2"):
+        assert (target / name).read_bytes() == (server.directory / "1.raw").read_bytes()
+    assert len([each for each in target.rglob("*") if each.is_file()]) == 3

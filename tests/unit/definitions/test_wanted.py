@@ -258,3 +258,16 @@ def test_files_for_an_image_are_beside_its_definition(tmp_path: pathlib.Path) ->
         scripts=(tmp_path / "fix.sh", pathlib.Path("/opt/own.sh")),
         removals=("/usr/share/doc",),
     )
+
+
+def test_image_files_are_named_as_what_they_are(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "debian.yml"
+    path.write_text("images: [{name: Debian 13, login: debian, versions: []}]")
+
+    with pytest.raises(errors.ConfigError) as caught:
+        expansion.read(tmp_path)
+
+    assert str(caught.value) == (
+        f"{path}: this is an image file of OpenStack Image Manager, and no definitions file; "
+        f"retrofit manage --images {path}"
+    )

@@ -73,8 +73,7 @@ def test_problems_name_their_lines(path: pathlib.Path) -> None:
         path, _TEXT.replace("name: two", "tags: []", 1).replace("    tags: [a, b]\n", "")
     ) == ["5: name is missing"]
     assert _problems(path, "") == [
-        "1: wrong value None of the document: "
-        "input should be a valid dictionary or instance of _File"
+        "1: wrong value None of the document: it must be keys with values"
     ]
 
 
