@@ -7,14 +7,16 @@ import hashlib
 import lzma
 import os
 import pathlib
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 from tests.support.cloud import cloud as support
 from tests.support.host import web_server
-from tests.support.image_manager import image_files
+from tests.support.image_manager import image_files, original
 
 from retrofit import cloud, errors
 from retrofit.cloud import images
@@ -423,3 +425,32 @@ def test_images_of_the_previous_manager_are_adopted(
         ("3", "Adopted"),
     ]
     assert [running_cloud.image(each)["name"] for each in ids] == ["Adopted (1)", "Adopted (2)"]
+
+
+def test_images_of_the_previous_managers_own_files(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    server: web_server.Server,
+    tmp_path: pathlib.Path,
+    work: pathlib.Path,
+) -> None:
+    disk = server.directory / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "8M"], check=True)
+    digest = hashlib.sha256(disk.read_bytes()).hexdigest()
+    directory = original.pinned(*original.OCTOBER)
+    names = {"almalinux": "AlmaLinux 9", "debian": "Debian 13", "opensuse": "openSUSE Leap 16.0"}
+    for file, name in names.items():
+        document = yaml.safe_load((directory / f"{file}.yml").read_text())
+        (image,) = (each for each in document["images"] if each["name"] == name)
+        image["versions"][-1] |= {"url": f"{server.url}disk.qcow2", "checksum": f"sha256:{digest}"}
+        image["versions"][-1].pop("mirror_url", None)
+        image_files.write(tmp_path / f"{file}.yml", image)
+
+    steps, failures = image_files.manage(connect(), tmp_path, work)
+
+    assert failures == []
+    assert [step.what for step in steps].count("import") == len(names)
+    for name in names.values():
+        (row,) = image_files.shown(running_cloud, name)
+        assert row[1:] == (name, "public", "active")
+    assert image_files.manage(connect(), tmp_path, work) == ([], [])

@@ -12,8 +12,8 @@ from .. import artefacts
 _PACKAGE = "openstack-image-manager"
 # Versions and the SHA-256 of their wheels.
 _JULY = ("0.20260722.0", "072f0c1bef64d9a5cbc633e8bec47679485969615502a593b4498f1710159a5c")
-_OCTOBER = ("0.20261007.0", "db3fbd71d40de8591778eb1ccd50f12f0375cd6a526cb531fe50f112de54cb56")
-PINNED = (_JULY, _OCTOBER)
+OCTOBER = ("0.20261007.0", "db3fbd71d40de8591778eb1ccd50f12f0375cd6a526cb531fe50f112de54cb56")
+PINNED = (_JULY, OCTOBER)
 
 
 def pinned(version: str, digest: str) -> pathlib.Path:
