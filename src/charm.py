@@ -90,10 +90,13 @@ class RetrofitCharm(ops.CharmBase):
             if self._keystone.get() is None:
                 self._workload.forget_credentials()
             return
-        leads = self.unit.is_leader() and not self._workload.paused
+        # Each question to Juju is a process, and hooks come for ever.
+        wanted = options.auto_retrofit or bool(options.image_files)
+        leads = wanted and self.unit.is_leader() and not self._workload.paused
         scheduled = leads and options.auto_retrofit
-        cloud = self._cloud(options)
-        changed = self._configure(options, cloud)
+        authority = self._certificates.authority()
+        cloud = self._cloud(options, authority)
+        changed = self._configure(options, cloud, authority)
         # What an action asked for and has not begun sees the new options, too.
         if changed and scheduled and self._workload.asked() is not model.Trigger.ACTION:
             _LOG.info("an option that affects the image changed: asking for a run")
@@ -140,7 +143,7 @@ class RetrofitCharm(ops.CharmBase):
             return ops.MaintenanceStatus(f"packages to install: {', '.join(missing)}")
         return self._read()[1]
 
-    def _cloud(self, options: config.Options) -> request.Cloud:
+    def _cloud(self, options: config.Options, authority: str) -> request.Cloud:
         """Return the cloud of the relations and options."""
         credentials = self._keystone.get()
         assert credentials is not None
@@ -154,11 +157,11 @@ class RetrofitCharm(ops.CharmBase):
             project_domain=credentials.project_domain,
             region=options.region,
             interface=request.interface(options),
-            ca_certificate=request.ca_path(self._own.state, self._certificates.authority()),
+            ca_certificate=request.ca_path(self._own.state, authority),
             image_endpoint=self._glance.endpoint(),
         )
 
-    def _configure(self, options: config.Options, cloud: request.Cloud) -> bool:
+    def _configure(self, options: config.Options, cloud: request.Cloud, authority: str) -> bool:
         """Write the request of the next runs; return whether it makes another image now."""
         wanted = request.compute(
             options,
@@ -166,7 +169,7 @@ class RetrofitCharm(ops.CharmBase):
             ca_certificate=cloud.ca_certificate,
             directories=self._own.directories(),
         )
-        return self._workload.configure(wanted, cloud, self._certificates.authority())
+        return self._workload.configure(wanted, cloud, authority)
 
     def _progress(self) -> ops.StatusBase:
         """Return how the last run went or the current one goes."""
