@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import email.utils
 import functools
+import hashlib
 import logging
 import time
 import urllib.parse
@@ -18,7 +19,7 @@ import tenacity
 import urllib3
 
 from .. import __version__, errors, model
-from . import authorities, http_errors, proxies, urls
+from . import authorities, http_errors, proxies, urls, web_faults
 
 _LOG = logging.getLogger(__name__)
 
@@ -155,6 +156,42 @@ def fetch(url: str, access: Access, sink: Sink) -> None:
     _retrying(lambda _: download.idle >= _ATTEMPTS)(download.go_on)
 
 
+def digest(url: str, access: Access, algorithm: str) -> str:
+    """Return the digest of a file, which is read and not kept.
+
+    Args:
+        url: Its URL, http or https; user name and password may be in it.
+        access: How to reach the server.
+        algorithm: Such as ``sha256``.
+
+    Raises:
+        errors.RetrofitError: As :func:`fetch`.
+    """
+    sink = _Digest(algorithm)
+    fetch(url, access, sink)
+    return sink.total.hexdigest()
+
+
+class _Digest:
+    """Takes a file, and keeps nothing of it but its digest."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._algorithm = algorithm
+        self.done = self.size = 0
+        self.restart()
+
+    def expect(self, size: int) -> None:
+        self.size = size
+
+    def write(self, piece: bytes) -> None:
+        self.total.update(piece)
+        self.done += len(piece)
+
+    def restart(self) -> None:
+        self.total = hashlib.new(self._algorithm, usedforsecurity=False)
+        self.done = 0
+
+
 def _retrying(stop: tenacity.stop.StopBaseT) -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(http_errors.Transient),
@@ -227,7 +264,8 @@ class _Servers:
     ) -> None:
         context = authorities.context(access.ca_certificate)
         self._stall_s = timeout_s or _STALL_S
-        timeout = urllib3.Timeout(connect=timeout_s or _CONNECT_TIMEOUT_S, read=self._stall_s)
+        self._connect_s = timeout_s or _CONNECT_TIMEOUT_S
+        timeout = urllib3.Timeout(connect=self._connect_s, read=self._stall_s)
         self._no_proxy = access.proxies.no_proxy
         self._direct = urllib3.PoolManager(ssl_context=context, timeout=timeout, maxsize=at_once)
         self._proxies = {
@@ -248,7 +286,7 @@ class _Servers:
     ) -> Iterator[urllib3.BaseHTTPResponse]:
         """Send a request, following redirections, and give the answer while it arrives."""
         what = f"fetch {urls.shown(url)}"
-        with _mapped(what, self._stall_s):
+        with web_faults.mapped(what, connect_s=self._connect_s, stall_s=self._stall_s):
             response = self._follow(what, url, headers, method)
             with contextlib.closing(response):
                 yield response
@@ -345,7 +383,7 @@ def _pieces(response: urllib3.BaseHTTPResponse, what: str) -> Iterator[bytes]:
         now = time.monotonic()
         if now - began > _STALL_S:
             if arrived < _LEAST_IN_TIME:
-                raise _stalled(what, _STALL_S)
+                raise web_faults.stalled(what, _STALL_S)
             began, arrived = now, 0
 
 
@@ -372,30 +410,3 @@ def _check(what: str, response: urllib3.BaseHTTPResponse) -> None:
     if status in _TRANSIENT_STATUSES:
         raise http_errors.Transient(f"cannot {what}: the server answers {status}")
     raise errors.Unavailable(f"cannot {what}: the server answers {status}", hint="check the URL")
-
-
-@contextlib.contextmanager
-def _mapped(what: str, stall_s: float) -> Iterator[None]:
-    """Turn what the library raises into an error of ours."""
-    try:
-        yield
-    except urllib3.exceptions.NewConnectionError as error:
-        # A subclass of the time-outs' class, though nothing was waited for.
-        raise http_errors.unreachable(what, str(error).rpartition(": ")[2]) from error
-    except urllib3.exceptions.TimeoutError as error:
-        raise _stalled(what, stall_s) from error
-    except urllib3.exceptions.SSLError as error:
-        raise http_errors.tls(what, str(error), setting="ca-certificate") from error
-    except urllib3.exceptions.ProxyError as error:
-        raise http_errors.unreachable(what, f"the proxy: {error.original_error}") from error
-    except (urllib3.exceptions.LocationValueError, UnicodeError) as error:
-        raise errors.ConfigError(f"cannot {what}: that is not a URL") from error
-    except urllib3.exceptions.HTTPError as error:
-        raise http_errors.unreachable(what, str(error)) from error
-
-
-def _stalled(what: str, stall_s: float) -> http_errors.Transient:
-    return http_errors.Transient(
-        f"cannot {what}: the server sent no data, or very little, for {stall_s:.0f} s",
-        hint="check the server and the network",
-    )
