@@ -95,9 +95,14 @@ def command(
         image_files.fail([*failures, *skipped])
         return
     with contextlib.ExitStack() as held:
-        means = None if dry_run else _means(imports, access, work_dir, held)
-        failures = _fill_mirror(products, imports, access, means)
         connection = cloud.connector(where, held)()
+        means = None
+        if not dry_run:
+            doing = f"manages the images with the tag {policy.tag} of this project"
+            target = f"{connection.place} {policy.tag}"
+            work = held.enter_context(workplace.held(work_dir, "manage", target, doing))
+            means = _means(imports, access, work, held)
+        failures = _fill_mirror(products, imports, access, means)
         task = managing.Task(policy, access, means, _show_step)
         managed = inventory.listed(connection, policy.tag)
         failures += managing.manage(connection, managed, products, task)
@@ -134,17 +139,19 @@ def _share(wish: sharing.Wish, where: cloud.Options, *, dry_run: bool) -> None:
 def _means(
     imports: manage_options.Imports,
     access: web.Access,
-    work_dir: pathlib.Path | None,
+    work: pathlib.Path,
     held: contextlib.ExitStack,
 ) -> importing.Means:
     return importing.Means(
         access=access,
-        work=held.enter_context(workplace.held(work_dir, "manage")),
+        work=work,
         prefetch=imports.prefetch,
         timeout_s=imports.timeout_s,
         retries=imports.retries,
         reporter=held.enter_context(reporting.reporter()),
-        locate=imports.location(),
+        beside=reporting.Lines(),
+        at_once=imports.max_parallel,
+        locate=imports.locate(),
         verify=imports.verify,
     )
 

@@ -25,6 +25,7 @@ class Imports:
         timeout_s: Seconds that the import of an image may take.
         retries: How often an import by URL that is stuck is tried again.
         prefetch: When images are downloaded here and uploaded.
+        max_parallel: How many images are imported at a time at most.
         mirror: Mirror that images come from, where it has them.
         verify: Whether an image without a checksum is an error.
         fill_mirror: Whether the mirror gets what it lacks first.
@@ -33,6 +34,7 @@ class Imports:
     timeout_s: int
     retries: int
     prefetch: importing.Prefetch
+    max_parallel: int
     mirror: str | None
     verify: bool
     fill_mirror: bool
@@ -41,10 +43,10 @@ class Imports:
         """Return the mirror that is to be filled, if one is."""
         return stores.opened(self.mirror) if self.mirror is not None and self.fill_mirror else None
 
-    def location(self) -> Callable[[catalog.Product, catalog.Version], str]:
-        """Return what finds the place that a version is downloaded from."""
+    def locate(self) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
+        """Return what finds the places that a version may be downloaded from."""
         if self.mirror is None:
-            return importing.location
+            return importing.locations
         return mirror.locator(stores.opened(self.mirror))
 
 
@@ -116,6 +118,7 @@ def _imports(
     import_timeout: int,
     stuck_retry: int,
     prefetch: str,
+    max_parallel: int,
     mirror: str | None,
     verify_checksum: bool,
     fill_mirror: bool,
@@ -123,7 +126,9 @@ def _imports(
     if fill_mirror and mirror is None:
         raise click.UsageError("--fill-mirror needs --mirror.")
     how = importing.Prefetch(prefetch)
-    return Imports(import_timeout, stuck_retry, how, mirror, verify_checksum, fill_mirror)
+    return Imports(
+        import_timeout, stuck_retry, how, max_parallel, mirror, verify_checksum, fill_mirror
+    )
 
 
 imports: options.Decorator = options.gather(
@@ -151,6 +156,14 @@ imports: options.Decorator = options.gather(
         default="on-stuck",
         show_default=True,
         help="When to download an image here and upload it.",
+    ),
+    _import(
+        "--max-parallel",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        help="Number of images to import at a time.",
     ),
     _import(
         "--verify-checksum", is_flag=True, help="Import no image whose checksum is not known."

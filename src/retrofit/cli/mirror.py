@@ -38,7 +38,14 @@ def command(
     access = options.access(ca_certificate)
     found = files.read(access)
     with contextlib.ExitStack() as held:
-        work = None if dry_run else held.enter_context(workplace.held(work_dir, "mirror"))
+        work = None if dry_run else held.enter_context(_work(work_dir, target))
         reporter = held.enter_context(reporting.reporter())
         failures = image_files.copy(found.products, stores.opened(target), access, work, reporter)
     image_files.fail([*failures, *found.failures()])
+
+
+def _work(
+    base: pathlib.Path | None, target: str
+) -> contextlib.AbstractContextManager[pathlib.Path]:
+    """Return the work directory of a mirror, which one run at a time has."""
+    return workplace.held(base, "mirror", stores.place(target), f"fills the mirror {target}")

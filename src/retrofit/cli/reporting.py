@@ -76,7 +76,7 @@ def _bars() -> Iterator[progress.Reporter]:
     """Show steps as bars; rich is loaded only where there is a terminal."""
     from rich import console, progress, table
 
-    with progress.Progress(
+    display = progress.Progress(
         progress.SpinnerColumn(finished_text="✓"),
         # What a console says is no markup.
         progress.TextColumn(
@@ -87,8 +87,11 @@ def _bars() -> Iterator[progress.Reporter]:
         progress.TimeElapsedColumn(),
         console=console.Console(stderr=True),
         expand=True,
-    ) as display:
+    )
+    try:
         yield _Bars(display)
+    finally:
+        display.stop()
 
 
 class _Bars:
@@ -101,6 +104,8 @@ class _Bars:
 
     def step_started(self, name: str) -> None:
         """Add a bar."""
+        # Not before: what runs side by side is forked while no thread draws.
+        self._display.start()
         self._step = name
         self._task = self._display.add_task(name, total=None)
 

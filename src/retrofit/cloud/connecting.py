@@ -98,7 +98,7 @@ def configure(
         made = openstack.connection.Connection(config=configuration)
         # Without a limit a dead service would be waited for until somebody looks.
         made.session.timeout = made.session.timeout or timeout_s
-        made.session.session.mount("https://", transport.Adapter())
+        transport.equip(made.session.session)
         return made
 
     return service.mapped(what, connection)

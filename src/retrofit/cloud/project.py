@@ -41,6 +41,14 @@ class Cloud:
         self._images = service.Service(lambda: connection.image)
         self.project_id = project_id
 
+    @property
+    def place(self) -> str:
+        """What tells this project from those of other clouds and regions."""
+        configuration = self._connection.config
+        identity = str(configuration.get_auth_args().get("auth_url", "")).rstrip("/")
+        region = configuration.get_region_name("image")
+        return f"{identity.removesuffix('/v3')} {region} {self.project_id}"
+
     def api(self, kind: str) -> service.Service | None:
         """Return a service other than the image service, ``None`` if the cloud has none.
 
@@ -190,6 +198,21 @@ class Cloud:
             return []
         return [(task["status"], task.get("message") or "") for task in answer.json()["tasks"]]
 
+    def quotas(self) -> list[tuple[str, int, int]]:
+        """Return name, usage and limit of each quota for images that the project has.
+
+        An image service that is older than Yoga, or has no limits in Keystone, tells of none.
+        """
+        try:
+            answer = self._images.send("GET", "/info/usage", "ask for the usage of quotas")
+        except (errors.InputMissing, errors.Denied):
+            return []
+        return [
+            (name, quota["usage"], quota["limit"])
+            for name, quota in answer.json()["usage"].items()
+            if quota["limit"] >= 0
+        ]
+
     def members(self, image_id: str) -> dict[str, str]:
         """Return the projects that an image is shared with, and what they say to it."""
         what = f"list members of image {image_id}"
@@ -219,9 +242,17 @@ class Cloud:
             data=content,
             headers={"Content-Type": "application/octet-stream"},
             timeout=(service.TIMEOUT_S, _UPLOAD_TIMEOUT_S),
-            # After a refused token the library would send what is left of the file: nothing.
+            # At a second time the library would send what is left of the file: nothing.
             allow_reauth=False,
+            connect_retries=0,
+            status_code_retries=0,
         )
+
+    def separate(self) -> None:
+        """Have connections of its own, in a process that was just forked."""
+        from . import transport
+
+        transport.equip(self._connection.session.session)
 
     def close(self) -> None:
         """Close the connections."""

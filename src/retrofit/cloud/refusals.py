@@ -8,7 +8,8 @@ import re
 from .. import errors
 from ..host import http_errors
 
-_TRANSIENT_STATUSES = frozenset((429, 502, 503, 504))
+_OVERLOADED_STATUSES = frozenset((429, 503))
+_TRANSIENT_STATUSES = frozenset((502, 504))
 
 
 class Conflict(errors.RetrofitError):
@@ -48,8 +49,10 @@ def refusal(what: str, status: int, body: str) -> errors.RetrofitError:
             f"{message}: it is more than Glance accepts: {reason}",
             hint="delete images, or increase the quota, the size limit or the store",
         )
-    if status in _TRANSIENT_STATUSES:
-        return http_errors.Transient(f"{message}: the service answered {status}: {reason}")
+    if status in _TRANSIENT_STATUSES | _OVERLOADED_STATUSES:
+        overloaded = status in _OVERLOADED_STATUSES
+        kind = http_errors.Overloaded if overloaded else http_errors.Transient
+        return kind(f"{message}: the service answered {status}: {reason}")
     if status >= 500:
         return errors.Unavailable(
             f"{message}: the service failed with {status}: {reason}",

@@ -52,3 +52,9 @@ class Adapter(requests.adapters.HTTPAdapter):
             conn.conn_kw.setdefault("ssl_context", authorities.context())
         if verify is True:
             conn.ca_certs = None  # the library's own collection
+
+
+def equip(session: requests.Session) -> None:
+    """Have a session send its requests by new connections."""
+    session.mount("https://", Adapter())
+    session.mount("http://", requests.adapters.HTTPAdapter())

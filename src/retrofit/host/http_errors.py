@@ -11,6 +11,10 @@ class Transient(errors.Unavailable):
     """A service does not answer now; it may in a moment."""
 
 
+class Overloaded(Transient):
+    """A service does not answer now because it is asked too much."""
+
+
 def tls(
     what: str,
     problem: str,

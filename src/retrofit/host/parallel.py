@@ -25,7 +25,9 @@ _FIRST_PAUSE_S = 1.0
 _UNFORESEEN = 70
 
 
-def run(functions: Mapping[str, Callable[[], int]], *, at_once: int) -> Iterator[tuple[str, int]]:
+def run(
+    functions: Mapping[str, Callable[[], int]], *, at_once: Callable[[], int]
+) -> Iterator[tuple[str, int]]:
     """Call functions in forked children.
 
     A child is told to end by SIGTERM, as :func:`retrofit.host.signals.watch` takes it, when this
@@ -33,7 +35,7 @@ def run(functions: Mapping[str, Callable[[], int]], *, at_once: int) -> Iterator
 
     Args:
         functions: By name, in the order in which they are begun; each returns an exit code.
-        at_once: How many run at a time at most.
+        at_once: Returns how many run at a time at most; asked before each is begun.
 
     Yields:
         Name and exit code of each when it has ended; the code is negative for a signal.
@@ -45,7 +47,7 @@ def run(functions: Mapping[str, Callable[[], int]], *, at_once: int) -> Iterator
     running: dict[int, tuple[str, int]] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
+            while waiting and len(running) < at_once():
                 name, function = waiting.popleft()
                 with signals.deferred():
                     child = _fork(function)

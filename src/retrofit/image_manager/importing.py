@@ -5,31 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import logging
 import pathlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from .. import cloud, errors
 from ..cloud import images
-from ..host import files, progress, web
+from ..host import files, progress, urls, web
 from ..model import vocabulary
 from ..provenance import marks
-from . import catalog, fetching, rotation, upstream
+from . import awaiting, catalog, conversion, fetching, rotation, upstream
 
 _LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
-# An import that waits this long to begin is stuck: Glance puts it back without a word.
-_STUCK_S = 30.0
 # Of the time for an import, what is kept for an upload if the import by URL does not work.
 _RESERVE_S = 900.0
-_FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
 _BY_URL = "web-download"
 _STAGED = "glance-direct"
-# States of tasks at which nothing happens any more.
-_ENDED = ("success", "failure")
 
 
 class Prefetch(vocabulary.Word):
@@ -40,9 +37,9 @@ class Prefetch(vocabulary.Word):
     ALWAYS = "always"
 
 
-def location(_: catalog.Product, version: catalog.Version) -> str:
-    """Return where a version is fetched: where its file says."""
-    return version.location
+def locations(_: catalog.Product, version: catalog.Version) -> tuple[str, ...]:
+    """Return where a version may be fetched: where its file says, its mirror first."""
+    return tuple(each for each in (version.mirror_url, version.url) if each)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +53,9 @@ class Means:
         timeout_s: Seconds that the import of an image may take.
         retries: How often an import by URL is tried again.
         reporter: Told of the steps.
-        locate: Returns where a version is fetched.
+        beside: Told of the steps of images that are imported side by side.
+        at_once: How many images are imported at a time at most.
+        locate: Returns where a version may be fetched, in the order in which it is tried.
         verify: Whether an image without a checksum is an error.
     """
 
@@ -66,16 +65,52 @@ class Means:
     timeout_s: float
     retries: int
     reporter: progress.Reporter
-    locate: Callable[[catalog.Product, catalog.Version], str] = location
+    beside: progress.Reporter
+    at_once: int = 1
+    locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = locations
     verify: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Ways:
+    """What a Glance does with images that it imports.
+
+    Attributes:
+        by_url: Whether it fetches them itself.
+        staged: Whether it imports what was uploaded.
+        converts: Whether it is known to convert them to another format.
+    """
+
+    by_url: bool
+    staged: bool
+    converts: bool = False
+
+
+def ways(
+    connection: cloud.Cloud, due: Iterable[tuple[catalog.Product, catalog.Version]], means: Means
+) -> Ways:
+    """Ask a Glance how it imports, once for all images that are due.
+
+    Whether it converts them is asked only if it would make a difference to one of them.
+    """
+    methods = connection.import_methods()
+    found = Ways(by_url=_BY_URL in methods, staged=_STAGED in methods)
+    asked = found.staged and means.prefetch is Prefetch.ON_STUCK
+    if asked and any(
+        product.disk_format != "raw" and _by_url_from(version, each, found)
+        for product, version in due
+        for each in means.locate(product, version)
+    ):
+        return dataclasses.replace(found, converts=conversion.happens(connection))
+    return found
 
 
 def bring(
     connection: cloud.Cloud,
     product: catalog.Product,
     version: catalog.Version,
-    *,
     tag: str,
+    glance: Ways,
     means: Means,
 ) -> images.Image:
     """Import a version: private, with its properties, and compared with its checksum.
@@ -88,6 +123,7 @@ def bring(
         product: The product.
         version: Its version.
         tag: On all images that are managed.
+        glance: What that Glance does.
         means: How.
 
     Raises:
@@ -96,7 +132,7 @@ def bring(
     """
     name = product.versioned(version.name)
     deadline = time.monotonic() + means.timeout_s
-    where = means.locate(product, version)
+    places = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
     if not checksum and means.verify:
         raise errors.ConfigError(
@@ -107,26 +143,54 @@ def bring(
         _LOG.warning("%s: %s has no checksum: it cannot be verified", product.place, name)
     new = _New(connection, product, upstream.verified(version, checksum), tag)
     with progress.step(means.reporter, f"import {name}"):
-        methods = connection.import_methods()
-        if means.prefetch is not Prefetch.ALWAYS and _may_go_by_url(version, where, methods):
-            reserve = min(_RESERVE_S, means.timeout_s / 2)
-            only = means.prefetch is Prefetch.NEVER
-            until = deadline if only else deadline - reserve
+        only = means.prefetch is Prefetch.NEVER
+        reserve = 0.0 if only else min(_RESERVE_S, means.timeout_s / 2)
+        by_url = [each for each in places if _by_url_from(version, each, glance)]
+        if means.prefetch is not Prefetch.ALWAYS and by_url and not glance.converts:
+            until = deadline - reserve
+
+            def from_url(where: str) -> images.Image:
+                return _tried(
+                    means.retries, lambda: _by_url(new, where, checksum, until, means.access)
+                )
+
             try:
-                return _tried(means.retries, lambda: _by_url(new, where, checksum, until))
+                return _first(by_url, f"Glance did not download {name}", from_url)
+            except errors.NoSpace:
+                # An upload would be refused, too.
+                raise
             except errors.RetrofitError as error:
                 if only:
                     raise
                 _LOG.warning("Glance did not download %s: %s", name, error)
-        file = fetching.fetch(
-            where, checksum, means.access, means.work, advanced=means.reporter.advanced
+        file = _first(
+            places,
+            f"{name} was not downloaded",
+            lambda where: fetching.fetch(
+                where, checksum, means.access, means.work, advanced=means.reporter.advanced
+            ),
         )
         try:
-            staged = _STAGED in methods
+            staged = glance.staged
             return _tried(means.retries, lambda: _by_upload(new, file, deadline, staged=staged))
         finally:
             if file.is_relative_to(means.work):
                 file.unlink()
+
+
+def _first(places: Sequence[str], problem: str, action: Callable[[str], _T]) -> _T:
+    """Return what an action makes of the first place with which it works."""
+    for where, following in itertools.pairwise(places):
+        try:
+            return action(where)
+        except (
+            errors.InputMissing,
+            errors.Denied,
+            errors.ImageError,
+            errors.Unavailable,
+        ) as error:
+            _LOG.warning("%s: %s; the next place is %s", problem, error, urls.shown(following))
+    return action(places[-1])
 
 
 def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
@@ -208,7 +272,7 @@ class _New:
                 f"belongs to {left.name or 'another image'}",
                 hint="change the id of the version, or delete that image",
             )
-        described = rotation.fields(self.product, self.version, left.size, self.tag)
+        described = rotation.fields(self.product, self.version, rotation.size(left), self.tag)
         name = self.product.versioned(self.version.name)
         return self.connection.patch(left.id, changes(described | {"name": name}))
 
@@ -221,35 +285,41 @@ class _New:
             )
 
 
-def _may_go_by_url(version: catalog.Version, where: str, methods: frozenset[str]) -> bool:
-    """Tell whether Glance can fetch a version itself, and still be held to its checksum.
+def _by_url_from(version: catalog.Version, where: str, glance: Ways) -> bool:
+    """Tell whether Glance can fetch a version from a place, and still be held to its checksum.
 
     A package would be stored as it is, and an image that turned out to be wrong would have to be
     deleted, with its identifier.
     """
     return (
-        _BY_URL in methods
+        glance.by_url
         and where.startswith(("http://", "https://"))
         and not fetching.is_packed(where)
         and not version.id
     )
 
 
-def _by_url(new: _New, where: str, checksum: str, deadline: float) -> images.Image:
-    """Let Glance fetch an image, and compare what it stored with the checksum."""
+def _by_url(
+    new: _New, where: str, checksum: str, deadline: float, access: web.Access
+) -> images.Image:
+    """Let Glance fetch an image, and compare it with the checksum."""
     with new.registered() as image:
         new.connection.begin_import(image.id, {"name": _BY_URL, "uri": where})
-        stored = _await(new.connection, image, deadline)
+        stored = awaiting.whole(new.connection, image, deadline)
         algorithm, _, wanted = checksum.partition(":")
-        if wanted:
+        if wanted and stored.disk_format == new.product.disk_format:
             actual = _stored_digest(new.connection, stored, algorithm)
-            if stored.disk_format != new.product.disk_format and actual != wanted:
-                raise errors.Unavailable(
-                    f"Glance makes {stored.disk_format} of images that it fetches, so that their "
-                    "checksum cannot be compared",
-                    hint="let this command download them: --prefetch always",
-                )
             fetching.compare(algorithm, wanted, actual, where)
+        elif wanted:
+            # Nothing that is stored has the checksum: what Glance was given has it.
+            fetching.compare(algorithm, wanted, web.digest(where, access, algorithm), where)
+            _LOG.warning(
+                "Glance made %s of %s: the checksum was compared with the file at %s, which this "
+                "command read once more, and not with the image in Glance",
+                stored.disk_format,
+                new.product.versioned(new.version.name),
+                urls.shown(where),
+            )
         return new.finish(image.id)
 
 
@@ -263,7 +333,7 @@ def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) 
             new.connection.stage(image.id, content)
         if image.status in ("queued", "uploading") and staged:
             new.connection.begin_import(image.id, {"name": _STAGED})
-        stored = _await(new.connection, image, deadline)
+        stored = awaiting.whole(new.connection, image, deadline)
         _check_stored(new, stored, file)
         return new.finish(image.id)
 
@@ -287,36 +357,3 @@ def _stored_digest(connection: cloud.Cloud, image: images.Image, algorithm: str)
     for piece in connection.download(image.id):
         total.update(piece)
     return total.hexdigest()
-
-
-def _await(connection: cloud.Cloud, image: images.Image, deadline: float) -> images.Image:
-    """Wait until an image has its data.
-
-    Raises:
-        errors.Unavailable: Its import failed, is stuck, or takes too long.
-    """
-    began = time.monotonic()
-    pause = _FIRST_PAUSE_S
-    while True:
-        tasks = connection.import_tasks(image.id)
-        shown = connection.image(image.id)
-        # An image is active a moment before Glance is done with it.
-        if shown.status == "active" and all(status in _ENDED for status, _ in tasks):
-            return shown
-        for status, message in tasks:
-            if status == "failure":
-                raise errors.Unavailable(
-                    f"Glance did not import {image.name}: {' '.join(message.split())}",
-                    hint="see Glance's log",
-                )
-        now = time.monotonic()
-        begun = any(status == "processing" for status, _ in tasks)
-        stuck = shown.status != "importing" and not begun and now - began > _STUCK_S
-        if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
-            raise errors.Unavailable(
-                f"the import of {image.name} has not ended: it is {shown.status} after "
-                f"{now - began:.0f} s",
-                hint="see Glance's log, and the options --stuck-retry and --import-timeout",
-            )
-        time.sleep(min(pause, max(0.0, deadline - now)))
-        pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Generator, Iterable, Sequence
 
 from .. import cloud, errors
 from ..cloud import images, usage
 from ..host import signals, urls, web
-from . import age, catalog, importing, inventory, notices, places, rotation, upstream
+from . import age, catalog, importing, inventory, notices, places, rotation, side_by_side, upstream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +63,17 @@ def manage(
     Returns:
         What failed; the rest was done.
     """
-    failures = []
-    for product in products:
-        signals.check()
-        try:
-            failures += _manage(connection, managed, product, task)
-        except errors.RetrofitError as error:
-            failures.append(notices.named(error, product, product.name))
-    return failures
+    now = datetime.datetime.now(datetime.timezone.utc)
+    begun = [_begin(connection, managed, product, task, now) for product in products]
+    with contextlib.closing(_imported(connection, begun, task)) as imported:
+        for state in begun:
+            while state.due:
+                owner, version, outcome = next(imported)
+                owner.note(version, outcome)
+                if isinstance(outcome, images.Image):
+                    managed.put(outcome)
+            _finish(connection, managed, state, task, now)
+    return [failure for state in begun for failure in state.failures]
 
 
 def outdated(
@@ -82,51 +87,104 @@ def outdated(
     ]
 
 
-def _manage(
+@dataclasses.dataclass
+class _State:
+    """How far a product is.
+
+    Attributes:
+        product: The product, ``None`` if it is not known what its newest version is.
+        due: Versions that are still to be imported, oldest first.
+        failed: What went wrong with versions.
+        failures: All that went wrong.
+    """
+
+    product: catalog.Product | None
+    due: list[catalog.Version] = dataclasses.field(default_factory=list)
+    failed: dict[str, errors.RetrofitError] = dataclasses.field(default_factory=dict)
+    failures: list[errors.RetrofitError] = dataclasses.field(default_factory=list)
+
+    def note(self, version: catalog.Version, outcome: side_by_side.Outcome) -> None:
+        """Take note of an import's end."""
+        self.due.remove(version)
+        if isinstance(outcome, errors.RetrofitError):
+            self.failed[version.name] = outcome
+
+
+def _begin(
     connection: cloud.Cloud,
     managed: inventory.Inventory,
     product: catalog.Product,
     task: Task,
-) -> list[errors.RetrofitError]:
-    """Do all for one product; return what failed and kept nothing else from being done."""
-    failures: list[errors.RetrofitError] = []
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now: datetime.datetime,
+) -> _State:
+    """Remove what killed runs left of a product, and find out what is to be imported."""
+    signals.check()
     if rotation.expired(product, now.date()):
         if task.policy.retire_expired:
             product = dataclasses.replace(product, versions=(), retired=True)
         else:
             notices.expired(product)
-    product = upstream.resolved(product, managed.of(product), task.access)
-    _remove_leftovers(connection, managed, product, task, now)
-    for version in places.missing(product, managed.of(product), latest=task.policy.latest):
-        try:
-            managed.put(_import(connection, product, version, task, now))
-        except errors.RetrofitError as error:
-            failures.append(notices.named(error, product, product.versioned(version.name)))
-    notices.respins(product, managed.of(product))
-    for change in rotation.changes(product, managed.of(product), task.policy, now.date()):
-        _apply(connection, managed, change, task)
-    # What could not be imported today may be why an old one is still needed.
-    if not failures:
-        own = managed.of(product)
-        expired = rotation.removable(product, own, task.policy, now.date())
-        _remove_unused(connection, managed, expired, task)
-    return failures
+    try:
+        product = upstream.resolved(product, managed.of(product), task.access)
+        _remove_leftovers(connection, managed, product, task, now)
+        due = places.missing(product, managed.of(product), latest=task.policy.latest)
+        for version in due:
+            where = urls.shown(version.location)
+            task.told(Step("import", product.versioned(version.name), where))
+            notices.twins(connection, product, version, task.policy.tag)
+            if task.means is None:
+                managed.put(rotation.simulated(product, version, task.policy, now))
+    except errors.RetrofitError as error:
+        return _State(None, failures=[notices.named(error, product, product.name)])
+    return _State(product, due if task.means is not None else [])
 
 
-def _import(
+def _imported(
+    connection: cloud.Cloud, begun: Iterable[_State], task: Task
+) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
+    """Import what is due; yield what becomes of each version, as they end."""
+    due = [(state, version) for state in begun for version in state.due]
+    if task.means is None or not due:
+        return
+    wanted = [(state.product, version) for state, version in due if state.product is not None]
+    glance = importing.ways(connection, wanted, task.means)
+    imports = [
+        functools.partial(importing.bring, connection, product, version, task.policy.tag, glance)
+        for product, version in wanted
+    ]
+    ended = side_by_side.run(connection, imports, task.means, at_once=task.means.at_once)
+    with contextlib.closing(ended):
+        for number, outcome in ended:
+            yield *due[number], outcome
+
+
+def _finish(
     connection: cloud.Cloud,
-    product: catalog.Product,
-    version: catalog.Version,
+    managed: inventory.Inventory,
+    state: _State,
     task: Task,
     now: datetime.datetime,
-) -> images.Image:
-    """Import a version, or return what an import would make."""
-    task.told(Step("import", product.versioned(version.name), urls.shown(version.location)))
-    notices.twins(connection, product, version, task.policy.tag)
-    if task.means is None:
-        return rotation.simulated(product, version, task.policy, now)
-    return importing.bring(connection, product, version, tag=task.policy.tag, means=task.means)
+) -> None:
+    """Do the rest for a product whose versions are there, or failed."""
+    product = state.product
+    if product is None:
+        return
+    signals.check()
+    for version in product.versions:
+        if version.name in state.failed:
+            name = product.versioned(version.name)
+            state.failures.append(notices.named(state.failed[version.name], product, name))
+    notices.respins(product, managed.of(product))
+    try:
+        for change in rotation.changes(product, managed.of(product), task.policy, now.date()):
+            _apply(connection, managed, change, task)
+        # What could not be imported today may be why an old one is still needed.
+        if not state.failures:
+            own = managed.of(product)
+            expired = rotation.removable(product, own, task.policy, now.date())
+            _remove_unused(connection, managed, expired, task)
+    except errors.RetrofitError as error:
+        state.failures.append(notices.named(error, product, product.name))
 
 
 def _remove_leftovers(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from .. import errors
 from ..host import progress, signals, urls, web
-from . import catalog, fetching, notices, stores, upstream
+from . import catalog, fetching, importing, notices, stores, upstream
 
 # What names begin with, as OpenStack Image Manager has them.
 _ROOT = "openstack-images"
@@ -29,12 +29,15 @@ def key(product: catalog.Product, version: catalog.Version) -> str:
     return stores.safe(f"{_ROOT}/{short}/{version.name}-{short}.{product.disk_format}")
 
 
-def locator(store: stores.Store) -> Callable[[catalog.Product, catalog.Version], str]:
+def locator(
+    store: stores.Store,
+) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
     """Return what tells where a version is fetched: from a mirror, if that has it."""
 
-    def locate(product: catalog.Product, version: catalog.Version) -> str:
+    def locate(product: catalog.Product, version: catalog.Version) -> tuple[str, ...]:
         name = key(product, version)
-        return store.url(name) if store.has(name) else version.location
+        usual = importing.locations(product, version)
+        return (store.url(name), *usual) if store.has(name) else usual
 
     return locate
 

@@ -85,7 +85,7 @@ def fields(
     Args:
         product: The product.
         version: The version.
-        size: Bytes that the image has.
+        size: Bytes that a disk with the image needs (:func:`size`).
         tag: On all images that are managed.
     """
     return {
@@ -94,6 +94,11 @@ def fields(
         "tags": sorted({*product.tags, tag}),
         **dict(version.properties),
     }
+
+
+def size(image: images.Image) -> int:
+    """Return the bytes that a disk with an image needs, as far as Glance knows."""
+    return max(image.size, image.virtual_size)
 
 
 def changes(
@@ -167,7 +172,7 @@ def _become(
     """Return what an image has in the end, but for its name."""
     become: dict[str, object] = {}
     if place.wanted is not None:
-        become |= fields(product, place.wanted, place.image.size, policy.tag)
+        become |= fields(product, place.wanted, size(place.image), policy.tag)
         become |= {"visibility": place.wanted.visibility, **dict.fromkeys(place.wanted.removed)}
         if not place.wanted.own_source:
             # It is from where it was imported from, whatever the file says now.

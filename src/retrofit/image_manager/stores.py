@@ -34,6 +34,13 @@ class Store(Protocol):
         """Return a URL from which a file can be fetched now."""
 
 
+def place(target: str) -> str:
+    """Return one name of a store, however it is called (see :func:`opened`)."""
+    if target.startswith("s3://"):
+        return f"{os.environ.get('AWS_ENDPOINT_URL', '')} {target.rstrip('/')}"
+    return str(pathlib.Path(target).resolve())
+
+
 def opened(target: str) -> Store:
     """Return the store that is called so: ``s3://BUCKET``, ``s3://BUCKET/PREFIX`` or a directory.
 

@@ -56,7 +56,7 @@ def run(
             state.note(image.name, _state(place, image.name))
             if pin is not None:
                 due[image.name] = functools.partial(_make, image, pin, place, reporter(image.name))
-        for name, code in parallel.run(due, at_once=at_once):
+        for name, code in parallel.run(due, at_once=lambda: at_once):
             state.note(name, _ended(place, name, code))
     state.finish()
 

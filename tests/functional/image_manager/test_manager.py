@@ -18,7 +18,7 @@ from tests.support.image_manager import image_files
 
 from retrofit import cloud, errors
 from retrofit.cloud import images
-from retrofit.image_manager import importing
+from retrofit.image_manager import awaiting, importing
 
 Connect = Callable[..., cloud.Cloud]
 
@@ -152,7 +152,7 @@ def test_an_import_that_does_not_begin_is_given_up_or_tried_again(
             begin(self, image_id, method)
 
     monkeypatch.setattr(cloud.Cloud, "begin_import", lose)
-    monkeypatch.setattr(importing, "_STUCK_S", 1.0)
+    monkeypatch.setattr(awaiting, "_STUCK_S", 1.0)
     never = importing.Prefetch.NEVER
 
     _, (failure,) = image_files.manage(connection, path, work, prefetch=never)

@@ -50,6 +50,10 @@ user_domain_name = {domain}
 endpoint_service_type = image
 endpoint_region_name = {region}
 endpoint_interface = public
+[image_import_opts]
+image_import_plugins = [{import_plugins}]
+[image_conversion]
+output_format = raw
 [import_filtering_opts]
 allowed_hosts = [127.0.0.1]
 allowed_ports = []
@@ -93,6 +97,7 @@ class Options:
         user_storage_quota: Most that a project may store, such as ``5MB``; ``0`` is no limit.
         disk_formats: Formats of images that Glance takes.
         import_methods: How it imports images.
+        import_plugins: What is done with images that are imported, such as ``image_conversion``.
         unified_limits: Whether Glance keeps to limits that are registered in Keystone.
     """
 
@@ -100,6 +105,7 @@ class Options:
     user_storage_quota: str = "0"
     disk_formats: str = "raw,qcow2"
     import_methods: str = "glance-direct,web-download,copy-image"
+    import_plugins: str = ""
     unified_limits: bool = False
 
 

@@ -34,9 +34,23 @@ class Server(gunicorn.app.base.BaseApplication):
 
     def load(self) -> Any:
         """Return the service's WSGI application, in the worker."""
+        if self._service == "glance":
+            _queue_writers()
         # Both services parse the arguments of the process when they are imported.
         sys.argv = sys.argv[:1]
         return importlib.import_module(f"{self._service}.wsgi.api").application
+
+
+def _queue_writers() -> None:
+    """Have transactions of SQLite wait for one another from their beginning.
+
+    By default, one that has read fails at once where it would write while another one writes.
+    """
+    import sqlalchemy.event
+
+    @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "before_cursor_execute", retval=True)
+    def begin(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+        return "BEGIN IMMEDIATE" if statement == "BEGIN" else statement, parameters
 
 
 def main(server: type[Server] = Server) -> None:

@@ -87,14 +87,21 @@ def manage(
         changes: Fields of the policy, and of how images are brought in.
     """
     means = {"prefetch": importing.Prefetch.ALWAYS, "timeout_s": 60.0, "retries": 0}
-    means |= {key: changes.pop(key) for key in [*changes] if key in (*means, "locate")}
+    more = (*means, "at_once", "locate")
+    means |= {key: changes.pop(key) for key in [*changes] if key in more}
     access = web.Access(proxies=model.Proxies())
     steps: list[managing.Step] = []
     policy = rotation.Policy(tag=changes.pop("tag", TAG), **changes)
     task = managing.Task(
         policy,
         access,
-        importing.Means(access=access, work=work, reporter=publishing.Silent(), **means),
+        importing.Means(
+            access=access,
+            work=work,
+            reporter=publishing.Silent(),
+            beside=publishing.Silent(),
+            **means,
+        ),
         steps.append,
     )
     managed = inventory.listed(connection, policy.tag)

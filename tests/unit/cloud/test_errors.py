@@ -22,9 +22,9 @@ GLANCE_HTML = """<html><head><title>413 Request Entity Too Large</title></head>
         (404, errors.InputMissing),
         (409, refusals.Conflict),
         (413, errors.NoSpace),
-        (429, http_errors.Transient),
+        (429, http_errors.Overloaded),
         (500, errors.Unavailable),
-        (503, http_errors.Transient),
+        (503, http_errors.Overloaded),
     ],
 )
 def test_each_status_has_its_error(status: int, kind: type[errors.RetrofitError]) -> None:

@@ -31,7 +31,7 @@ def test_so_many_at_a_time(tmp_path: pathlib.Path):
 
     functions = {str(number): lambda number=number: busy(str(number)) for number in range(5)}
 
-    codes = dict(parallel.run(functions, at_once=2))
+    codes = dict(parallel.run(functions, at_once=lambda: 2))
 
     assert list(codes) != []
     assert set(codes) == set(functions)
@@ -47,7 +47,7 @@ def test_one_that_breaks_leaves_the_others(capfd: pytest.CaptureFixture[str]):
         return 0
 
     found = dict(
-        parallel.run({"a": broken, "b": killed, "c": lambda: 0, "d": lambda: 3}, at_once=1)
+        parallel.run({"a": broken, "b": killed, "c": lambda: 0, "d": lambda: 3}, at_once=lambda: 1)
     )
 
     assert found == {"a": 70, "b": -signal.SIGKILL, "c": 0, "d": 3}
@@ -79,7 +79,7 @@ def test_an_interruption_ends_all(tmp_path: pathlib.Path):
         "d": lambda: endless("d"),
     }
     with pytest.raises(errors.Interrupted):
-        list(parallel.run(functions, at_once=3))
+        list(parallel.run(functions, at_once=lambda: 3))
 
     assert {path.name for path in tmp_path.iterdir()} >= {
         *("a began", "a tidied up", "b began", "b tidied up")
@@ -90,7 +90,7 @@ def test_an_interruption_ends_all(tmp_path: pathlib.Path):
 
 def test_whoever_asks_for_no_more_leaves_none_behind():
     before = _children()
-    running = parallel.run({"a": lambda: 0, "b": lambda: time.sleep(60) or 0}, at_once=2)
+    running = parallel.run({"a": lambda: 0, "b": lambda: time.sleep(60) or 0}, at_once=lambda: 2)
 
     assert next(running) == ("a", 0)
     with contextlib.closing(running):
@@ -107,7 +107,7 @@ from retrofit.host import parallel, signals
 signals.watch()
 for _ in range(200):
     sleepers = {name: lambda: time.sleep(60) or 0 for name in "bc"}
-    running = parallel.run({"a": lambda: 0} | sleepers, at_once=3)
+    running = parallel.run({"a": lambda: 0} | sleepers, at_once=lambda: 3)
     assert next(running) == ("a", 0)
     began = time.monotonic()
     running.close()
@@ -131,7 +131,7 @@ def test_a_child_that_missed_a_signal_is_told_again():
         return 0
 
     before = _children()
-    running = parallel.run({"a": lambda: 0, "b": misses_the_first}, at_once=2)
+    running = parallel.run({"a": lambda: 0, "b": misses_the_first}, at_once=lambda: 2)
     assert next(running) == ("a", 0)
     began = time.monotonic()
     running.close()

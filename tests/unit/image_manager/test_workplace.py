@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,7 +11,7 @@ import signal
 import pytest
 
 from retrofit import errors
-from retrofit.image_manager import workplace
+from retrofit.image_manager import stores, workplace
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -26,7 +27,36 @@ def test_a_signal_while_it_is_removed_leaves_nothing_of_it(
 
     monkeypatch.setattr(shutil, "rmtree", interrupted)
 
-    with pytest.raises(errors.Interrupted), workplace.held(tmp_path, "mirror") as directory:
+    held = workplace.held(tmp_path, "mirror", "one", "fills a mirror")
+    with pytest.raises(errors.Interrupted), held as directory:
         (directory / "image").write_bytes(b"image")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_run_has_a_target_and_others_go_on_beside_it(tmp_path: pathlib.Path) -> None:
+    def held(target: str) -> contextlib.AbstractContextManager[pathlib.Path]:
+        return workplace.held(tmp_path, "manage", target, f"manages {target}")
+
+    with held("one") as first, held("another") as second:
+        assert first != second
+        (second / "image").write_bytes(b"image")
+        with pytest.raises(errors.Busy, match="another run manages one now"), held("one"):
+            pass
+        assert list(second.iterdir()) != []
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mirror_is_the_same_whatever_it_is_called(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("images")
+
+    assert len({stores.place(name) for name in ("images", "./images/", "link")}) == 1
+    assert stores.place("s3://bucket/prefix") == stores.place("s3://bucket/prefix/")
+    assert stores.place("s3://bucket/prefix") != stores.place("s3://bucket/other")
+    before = stores.place("s3://bucket")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://another.example.org")
+    assert stores.place("s3://bucket") != before

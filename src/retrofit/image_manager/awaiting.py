@@ -1,0 +1,67 @@
+"""Waits until Glance has the data of an image, and says why it has not."""
+
+from __future__ import annotations
+
+import time
+
+from .. import cloud, errors
+from ..cloud import images
+
+# An import that waits this long to begin is stuck: Glance puts it back without a word.
+_STUCK_S = 30.0
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+# States of tasks at which nothing happens any more.
+_ENDED = ("success", "failure")
+
+
+def whole(connection: cloud.Cloud, image: images.Image, deadline: float) -> images.Image:
+    """Wait until an image has its data, and return it.
+
+    Args:
+        connection: Where.
+        image: The image.
+        deadline: Until when, as :func:`time.monotonic` has it.
+
+    Raises:
+        errors.NoSpace: A quota of the project is used up.
+        errors.Unavailable: Its import failed, is stuck, or takes too long.
+    """
+    began = time.monotonic()
+    pause = _FIRST_PAUSE_S
+    while True:
+        tasks = connection.import_tasks(image.id)
+        shown = connection.image(image.id)
+        # An image is active a moment before Glance is done with it.
+        if shown.status == "active" and all(status in _ENDED for status, _ in tasks):
+            return shown
+        for status, message in tasks:
+            if status == "failure":
+                raise _failed(connection, image, " ".join(message.split()))
+        now = time.monotonic()
+        begun = any(status == "processing" for status, _ in tasks)
+        stuck = shown.status != "importing" and not begun and now - began > _STUCK_S
+        if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
+            raise errors.Unavailable(
+                f"the import of {image.name} has not ended: it is {shown.status} after "
+                f"{now - began:.0f} s",
+                hint="see Glance's log, and the options --stuck-retry and --import-timeout",
+            )
+        time.sleep(min(pause, max(0.0, deadline - now)))
+        pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _failed(connection: cloud.Cloud, image: images.Image, message: str) -> errors.RetrofitError:
+    """Return the error that stands for a failed import: Glance itself does not name quotas."""
+    problem = f"Glance did not import {image.name}"
+    for name, used, limit in connection.quotas():
+        if used >= limit:
+            return errors.NoSpace(
+                f"{problem}: the project has used up its quota {name} ({used} of {limit}): "
+                f"{message}",
+                hint="delete images, or increase the quota",
+            )
+    return errors.Unavailable(
+        f"{problem}: {message}",
+        hint="see Glance's log; it says so, too, if there is no space or a quota is used up",
+    )
