@@ -437,7 +437,12 @@ def test_a_cloud_with_limits_and_then_without_glance(
     with support.running(options=cloud_config.Options(unified_limits=True)) as limited:
         place = Place(tmp_path, limited)
         place.use()
-        _limit(limited)
+        limited.limit(
+            image_count_total=0,
+            image_count_uploading=5,
+            image_size_total=1000,
+            image_stage_total=-1,
+        )
         used_up = place.call("--os-cloud mine --only images")
         with limited.admin() as admin:
             admin.identity.delete_service(admin.identity.find_service("glance"))
@@ -447,30 +452,6 @@ def test_a_cloud_with_limits_and_then_without_glance(
     _check_failure(used_up, what, "image-quota", tables, place.shown)
     what = "No image service in the catalog"
     _check_failure(without, what, "image-endpoint", tables, place.shown)
-
-
-def _limit(limited: support.Cloud) -> None:
-    """Register limits of Glance's in Keystone, one of which is used up."""
-    with limited.admin() as admin:
-        identity = admin.identity
-        domain = identity.find_domain(support.SERVICE_DOMAIN)
-        glance = identity.find_user("glance", domain_id=domain.id)
-        # oslo.limit looks limits and endpoints up with a token of the whole system.
-        role = identity.find_role("reader")
-        path = f"/system/users/{glance.id}/roles/{role.id}"
-        identity.put(path).raise_for_status()
-        for name, limit in (
-            ("image_count_total", 0),
-            ("image_count_uploading", 5),
-            ("image_size_total", 1000),
-            ("image_stage_total", -1),
-        ):
-            identity.create_registered_limit(
-                service_id=identity.find_service("glance").id,
-                region_id=support.REGION,
-                resource_name=name,
-                default_limit=limit,
-            )
 
 
 # Mirrors

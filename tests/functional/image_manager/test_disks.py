@@ -171,3 +171,34 @@ def test_a_mirror_without_the_image_is_passed_over(
             assert len(running_cloud.images(name=name)) == 1
             assert f"the next place is {server.url}1.raw" in caplog.text
     assert list(work.iterdir()) == []
+
+
+def test_a_quota_that_is_used_up_is_named(
+    server: web_server.Server,
+    tmp_path: pathlib.Path,
+    work: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = {"image_count_total": 9, "image_count_uploading": 9, "image_stage_total": -1}
+    with support.running(options=support.Options(unified_limits=True)) as limited:
+        limited.limit(image_size_total=0, **limits)
+        settings = limited.clouds_yaml(tmp_path / "clouds.yaml")
+        monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(settings))
+        connection = cloud.connect(support.RETROFIT, region=None, interface=None)
+        found = []
+        # The first is what uses it up.
+        for number, prefetch in enumerate(("never", "never", "on-stuck", "always")):
+            checksum = image_files.content(server.directory / "1.raw", f"{number}" * 1000)
+            version = image_files.version("1", url=f"{server.url}1.raw", checksum=checksum)
+            image = image_files.image(f"Quota {number}", version)
+            path = image_files.write(tmp_path / "images.yml", image)
+            chosen = importing.Prefetch(prefetch)
+            found.append(image_files.manage(connection, path, work, prefetch=chosen)[1])
+        connection.close()
+
+    assert found[0] == []
+    for failures in found[1:]:
+        assert [type(failure) for failure in failures] == [errors.NoSpace]
+        assert "image_size_total" in str(failures[0])
+    # Nothing was fetched that could not be kept.
+    assert len(server.of("1.raw")) == 2

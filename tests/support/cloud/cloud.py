@@ -149,6 +149,24 @@ class Cloud:
             database.execute(f"UPDATE images SET {moved} WHERE {chosen}", values)
             database.commit()
 
+    def limit(self, **limits: int) -> None:
+        """Register limits of Glance's in Keystone, by their names."""
+        with self.admin() as admin:
+            identity = admin.identity
+            domain = identity.find_domain(SERVICE_DOMAIN)
+            glance = identity.find_user("glance", domain_id=domain.id)
+            # oslo.limit looks limits and endpoints up with a token of the whole system.
+            role = identity.find_role("reader")
+            path = f"/system/users/{glance.id}/roles/{role.id}"
+            identity.put(path).raise_for_status()
+            for name, limit in limits.items():
+                identity.create_registered_limit(
+                    service_id=identity.find_service("glance").id,
+                    region_id=REGION,
+                    resource_name=name,
+                    default_limit=limit,
+                )
+
     def requests(self) -> collections.Counter[str]:
         """Count the requests to Keystone and Glance, but for their own, by what they ask."""
         return collections.Counter(
