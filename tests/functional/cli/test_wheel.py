@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import pathlib
 import subprocess
-import sys
 import textwrap
 
 import pytest
 from tests.support import paths, scratch
 from tests.support.base_images import base_images
+from tests.support.cli import installed
 from tests.support.image_manager import image_files
 
-_TOOLS = pathlib.Path(sys.executable).parent
-_PYTHON = "/usr/bin/python3"
 _PACKED = "recipes/amphora/packed"
 # What the charm alone imports.
 _OF_THE_CHARM = ("charmhelpers", "charmlibs", "ops")
@@ -51,22 +49,13 @@ _FETCHED = """
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """The wheel, as ``make wheel`` builds it."""
-    directory = tmp_path_factory.mktemp("wheel")
-    subprocess.run([paths.REPOSITORY / "tools" / "wheel", directory], check=True)
-    [built] = directory.glob("*.whl")
-    return built
+    return installed.wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def environment(wheel: pathlib.Path, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     """An environment with the wheel and nothing else, not even pip."""
-    made = tmp_path_factory.mktemp("installed") / "environment"
-    uv = [_TOOLS / "uv", "--quiet"]
-    subprocess.run([*uv, "venv", "--python", _PYTHON, made], check=True)
-    # The versions that the other tests have: what is the newest today is no matter of this one.
-    versions = ["--constraint", paths.REPOSITORY / "requirements" / "run.txt"]
-    subprocess.run([*uv, "pip", "install", "--python", made, *versions, wheel], check=True)
-    return made
+    return installed.environment(wheel, tmp_path_factory.mktemp("installed") / "environment")
 
 
 @pytest.fixture
@@ -200,12 +189,12 @@ def test_an_amphora_is_built(environment: pathlib.Path, open_directory: pathlib.
 @pytest.mark.slow
 def test_pipx_installs_and_removes_it(wheel: pathlib.Path, elsewhere: pathlib.Path) -> None:
     home = elsewhere.parent / "home"
-    words = ("install", "--quiet", "--python", _PYTHON, "--system-site-packages", wheel)
+    words = ("install", "--quiet", "--python", installed.PYTHON, "--system-site-packages", wheel)
 
-    ended = _run(_TOOLS / "pipx", *words, cwd=elsewhere, timeout_s=600)
+    ended = _run(installed.TOOLS / "pipx", *words, cwd=elsewhere, timeout_s=600)
     assert ended.returncode == 0, ended.stderr
     machine = _run(home / ".local/bin/retrofit", "doctor", "--only", "machine", cwd=elsewhere)
-    gone = _run(_TOOLS / "pipx", "uninstall", "octavia-diskimage-retrofit", cwd=elsewhere)
+    gone = _run(installed.TOOLS / "pipx", "uninstall", "octavia-diskimage-retrofit", cwd=elsewhere)
 
     # The system's packages are in reach, python3-guestfs among them.
     assert machine.returncode == 0, machine.stdout
