@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from retrofit.cloud import images
-from retrofit.image_manager import age, catalog, places, rotation
+from retrofit.image_manager import age, catalog, inventory, places, rotation
 from retrofit.provenance import marks
 
 _TODAY = datetime.date(2026, 8, 10)
@@ -462,3 +462,17 @@ def test_from_any_state_and_any_interruption_it_ends_the_same(
     assert [image for image in end if places.unfinished(image)] == [
         image for image in own if places.unfinished(image)
     ]
+
+
+def test_a_product_is_renamed_in_place_by_the_name_that_its_images_have() -> None:
+    version = _version("2", properties=(("image_name", "P"), ("internal_version", "2")))
+    product = _product(version, name="New")
+    own = [_image("P (1)", "1"), _image("P", "2")]
+
+    assert inventory.Inventory(own).of(product) == own
+    assert places.missing(product, own, latest=False) == []
+    shown = _settled(product, own)
+    assert {name: each.partition(",")[0] for name, each in shown.items()} == {
+        "1": "New (1)",
+        "2": "New",
+    }
