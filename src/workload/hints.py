@@ -46,6 +46,7 @@ _WORDS = (
     (r"retrofit plan", "action plan"),
     (r"retrofit prune", "action prune-images"),
     (r"retrofit rollback", "action rollback-image"),
+    (r"retrofit manage --images \S+", "give it to the option image-files"),
     # Flags that are options.
     (r" \(--source-project\)", ""),
     (r"--os-region-name", "option region"),
