@@ -47,6 +47,13 @@ _WORDS = (
     (r"retrofit prune", "action prune-images"),
     (r"retrofit rollback", "action rollback-image"),
     (r"retrofit manage --images \S+", "give it to the option image-files"),
+    # What image files are imported with, which the charm sets itself.
+    (r", and the options --stuck-retry and --import-timeout", ""),
+    (r", which --verify-checksum needs", ""),
+    (r"; --retire-expired retires its images", ""),
+    (r"check --mirror, or fill it first \(retrofit mirror\)", "check the option image-mirror"),
+    (r" \(retrofit mirror\)", ""),
+    (r"check --images", "check the option image-files"),
     # Flags that are options.
     (r" \(--source-project\)", ""),
     (r"--os-region-name", "option region"),

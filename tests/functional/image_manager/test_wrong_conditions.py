@@ -1,4 +1,4 @@
-"""What is printed for wrong image files and conditions: docs/reference/image-file-errors.md.
+"""What is printed where servers, disks and clouds fail: docs/reference/image-file-errors.md.
 
 ``RETROFIT_WRITE_DOCS=1`` writes the table anew from what was printed; else the tests compare.
 """
@@ -75,6 +75,8 @@ class Place:
         printed = printed.replace(self.server.url.rstrip("/"), "WEB")
         printed = re.sub(rf"{re.escape(str(self.work))}\S*", "WORK-DIR", printed)
         printed = re.sub(r": \d+\.\d s\b", ": N s", printed)
+        # Resolvers say it in their own words.
+        printed = re.sub(r"\(\[Errno -\d\] [^)]+\)", "(REASON)", printed)
         printed = re.sub(r"\b[0-9a-f]{32}\b", "PROJECT", printed)
         printed = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", printed)
         return printed.strip()
@@ -115,12 +117,6 @@ def _text(text: str) -> Callable[[Place], None]:
         (place.files / "etc" / "images.yml").write_text(text)
 
     return prepare
-
-
-def _two_names(place: Place) -> None:
-    place.write()
-    text = (place.files / "etc" / "images.yml").read_text()
-    (place.files / "etc" / "more.yml").write_text(text)
 
 
 def _gone(place: Place) -> None:
@@ -164,27 +160,17 @@ def _s3_is_gone(place: Place) -> None:
 
 
 CASES = (
-    Case("Unknown key", 9, _of_image(colour="blue")),
     Case("Unknown key of `meta`", 0, _of_image(meta={"hw_colour": "blue"})),
     Case("Unknown distribution", 0, _of_image(meta={"os_distro": "Ubuntu"})),
     Case("Unknown purpose", 0, _of_image(meta={"os_purpose": "router"})),
-    Case("Missing key", 9, _of_image(login=None)),
-    Case("Wrong form of a checksum", 9, _of_version(checksum="sha256:12")),
     Case(
         "Two places for a checksum",
         9,
         _of_version(checksum_url="https://e.example/1", checksums_url="https://e.example/2"),
     ),
-    Case("`latest` without a place for its checksum", 9, _of_version(version="latest")),
-    Case("The same version twice", 9, lambda place: place.write(*[place.version()] * 2)),
-    Case("The same name twice", 9, _two_names),
-    Case("Not YAML", 9, _text("images: [\n")),
-    Case("No images", 9, _text("image: 1\n")),
     Case("An empty file", 9, _text("")),
     Case("A directory without files", 66, lambda _: None),
-    Case("A missing file", 66, lambda _: None, _CHECK.replace("etc", "none.yml")),
     Case("A mistyped word", 64, lambda _: None, f"{_MANAGE} --prefetch allways"),
-    Case("A wrong expression", 64, Place.write, f"{_CHECK} --filter ["),
     Case("No image at its URL, asked only", 66, _gone),
     Case("Another content", 65, _of_version(checksum=f"sha256:{'0' * 64}"), _IMPORT),
     Case("No image at its URL", 66, _gone, _IMPORT),
@@ -240,7 +226,7 @@ def table() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what.replace(" ", "-"))
-def test_wrong_input(case: Case, place: Place, table: dict[str, str]) -> None:
+def test_wrong_condition(case: Case, place: Place, table: dict[str, str]) -> None:
     case.prepare(place)
     images = place.cloud.images(visibility="all")
 
