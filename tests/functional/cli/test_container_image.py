@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -37,15 +38,22 @@ def _run(image: str, *words: str, options: Sequence[str] = ()) -> subprocess.Com
     return _podman("run", "--rm", "--network=host", *limits, *options, image, *words)
 
 
+def _text() -> str:
+    return (paths.REPOSITORY / "Containerfile").read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A small Debian in place of the one in a registry."""
+    """A small Debian of the default's release, in place of the one in a registry."""
+    default = re.search(r"^ARG BASE=\S+/debian:(\w+)-slim$", _text(), re.MULTILINE)
+    assert default is not None
+    series = default[1]
     root = tmp_path_factory.mktemp("base") / "root.tar"
     hooks = [f"sync-in {_AUTHORITIES} {_AUTHORITIES}", 'chroot "$1" update-ca-certificates']
     hooks += [f"copy-in {_PIP_CONF} /etc"] if _PIP_CONF.exists() else []
     minimal = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"]
-    minimal += [*(f"--customize-hook={hook}" for hook in hooks), "", os.fspath(root)]
-    subprocess.run([*minimal, *container.apt_sources()], check=True, timeout=_TIMEOUT_S)
+    minimal += [*(f"--customize-hook={hook}" for hook in hooks), series, os.fspath(root)]
+    subprocess.run([*minimal, *container.apt_sources(series)], check=True, timeout=_TIMEOUT_S)
     imported = _podman("import", "--quiet", root, _BASE)
     assert imported.returncode == 0, imported.stderr
     yield _BASE
