@@ -71,17 +71,18 @@ def install(
         variables: Variables that it has; all may read them.
 
     Raises:
+        errors.UsageError: A unit cannot hold an argument, the directory or a variable.
         errors.OutputError: The units cannot be written; nothing is left of them.
         errors.Unavailable: systemd does not take them; nothing is left of them.
         errors.ToolMissing: There is no systemd.
     """
-    environment = "".join(f"Environment={_quoted(f'{k}={v}')}\n" for k, v in variables.items())
+    settings = (_quoted("variable", f"{k}={v}") for k, v in variables.items())
     service = _SERVICE.format(
         name=name,
         what=what,
-        directory=str(directory).replace("%", "%%"),
-        environment=environment,
-        command=" ".join(_quoted(word, variables=True) for word in command),
+        directory=_directory(str(directory)),
+        environment="".join(f"Environment={each}\n" for each in settings),
+        command=" ".join(_quoted("argument", word, variables=True) for word in command),
     )
     timer = _TIMER.format(name=name, what=what, when=when.replace("%", "%%"))
     unit = _unit(name)
@@ -135,12 +136,34 @@ def _systemctl(*words: str) -> None:
     process.run(["systemctl", "--quiet", *words], timeout_s=_STOP_TIMEOUT_S)
 
 
-def _quoted(word: str, *, variables: bool = False) -> str:
+def _quoted(what: str, word: str, *, variables: bool = False) -> str:
     """Return a word as systemd reads it back (systemd.syntax(7)).
 
     Args:
+        what: What it is, as users know it.
         word: The word.
         variables: Whether systemd replaces variables in it, which is not wanted.
     """
+    _check(what, word)
     text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{text.replace("$", "$$") if variables else text}"'
+
+
+def _directory(path: str) -> str:
+    """Return a working directory, which systemd reads without quotes up to the end of the line."""
+    _check("working directory", path)
+    if path != path.rstrip(" \\"):
+        raise errors.UsageError(
+            f"the working directory {path!r} ends in a character that systemd removes",
+            hint="run the command in another directory",
+        )
+    return path.replace("%", "%%")
+
+
+def _check(what: str, text: str) -> None:
+    """Refuse what would end the line, and begin another setting, or is no text at all."""
+    if not text.isprintable():
+        raise errors.UsageError(
+            f"the {what} {text!r} has a line break or another control character",
+            hint="rename what has it: a unit of systemd cannot hold it",
+        )

@@ -108,7 +108,6 @@ def test_nothing_is_left_if_systemd_refuses(
         ("--when", "fortnightly", "images", "manage"),
         ("--remove", "images", "manage"),
         ("images", "manage", "--images", "https://me:secret@git.example/a.git"),
-        ("images", "manage", "--filter", "a\nExecStart=/bin/false"),
     ],
 )
 def test_what_cannot_run_is_refused(told: list[str], words: tuple[str, ...]) -> None:
@@ -117,6 +116,41 @@ def test_what_cannot_run_is_refused(told: list[str], words: tuple[str, ...]) -> 
     assert isinstance(error, errors.UsageError | click.UsageError)
     assert "secret" not in str(error)
     assert (_units(), told) == ({}, [])
+
+
+@pytest.mark.parametrize("line", ["a\nExecStart=/bin/false", "a\rb", "a\x1b"])
+def test_an_argument_of_several_lines_is_named(told: list[str], line: str) -> None:
+    error = _schedule("images", "manage", "--filter", line)
+
+    assert isinstance(error, errors.UsageError)
+    assert f"the argument {line!r} has a line break or another control character" in str(error)
+    assert (_units(), told) == ({}, [])
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\\", "a ", "a\udcff"])
+def test_a_directory_that_systemd_cannot_read_is_named(
+    told: list[str], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+
+    error = _schedule("images", "manage")
+
+    assert isinstance(error, errors.UsageError)
+    assert f"the working directory {os.fspath(tmp_path / name)!r} " in str(error)
+    assert _units() == {}
+
+
+def test_a_variable_of_several_lines_is_named(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", "/srv/a\nExecStart=/bin/false")
+
+    error = _schedule("images", "manage")
+
+    assert isinstance(error, errors.UsageError)
+    assert "the variable 'OS_CLIENT_CONFIG_FILE=" in str(error)
+    assert _units() == {}
 
 
 def test_a_proxy_with_a_login_is_refused(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
