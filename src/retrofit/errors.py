@@ -225,6 +225,11 @@ class Interrupted(BaseException):
 
 def unexpected(error: Exception) -> RetrofitError:
     """Word an error that nobody raised on purpose."""
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        return Denied(
+            f"cannot use {error.filename}: {error.strerror}",
+            hint="check its permissions and those of the directories above it",
+        )
     lines = "".join(traceback.format_exception(error)).splitlines()
     return RetrofitError(
         f"unexpected {type(error).__name__}: {error}",

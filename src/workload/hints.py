@@ -49,6 +49,7 @@ _WORDS = (
     (r"retrofit manage --images \S+", "give it to the option image-files"),
     # What image files are imported with, which the charm sets itself.
     (r", and the options --stuck-retry and --import-timeout", ""),
+    (r", or give it more with --import-timeout", ""),
     (r", which --verify-checksum needs", ""),
     (r"; --retire-expired retires its images", ""),
     (r"check --mirror, or fill it first \(retrofit mirror\)", "check the option image-mirror"),

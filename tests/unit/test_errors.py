@@ -79,3 +79,11 @@ def test_command_status_survives_pickling():
     error = errors.CommandError("what", returncode=-9)
 
     assert pickle.loads(pickle.dumps(error)).returncode == -9
+
+
+def test_what_may_not_be_used_is_named():
+    refused = errors.unexpected(PermissionError(13, "Permission denied", "/root/images.yml"))
+
+    assert isinstance(refused, errors.Denied)
+    assert refused.message == "cannot use /root/images.yml: Permission denied"
+    assert "permissions" in refused.hint

@@ -23,6 +23,7 @@ from ..image_manager import (
     rotation,
     sharing,
     updating,
+    wanted,
     workplace,
 )
 from . import execution, image_files, manage_options, options, recorded, reporting
@@ -114,10 +115,10 @@ def _nowhere(
     products: Sequence[catalog.Product], access: web.Access
 ) -> list[errors.RetrofitError]:
     """Return an error for each version that cannot be fetched."""
-    wanted = [presence.of(each, version) for each in products for version in each.versions]
+    asked = [wanted.of(each, version) for each in products for version in each.versions]
     return [
-        notices.named(error, each.product, each.product.versioned(each.version.name))
-        for each, error in presence.missing(wanted, access)
+        notices.named(error, each.product, each.name)
+        for each, error in presence.missing(asked, access)
     ]
 
 
@@ -164,7 +165,6 @@ def _means(
         reporter=held.enter_context(reporting.reporter()),
         beside=reporting.Lines(),
         at_once=imports.max_parallel,
-        locate=imports.locate(),
         verify=imports.verify,
     )
 

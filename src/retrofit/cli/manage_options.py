@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
 
 import rich_click as click
 
-from ..image_manager import catalog, importing, mirror, rotation, sharing, stores
+from ..image_manager import importing, mirror, rotation, sharing, stores, wanted
 from . import options
 
 _rotation = functools.partial(click.option, panel="Rotation")
@@ -43,10 +42,10 @@ class Imports:
         """Return the mirror that is to be filled, if one is."""
         return stores.opened(self.mirror) if self.mirror is not None and self.fill_mirror else None
 
-    def locate(self) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
+    def locate(self) -> wanted.Locate:
         """Return what finds the places that a version may be downloaded from."""
         if self.mirror is None:
-            return importing.locations
+            return wanted.locations
         return mirror.locator(stores.opened(self.mirror, filled=not self.fill_mirror))
 
 

@@ -114,6 +114,19 @@ def parse(shown: Mapping[str, Any]) -> Image:
     )
 
 
+def patch(fields: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return the JSON patch that gives an image fields, and takes away those that are ``None``."""
+    changes: list[dict[str, object]] = []
+    for key, value in fields.items():
+        # RFC 6901 has characters of its own in paths.
+        path = f"/{key.replace('~', '~0').replace('/', '~1')}"
+        if value is None:
+            changes.append({"op": "remove", "path": path})
+        else:
+            changes.append({"op": "add", "path": path, "value": value})
+    return changes
+
+
 def _time(text: str) -> datetime.datetime:
     """Read a time of Glance's, such as ``2026-04-30T12:00:00Z``."""
     # fromisoformat knows no Z before Python 3.11.

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import pathlib
+import stat
 import tempfile
 import time
 
@@ -60,6 +61,21 @@ def _sweep(directory: pathlib.Path, prefix: str) -> None:
             abandoned = time.time() - _ABANDONED_S
             if left.name.startswith(prefix) and left.lstat().st_mtime < abandoned:
                 left.unlink()
+
+
+def is_file(path: pathlib.Path) -> bool:
+    """Tell whether there is a regular file; where that cannot be told, the reason is raised.
+
+    ``Path.is_file`` takes what it cannot look at for absent, in part up to Python 3.13 and
+    altogether from 3.14 on.
+
+    Raises:
+        OSError: The path is longer than paths may be, or a directory of it cannot be read.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def digest(path: pathlib.Path, algorithm: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import gzip
+import hashlib
 import io
 import lzma
 import pathlib
@@ -47,8 +48,15 @@ def local(url: str) -> pathlib.Path | None:
 def unusable(url: str) -> errors.RetrofitError | None:
     """Return why a URL cannot be used, as far as that can be told without asking a server."""
     file = local(url)
-    if file is not None and not file.is_file():
-        return errors.InputMissing(f"the file {file} is missing", hint="check url and mirror_url")
+    try:
+        if file is not None and not files.is_file(file):
+            return errors.InputMissing(
+                f"the file {file} is missing", hint="check url and mirror_url"
+            )
+    except OSError as error:
+        return errors.InputMissing(
+            f"cannot read {file}: {error.strerror}", hint="check its permissions"
+        )
     if file is None and not url.startswith(("http://", "https://")):
         return errors.ConfigError(
             f"cannot fetch {urls.shown(url)}: only http and https are supported",
@@ -108,6 +116,42 @@ def fetch(
         return unpacked
     check(unpacked, checksum, url)
     return unpacked
+
+
+def digest(url: str, access: web.Access, algorithm: str) -> str:
+    """Return the digest of a file on a server, which is read and not kept.
+
+    Args:
+        url: Its URL, http or https.
+        access: How to reach web servers.
+        algorithm: Such as ``sha256``.
+
+    Raises:
+        errors.RetrofitError: As :func:`retrofit.host.web.fetch`.
+    """
+    sink = _Digest(algorithm)
+    web.fetch(url, access, sink)
+    return sink.total.hexdigest()
+
+
+class _Digest:
+    """Takes a file, and keeps nothing of it but its digest."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._algorithm = algorithm
+        self.done = self.size = 0
+        self.restart()
+
+    def expect(self, size: int) -> None:
+        self.size = size
+
+    def write(self, piece: bytes) -> None:
+        self.total.update(piece)
+        self.done += len(piece)
+
+    def restart(self) -> None:
+        self.total = hashlib.new(self._algorithm, usedforsecurity=False)
+        self.done = 0
 
 
 def check(file: pathlib.Path, checksum: str, url: str) -> None:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import itertools
 import logging
 import pathlib
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from .. import cloud, errors
 from ..cloud import images
 from ..host import files, progress, urls, web
 from ..model import vocabulary
-from ..provenance import marks
-from . import awaiting, catalog, conversion, fetching, rotation, upstream
+from . import awaiting, catalog, conversion, fetching, new_image, upstream, wanted
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,11 +34,6 @@ class Prefetch(vocabulary.Word):
     ALWAYS = "always"
 
 
-def locations(_: catalog.Product, version: catalog.Version) -> tuple[str, ...]:
-    """Return where a version may be fetched: where its file says, its mirror first."""
-    return tuple(each for each in (version.mirror_url, version.url) if each)
-
-
 @dataclasses.dataclass(frozen=True)
 class Means:
     """How images are brought into Glance.
@@ -55,7 +47,6 @@ class Means:
         reporter: Told of the steps.
         beside: Told of the steps of images that are imported side by side.
         at_once: How many images are imported at a time at most.
-        locate: Returns where a version may be fetched, in the order in which it is tried.
         verify: Whether an image without a checksum is an error.
     """
 
@@ -67,7 +58,6 @@ class Means:
     reporter: progress.Reporter
     beside: progress.Reporter
     at_once: int = 1
-    locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = locations
     verify: bool = False
 
 
@@ -86,9 +76,7 @@ class Ways:
     converts: bool = False
 
 
-def ways(
-    connection: cloud.Cloud, due: Iterable[tuple[catalog.Product, catalog.Version]], means: Means
-) -> Ways:
+def ways(connection: cloud.Cloud, due: Iterable[wanted.Wanted], means: Means) -> Ways:
     """Ask a Glance how it imports, once for all images that are due.
 
     Whether it converts them is asked only if it would make a difference to one of them.
@@ -97,9 +85,9 @@ def ways(
     found = Ways(by_url=_BY_URL in methods, staged=_STAGED in methods)
     asked = found.staged and means.prefetch is Prefetch.ON_STUCK
     if asked and any(
-        product.disk_format != "raw" and _by_url_from(version, each, found)
-        for product, version in due
-        for each in means.locate(product, version)
+        each.product.disk_format != "raw" and _by_url_from(each.version, place, found)
+        for each in due
+        for place in each.places
     ):
         return dataclasses.replace(found, converts=conversion.happens(connection))
     return found
@@ -107,8 +95,7 @@ def ways(
 
 def bring(
     connection: cloud.Cloud,
-    product: catalog.Product,
-    version: catalog.Version,
+    due: wanted.Wanted,
     tag: str,
     glance: Ways,
     means: Means,
@@ -120,8 +107,7 @@ def bring(
 
     Args:
         connection: Where to.
-        product: The product.
-        version: Its version.
+        due: The version, and where it is.
         tag: On all images that are managed.
         glance: What that Glance does.
         means: How.
@@ -130,9 +116,8 @@ def bring(
         errors.ImageError: What came is not what its checksum says.
         errors.RetrofitError: It is not there, or Glance refuses it or does not finish in time.
     """
-    name = product.versioned(version.name)
+    product, version, name = due.product, due.version, due.name
     deadline = time.monotonic() + means.timeout_s
-    places = means.locate(product, version)
     checksum = upstream.checksum(version, means.access)
     if not checksum and means.verify:
         raise errors.ConfigError(
@@ -141,11 +126,11 @@ def bring(
         )
     if not checksum:
         _LOG.warning("%s: %s has no checksum: it cannot be verified", product.place, name)
-    new = _New(connection, product, upstream.verified(version, checksum), tag)
+    new = new_image.NewImage(connection, product, upstream.verified(version, checksum), tag)
     with progress.step(means.reporter, f"import {name}"):
         only = means.prefetch is Prefetch.NEVER
         reserve = 0.0 if only else min(_RESERVE_S, means.timeout_s / 2)
-        by_url = [each for each in places if _by_url_from(version, each, glance)]
+        by_url = [each for each in due.places if _by_url_from(version, each, glance)]
         if means.prefetch is not Prefetch.ALWAYS and by_url and not glance.converts:
             until = deadline - reserve
 
@@ -164,10 +149,14 @@ def bring(
                     raise
                 _LOG.warning("Glance did not download %s: %s", name, error)
         file = _first(
-            places,
+            due.places,
             f"{name} was not downloaded",
             lambda where: fetching.fetch(
-                where, checksum, means.access, means.work, advanced=means.reporter.advanced
+                where,
+                checksum,
+                means.access,
+                means.work,
+                advanced=_until(deadline, name, means.reporter),
             ),
         )
         try:
@@ -193,6 +182,20 @@ def _first(places: Sequence[str], problem: str, action: Callable[[str], _T]) -> 
     return action(places[-1])
 
 
+def _until(deadline: float, name: str, reporter: progress.Reporter) -> Callable[[int, int], None]:
+    """Return what is told of a download's bytes, and ends it when the time for it is over."""
+
+    def advanced(done: int, size: int) -> None:
+        if time.monotonic() > deadline:
+            raise errors.Unavailable(
+                f"the download of {name} did not end in time",
+                hint="check the network, or give it more with --import-timeout",
+            )
+        reporter.advanced(done, size)
+
+    return advanced
+
+
 def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
     """Try an import, and again if it does not end."""
     for left in range(retries, 0, -1):
@@ -201,88 +204,6 @@ def _tried(retries: int, attempt: Callable[[], images.Image]) -> images.Image:
         except errors.Unavailable as error:
             _LOG.warning("the import is retried, at most %d more times: %s", left, error)
     return attempt()
-
-
-def changes(fields: Mapping[str, object]) -> list[dict[str, object]]:
-    """Return the JSON patch that gives an image fields, and takes away those that are ``None``."""
-    changes: list[dict[str, object]] = []
-    for key, value in fields.items():
-        # RFC 6901 has characters of its own in paths.
-        path = f"/{key.replace('~', '~0').replace('/', '~1')}"
-        if value is None:
-            changes.append({"op": "remove", "path": path})
-        else:
-            changes.append({"op": "add", "path": path, "value": value})
-    return changes
-
-
-@dataclasses.dataclass(frozen=True)
-class _New:
-    """An image that is to be made.
-
-    Attributes:
-        connection: Where.
-        product: Of which product.
-        version: Of which version.
-        tag: On all images that are managed.
-    """
-
-    connection: cloud.Cloud
-    product: catalog.Product
-    version: catalog.Version
-    tag: str
-
-    @contextlib.contextmanager
-    def registered(self) -> Iterator[images.Image]:
-        """Give the image without data; after an error it is removed, as far as that may be."""
-        image_id = self.version.id or str(uuid.uuid4())
-        try:
-            yield self._taken_over() or self._create(image_id)
-        except BaseException:
-            if not self.version.id:
-                self._remove(image_id)
-            raise
-
-    def finish(self, image_id: str) -> images.Image:
-        """Say that an image is whole."""
-        change = {"op": "remove", "path": f"/{marks.STATE}"}
-        return self.connection.patch(image_id, [change])
-
-    def _create(self, image_id: str) -> images.Image:
-        described = rotation.fields(self.product, self.version, 0, self.tag)
-        return self.connection.create(
-            image_id,
-            name=self.product.versioned(self.version.name),
-            disk_format=self.product.disk_format,
-            properties=((marks.STATE, marks.IMPORTING),),
-            further=described,
-        )
-
-    def _taken_over(self) -> images.Image | None:
-        """Return what an earlier run left of an image whose identifier was asked for."""
-        if not self.version.id:
-            return None
-        try:
-            left = self.connection.image(self.version.id)
-        except errors.InputMissing:
-            return None
-        if left.properties.get(marks.STATE) != marks.IMPORTING or self.tag not in left.tags:
-            raise errors.ConfigError(
-                f"{self.product.place}: the identifier {left.id} of version {self.version.name} "
-                f"belongs to {left.name or 'another image'}",
-                hint="change the id of the version, or delete that image",
-            )
-        described = rotation.fields(self.product, self.version, rotation.size(left), self.tag)
-        name = self.product.versioned(self.version.name)
-        return self.connection.patch(left.id, changes(described | {"name": name}))
-
-    def _remove(self, image_id: str) -> None:
-        try:
-            self.connection.delete(image_id)
-        except errors.RetrofitError as error:
-            _LOG.warning(
-                "image %s could not be removed; the next run removes it: %s", image_id, error
-            )
 
 
 def _by_url_from(version: catalog.Version, where: str, glance: Ways) -> bool:
@@ -300,19 +221,19 @@ def _by_url_from(version: catalog.Version, where: str, glance: Ways) -> bool:
 
 
 def _by_url(
-    new: _New, where: str, checksum: str, deadline: float, access: web.Access
+    new: new_image.NewImage, where: str, checksum: str, deadline: float, access: web.Access
 ) -> images.Image:
     """Let Glance fetch an image, and compare it with the checksum."""
     with new.registered() as image:
         new.connection.begin_import(image.id, {"name": _BY_URL, "uri": where})
         stored = awaiting.whole(new.connection, image, deadline)
-        algorithm, _, wanted = checksum.partition(":")
-        if wanted and stored.disk_format == new.product.disk_format:
+        algorithm, _, expected = checksum.partition(":")
+        if expected and stored.disk_format == new.product.disk_format:
             actual = _stored_digest(new.connection, stored, algorithm)
-            fetching.compare(algorithm, wanted, actual, where)
-        elif wanted:
+            fetching.compare(algorithm, expected, actual, where)
+        elif expected:
             # Nothing that is stored has the checksum: what Glance was given has it.
-            fetching.compare(algorithm, wanted, web.digest(where, access, algorithm), where)
+            fetching.compare(algorithm, expected, fetching.digest(where, access, algorithm), where)
             _LOG.warning(
                 "Glance made %s of %s: the checksum was compared with the file at %s, which this "
                 "command read once more, and not with the image in Glance",
@@ -323,7 +244,9 @@ def _by_url(
         return new.finish(image.id)
 
 
-def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) -> images.Image:
+def _by_upload(
+    new: new_image.NewImage, file: pathlib.Path, deadline: float, *, staged: bool
+) -> images.Image:
     """Send an image, and compare what was stored."""
     with new.registered() as image, file.open("rb") as content:
         # One that was taken over may have its data already, or wait for its import.
@@ -338,7 +261,7 @@ def _by_upload(new: _New, file: pathlib.Path, deadline: float, *, staged: bool) 
         return new.finish(image.id)
 
 
-def _check_stored(new: _New, stored: images.Image, file: pathlib.Path) -> None:
+def _check_stored(new: new_image.NewImage, stored: images.Image, file: pathlib.Path) -> None:
     """Compare what Glance has with what was sent, unless it was told to convert it."""
     algorithm, _, expected = stored.content_hash.partition(":")
     if stored.disk_format == new.product.disk_format and expected != files.digest(file, algorithm):

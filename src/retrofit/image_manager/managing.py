@@ -22,6 +22,7 @@ from . import (
     rotation,
     side_by_side,
     upstream,
+    wanted,
 )
 
 
@@ -50,14 +51,14 @@ class Task:
         means: How images are brought into Glance; ``None`` does nothing, but says what it would,
             and asks whether the images are where they would be fetched.
         told: Told each step, before it is done.
-        locate: Returns where a version may be fetched, the first place first.
+        locate: Returns where a version may be fetched, in the order in which it is tried.
     """
 
     policy: rotation.Policy
     access: web.Access
     means: importing.Means | None
     told: Callable[[Step], None]
-    locate: Callable[[catalog.Product, catalog.Version], tuple[str, ...]] = importing.locations
+    locate: wanted.Locate = wanted.locations
 
 
 def manage(
@@ -86,8 +87,8 @@ def manage(
     with contextlib.closing(imports) as imported:
         for state in begun:
             while state.due:
-                owner, version, outcome = next(imported)
-                owner.note(version, outcome)
+                owner, ended, outcome = next(imported)
+                owner.note(ended, outcome)
                 if isinstance(outcome, images.Image):
                     managed.put(outcome)
             _finish(connection, managed, state, task, now)
@@ -117,15 +118,15 @@ class _State:
     """
 
     product: catalog.Product | None
-    due: list[catalog.Version] = dataclasses.field(default_factory=list)
+    due: list[wanted.Wanted] = dataclasses.field(default_factory=list)
     failed: dict[str, errors.RetrofitError] = dataclasses.field(default_factory=dict)
     failures: list[errors.RetrofitError] = dataclasses.field(default_factory=list)
 
-    def note(self, version: catalog.Version, outcome: side_by_side.Outcome) -> None:
+    def note(self, ended: wanted.Wanted, outcome: side_by_side.Outcome) -> None:
         """Take note of an import's end."""
-        self.due.remove(version)
+        self.due.remove(ended)
         if isinstance(outcome, errors.RetrofitError):
-            self.failed[version.name] = outcome
+            self.failed[ended.version.name] = outcome
 
 
 def _begin(
@@ -145,11 +146,11 @@ def _begin(
                 notices.expired(product)
         product = upstream.resolved(product, managed.of(product), task.access)
         _remove_leftovers(connection, managed, product, task, now)
-        due = places.missing(product, managed.of(product), latest=task.policy.latest)
-        for version in due:
-            name = product.versioned(version.name)
-            task.told(Step("import", name, urls.shown(version.location)))
-            notices.twins(connection, product, version, task.policy.tag)
+        missing = places.missing(product, managed.of(product), latest=task.policy.latest)
+        due = [wanted.of(product, version, task.locate) for version in missing]
+        for each in due:
+            task.told(Step("import", each.name, urls.shown(each.version.location)))
+            notices.twins(connection, product, each.version, task.policy.tag)
     except errors.RetrofitError as error:
         return _State(None, failures=[notices.named(error, product, product.name)])
     return _State(product, due)
@@ -157,43 +158,42 @@ def _begin(
 
 def _imported(
     connection: cloud.Cloud, begun: Iterable[_State], means: importing.Means, tag: str
-) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
+) -> Generator[tuple[_State, wanted.Wanted, side_by_side.Outcome]]:
     """Import what is due; yield what becomes of each version, as they end."""
     due = list(_due(begun))
     if not due:
         return
-    glance = importing.ways(connection, [(product, version) for _, product, version in due], means)
+    try:
+        glance = importing.ways(connection, [each for _, each in due], means)
+    except errors.RetrofitError as error:
+        # What is there already is still to be changed and rotated.
+        yield from ((state, each, error) for state, each in due)
+        return
     imports = [
-        functools.partial(importing.bring, connection, product, version, tag, glance)
-        for _, product, version in due
+        functools.partial(importing.bring, connection, each, tag, glance) for _, each in due
     ]
     ended = side_by_side.run(connection, imports, means, at_once=means.at_once)
     with contextlib.closing(ended):
         for number, outcome in ended:
-            state, _, version = due[number]
-            yield state, version, outcome
+            yield *due[number], outcome
 
 
 def _rehearsed(
     begun: Iterable[_State], task: Task, now: datetime.datetime
-) -> Generator[tuple[_State, catalog.Version, side_by_side.Outcome]]:
+) -> Generator[tuple[_State, wanted.Wanted, side_by_side.Outcome]]:
     """Ask whether what is due is there; yield what would become of each version."""
     due = list(_due(begun))
-    wanted = [presence.of(product, version, task.locate) for _, product, version in due]
-    faults = dict(presence.missing(wanted, task.access))
-    for (state, product, version), asked in zip(due, wanted, strict=True):
-        made = rotation.simulated(product, version, task.policy, now)
-        yield state, version, faults.get(asked, made)
+    faults = dict(presence.missing([each for _, each in due], task.access))
+    for state, each in due:
+        made = rotation.simulated(each.product, each.version, task.policy, now)
+        yield state, each, faults.get(each, made)
 
 
-def _due(
-    begun: Iterable[_State],
-) -> Iterator[tuple[_State, catalog.Product, catalog.Version]]:
+def _due(begun: Iterable[_State]) -> Iterator[tuple[_State, wanted.Wanted]]:
     """Yield all that is to be imported."""
     for state in begun:
-        if state.product is not None:
-            for version in state.due:
-                yield state, state.product, version
+        for each in state.due:
+            yield state, each
 
 
 def _finish(
@@ -253,7 +253,7 @@ def _apply(
         if task.means is None:
             image = dataclasses.replace(image, name=change.name)
         else:
-            image = connection.patch(image.id, importing.changes(change.fields))
+            image = connection.patch(image.id, images.patch(change.fields))
         managed.put(image)
     if change.active is not None:
         action = "reactivate" if change.active else "deactivate"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from .. import errors
 from ..host import files, progress, signals, urls, web
-from . import catalog, fetching, importing, notices, stores, upstream
+from . import catalog, fetching, notices, stores, upstream, wanted
 
 # What names begin with, as OpenStack Image Manager has them.
 _ROOT = "openstack-images"
@@ -33,15 +33,22 @@ def key(product: catalog.Product, version: catalog.Version) -> str:
     return stores.safe(f"{_ROOT}/{short}/{version.name}-{short}.{product.disk_format}")
 
 
-def locator(
-    store: stores.Store,
-) -> Callable[[catalog.Product, catalog.Version], tuple[str, ...]]:
+def locator(store: stores.Store) -> wanted.Locate:
     """Return what tells where a version is fetched: from a mirror, if that has it."""
 
+    silent: list[errors.Unavailable] = []
+
     def locate(product: catalog.Product, version: catalog.Version) -> tuple[str, ...]:
+        # A mirror that does not answer is not waited for once more for each image.
+        for error in silent:
+            raise error
         name = key(product, version)
-        usual = importing.locations(product, version)
-        return (store.url(name), *usual) if store.has(name) else usual
+        usual = wanted.locations(product, version)
+        try:
+            return (store.url(name), *usual) if store.has(name) else usual
+        except errors.Unavailable as error:
+            silent.append(error)
+            raise
 
     return locate
 

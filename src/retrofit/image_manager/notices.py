@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable
 
@@ -24,8 +25,10 @@ def named(
         name: Name of the image.
     """
     what = error.message.removeprefix(f"{product.place}: ")
-    error.message = f"{product.place}: {name}: {what}"
-    return error
+    # One error may be about several images.
+    own = copy.copy(error)
+    own.message = f"{product.place}: {name}: {what}"
+    return own
 
 
 def expired(product: catalog.Product) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from .. import errors
-from ..host import authorities
+from ..host import authorities, files
 
 _T = TypeVar("_T")
 
@@ -53,7 +53,7 @@ def opened(target: str, *, filled: bool = False) -> Store:
         errors.InputMissing: The directory should be there, and is not.
     """
     if not target.startswith("s3://"):
-        if filled and not pathlib.Path(target).is_dir():
+        if filled and not os.path.isdir(target):
             raise errors.InputMissing(
                 f"the mirror {target} is not a directory",
                 hint="check --mirror, or fill it first (retrofit mirror)",
@@ -82,7 +82,7 @@ class Directory:
             errors.InputMissing: The directory cannot be read.
         """
         try:
-            return (self._root / key).is_file()
+            return files.is_file(self._root / key)
         except OSError as error:
             raise errors.InputMissing(
                 f"cannot read {self._root / key}: {error.strerror}",

@@ -15,7 +15,7 @@ from tests.support.publishing import publishing
 
 from retrofit import cloud, errors, model
 from retrofit.base_images import download, finding, origins, simplestreams
-from retrofit.host import web
+from retrofit.host import web, web_servers
 
 FIRST, SECOND = "20260801", "20260802.1"
 PRODUCT = "com.ubuntu.cloud.daily:server:24.04:amd64"
@@ -313,7 +313,7 @@ class TestTransport:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         origin = _find(wanted)
-        monkeypatch.setattr(web, "_STALL_S", 0.3)
+        monkeypatch.setattr(web_servers, "STALL_S", 0.3)
         monkeypatch.setattr(web, "_ATTEMPTS", 2)
         server.faults[IMAGE] += [fault] * 5
 

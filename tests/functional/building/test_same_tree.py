@@ -121,6 +121,7 @@ def test_packages_are_as_apt_installs_them(
     assert roots.packages == plain.packages
 
 
+@pytest.mark.slow
 def test_files_are_as_apt_installs_them(
     roots: contents.Contents, plain: contents.Contents
 ) -> None:

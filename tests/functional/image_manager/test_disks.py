@@ -173,6 +173,7 @@ def test_a_mirror_without_the_image_is_passed_over(
     assert list(work.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_quota_that_is_used_up_is_named(
     server: web_server.Server,
     tmp_path: pathlib.Path,

@@ -108,6 +108,25 @@ def test_a_glance_that_fails_during_an_import_ends_it(
     assert list(work.iterdir()) == []
 
 
+def test_a_download_that_does_not_end_in_time_is_given_up(
+    running_cloud: support.Cloud,
+    connect: Connect,
+    server: web_server.Server,
+    path: pathlib.Path,
+    work: pathlib.Path,
+) -> None:
+    image_files.write(path, _wanted(server, "Dripping"))
+    server.faults["1.raw"].append(web_server.Fault(after=0, trickle=True))
+    means = {"prefetch": importing.Prefetch.ALWAYS, "timeout_s": 1.0}
+
+    _, (failure,) = image_files.manage(connect(), path, work, **means)
+
+    assert isinstance(failure, errors.Unavailable)
+    assert "the download of Dripping (1) did not end in time" in str(failure)
+    assert image_files.shown(running_cloud, "Dripping") == []
+    assert list(work.iterdir()) == []
+
+
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_always_and_files_of_this_machine_are_uploaded(
     scheme: str,

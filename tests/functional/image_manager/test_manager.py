@@ -7,16 +7,14 @@ import hashlib
 import lzma
 import os
 import pathlib
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-import yaml
 from tests.support.cloud import cloud as support
 from tests.support.host import web_server
-from tests.support.image_manager import image_files, original
+from tests.support.image_manager import image_files
 
 from retrofit import cloud, errors
 from retrofit.cloud import images
@@ -427,30 +425,36 @@ def test_images_of_the_previous_manager_are_adopted(
     assert [running_cloud.image(each)["name"] for each in ids] == ["Adopted (1)", "Adopted (2)"]
 
 
-def test_images_of_the_previous_managers_own_files(
+def test_a_glance_that_does_not_say_how_it_imports_leaves_the_rest_to_be_done(
     running_cloud: support.Cloud,
     connect: Connect,
     server: web_server.Server,
     tmp_path: pathlib.Path,
     work: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    disk = server.directory / "disk.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "8M"], check=True)
-    digest = hashlib.sha256(disk.read_bytes()).hexdigest()
-    directory = original.pinned(*original.OCTOBER)
-    names = {"almalinux": "AlmaLinux 9", "debian": "Debian 13", "opensuse": "openSUSE Leap 16.0"}
-    for file, name in names.items():
-        document = yaml.safe_load((directory / f"{file}.yml").read_text())
-        (image,) = (each for each in document["images"] if each["name"] == name)
-        image["versions"][-1] |= {"url": f"{server.url}disk.qcow2", "checksum": f"sha256:{digest}"}
-        image["versions"][-1].pop("mirror_url", None)
-        image_files.write(tmp_path / f"{file}.yml", image)
+    path = tmp_path / "images.yml"
+    versions = []
+    for number in "12":
+        checksum = image_files.content(server.directory / f"{number}.raw", f"mute {number}")
+        url = f"{server.url}{number}.raw"
+        versions.append(image_files.version(number, url=url, checksum=checksum))
+    there = image_files.image("Mute there", versions[0])
+    image_files.write(path, there)
+    assert image_files.manage(connect(), path, work)[1] == []
 
-    steps, failures = image_files.manage(connect(), tmp_path, work)
+    def fail(_: object) -> None:
+        raise errors.Unavailable("Glance does not answer")
 
-    assert failures == []
-    assert [step.what for step in steps].count("import") == len(names)
-    for name in names.values():
-        (row,) = image_files.shown(running_cloud, name)
-        assert row[1:] == (name, "public", "active")
-    assert image_files.manage(connect(), tmp_path, work) == ([], [])
+    monkeypatch.setattr(cloud.Cloud, "import_methods", fail)
+    due = [image_files.image(f"Mute {each}", versions[1]) for each in ("a", "b")]
+    image_files.write(path, there | {"min_disk": 7}, *due)
+
+    _, failures = image_files.manage(connect(), path, work)
+
+    assert [failure.message.partition(": ")[2] for failure in failures] == [
+        "Mute a (2): Glance does not answer",
+        "Mute b (2): Glance does not answer",
+    ]
+    (image,) = [each for each in running_cloud.images() if each["name"].startswith("Mute")]
+    assert image["min_disk"] == 7

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
 
 import pytest
 from tests.support.host import web_server
 from tests.support.image_manager import image_files
 
 from retrofit import errors, model
-from retrofit.host import web
-from retrofit.image_manager import presence, reading
+from retrofit.host import web, web_presence
+from retrofit.image_manager import presence, reading, wanted
 
 _ACCESS = web.Access(proxies=model.Proxies())
 
@@ -40,7 +45,7 @@ def test_each_version_that_is_nowhere_is_named(
     image_files.write(path, image_files.image("Asked", *versions))
     (product,) = reading.read(path, check=False).products
 
-    missing = presence.missing([presence.of(product, each) for each in product.versions], _ACCESS)
+    missing = presence.missing([wanted.of(product, each) for each in product.versions], _ACCESS)
 
     expected: list[tuple[type[errors.RetrofitError], str]] = [
         (
@@ -58,7 +63,7 @@ def test_each_version_that_is_nowhere_is_named(
             f"cannot fetch {gone}: the file does not exist",
         ),
     ]
-    assert [wanted.version.name for wanted, _ in missing] == ["1", "4", "5", "7", "8"]
+    assert [each.version.name for each, _ in missing] == ["1", "4", "5", "7", "8"]
     for (_, failure), (kind, message) in zip(missing, expected, strict=True):
         assert isinstance(failure, kind)
         assert failure.message.startswith(message)
@@ -80,7 +85,7 @@ def test_servers_that_answer_get_alone_are_asked_by_it(server: web_server.Server
     (server.directory / "there.raw").write_text("there")
     server.only_get = True
 
-    faults = web.absent(
+    faults = web_presence.absent(
         [f"{server.url}{name}.raw" for name in ("there", "gone")], _ACCESS, timeout_s=9
     )
 
@@ -92,9 +97,27 @@ def test_a_login_in_a_url_is_used_and_not_told(server: web_server.Server) -> Non
     server.password = "name:word"
     right, wrong = (server.url.replace("//", f"//name:{each}@") for each in ("word", "other"))
 
-    faults = web.absent([f"{right}there.raw", f"{wrong}there.raw"], _ACCESS, timeout_s=9)
+    faults = web_presence.absent([f"{right}there.raw", f"{wrong}there.raw"], _ACCESS, timeout_s=9)
 
     ((url, fault),) = faults.items()
     assert url.startswith(wrong)
     assert isinstance(fault, errors.Denied)
     assert "other" not in str(fault)
+
+
+def test_an_interruption_waits_for_no_server(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "images.yml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.raw"
+        image_files.write(path, image_files.image("Silent", image_files.version("1", url=url)))
+        command = [sys.executable, "-m", "retrofit", "manage", "--images", path, "--check-only"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            connection, _ = silent.accept()
+            with connection:
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                _, complained = process.communicate()
+
+    assert process.returncode == 128 + signal.SIGINT
+    assert complained == "retrofit: error: interrupted; unfinished work was removed\n"
+    assert time.monotonic() - began < presence._TIMEOUT_S / 2

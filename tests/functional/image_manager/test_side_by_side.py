@@ -181,6 +181,7 @@ def test_one_that_fails_leaves_the_others_in_their_order(
     assert run.left() == []
 
 
+@pytest.mark.slow
 def test_a_glance_that_has_room_for_one(run: _Run, server: web_server.Server) -> None:
     products = []
     for number in range(5):

@@ -21,7 +21,7 @@ from tests.support.cloud import cloud
 from tests.support.host import web_server
 from tests.support.image_manager import image_files
 
-from retrofit.host import web
+from retrofit.host import web, web_servers
 
 _PAGE = paths.REPOSITORY / "docs" / "reference" / "image-file-errors.md"
 _BEGIN = "| Wrong | Command | Printed | Code |\n|---|---|---|---|\n"
@@ -203,7 +203,7 @@ def place(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Place]:
-    monkeypatch.setattr(web, "_STALL_S", 1.0)
+    monkeypatch.setattr(web_servers, "STALL_S", 1.0)
     monkeypatch.setattr(web, "_ATTEMPTS", 2)
     files, work = tmp_path / "files", tmp_path / "work"
     (files / "etc").mkdir(parents=True)

@@ -247,6 +247,7 @@ def test_an_image_that_is_no_amphora() -> None:
     assert verified.outcomes["kernel and initrd"] == "pass"
 
 
+@pytest.mark.slow
 def test_an_image_that_only_a_kernel_can_read() -> None:
     with _tiny("xfs") as image:
         verified = verifying.verify(image)

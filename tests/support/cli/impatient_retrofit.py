@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from retrofit.cli import main
-from retrofit.host import web
+from retrofit.host import web, web_servers
 
 if __name__ == "__main__":
-    web._STALL_S = 1.0
+    web_servers.STALL_S = 1.0
     web._ATTEMPTS = 2
     main.main()

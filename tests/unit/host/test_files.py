@@ -94,3 +94,14 @@ def test_a_directory_that_may_not_be_read(tmp_path: pathlib.Path) -> None:
         files.write(tmp_path / "file", "text", mode=0o644)
 
     assert (tmp_path / "file").read_text() == "text"
+
+
+def test_a_place_that_cannot_be_looked_at_is_not_an_empty_one(tmp_path: pathlib.Path):
+    (tmp_path / "file").touch()
+
+    assert files.is_file(tmp_path / "file")
+    assert not files.is_file(tmp_path)
+    assert not files.is_file(tmp_path / "absent")
+    assert not files.is_file(tmp_path / "file" / "below")
+    with pytest.raises(OSError, match="File name too long"):
+        files.is_file(tmp_path / ("x" * 300))
