@@ -35,7 +35,6 @@ def key(product: catalog.Product, version: catalog.Version) -> str:
 
 def locator(store: stores.Store) -> wanted.Locate:
     """Return what tells where a version is fetched: from a mirror, if that has it."""
-
     silent: list[errors.Unavailable] = []
 
     def locate(product: catalog.Product, version: catalog.Version) -> tuple[str, ...]:
