@@ -10,7 +10,7 @@ import uuid
 import ops
 
 import retrofit
-from actions import build, cancel, check, history, images, service
+from actions import build, cancel, check, history, images, manage, service
 from options import config, request, window
 from relations import certificates, glance, keystone
 from retrofit import errors, model
@@ -39,6 +39,7 @@ class RetrofitCharm(ops.CharmBase):
         # The framework holds observers weakly.
         self._actions = (
             build.BuildAction(self, self._workload, self._problem),
+            manage.ManageAction(self, self._image_files, self._problem),
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload, self._image_files),
             check.CheckAction(self, self._workload, self._engine, self._own, self._problem),

@@ -314,6 +314,12 @@ class RetrofitImage(pydantic.BaseModel):
     wait: bool = True
 
 
+class ManageImages(pydantic.BaseModel):
+    """Parameters of the action manage-images."""
+
+    wait: bool = True
+
+
 class ShowImage(OfOne):
     """Parameters of the action show-image."""
 

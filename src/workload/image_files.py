@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from options import config, image_files, request, window
 from retrofit import model
+from retrofit.model.documents import run_document
 from workload import cancellation, names, removal, results, unit
 
 JOURNAL = "see journalctl --unit 'octavia-diskimage-retrofit-image-files@*'"
@@ -51,7 +52,8 @@ class ImageFiles(unit.Workload):
         self._own.make_directories()
         words = self._words(options)
         changed = self._write(options, cloud, proxies, words)
-        if changed and scheduled:
+        # What an action asked for and has not begun sees the new options, too.
+        if changed and scheduled and self.asked() is not model.Trigger.ACTION:
             trigger = str(model.Trigger.OPTION)
             self.ask({"run-id": str(uuid.uuid4()), "trigger": trigger})
         self.install_service(
@@ -71,7 +73,7 @@ class ImageFiles(unit.Workload):
         result = self.result()
         if result is None or result.exit_code == cancellation.EXIT_CODE:
             return ""
-        return results.problem(result)
+        return why_failed(result)
 
     def _words(self, options: config.Options) -> list[str]:
         """Return the command that a run is."""
@@ -112,6 +114,11 @@ class ImageFiles(unit.Workload):
         removal.remove_unit_files([self._own.service])
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._own.runs)
+
+
+def why_failed(result: run_document.Result) -> str:
+    """Return why a run failed and what to do, in one line; empty if it did not."""
+    return results.problem(result, journal=JOURNAL)
 
 
 def _escaped(value: str) -> str:

@@ -36,13 +36,18 @@ def read(path: pathlib.Path) -> run_document.Result | None:
         return None
 
 
-def problem(result: run_document.Result) -> str:
-    """Return what went wrong and what to do, in one line; empty if nothing did."""
+def problem(result: run_document.Result, *, journal: str = "") -> str:
+    """Return what went wrong and what to do, in one line; empty if nothing did.
+
+    Args:
+        result: How the run went.
+        journal: Where its log is; that of builds if it is empty.
+    """
     if result.outcome.good:
         return ""
     where = f" in step {result.step}" if result.step else ""
     if result.outcome is run_document.Outcome.RUNNING:
-        return f"it ended without a result{where}; {JOURNAL}"
+        return f"it ended without a result{where}; {journal or JOURNAL}"
     text = result.message or f"it ended as {result.outcome}{where}"
     return hints.for_charm(f"{text}; {result.hint}" if result.hint else text)
 

@@ -247,7 +247,8 @@ class ImageFiles(Workload):
         scheduled: bool,
     ) -> None:
         self.kept.append((options.image_files, cloud, scheduled))
-        on = bool(options.image_files) and scheduled
+        self.service = bool(options.image_files)
+        on = self.service and scheduled
         self.timer = options.image_files_frequency if on else None
 
     def problem(self) -> str:

@@ -12,7 +12,7 @@ from tests.support import paths
 from tests.unit.charm import charm_fakes
 
 import charm
-from actions import build
+from actions import runs
 
 
 def _yaml(name: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def fake(
     """A workload in memory, which the charm uses."""
     fake = charm_fakes.Workload()
     charm_fakes.use(monkeypatch, fake, imports, retrofit)
-    monkeypatch.setattr(build, "_POLL_S", 0)
+    monkeypatch.setattr(runs, "_POLL_S", 0)
     return fake
 
 

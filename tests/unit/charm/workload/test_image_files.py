@@ -94,6 +94,27 @@ def test_other_files_ask_for_a_run_on_the_leader(
     assert machine.told[-1] == "arm 29"
 
 
+def test_other_files_take_nothing_from_an_action(
+    machine: Machine, imports: image_files.ImageFiles
+) -> None:
+    once = machine.state / "image-files" / "once.json"
+    _keep(imports, image_files=_TEXT)
+    imports.ask({"run-id": "1", "trigger": "action"})
+
+    _keep(imports, image_files=_TEXT + "# another\n")
+
+    assert json.loads(once.read_text()) == {"run-id": "1", "trigger": "action"}
+
+
+def test_a_run_that_ended_without_a_result_names_its_own_journal(
+    imports: image_files.ImageFiles,
+) -> None:
+    _keep(imports, image_files=_TEXT)
+    imports.note(run_document.Result(outcome=run_document.Outcome.RUNNING))
+
+    assert imports.problem() == f"it ended without a result; {image_files.JOURNAL}"
+
+
 def test_without_files_nothing_is_left(machine: Machine, imports: image_files.ImageFiles) -> None:
     _keep(imports)
     assert machine.told == []
