@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import stat
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -48,6 +49,9 @@ class Origin:
 
     def __post_init__(self) -> None:
         try:
+            # To open a pipe that nobody writes to takes for ever, and a device may have no end.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise errors.InputMissing(f"the base image {self.path} is not a regular file")
             with self.path.open("rb"):
                 pass
         except OSError as error:

@@ -17,7 +17,7 @@ import typing_extensions
 
 from .. import cloud, errors, model, recipes
 from ..base_images import notation, origins
-from ..host import authorities
+from ..host import authorities, files
 from ..model import findings, releases
 from ..planning import run_request
 from ..proof import own_checks, proof_request
@@ -222,7 +222,7 @@ def read_object(path: pathlib.Path) -> dict[str, object]:
         errors.ConfigError: It holds something else.
     """
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(files.content(path))
     except OSError as error:
         raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

@@ -7,6 +7,7 @@ import pathlib
 import ssl
 
 from .. import errors
+from . import files
 
 # Made by Debian's ca-certificates; OpenSSL of some releases only looks into the directory.
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -49,7 +50,7 @@ def read(path: pathlib.Path) -> str:
         errors.ConfigError: It holds no certificate, or one that expired or is not valid yet.
     """
     try:
-        content = path.read_bytes()
+        content = files.content(path)
     except OSError as error:
         raise errors.InputMissing(
             f"cannot read the CA certificate {path}: {error.strerror}"

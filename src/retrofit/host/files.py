@@ -14,6 +14,8 @@ import time
 from .. import errors
 
 _CHUNK = 1024 * 1024
+# No document that somebody writes or a command made comes near to it.
+_MOST = 64 * 1024 * 1024
 # What the name of a file that is being written has, and at what age nobody writes it any more.
 _UNFINISHED = ".retrofit-"
 _ABANDONED_S = 600
@@ -76,6 +78,23 @@ def is_file(path: pathlib.Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def content(path: pathlib.Path) -> bytes:
+    """Return what is in a file that somebody names, which may be a device without an end.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read.
+        errors.ConfigError: It has more than 64 MiB.
+    """
+    with path.open("rb") as file:
+        found = file.read(_MOST + 1)
+    if len(found) > _MOST:
+        raise errors.ConfigError(f"{path} has more than {_MOST >> 20} MiB", hint="check its name")
+    return found
 
 
 def digest(path: pathlib.Path, algorithm: str) -> str:

@@ -14,7 +14,7 @@ import pydantic
 import yaml
 
 from .. import errors, model
-from . import urls
+from . import files, urls
 
 Location = Sequence[str | int]
 Loader = type[yaml.SafeLoader]
@@ -141,7 +141,7 @@ def read(path: pathlib.Path, loader: Loader = yaml.SafeLoader) -> Document:
         errors.ConfigError: As :func:`parse`.
     """
     try:
-        return parse(path.read_bytes(), path, loader)
+        return parse(files.content(path), path, loader)
     except OSError as error:
         raise errors.InputMissing(f"cannot read {path}: {error.strerror}") from error
 

@@ -9,6 +9,7 @@ import pydantic
 
 from .. import __version__, errors
 from ..base_images import selection
+from ..host import files
 from ..model import documents
 from ..model.documents import plan_document
 from . import fingerprint, plan
@@ -37,7 +38,7 @@ def read(path: pathlib.Path, name: str) -> plan_document.Image:
             image.
     """
     try:
-        file = documents.parse(plan_document.File, path.read_bytes(), path)
+        file = documents.parse(plan_document.File, files.content(path), path)
     except OSError as error:
         raise errors.InputMissing(f"cannot read the plan {path}: {error.strerror}") from error
     except pydantic.ValidationError as error:

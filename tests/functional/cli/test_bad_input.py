@@ -186,6 +186,10 @@ def _notes(place: Place) -> None:
     (place.files / "notes.txt").write_text("no image\n" * 1000)
 
 
+def _pipe(place: Place) -> None:
+    os.mkfifo(place.files / "pipe")
+
+
 def _truncated(place: Place) -> None:
     whole = simple_disks.installable().read_bytes()
     (place.files / "half.qcow2").write_bytes(whole[: len(whole) // 2])
@@ -319,6 +323,9 @@ CASES = (
     Case("Unsupported distribution", "retrofit image fedora.img out.qcow2", 65, _fedora, _OWN),
     Case("Another series than asked for", f"{_BUILD} --series jammy", 65, module=_OWN),
     Case("Missing file", "retrofit image none.img out.qcow2", 66),
+    Case("Pipe that nobody writes to", "retrofit image pipe out.qcow2", 66, _pipe),
+    Case("Device without an end", "retrofit verify /dev/zero", 66),
+    Case("Image files without an end", "retrofit manage --images /dev/zero --check-only", 9),
     Case("Mistyped source", "retrofit image simplestrems: out.qcow2", 78),
     Case("No checksum", "retrofit image https://mirror.invalid/noble.img out.qcow2", 78),
     Case("Another checksum", _CHECKED, 65, Place.stream),

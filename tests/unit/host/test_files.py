@@ -105,3 +105,8 @@ def test_a_place_that_cannot_be_looked_at_is_not_an_empty_one(tmp_path: pathlib.
     assert not files.is_file(tmp_path / "file" / "below")
     with pytest.raises(OSError, match="File name too long"):
         files.is_file(tmp_path / ("x" * 300))
+
+
+def test_a_document_has_an_end():
+    with pytest.raises(errors.ConfigError, match="/dev/zero has more than 64 MiB"):
+        files.content(pathlib.Path("/dev/zero"))
