@@ -10,8 +10,6 @@ from typing import Any
 import rich_click as click
 
 from .. import errors, model
-from ..definitions import run_definition
-from ..runs import record
 from . import options, reporting
 
 _record = functools.partial(click.option, panel="Result")
@@ -38,6 +36,9 @@ def recorded(command: Callable[..., None]) -> Any:
         if result_file is None:
             command(**given)
             return
+        # Late, as the other commands are loaded with it.
+        from ..runs import record
+
         state = record.Record(result_file, reporting.Lines())
         with state.until_it_ends():
             state.name(*_asked(once))
@@ -50,6 +51,8 @@ def recorded(command: Callable[..., None]) -> Any:
 
 def _asked(once: pathlib.Path | None) -> tuple[str, model.Trigger]:
     """Return the name of the run, and what began it."""
+    from ..definitions import run_definition
+
     found = run_definition.read_object(once) if once is not None and once.exists() else {}
     try:
         trigger = model.Trigger(found.get("trigger", model.Trigger.SCHEDULE))

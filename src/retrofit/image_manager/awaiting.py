@@ -11,6 +11,8 @@ from ..cloud import images
 _STUCK_S = 30.0
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+# What Glance says of most failures, whatever the reason.
+_GENERIC = "Internal Error"
 # States of tasks at which nothing happens any more.
 _ENDED = ("success", "failure")
 
@@ -61,7 +63,10 @@ def _failed(connection: cloud.Cloud, image: images.Image, message: str) -> error
                 f"{message}",
                 hint="delete images, or increase the quota",
             )
-    return errors.Unavailable(
-        f"{problem}: {message}",
-        hint="see Glance's log; it says so, too, if there is no space or a quota is used up",
-    )
+    if _GENERIC in message:
+        return errors.Unavailable(
+            f"{problem}, and does not report why ({message})",
+            hint="see Glance's log: usually the project's storage quota (user_storage_quota) is "
+            "used up, the store is full, or a conversion failed",
+        )
+    return errors.Unavailable(f"{problem}: {message}", hint="see Glance's log")

@@ -9,7 +9,6 @@ import pathlib
 import re
 
 from .. import errors
-from ..building.elements import git_repositories, repositories
 from ..host import caches, files, locks, trees, web
 
 # No character of it means anything to a shell, to systemd or to git.
@@ -82,6 +81,9 @@ def fetched(place: Place, access: web.Access) -> pathlib.Path:
 
 
 def _fetched(place: Place, access: web.Access, directory: pathlib.Path) -> pathlib.Path:
+    # Late: most image files are on this machine, and builds are loaded with it.
+    from ..building.elements import git_repositories, repositories
+
     repository = repositories.Repository(
         "", "image files", repositories.Kind.GIT, "", place.url, place.commit
     )

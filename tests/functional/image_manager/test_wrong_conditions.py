@@ -181,6 +181,7 @@ CASES = (
     Case("A server that cuts the connection", 69, _cutting, _IMPORT),
     Case("A full disk", 74, _full, _IMPORT),
     Case("The quota of Glance", 74, _over_quota, _IMPORT),
+    Case("The same, Glance downloads", 69, _over_quota, f"{_MANAGE} --prefetch never"),
     Case("No right to publish images", 77, Place.write, _AS_TENANT),
     Case("An unknown cloud", 78, Place.write, "retrofit manage --images etc --os-cloud retro"),
     Case("A bucket that cannot be read", 69, _s3_is_gone, f"{_MANAGE} --mirror s3://images"),

@@ -1,4 +1,4 @@
-"""Releases of OpenStack Image Manager, of which tests read the image files."""
+"""Releases of OpenStack Image Manager: their image files, and the tool itself."""
 
 from __future__ import annotations
 
@@ -22,19 +22,29 @@ PINNED = (_JULY, OCTOBER)
 
 def pinned(version: str, digest: str) -> pathlib.Path:
     """Return the directory of a release's image files."""
+    return _image_files(_unpacked(version, digest))
 
+
+def command() -> tuple[list[str | pathlib.Path], dict[str, str]]:
+    """Return what starts the newest pinned release, and what it needs in its environment."""
+    python = artefacts.programs("image-manager") / "bin" / "python"
+    start = "from openstack_image_manager import main; main.main()"
+    return [python, "-c", start], {"PYTHONPATH": str(_unpacked(*OCTOBER))}
+
+
+def _unpacked(version: str, digest: str) -> pathlib.Path:
     def bring(directory: pathlib.Path) -> None:
         lock = directory / "requirements.txt"
         lock.write_text(f"{_PACKAGE}=={version} --hash=sha256:{digest}\n")
         _download(directory, "--require-hashes", "--requirement", str(lock))
 
-    return _unpacked(artefacts.once(f"image-manager-{version}", bring))
+    return artefacts.once(f"image-manager-{version}", bring)
 
 
 def newest(directory: pathlib.Path) -> pathlib.Path:
     """Return the directory of the image files that the newest release has, whatever that is."""
     _download(directory, _PACKAGE)
-    return _unpacked(directory)
+    return _image_files(directory)
 
 
 def served(
@@ -71,5 +81,5 @@ def _download(directory: pathlib.Path, *words: str) -> None:
         archive.extractall(directory)
 
 
-def _unpacked(directory: pathlib.Path) -> pathlib.Path:
+def _image_files(directory: pathlib.Path) -> pathlib.Path:
     return directory / "openstack_image_manager" / "etc" / "images"

@@ -641,6 +641,18 @@ class TestStart:
         ]
         assert printed[-1] == "[]"
 
+    @pytest.mark.parametrize("name", ["manage", "mirror"])
+    def test_image_files_load_nothing_of_builds(self, name: str):
+        code = f"import sys; from retrofit.cli import {name}; print(*sys.modules)"
+        printed = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+
+        rooms = {".".join(module.split(".")[:2]) for module in printed.split()}
+        assert "retrofit.image_manager" in rooms
+        others = {"building", "definitions", "planning", "proof", "publishing", "runs"}
+        assert rooms.isdisjoint(f"retrofit.{room}" for room in others)
+
     def test_without_a_command_an_error_names_the_help(self, capsys: pytest.CaptureFixture[str]):
         assert _execute() == 64
         assert capsys.readouterr().err == (
