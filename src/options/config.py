@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pydantic
 import pydantic_core
 
-from options import image_files, uca, window
+from options import image_files, rotation, uca, window
 from retrofit import errors, model, recipes
 from retrofit.host import calendars, urls
 from retrofit.model import findings, reasons, releases, tags
@@ -58,6 +58,7 @@ class Options(pydantic.BaseModel):
     image_definitions: str = ""
     image_files: str = ""
     image_files_frequency: str = "daily"
+    image_files_rotation: rotation.Rotation = rotation.Rotation.KEEP
     image_mirror: str = ""
     auto_retrofit: bool = False
     frequency: str = "daily"

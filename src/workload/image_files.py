@@ -81,6 +81,7 @@ class ImageFiles(unit.Workload):
         source = str(self._own.runs / _TEXT) if text else options.image_files
         words = ["manage", "--images", source, "--os-cloud", request.CLOUD]
         words += ["--work-dir", str(self._own.work)]
+        words += options.image_files_rotation.words
         if options.image_mirror:
             words += ["--mirror", options.image_mirror, "--fill-mirror"]
         return words

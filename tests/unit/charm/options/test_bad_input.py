@@ -35,6 +35,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "image-definitions": ("{", "images: 7", "images: []", "imagez: []", "- name: amphora"),
     "image-files": ("images: 7\n", "images", "/a/../b", "https://h/r.git", "git@h:r.git"),
     "image-files-frequency": ("fortnightly", "2020-01-01", "", "* * * * *"),
+    "image-files-rotation": ("remove", "", "Delete", "hide,delete"),
     "image-mirror": ("s3://", "mirror", "/a b", "https://h/b"),
     "frequency": ("fortnightly", "2020-01-01", "", "* * * * *"),
     "maintenance-window": ("at night", "22:00", "22:00-22:00", "Mon 25:00-26:00"),

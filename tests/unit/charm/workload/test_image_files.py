@@ -15,6 +15,7 @@ from tests.unit.charm.workload.test_workload import CLOUD
 
 from options import config
 from retrofit import model
+from retrofit.cli import manage
 from retrofit.model.documents import run_document
 from workload import cancellation, image_files, unit
 
@@ -69,6 +70,37 @@ def test_a_run_has_the_files_the_mirror_and_the_cloud(
     )
 
 
+@pytest.mark.parametrize(
+    ("rotation", "words"),
+    [
+        ("keep", ""),
+        ("hide", " --hide"),
+        ("deactivate", " --deactivate"),
+        ("delete", " --delete --yes-i-really-know-what-i-do"),
+    ],
+)
+def test_superseded_images_rotate_as_the_option_says(
+    machine: Machine, imports: image_files.ImageFiles, rotation: str, words: str
+) -> None:
+    _keep(imports, image_files=_URL, image_files_rotation=rotation)
+
+    service = _file(machine, "service")
+    assert f" --work-dir {OWN.work}{words} --once " in service
+    [line] = [line for line in service.splitlines() if line.startswith("ExecStart=")]
+    given = line.partition(" -m retrofit ")[2].split()
+    with manage.command.make_context("manage", given[1:]) as context:
+        wanted = {
+            name: context.params[name] for name in ("hide", "deactivate", "delete", "really")
+        }
+    deletes = rotation == "delete"
+    assert wanted == {
+        "hide": rotation == "hide",
+        "deactivate": rotation == "deactivate",
+        "delete": deletes,
+        "really": deletes,
+    }
+
+
 def test_text_is_a_file_of_root(machine: Machine, imports: image_files.ImageFiles) -> None:
     _keep(imports, image_files=_TEXT)
 
@@ -92,6 +124,9 @@ def test_other_files_ask_for_a_run_on_the_leader(
     _keep(imports, image_files=_TEXT + "# another\n")
     assert json.loads(once.read_text())["trigger"] == "option"
     assert machine.told[-1] == "arm 29"
+    once.unlink()
+    _keep(imports, image_files=_TEXT + "# another\n", image_files_rotation="hide")
+    assert json.loads(once.read_text())["trigger"] == "option"
 
 
 def test_other_files_take_nothing_from_an_action(
