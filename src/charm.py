@@ -42,7 +42,9 @@ class RetrofitCharm(ops.CharmBase):
             manage.ManageAction(self, self._image_files, self._problem),
             images.ImageActions(self, self._workload, self._engine, self._own, self._problem),
             history.HistoryAction(self, self._workload, self._image_files),
-            check.CheckAction(self, self._workload, self._engine, self._own, self._problem),
+            check.CheckAction(
+                self, self._workload, self._image_files, self._engine, self._own, self._problem
+            ),
             cancel.CancelAction(self, self._workload, self._image_files),
             service.ServiceActions(
                 self, (self._workload, self._image_files), self._on_change, self._problem

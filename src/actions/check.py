@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import collections
 import json
-from collections.abc import Callable, Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ops
 
 from actions import answers
+from options import config
 from retrofit import errors
-from workload import engine, hints, names, unit
+from workload import engine, hints, image_files, names, unit
 
 
 class CheckAction(ops.Object):
@@ -20,6 +22,7 @@ class CheckAction(ops.Object):
     Args:
         charm: The charm.
         builds: The unit's builds.
+        imports: Its runs of image files.
         retrofit: The engine.
         own: The unit's names on its machine.
         problem: Returns what keeps builds from running, if anything does.
@@ -29,12 +32,14 @@ class CheckAction(ops.Object):
         self,
         charm: ops.CharmBase,
         builds: unit.Workload,
+        imports: image_files.ImageFiles,
         retrofit: engine.Engine,
         own: names.Names,
         problem: Callable[[], ops.StatusBase | None],
     ) -> None:
         super().__init__(charm, "check-action")
         self._workload = builds
+        self._imports = imports
         self._engine = retrofit
         self._own = own
         self._problem = problem
@@ -45,24 +50,34 @@ class CheckAction(ops.Object):
         problem = self._problem()
         # What the model no longer says is not asked of the cloud.
         known = problem is None and self._workload.configured()
-        answer = self._engine.run(self._line(whole=known), report=lambda _: None)
-        if answer.code not in (0, errors.ChecksFailed.exit_code):
-            event.fail(answer.problem)
-            return
-        document = json.loads(answer.output)
+        findings: list[Any] = []
+        for line, settings in self._lines(whole=known):
+            answer = self._engine.run(line, report=lambda _: None, settings=settings)
+            if answer.code not in (0, errors.ChecksFailed.exit_code):
+                event.fail(answer.problem)
+                return
+            findings += json.loads(answer.output)["findings"]
+        failed = [each for each in findings if each["outcome"] == "failed"]
+        document = {"ok": not failed, "findings": findings}
         event.set_results(_told(document))
-        lines = [_line(each) for each in document["findings"] if each["outcome"] == "failed"]
+        lines = [_line(each) for each in failed]
         if problem is not None:
             lines.append(f"only the machine was checked: {problem.message}")
         if lines:
             event.fail("; ".join(lines))
 
-    def _line(self, *, whole: bool) -> Sequence[str]:
-        """Return the command line: the definitions name the cloud and the mirrors."""
+    def _lines(self, *, whole: bool) -> Iterator[tuple[Sequence[str], pathlib.Path | None]]:
+        """Yield command lines, and files of variables for them."""
         words = ["doctor", "--json", f"--work-dir={self._own.work}"]
-        if whole:
-            return [*words, f"--definitions={self._own.state / 'request.json'}"]
-        return [*words, "--only=machine"]
+        if not whole:
+            yield [*words, "--only=machine"], None
+            return
+        # The definitions name the cloud and the mirrors.
+        yield [*words, f"--definitions={self._own.state / 'request.json'}"], None
+        files = self._imports.to_check(config.load(self.model.config))
+        if files:
+            # Only these are reached through the model's proxies that are in the variables.
+            yield [*words, "--only=image-files", *files], self._imports.settings
 
 
 def _told(document: Mapping[str, Any]) -> dict[str, str]:

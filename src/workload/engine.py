@@ -56,12 +56,19 @@ class Engine:
         self._charm = charm
         self._own = own
 
-    def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> Answer:
+    def run(
+        self,
+        words: Sequence[str],
+        *,
+        report: Callable[[str], None],
+        settings: pathlib.Path | None = None,
+    ) -> Answer:
         """Run a command to its end, in a unit of its own that systemd ends in any case.
 
         Args:
             words: The command line after ``retrofit``.
             report: Called with each line of progress.
+            settings: File of more variables, which may be missing.
         """
         problems: list[str] = []
 
@@ -86,6 +93,7 @@ class Engine:
                     f"--property=After={self._own.watch}",
                     *(f"--property={name}={value}" for name, value in LIMITS.items()),
                     *(f"--setenv={name}={value}" for name, value in variables.items()),
+                    *((f"--property=EnvironmentFile=-{settings}",) if settings else ()),
                     *("--", *command(self._charm), *words),
                 ],
                 timeout_s=TIMEOUT_S + _STOP_TIMEOUT_S,

@@ -75,11 +75,26 @@ class ImageFiles(unit.Workload):
             return ""
         return why_failed(result)
 
+    def to_check(self, options: config.Options) -> list[str]:
+        """Return the options of ``retrofit doctor`` for files and mirror; none without files."""
+        if not options.image_files:
+            return []
+        mirror = [f"--image-mirror={options.image_mirror}"] if options.image_mirror else []
+        return [f"--image-files={self._source(options)}", *mirror]
+
+    @property
+    def settings(self) -> pathlib.Path:
+        """The file of variables that its runs have, if it is there."""
+        return self._own.runs / _PROXIES
+
+    def _source(self, options: config.Options) -> str:
+        """Return where the engine finds the files."""
+        text = image_files.is_text(options.image_files)
+        return str(self._own.runs / _TEXT) if text else options.image_files
+
     def _words(self, options: config.Options) -> list[str]:
         """Return the command that a run is."""
-        text = image_files.is_text(options.image_files)
-        source = str(self._own.runs / _TEXT) if text else options.image_files
-        words = ["manage", "--images", source, "--os-cloud", request.CLOUD]
+        words = ["manage", "--images", self._source(options), "--os-cloud", request.CLOUD]
         words += ["--work-dir", str(self._own.work)]
         words += options.image_files_rotation.words
         if options.image_mirror:
@@ -101,7 +116,7 @@ class ImageFiles(unit.Workload):
         without = ",".join(filter(None, (proxies.no_proxy, *sorted(filter(None, hosts)))))
         settings = {"http_proxy": proxies.http, "https_proxy": proxies.https, "no_proxy": without}
         lines = (f'{name}="{_escaped(value)}"\n' for name, value in settings.items() if value)
-        unit.write(self._own.runs / _PROXIES, "".join(lines), 0o600)
+        unit.write(self.settings, "".join(lines), 0o600)
         text = options.image_files if image_files.is_text(options.image_files) else ""
         changed = unit.write(self._own.runs / _TEXT, text, 0o600)
         return unit.write(self._own.runs / "command", "\n".join(words), 0o600) or changed

@@ -27,7 +27,7 @@ _VARIABLES = ("OS_CLOUD", "OS_AUTH_URL")
     metavar="SUBJECT",
     multiple=True,
     type=options.one_of(doctor.Subject),
-    help="Check only this: machine, access, images, octavia or mirrors.",
+    help="Check only this: machine, access, images, octavia, mirrors or image-files.",
 )
 @options.definitions()
 @click.option("--mirror", "mirrors", metavar="URL", multiple=True, help="Archive to check.")
@@ -36,6 +36,18 @@ _VARIABLES = ("OS_CLOUD", "OS_AUTH_URL")
     metavar="NAME",
     default="",
     help="Series to look for in --mirror. [default: the newest LTS]",
+)
+@click.option(
+    "--image-files",
+    metavar="DIR",
+    default="",
+    help="Image file to check, a directory of image files, or git's URL@COMMIT:FOLDER.",
+)
+@click.option(
+    "--image-mirror",
+    metavar="TARGET",
+    default="",
+    help="Mirror of images to check: a directory, or s3://BUCKET/PREFIX.",
 )
 @click.option(
     "--amp-image-tag",
@@ -54,6 +66,8 @@ def command(
     definitions: pathlib.Path | None,
     mirrors: tuple[str, ...],
     series: str,
+    image_files: str,
+    image_mirror: str,
     amp_image_tag: str | None,
     where: cloud.Options,
     ca_certificate: pathlib.Path | None,
@@ -81,10 +95,15 @@ def command(
                 for url in mirrors
             ),
         ),
+        image_files=doctor.ImageFiles(image_files, image_mirror, access)
+        if image_files or image_mirror
+        else None,
         work_base=work_dir or next((image.request.work_base for image in images), None),
         cache=next((image.request.cache for image in images), None),
     )
     chosen = [doctor.Subject(subject) for subject in subjects]
+    if doctor.Subject.IMAGE_FILES in chosen and patient.image_files is None:
+        raise click.UsageError("--only image-files needs --image-files or --image-mirror.")
     # What libraries warn of is what the findings say.
     logging.disable(logging.NOTSET if debug else logging.WARNING)
     try:

@@ -37,21 +37,11 @@ class Files:
         Args:
             access: How web servers are reached.
         """
-        path = self._path(access)
+        path = git_files.located(self.place, access)
         found = reading.read(path, check=self.check, force=self.force, pattern=self.pattern)
         for line in found.problems:
             click.echo(line, err=True)
         return found
-
-    def _path(self, access: web.Access) -> pathlib.Path:
-        """Return where the files are on this machine, fetched if they are elsewhere."""
-        if not git_files.is_url(self.place):
-            return pathlib.Path(self.place)
-        try:
-            place = git_files.parse(self.place)
-        except ValueError as error:
-            raise errors.UsageError(f"--images must be a path or {error}") from error
-        return git_files.fetched(place, access)
 
 
 def _files(images: str, pattern: str, check: bool, force: bool) -> Files:

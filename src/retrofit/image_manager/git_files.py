@@ -58,6 +58,26 @@ def parse(text: str) -> Place:
     return Place(found["url"], found["commit"], found["folder"] or "")
 
 
+def located(text: str, access: web.Access) -> pathlib.Path:
+    """Return where image files are on this machine, fetched if they are elsewhere.
+
+    Args:
+        text: A path, or the URL of a repository.
+        access: How web servers are reached.
+
+    Raises:
+        errors.UsageError: It is none of both.
+        errors.RetrofitError: They cannot be fetched.
+    """
+    if not is_url(text):
+        return pathlib.Path(text)
+    try:
+        place = parse(text)
+    except ValueError as error:
+        raise errors.UsageError(f"image files must be a path or {error}") from error
+    return fetched(place, access)
+
+
 def fetched(place: Place, access: web.Access) -> pathlib.Path:
     """Return a directory with the image files of a place; a commit is fetched once.
 
@@ -93,9 +113,11 @@ def _fetched(place: Place, access: web.Access, directory: pathlib.Path) -> pathl
         try:
             git_repositories.update(repository, access, kept)
         except errors.Unavailable as error:
-            last = f": {error.details[-1]}" if error.details else ""
+            # Behind it stands what might be the cause of any fault.
+            fatal = [line for line in error.details if line.startswith("fatal: ")]
+            why = "".join(f": {line}" for line in (fatal or error.details[-1:])[:1])
             raise errors.Unavailable(
-                f"git cannot fetch {place.url}{last}", hint="check the URL and the network"
+                f"git cannot fetch {place.url}{why}", hint="check the URL and the network"
             ) from error
     if git_repositories.revision(repository, kept) != place.commit:
         raise errors.InputMissing(

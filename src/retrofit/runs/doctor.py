@@ -18,6 +18,7 @@ from ..building.disk import guestfs_path
 from ..cloud import access, image_checks
 from ..definitions import expansion
 from ..host import machine_checks, web
+from ..image_manager import file_checks
 from ..model import diagnosis, releases, vocabulary
 from ..rollout import octavia_checks
 
@@ -36,6 +37,7 @@ class Subject(vocabulary.Word):
         IMAGES: What the cloud's image service accepts.
         OCTAVIA: Whether images and Octavia fit together.
         MIRRORS: Archives of packages.
+        IMAGE_FILES: Files of images of others, and their mirror.
     """
 
     MACHINE = "machine"
@@ -43,6 +45,7 @@ class Subject(vocabulary.Word):
     IMAGES = "images"
     OCTAVIA = "octavia"
     MIRRORS = "mirrors"
+    IMAGE_FILES = "image-files"
 
 
 _OF_CLOUD = (Subject.ACCESS, Subject.IMAGES, Subject.OCTAVIA)
@@ -64,6 +67,21 @@ class Mirror:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImageFiles:
+    """Image files, and the mirror of their images.
+
+    Attributes:
+        place: A path, or a URL; see :func:`file_checks.checks`.
+        mirror: The mirror; empty for none.
+        access: How web servers are reached.
+    """
+
+    place: str
+    mirror: str
+    access: web.Access
+
+
+@dataclasses.dataclass(frozen=True)
 class Patient:
     """What is to be examined.
 
@@ -72,6 +90,7 @@ class Patient:
         tags: By which Octavia is to find images, the usual one first.
         formats: Disk formats of the images that are to be published.
         mirrors: The archives of builds.
+        image_files: Image files; ``None`` if there are none.
         work_base: Directory of work directories; ``None`` for the default.
         cache: Directory for what builds share; ``None`` for the default.
     """
@@ -80,6 +99,7 @@ class Patient:
     tags: tuple[str, ...]
     formats: Collection[str] = ("qcow2",)
     mirrors: tuple[Mirror, ...] = ()
+    image_files: ImageFiles | None = None
     work_base: pathlib.Path | None = None
     cache: pathlib.Path | None = None
 
@@ -177,6 +197,9 @@ def _checks(
             return found.values() or (
                 _skipped("mirrors", "none is named: images keep the archives of their base"),
             )
+        case Subject.IMAGE_FILES:
+            named = patient.image_files
+            return file_checks.checks(named.place, named.mirror, named.access) if named else ()
 
 
 def _skipped(name: str, why: str) -> diagnosis.Check:

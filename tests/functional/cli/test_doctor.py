@@ -24,6 +24,7 @@ from tests.support.cli import command
 from tests.support.cloud import cloud as support
 from tests.support.cloud import cloud_config, cloud_template, octavia_api, users_of_images
 from tests.support.host import web_server
+from tests.support.image_manager import image_files
 from tests.support.provenance import records
 
 from retrofit import errors, model
@@ -488,6 +489,65 @@ def test_a_good_mirror(
     first = document["findings"][0]
     row = f"| `{place.shown(first['check'])}` | `{first['found']}` |\n"
     tables.keep(tables.good, first["check"], row)
+
+
+# Image files
+
+
+_NOWHERE = "0" * 40
+
+
+def test_good_image_files(place: Place, tables: Tables) -> None:
+    product = image_files.image("One", image_files.version("1"), image_files.version("2"))
+    image_files.write(place.directory / "images.yml", product)
+
+    outcome = place.call("--only image-files --image-files images.yml --image-mirror mirror")
+
+    assert outcome.code == 0, outcome.stdout + outcome.stderr
+    for name, (result, found) in _rows(outcome).items():
+        assert result == "ok"
+        tables.keep(tables.good, name, f"| `{name}` | `{place.shown(found)}` |\n")
+    assert not (place.directory / "mirror").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "check", "line"),
+    [
+        ("Image files that are missing", "image-files", "--image-files none"),
+        ("An image file with a mistake", "image-files", "--image-files wrong.yml"),
+        (
+            "A repository that is missing",
+            "image-files",
+            f"--image-files file:///none/images.git@{_NOWHERE}:etc",
+        ),
+        ("A mirror that is a file", "image-mirror", "--image-mirror wrong.yml/mirror"),
+        ("A mirror that does not answer to S3", "image-mirror", "--image-mirror s3://images"),
+    ],
+)
+def test_broken_image_files(
+    what: str,
+    check: str,
+    line: str,
+    place: Place,
+    tables: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (place.directory / "wrong.yml").write_text("images:\n- name: One\n  format: qcow\n")
+    closed = f"http://127.0.0.1:{cloud_template.free_port()}"
+    for name, value in (("ENDPOINT_URL", closed), ("ACCESS_KEY_ID", "a"), ("MAX_ATTEMPTS", "1")):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+
+    outcome = place.call(f"--only image-files {line}")
+
+    _check_failure(outcome, what, check, tables, place.shown)
+
+
+def test_image_files_have_to_be_named(place: Place) -> None:
+    outcome = place.call("--only image-files")
+
+    assert outcome.code == errors.UsageError.exit_code
+    assert "--only image-files needs --image-files or --image-mirror" in outcome.stderr
 
 
 def test_every_check_is_described(tables: Tables) -> None:

@@ -208,20 +208,31 @@ class Engine:
     """What :class:`engine.Engine` runs.
 
     Attributes:
-        answers: What commands answer, by their first word: exit code, and JSON or a problem.
+        answers: What commands answer, by their line or its first word: exit code, and JSON or a
+            problem.
         asked: The command lines that were run.
         progress: Lines of progress of each command.
+        settings: Their files of more variables.
     """
 
     answers: dict[str, tuple[int, Any, str]] = dataclasses.field(default_factory=dict)
     asked: list[list[str]] = dataclasses.field(default_factory=list)
     progress: tuple[str, ...] = ()
+    settings: list[pathlib.Path | None] = dataclasses.field(default_factory=list)
 
-    def run(self, words: Sequence[str], *, report: Callable[[str], None]) -> engine.Answer:
+    def run(
+        self,
+        words: Sequence[str],
+        *,
+        report: Callable[[str], None],
+        settings: pathlib.Path | None = None,
+    ) -> engine.Answer:
         self.asked.append(list(words))
+        self.settings.append(settings)
         for line in self.progress:
             report(line)
-        code, document, problem = self.answers[words[0]]
+        found = self.answers.get(" ".join(words)) or self.answers[words[0]]
+        code, document, problem = found
         return engine.Answer(code, json.dumps(document) if document else "", problem)
 
 
@@ -250,6 +261,13 @@ class ImageFiles(Workload):
         self.service = bool(options.image_files)
         on = self.service and scheduled
         self.timer = options.image_files_frequency if on else None
+
+    @property
+    def settings(self) -> pathlib.Path:
+        return pathlib.Path("/the/settings")
+
+    def to_check(self, options: config.Options) -> list[str]:
+        return [f"--image-files={options.image_files}"] if options.image_files else []
 
     def problem(self) -> str:
         return self.failed

@@ -75,6 +75,34 @@ def test_says_a_line_for_each_check(
     }
 
 
+def test_image_files_are_checked_where_there_are_any(
+    context: Context,
+    keystone: testing.Relation,
+    imports: charm_fakes.ImageFiles,
+    retrofit: charm_fakes.Engine,
+) -> None:
+    before = testing.State(relations=[keystone], config={"image-files": "/srv/images"})
+    state = context.run(context.on.config_changed(), before)
+    _answer(retrofit, *GOOD)
+    line = [*COMMAND, "--only=image-files", "--image-files=/srv/images"]
+    failed = _finding("image-files", "image-files", "failed", "it is missing", "check --images")
+    retrofit.answers[" ".join(line)] = (8, {"findings": [failed]}, "1 of 1 checks failed")
+
+    with pytest.raises(testing.ActionFailed) as raised:
+        _act(context, state)
+
+    assert retrofit.asked == [[*COMMAND, f"--definitions={OWN.state / 'request.json'}"], line]
+    # The cloud is asked without the proxies.
+    assert retrofit.settings == [None, imports.settings]
+    told = "image-files: failed: it is missing; check the option image-files"
+    assert raised.value.message == told
+    assert context.action_results is not None
+    assert context.action_results["image-files"] == told
+    assert "memory: ok" in context.action_results["machine"]
+    document = json.loads(context.action_results["json"])
+    assert document == {"ok": False, "findings": [*GOOD, failed]}
+
+
 def test_fails_with_the_lines_of_failed_checks_in_the_charm_s_words(
     context: Context, state: testing.State, retrofit: charm_fakes.Engine
 ) -> None:

@@ -64,8 +64,21 @@ def test_a_command_has_a_unit_with_the_limits_of_a_build(
     state = OWN.state
     assert f"--setenv=OS_CLIENT_CONFIG_FILE={state}/clouds.yaml" in options
     assert f"--setenv=XDG_CACHE_HOME={OWN.cache}" in options
+    assert not [word for word in options if "EnvironmentFile" in word]
     assert details["confidential"]
     assert details["timeout_s"] > engine.TIMEOUT_S, "systemd is to end it first"
+
+
+def test_a_command_has_the_variables_of_a_file(
+    commands: list[tuple[list[str], dict[str, Any]]],
+) -> None:
+    file = OWN.state / "image-files" / "environment"
+
+    engine.Engine(CHARM, OWN).run(["doctor"], report=lambda _: None, settings=file)
+
+    [argv] = [argv for argv, _ in commands if "--wait" in argv]
+    # It may be missing.
+    assert f"--property=EnvironmentFile=-{file}" in argv[: argv.index("--")]
 
 
 def test_progress_is_reported_and_the_error_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,6 +101,26 @@ def test_superseded_images_rotate_as_the_option_says(
     }
 
 
+def test_the_doctor_sees_what_a_run_sees(
+    machine: Machine, imports: image_files.ImageFiles
+) -> None:
+    def words(**options: str) -> list[str]:
+        return imports.to_check(
+            config.load({f"image-{name}": value for name, value in options.items()})
+        )
+
+    file = machine.state / "image-files" / "images.yml"
+    assert words() == words(mirror="/srv/mirror") == []
+    assert words(files=_TEXT) == [f"--image-files={file}"]
+    assert words(files=_URL, mirror="s3://images/a") == [
+        f"--image-files={_URL}",
+        "--image-mirror=s3://images/a",
+    ]
+    _keep(imports, image_files=_TEXT)
+    assert "https_proxy" not in imports.settings.read_text()
+    assert "http_proxy" in imports.settings.read_text()
+
+
 def test_text_is_a_file_of_root(machine: Machine, imports: image_files.ImageFiles) -> None:
     _keep(imports, image_files=_TEXT)
 
