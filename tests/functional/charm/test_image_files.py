@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,10 @@ from tests.support.image_manager import image_files, s3_server
 
 pytestmark = [pytest.mark.in_order, pytest.mark.slow]
 
-_SERVICE = "octavia-diskimage-retrofit-image-files@*.service"
-_TIMER = "octavia-diskimage-retrofit-image-files@*.timer"
-_STATE = "/var/lib/octavia-diskimage-retrofit/*/image-files"
+_PREFIX = "octavia-diskimage-retrofit-image-files"
 _HASTE = "[Timer]\\nOnCalendar=\\nOnActiveSec=2\\nRandomizedDelaySec=0\\nAccuracySec=1\\n"
+# In place of five minutes.
+_RETRY_SOON = "[Timer]\\nOnActiveSec=\\nOnActiveSec=45\\nRandomizedDelaySec=0\\n"
 _MIRROR = f"s3://{s3_server.BUCKET}/kept"
 _TIMEOUT_S = 180
 
@@ -103,7 +104,7 @@ def test_a_leader_imports_what_the_option_says(
 
     _await_end(driver)
     assert driver.status().status == "active"
-    assert "OnCalendar=weekly" in driver.script(f"systemctl cat '{_TIMER}'")
+    assert "OnCalendar=weekly" in driver.script(f"systemctl cat {_unit(driver)}.timer")
     assert _mirrored(s3) == ["kept/openstack-images/imported/1-imported.raw"]
     [run] = _history(driver)
     assert (run["trigger"], run["outcome"], run["exit-code"]) == ("option", "managed", 0)
@@ -115,7 +116,7 @@ def test_the_timer_imports_from_a_commit(
     driver.act("pause")
     first, second = upstream.version("1"), upstream.version("2")
     driver.configure(image_files=upstream.commit(upstream.text(first, second)))
-    assert driver.script(f"systemctl list-timers --all --no-legend '{_TIMER}'") == ""
+    assert driver.script(f"systemctl list-timers --all --no-legend '{_PREFIX}@*'") == ""
     driver.act("resume")
 
     _fire(driver)
@@ -128,50 +129,101 @@ def test_the_timer_imports_from_a_commit(
     assert "image files" in shown.results["runs"]
 
 
-def test_only_the_leader_has_the_timer(driver: deployment.Deployment) -> None:
+def test_the_action_makes_a_run_at_once(driver: deployment.Deployment) -> None:
+    before = len(_history(driver))
+
+    outcome = driver.act("manage-images")
+
+    assert outcome.status == "completed", outcome
+    [run] = _history(driver)[before:]
+    assert (run["trigger"], run["outcome"]) == ("action", "managed")
+    assert run["run-id"]
+
+
+def test_files_and_mirror_are_checked(driver: deployment.Deployment, s3: s3_server.Server) -> None:
+    outcome = driver.act("check")
+
+    assert outcome.status == "completed", outcome
+    files, mirror = outcome.results["image-files"].splitlines()
+    assert files.startswith("image-files: ok: ")
+    assert files.endswith("images: 1, versions: 2")
+    assert mirror == f"image-mirror: ok: the bucket of {_MIRROR} lists its files"
+
+
+def test_the_second_unit_takes_the_runs_over(
+    driver: deployment.Deployment, upstream: Upstream, s3: s3_server.Server
+) -> None:
     before = _history(driver)
-    [service] = driver.script("cd /etc/systemd/system && ls -d *image-files@*.service").split()
+    with deployment.beside(driver, number=1) as second:
+        scenarios.deployed_without_cloud(second)
+        scenarios.ready_with_cloud(second)
+        second.configure(image_mirror=_MIRROR, image_files_frequency="weekly")
 
-    driver.move_leadership()
-    assert driver.script("cd /etc/systemd/system && ls -d *image-files@*.timer || true") == ""
-    driver.script(f"systemctl start {service}")
-    assert _history(driver) == before
+        _hand_over(driver, second)
+        # Options are the application's.
+        changed = upstream.commit(upstream.text(*map(upstream.version, ("1", "2", "3"))))
+        for each in (driver, second):
+            each.configure(image_files=changed)
 
-    driver.move_leadership()
-    assert driver.script("cd /etc/systemd/system && ls -d *image-files@*.timer") != ""
+        assert _timers(driver) == [f"{_unit(second)}.timer"]
+        refused = driver.act("manage-images")
+        assert (refused.status, refused.message) == ("failed", "run this action on the leader")
+        # As the timer that was there could have done at the last moment.
+        driver.script(f"systemctl start {_unit(driver)}.service")
+        _until(lambda: len(_names(driver)) == 3)
+        _await_end(second)
+        _fire(second)
+        _until(lambda: len(_history(second)) == 2)
+        _await_end(second)
+        runs = [(run["trigger"], run["outcome"]) for run in _history(second)]
+        assert runs == [("option", "managed"), ("schedule", "managed")]
+        assert len(_mirrored(s3)) == 3
+        assert _history(driver) == before
+
+        _hand_over(second, driver)
+        assert _timers(driver) == [f"{_unit(driver)}.timer"]
+        second.remove()
 
 
 def test_a_run_that_is_killed_is_made_up_for(
     driver: deployment.Deployment, upstream: Upstream, s3: s3_server.Server
 ) -> None:
-    versions = [upstream.version(name) for name in ("1", "2", "3")]
-    upstream.server.faults["3.raw"].append(web_server.Fault(after=100, stall=True))
-    driver.configure(image_files=upstream.text(*versions))
-    _fire(driver)
-    _until(lambda: bool(upstream.server.of("3.raw")))
-
-    driver.script(f"systemctl kill --signal=SIGKILL '{_SERVICE}'")
-
-    _until(lambda: _history(driver)[-1]["outcome"] == "lost")
-    driver.agent.update_status()
-    assert driver.status().status == "blocked"
-    assert driver.status().message.startswith("image-files failed: it ended without a result")
-    assert "a run begins at" in driver.status().message
-    assert len(_names(driver)) == 2
-    _fire(driver)
-    _until(lambda: len(_names(driver)) == 3)
-    _await_end(driver)
-    assert driver.status().status == "active"
-    assert len(_mirrored(s3)) == 3
-    assert traces.of_runs(driver) == []
-
-
-def test_a_run_is_cancelled(driver: deployment.Deployment, upstream: Upstream) -> None:
+    drop_in = f"/run/systemd/system/{_PREFIX}-next@{_tag(driver)}.timer.d"
+    driver.script(f"mkdir -p {drop_in} && printf '{_RETRY_SOON}' > {drop_in}/soon.conf")
     versions = [upstream.version(name) for name in ("1", "2", "3", "4")]
     upstream.server.faults["4.raw"].append(web_server.Fault(after=100, stall=True))
     driver.configure(image_files=upstream.text(*versions))
     _fire(driver)
     _until(lambda: bool(upstream.server.of("4.raw")))
+
+    driver.script(f"systemctl kill --signal=SIGKILL {_unit(driver)}.service")
+
+    _until(lambda: _history(driver)[-1]["outcome"] == "lost")
+    known = len(_history(driver))
+    driver.agent.update_status()
+    assert driver.status().status == "blocked"
+    assert driver.status().message.startswith("image-files failed: it ended without a result")
+    announced = re.search(r"a run begins at ([\d-]+ [\d:]+ \w+)$", driver.status().message)
+    assert announced is not None
+    pause = f"echo $(($(date -d '{announced[1]}' +%s) - $(date +%s)))"
+    assert 120 < int(driver.script(pause)) <= 300
+    assert len(_names(driver)) == 3
+    _until(lambda: len(_names(driver)) == 4)
+    _await_end(driver)
+    [attempt] = _history(driver)[known:]
+    assert (attempt["trigger"], attempt["outcome"]) == ("retry", "managed")
+    assert driver.status().status == "active"
+    assert len(_mirrored(s3)) == 4
+    assert traces.of_runs(driver) == []
+    driver.script(f"rm -r {drop_in} && systemctl daemon-reload")
+
+
+def test_a_run_is_cancelled(driver: deployment.Deployment, upstream: Upstream) -> None:
+    versions = [upstream.version(name) for name in ("1", "2", "3", "4", "5")]
+    upstream.server.faults["5.raw"].append(web_server.Fault(after=100, stall=True))
+    driver.configure(image_files=upstream.text(*versions))
+    _fire(driver)
+    _until(lambda: bool(upstream.server.of("5.raw")))
 
     outcome = driver.act("cancel-run")
 
@@ -193,6 +245,9 @@ def test_what_fails_is_named(driver: deployment.Deployment, upstream: Upstream) 
 
     assert driver.status().status == "blocked"
     assert f"has no commit {commit}" in driver.status().message
+    checked = driver.act("check")
+    assert checked.status == "failed"
+    assert f"has no commit {commit}" in checked.message
 
 
 def test_nothing_is_left(driver: deployment.Deployment) -> None:
@@ -207,9 +262,30 @@ def test_nothing_is_left(driver: deployment.Deployment) -> None:
     assert traces.units(driver) == []
 
 
+def _hand_over(one: deployment.Deployment, other: deployment.Deployment) -> None:
+    """Move the leadership between two units, of which one has it."""
+    one.agent.set_leader(False)
+    other.agent.set_leader(True)
+
+
+def _tag(driver: deployment.Deployment) -> str:
+    return driver.agent.unit.name.replace("/", "-")
+
+
+def _unit(driver: deployment.Deployment) -> str:
+    """Return the name of the service and the timer, without its ending."""
+    return f"{_PREFIX}@{_tag(driver)}"
+
+
+def _timers(driver: deployment.Deployment) -> list[str]:
+    """Return the timers of all units on the machine."""
+    listed = driver.script(f"systemctl list-timers --all --no-legend '{_PREFIX}@*'")
+    return re.findall(rf"{_PREFIX}@\S+\.timer", listed)
+
+
 def _fire(driver: deployment.Deployment) -> None:
     """Have the timer start the service in a moment, as at its time."""
-    [timer] = driver.script("cd /etc/systemd/system && ls -d *image-files@*.timer").split()
+    timer = f"{_unit(driver)}.timer"
     before = _invocation(driver)
     drop_in = f"/run/systemd/system/{timer}.d"
     driver.script(f"mkdir -p {drop_in} && printf '{_HASTE}' > {drop_in}/soon.conf")
@@ -219,20 +295,19 @@ def _fire(driver: deployment.Deployment) -> None:
 
 
 def _invocation(driver: deployment.Deployment) -> str:
-    [service] = driver.script("cd /etc/systemd/system && ls -d *image-files@*.service").split()
-    return driver.script(f"systemctl show --value -p InvocationID {service}")
+    return driver.script(f"systemctl show --value -p InvocationID {_unit(driver)}.service")
 
 
 def _await_end(driver: deployment.Deployment) -> None:
     """Wait until no run goes on."""
-    state = f"systemctl show --value -p ActiveState '{_SERVICE}'"
+    state = f"systemctl show --value -p ActiveState {_unit(driver)}.service"
     _until(lambda: "activ" not in driver.script(state).replace("inactive", ""))
     driver.agent.update_status()
 
 
 def _history(driver: deployment.Deployment) -> list[dict[str, Any]]:
-    lines = driver.script(f"cat {_STATE}/history.jsonl || true").splitlines()
-    return [json.loads(line) for line in lines]
+    file = f"/var/lib/octavia-diskimage-retrofit/{_tag(driver)}/image-files/history.jsonl"
+    return [json.loads(line) for line in driver.script(f"cat {file} || true").splitlines()]
 
 
 def _names(driver: deployment.Deployment) -> list[str]:

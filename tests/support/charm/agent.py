@@ -43,6 +43,7 @@ class Agent:
         logs: Directory that receives a log of each operation.
         principal: The unit that it accompanies, as a subordinate; empty for none.
         application: Name of the application; empty for the charm's.
+        number: Number of the unit.
         turn: The machine's lock, if other units run there.
     """
 
@@ -54,9 +55,10 @@ class Agent:
         logs: pathlib.Path,
         principal: str = "",
         application: str = "",
+        number: int = 0,
         turn: threading.Lock | None = None,
     ) -> None:
-        name = f"{application or packed.metadata['name']}/0"
+        name = f"{application or packed.metadata['name']}/{number}"
         self.packed = packed
         self.machine = machine.Machine(container, name, logs)
         self.unit = state.Unit(name, self.machine.address(), principal)

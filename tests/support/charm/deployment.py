@@ -52,7 +52,8 @@ class Deployment:
 
     def deploy(self) -> None:
         self.agent.relate("juju-info", peers.Principal())
-        self.agent.deploy()
+        # The first unit of an application becomes its leader.
+        self.agent.deploy(leader=self.agent.unit.name.endswith("/0"))
 
     def relate(self) -> None:
         self.agent.relate("certificates", peers.Vault(self.cloud))
@@ -136,10 +137,16 @@ def ready(packed: pathlib.Path, logs: pathlib.Path, *, series: str = "") -> Iter
 
 
 @contextlib.contextmanager
-def beside(first: Deployment, application: str) -> Iterator[Deployment]:
-    """Give another application a unit on the machine of a first one, and the same cloud."""
+def beside(first: Deployment, application: str = "", *, number: int = 0) -> Iterator[Deployment]:
+    """Put another unit on the machine of a first one, beside the same cloud.
+
+    Args:
+        first: The first one.
+        application: Of which application; empty for that of the first one.
+        number: Number of the unit.
+    """
     machine, logs = first.agent.machine.container, first.agent.logs
-    with _agent(machine, first.present, logs, application=application) as agent:
+    with _agent(machine, first.present, logs, application=application, number=number) as agent:
         yield dataclasses.replace(first, agent=agent)
 
 
@@ -150,14 +157,16 @@ def _agent(
     logs: pathlib.Path,
     *,
     application: str = "",
+    number: int = 0,
 ) -> Iterator[agent_module.Agent]:
     """Start the agent of a unit; all those of a test run one operation at a time."""
     agent = agent_module.Agent(
         machine,
         packed,
         logs=logs,
-        principal=f"{peers.Principal.application}/0",
+        principal=f"{peers.Principal.application}/{number}",
         application=application,
+        number=number,
         turn=_TURN,
     )
     with agent.serving():
