@@ -15,6 +15,8 @@ _LONGEST_PAUSE_S = 5.0
 _GENERIC = "Internal Error"
 # States of tasks at which nothing happens any more.
 _ENDED = ("success", "failure")
+# Of images that will never have data.
+_GIVEN_UP = ("killed", "deleted", "pending_delete")
 
 
 def whole(connection: cloud.Cloud, image: images.Image, deadline: float) -> images.Image:
@@ -33,22 +35,23 @@ def whole(connection: cloud.Cloud, image: images.Image, deadline: float) -> imag
     pause = _FIRST_PAUSE_S
     while True:
         tasks = connection.import_tasks(image.id)
-        shown = connection.image(image.id)
-        # An image is active a moment before Glance is done with it.
-        if shown.status == "active" and all(status in _ENDED for status, _ in tasks):
-            return shown
-        for status, message in tasks:
-            if status == "failure":
-                raise _failed(connection, image, " ".join(message.split()))
         now = time.monotonic()
-        begun = any(status == "processing" for status, _ in tasks)
-        stuck = shown.status != "importing" and not begun and now - began > _STUCK_S
-        if stuck or now > deadline or shown.status in ("killed", "deleted", "pending_delete"):
-            raise errors.Unavailable(
-                f"the import of {image.name} has not ended: it is {shown.status} after "
-                f"{now - began:.0f} s",
-                hint="see Glance's log, and the options --stuck-retry and --import-timeout",
-            )
+        # While Glance is at it, there is nothing that the image could say.
+        if now > deadline or all(status != "processing" for status, _ in tasks):
+            shown = connection.image(image.id)
+            # An image is active a moment before Glance is done with it.
+            if shown.status == "active" and all(status in _ENDED for status, _ in tasks):
+                return shown
+            for status, message in tasks:
+                if status == "failure":
+                    raise _failed(connection, image, " ".join(message.split()))
+            stuck = shown.status != "importing" and now - began > _STUCK_S
+            if stuck or now > deadline or shown.status in _GIVEN_UP:
+                raise errors.Unavailable(
+                    f"the import of {image.name} has not ended: it is {shown.status} after "
+                    f"{now - began:.0f} s",
+                    hint="see Glance's log, and the options --stuck-retry and --import-timeout",
+                )
         time.sleep(min(pause, max(0.0, deadline - now)))
         pause = min(2 * pause, _LONGEST_PAUSE_S)
 
