@@ -222,13 +222,14 @@ def test_a_run_is_cancelled(driver: deployment.Deployment, upstream: Upstream) -
     versions = [upstream.version(name) for name in ("1", "2", "3", "4", "5")]
     upstream.server.faults["5.raw"].append(web_server.Fault(after=100, stall=True))
     driver.configure(image_files=upstream.text(*versions))
-    _fire(driver)
+    assert driver.act("manage-images", wait=False).status == "completed"
     _until(lambda: bool(upstream.server.of("5.raw")))
 
     outcome = driver.act("cancel-run")
 
     assert (outcome.status, outcome.results) == ("completed", {"cancelled": "running"})
-    assert _history(driver)[-1]["outcome"] == "interrupted"
+    last = _history(driver)[-1]
+    assert (last["trigger"], last["outcome"]) == ("action", "interrupted")
     assert traces.units(driver, failed=True) == []
     assert traces.of_runs(driver) == []
     driver.agent.update_status()
