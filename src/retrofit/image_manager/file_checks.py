@@ -48,7 +48,7 @@ def _answers(mirror: str) -> str:
         stores.opened(mirror).has("")
         return f"the bucket of {mirror} lists its files"
     path = pathlib.Path(mirror).absolute()
-    nearest = next(each for each in (path, *path.parents) if each.exists())
+    nearest = next(each for each in (path, *path.parents) if os.access(each, os.F_OK))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise errors.OutputError(
             f"the mirror {mirror} cannot be written", hint=f"check {nearest} and its permissions"
