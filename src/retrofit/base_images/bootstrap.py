@@ -14,7 +14,8 @@ from .. import cloud, errors, model
 from ..host import progress, urls, web
 from ..host.sandbox import workshop
 from ..model import architectures
-from . import origins, selection, systems
+from . import kept_bases, origins, selection, systems
+from .scratch import contents
 
 if TYPE_CHECKING:
     # Loaded late: plans of images that come from elsewhere load this module, too.
@@ -35,16 +36,24 @@ class Wanted:
         series: Series of Ubuntu or Debian; empty takes Ubuntu's newest LTS.
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        holds: What it holds.
+        layout: One of :data:`bootdisk.LAYOUTS`; empty takes that of Ubuntu's images.
+        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        cache: Directory in which the installed packages are kept; ``None`` keeps none.
     """
 
     series: str = ""
     architecture: str = ""
     mirror: str = ""
+    holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
+    layout: str = ""
+    size: int | None = None
+    cache: pathlib.Path | None = None
 
     def find(self, _: Callable[[], cloud.Cloud], access: web.Access, /) -> Origin:
         """Find out what would be made; see :func:`find`."""
         wanted = recipe(self)
-        return Origin(wanted, find(wanted, access), access)
+        return Origin(wanted, find(wanted, access), access, self.cache)
 
     def pinned(self, _: model.BaseImage, /) -> Wanted:
         """Return the same."""
@@ -62,6 +71,8 @@ class Recipe:
         architecture: Debian's name.
         layout: One of :data:`bootdisk.LAYOUTS`.
         mirror: As in :class:`Wanted`.
+        holds: As in :class:`Wanted`.
+        size: As in :class:`Wanted`.
     """
 
     distribution: str
@@ -70,6 +81,8 @@ class Recipe:
     architecture: str
     layout: str
     mirror: str
+    holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
+    size: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +92,7 @@ class Origin(origins.Described):
     recipe: Recipe
     base: model.BaseImage
     access: web.Access
+    cache: pathlib.Path | None = None
     untrusted: tuple[selection.UntrustedImage, ...] = ()
     # Its file systems get other identifiers each time.
     repeatable: ClassVar[bool] = False
@@ -88,7 +102,8 @@ class Origin(origins.Described):
         if find(self.recipe, self.access).content_hash != self.base.content_hash:
             raise origins.expired(self.name, "the mirror has changed")
         local = work / "source.img"
-        make(self.recipe, local, self.access, work, reporter)
+        with kept_bases.kept(self.cache, self.base.content_hash, work) as archive:
+            make(self.recipe, local, self.access, work, reporter, archive)
         return local
 
 
@@ -144,8 +159,10 @@ def recipe(wanted: Wanted) -> Recipe:
         version=best.version,
         release=best.series,
         architecture=architectures.debian_architecture(best.architecture),
-        layout="jammy" if best.series in _BOOT_ON_ROOT else "noble",
+        layout=wanted.layout or ("jammy" if best.series in _BOOT_ON_ROOT else "noble"),
         mirror=wanted.mirror,
+        holds=wanted.holds,
+        size=wanted.size,
     )
 
 
@@ -170,6 +187,8 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
         "architecture": recipe.architecture,
         "layout": recipe.layout,
         "suites": sorted((suite.name, suite.lists) for suite in suites),
+        **recipe.holds.inputs(),
+        **({} if recipe.size is None else {"size": recipe.size}),
     }
     canonical = json.dumps(inputs, sort_keys=True).encode("ascii")
     return model.BaseImage(
@@ -188,6 +207,7 @@ def make(
     access: web.Access,
     work: pathlib.Path,
     reporter: progress.Reporter,
+    kept: pathlib.Path | None = None,
 ) -> None:
     """Make the image, raw, in a workshop.
 
@@ -197,6 +217,7 @@ def make(
         access: How mirrors are reached.
         work: The work directory.
         reporter: Told of the steps.
+        kept: See :func:`system.bootstrap`.
 
     Raises:
         errors.UsageError: No image of that architecture can be made.
@@ -213,9 +234,11 @@ def make(
             layout_name=recipe.layout,
             mirror=recipe.mirror,
             access=access,
-            size=None,
+            size=recipe.size,
             image_format=model.ImageFormat.RAW,
             work=work,
+            holds=recipe.holds,
+            kept=kept,
         )
 
     with progress.step(reporter, "bootstrap"):

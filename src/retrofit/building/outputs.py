@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import pathlib
+from collections.abc import Iterable, Iterator
 
 from .. import errors
+from ..host import signals
 from .disk import sparse
 
 
@@ -41,18 +44,45 @@ def deliver(made: pathlib.Path, target: pathlib.Path) -> None:
         errors.NoSpace: It does not fit there.
         errors.OutputError: It cannot be written there.
     """
-    partial = beside(target, "partial")
+    deliver_together([(made, target)])
+
+
+def deliver_together(pairs: Iterable[tuple[pathlib.Path, pathlib.Path]]) -> None:
+    """Copy files to their places: all of them, or none; see :func:`deliver`.
+
+    Args:
+        pairs: Each file with its place.
+    """
+    copied: list[tuple[pathlib.Path, pathlib.Path]] = []
+    with contextlib.ExitStack() as held:
+        for made, target in pairs:
+            partial = beside(target, "partial")
+            held.callback(partial.unlink, missing_ok=True)
+            with _writing(target):
+                sparse.copy(made, partial, holes=())
+            copied.append((partial, target))
+        with signals.deferred():
+            for partial, target in copied:
+                with _writing(target):
+                    partial.replace(target)
+
+
+@contextlib.contextmanager
+def _writing(target: pathlib.Path) -> Iterator[None]:
+    """Say which target cannot be written."""
     try:
-        sparse.copy(made, partial, holes=())
-        partial.replace(target)
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise errors.NoSpace(
                 f"the disk of {target} is full", hint="free space on it"
             ) from error
         raise errors.OutputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+
+
+def sums(target: pathlib.Path) -> pathlib.Path:
+    """Return the file with the SHA-256 of a target, in the form that sha256sum reads."""
+    return target.with_name(f"{target.name}.sha256")
 
 
 def beside(target: pathlib.Path, kind: str) -> pathlib.Path:

@@ -17,7 +17,7 @@ from concurrent.futures import thread
 from .. import errors, model
 from ..host import files, process, progress, trees
 from ..host.sandbox import cells, workshop
-from . import activity, customise, layers, manifest, seal
+from . import activity, customise, layers, manifest, packing, seal
 from .archives import recording, security
 from .disk import conversion, firmware, growth, layout, tree
 from .elements import collect, runner
@@ -112,6 +112,13 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             packages = security.mark(inside, manifest.read(opened.path))
             apt = recording.read(inside, packages, found.release.architecture)
             seal.seal(opened.path)
+        made = {}
+        trees_wanted = [one for one in request.files if one in model.TREE_FORMATS]
+        if trees_wanted:
+            with step("pack"):
+                for file_format in trees_wanted:
+                    made[file_format] = job.work / f"tree.{file_format}"
+                    packing.pack(opened.path, made[file_format], file_format)
         with step("write-back"):
             opened.write_back()
     with step("convert"), thread.ThreadPoolExecutor() as pool:
@@ -120,6 +127,10 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         virtual_size = raw.stat().st_size
         uefi_alone = firmware.is_uefi_alone(raw, found.table, found.release.architecture)
         conversion.from_raw(raw, output, request.image_format, request.compression)
+        for file_format in request.files:
+            if file_format not in made:
+                made[file_format] = job.work / f"disk-of.{file_format}"
+                conversion.from_raw(raw, made[file_format], file_format, request.compression)
         raw.unlink()
         removed.result()
         sha256, sha512 = _hashes(output)
@@ -135,6 +146,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         elements=elements,
         apt=apt,
         uefi_alone=uefi_alone,
+        files=tuple(_file(made[file_format], file_format) for file_format in request.files),
     )
 
 
@@ -168,6 +180,11 @@ def _check_release(
             hint="give an image of that series, or change --series",
         )
     recipe.check(release)
+
+
+def _file(path: pathlib.Path, file_format: model.FileFormat) -> model.ImageFile:
+    """Describe a file that was made."""
+    return model.ImageFile(path, file_format, path.stat().st_size, files.digest(path, "sha256"))
 
 
 def _hashes(path: pathlib.Path) -> tuple[str, str]:

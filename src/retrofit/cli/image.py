@@ -10,21 +10,20 @@ import pathlib
 
 import rich_click as click
 
-from .. import errors, model, recipes
+from .. import errors, model
 from ..building.elements import hooks
 from ..definitions import run_definition
 from ..host import terminal
-from ..model import findings, reasons
+from ..model import reasons
 from ..model.documents import run_document
 from ..proof import own_checks
 from ..runs import one, results
-from . import execution, images, options, reporting
+from . import build_options, execution, images, options, reporting
 
 # Options of one panel of the help, each.
 _base = functools.partial(click.option, panel="Base image")
 _recipe = functools.partial(click.option, panel="Recipe")
 _archives = functools.partial(click.option, panel="Package archives and proxies")
-_proof = functools.partial(click.option, panel="Proof")
 _publishing = functools.partial(click.option, panel="Publishing")
 
 
@@ -47,52 +46,7 @@ _publishing = functools.partial(click.option, panel="Publishing")
 )
 @_base("--checksum", metavar="SUM", help="sha256:…, sha512:…, or the URL of a SHA256SUMS file.")
 @options.source_projects
-@_recipe("--recipe", metavar="NAME", help=f"Recipe of the image. [default: {recipes.DEFAULT}]")
-@_recipe("--element", "elements", metavar="NAME", multiple=True, help="Also apply this element.")
-@_recipe(
-    "--elements-path",
-    "elements_paths",
-    metavar="DIR",
-    multiple=True,
-    type=options.DIRECTORY,
-    help="Search this directory for elements first.",
-)
-@_recipe(
-    "--env",
-    "variables",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an environment variable for the elements.",
-)
-@_recipe(
-    "--package",
-    "packages",
-    metavar="NAME",
-    multiple=True,
-    help="Install this package.",
-)
-@_recipe(
-    "--copy",
-    "copies",
-    metavar="SOURCE:TARGET",
-    multiple=True,
-    help="Copy this file or directory to an absolute path in the image.",
-)
-@_recipe(
-    "--run",
-    "scripts",
-    metavar="SCRIPT",
-    multiple=True,
-    type=options.FILE,
-    help="Run this script in the image after that.",
-)
-@_recipe(
-    "--remove",
-    "removals",
-    metavar="PATH",
-    multiple=True,
-    help="Remove this path from the image at the end.",
-)
+@build_options.recipe
 @_recipe(
     "--break",
     "breaks",
@@ -104,32 +58,8 @@ _publishing = functools.partial(click.option, panel="Publishing")
 @_recipe("--keep-failed", is_flag=True, help="Keep the files of the image if the build fails.")
 @_recipe("--root-size", metavar="SIZE", help="Minimum size of the root file system, such as 8G.")
 @_archives("--mirror", metavar="URL", help="Archive of the distribution, or one-line sources.")
-@_archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive.")
-@_archives("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive.")
-@_archives(
-    "--ppa",
-    "ppas",
-    metavar="ppa:OWNER/NAME",
-    multiple=True,
-    help="Add this personal package archive.",
-)
-@_archives("--http-proxy", metavar="URL", help="Proxy of the build for http.")
-@_archives("--https-proxy", metavar="URL", help="Proxy of the build for https.")
-@_archives("--no-proxy", metavar="HOST,…", help="Hosts that the build reaches without a proxy.")
-@_archives(
-    "--ca-certificate",
-    metavar="FILE",
-    type=options.FILE,
-    help="Also trust the certificate authorities in this file.",
-)
-@_proof(
-    "--depth",
-    type=options.one_of(findings.Depth),
-    help="Depth of the proof, before the image is tagged. [default: boot; off for a file]",
-)
-@options.own_checks
-@options.flavor_disk
-@options.evidence
+@build_options.archives
+@build_options.proof
 @_publishing(
     "--amp-image-tag",
     metavar="TAG",

@@ -12,6 +12,7 @@ from . import execution, lazy
 _COMMANDS = {
     "Build": {
         "image": ("image", "Build a service image from a cloud image."),
+        "create": ("create", "Build a service image from a package mirror."),
         "list": ("listing", "List the defined images and the published image of each."),
         "plan": ("plan", "Show what `retrofit run` would do, and why."),
         "run": ("service", "Build and publish the images that are due."),

@@ -35,13 +35,15 @@ NEEDED: Mapping[str, str] = {
     "tune2fs": "e2fsprogs",
     "umount": "mount",
 }
-# For `retrofit bootstrap` and base images of `bootstrap:` alone.
+# For `retrofit bootstrap`, `retrofit create` and base images of `bootstrap:` alone.
 BOOTSTRAP: Mapping[str, str] = {
     "grub-mkimage": "grub-common",
     "mkfs.vfat": "dosfstools",
     "mkfs.xfs": "xfsprogs",
     "mmdebstrap": "mmdebstrap",
 }
+# For squashfs files of `retrofit create`, and root passwords of `diskimage-create`.
+CREATE: Mapping[str, str] = {"mksquashfs": "squashfs-tools", "openssl": "openssl"}
 # For elements with sources of type git, and for image files in repositories.
 SOURCES: Mapping[str, str] = {"git": "git"}
 # For schedules: every system with systemd has them.

@@ -19,11 +19,30 @@ class ImageFormat(vocabulary.Word):
     RAW = "raw"
 
 
+class FileFormat(vocabulary.Word):
+    """Formats of files that one build can make: disk images, then archives of the file tree."""
+
+    QCOW2 = "qcow2"
+    RAW = "raw"
+    VHD = "vhd"
+    VHDX = "vhdx"
+    VMDK = "vmdk"
+    VDI = "vdi"
+    TAR = "tar"
+    TGZ = "tgz"
+    SQUASHFS = "squashfs"
+
+
+# Those that hold files, and neither partitions nor a boot loader.
+TREE_FORMATS = (FileFormat.TAR, FileFormat.TGZ, FileFormat.SQUASHFS)
+
+
 class Compression(vocabulary.Word):
     """How a qcow2 is compressed: its ``compression_type`` (QEMU's ``docs/interop/qcow2.txt``)."""
 
     ZSTD = "zstd"
     ZLIB = "zlib"
+    NONE = "none"
 
 
 class Visibility(vocabulary.Word):
@@ -125,6 +144,7 @@ class BuildRequest:
     Attributes:
         recipe: Name of the recipe, such as ``amphora``.
         image_format: Format of the result.
+        files: Files to make of the result, where it is not one image.
         compression: How a qcow2 is compressed; means nothing to another format.
         elements: Further diskimage-builder elements to apply after the recipe's own.
         elements_paths: Directories in which such elements are looked up first.
@@ -140,6 +160,7 @@ class BuildRequest:
 
     recipe: str
     image_format: ImageFormat = ImageFormat.QCOW2
+    files: tuple[FileFormat, ...] = ()
     compression: Compression = Compression.ZSTD
     elements: tuple[str, ...] = ()
     elements_paths: tuple[pathlib.Path, ...] = ()
@@ -237,6 +258,23 @@ class StepRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class ImageFile:
+    """A file that a build made of its result.
+
+    Attributes:
+        path: The file.
+        file_format: Its format.
+        size: Its size in bytes.
+        sha256: Its hash, hexadecimal.
+    """
+
+    path: pathlib.Path
+    file_format: FileFormat
+    size: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
 class BuildResult:
     """What a build made.
 
@@ -252,6 +290,7 @@ class BuildResult:
         elements: Names of the elements that were applied, sorted.
         apt: What its apt was told of; ``None`` if it has none.
         uefi_alone: Whether only machines with UEFI start it, of those that may have a BIOS.
+        files: The files that were asked for, in that order.
     """
 
     image: pathlib.Path
@@ -265,3 +304,4 @@ class BuildResult:
     elements: tuple[str, ...] = ()
     apt: AptSettings | None = None
     uefi_alone: bool = False
+    files: tuple[ImageFile, ...] = ()

@@ -65,6 +65,11 @@ def newest_lts() -> str:
     return str(_table("ubuntu").lts(_today()))
 
 
+def newest_stable() -> str:
+    """Return the series of Debian's stable release."""
+    return str(_table("debian").stable(_today()))
+
+
 def version(distribution: str, series: str) -> str:
     """Return the version number of a series, such as ``24.04``.
 

@@ -1,13 +1,14 @@
-"""Where an image goes: into a file, or to Glance."""
+"""Where an image goes: into a file or several, or to Glance."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 from typing import ClassVar
 
-from .. import errors
+from .. import errors, model
 from ..building import outputs
 from ..host import locks
 from . import glance_target
@@ -58,4 +59,35 @@ class FileTarget:
         return run.to_file(self.path)
 
 
-Target = FileTarget | glance_target.GlanceTarget
+@dataclasses.dataclass(frozen=True)
+class FilesTarget:
+    """Write several files, in a format each, and beside each its SHA-256.
+
+    Attributes:
+        paths: The files, each with its format; at least one.
+        properties: None: only images in Glance have some.
+    """
+
+    paths: tuple[tuple[model.FileFormat, pathlib.Path], ...]
+    properties: ClassVar[tuple[tuple[str, str], ...]] = ()
+
+    def in_glance(self) -> glance_target.GlanceTarget:
+        """Refuse what is for Glance alone; see :meth:`FileTarget.in_glance`."""
+        return FileTarget(self.paths[0][1]).in_glance()
+
+    @contextlib.contextmanager
+    def hold(self, *, force: bool, work_base: pathlib.Path | None) -> Iterator[None]:
+        """Keep other runs from making the same files; see :meth:`FileTarget.hold`."""
+        with contextlib.ExitStack() as held:
+            for _, path in self.paths:
+                one = FileTarget(path)
+                held.enter_context(one.hold(force=force, work_base=work_base))
+                outputs.check(outputs.sums(path), force=force)
+            yield
+
+    def deliver(self, run: glance_target.Run[glance_target.R_co]) -> glance_target.R_co:
+        """Have a run make the files."""
+        return run.to_files(self.paths)
+
+
+Target = FileTarget | FilesTarget | glance_target.GlanceTarget

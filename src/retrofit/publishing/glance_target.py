@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from .. import model
@@ -23,6 +24,9 @@ class Run(Protocol[R_co]):
 
     def to_file(self, path: pathlib.Path) -> R_co:
         """Make a file."""
+
+    def to_files(self, paths: Sequence[tuple[model.FileFormat, pathlib.Path]]) -> R_co:
+        """Make several files, each with its format."""
 
     def to_glance(self, target: GlanceTarget) -> R_co:
         """Publish in Glance."""

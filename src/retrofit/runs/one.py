@@ -12,7 +12,7 @@ import datetime
 import functools
 import logging
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .. import cloud, errors, model, recipes
 from ..base_images import origins, selection
@@ -176,17 +176,43 @@ class _Run:
     def to_file(self, path: pathlib.Path) -> RunResult:
         """Make the image, prove it and put it where it was asked for."""
         work = self._work()
+        built, proof = self._proven(work, str(path))
+        outputs.deliver(built.image, path)
+        return self._delivered(dataclasses.replace(built, image=path), proof)
+
+    def to_files(self, paths: Sequence[tuple[model.FileFormat, pathlib.Path]]) -> RunResult:
+        """Make the image, prove it and put its files where they were asked for."""
+        work = self._work()
+        built, proof = self._proven(work, str(paths[0][1]))
+        pairs = []
+        for made, (file_format, path) in zip(built.files, paths, strict=True):
+            sums = work / f"sums-of.{file_format}"
+            sums.write_text(f"{made.sha256}  {path.name}\n", encoding="utf-8")
+            pairs += [(made.path, path), (sums, outputs.sums(path))]
+        outputs.deliver_together(pairs)
+        delivered = tuple(
+            dataclasses.replace(made, path=path)
+            for made, (_, path) in zip(built.files, paths, strict=True)
+        )
+        return self._delivered(dataclasses.replace(built, files=delivered), proof)
+
+    def _proven(
+        self, work: pathlib.Path, name: str
+    ) -> tuple[model.BuildResult, findings.Proof | None]:
+        """Make the image and prove it, before anything of it is put where it is to stay."""
         built = self._build(work)
         checks = self._gate(built, work, ())
         proof = checks.prove()
         if proof is not None and not proof.passed:
-            raise findings.refusal(proof, str(path), kept=checks.keep(proof, ""))
-        outputs.deliver(built.image, path)
+            raise findings.refusal(proof, name, kept=checks.keep(proof, ""))
+        return built, proof
+
+    def _delivered(self, built: model.BuildResult, proof: findings.Proof | None) -> RunResult:
         return RunResult(
             run_document.Outcome.PUBLISHED,
             self.origin.untrusted,
             self.origin.base,
-            dataclasses.replace(built, image=path),
+            built,
             proof=proof,
             steps=tuple(self.recorder.records),
         )

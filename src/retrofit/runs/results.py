@@ -27,6 +27,18 @@ def as_line(result: one.RunResult) -> str:
     return f"{result.published.id} {result.published.name}: {what}, {size}"
 
 
+def as_lines(result: one.RunResult) -> str:
+    """Return a line for each file that was made of an image."""
+    image = result.build
+    assert image is not None
+    what = f"{image.release.distribution} {image.release.series} {image.release.architecture}"
+    return "\n".join(
+        f"{file.path}: {what}, {file.size / model.MIB:.0f} MiB {file.file_format},"
+        f" {len(image.packages)} packages"
+        for file in image.files
+    )
+
+
 def as_json(result: one.RunResult) -> dict[str, Any]:
     """Return a result in the form of ``--json``: what of the result file is about an image."""
     known = told(result)

@@ -121,7 +121,7 @@ def test_the_login_of_a_mirror_is_shown_to_the_mirror_alone(
     with web_server.serving(tmp_path) as server:
         server.password = "me:s3cret/x"
         url = server.url.replace("//", "//me:s3cret%2Fx@") + "debian"
-        with pytest.raises(errors.Unavailable) as raised:
+        with pytest.raises(errors.Denied, match="not signed with a key") as raised:
             workshop.run(
                 work,
                 lambda _: _bootstrap(work, mirror=url),

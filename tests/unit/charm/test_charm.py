@@ -70,7 +70,7 @@ def test_waits_until_keystone_has_answered_completely(
     ("name", "value", "allowed"),
     [
         ("image-format", "vmdk", "'qcow2' or 'raw'"),
-        ("image-compression", "lzma", "'zstd' or 'zlib'"),
+        ("image-compression", "lzma", "'zstd', 'zlib' or 'none'"),
         ("proof-depth", "deep", "'off', 'rest', 'boot' or 'traffic'"),
         ("frequency", "fortnightly", "hourly, daily, weekly or a systemd calendar expression"),
         ("frequency", "2020-01-01", "of the future, such as Mon..Fri 03:30"),

@@ -14,6 +14,7 @@ _ENGINE = paths.REPOSITORY / "src" / "retrofit"
 _REGISTERED = {
     *programs.NEEDED,
     *programs.BOOTSTRAP,
+    *programs.CREATE,
     *programs.SOURCES,
     *programs.SYSTEMD,
 }

@@ -10,7 +10,7 @@ import shutil
 import uuid
 from concurrent.futures import thread
 
-from ... import model
+from ... import errors, model
 from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
 from ...host import process, trees
 from . import boot_loader
@@ -27,6 +27,8 @@ _EXTENDED_BOOT = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
 # What a file system needs beside the files, and the little that a cloud image has free.
 _ROOT_SLACK = 1.25
 _XFS_MINIMUM = 320 * model.MIB
+# The partition tables at both ends of the disk, each with what keeps partitions aligned.
+_TABLES = 2 * model.MIB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +86,8 @@ def make(
     root = _Slot(1, 0, _LINUX, "/", root_filesystem, _ROOT_LABELS[root_filesystem])
     slots = (*_SLOTS[layout_name], root)
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
+    if size is not None:
+        _check_size(size, tree, slots)
     found = _partition(raw, slots, size or _fitting_size(tree, slots), release)
 
     system = work / "esp"
@@ -119,10 +123,25 @@ def _fstab(slots: tuple[_Slot, ...]) -> str:
 
 def _fitting_size(tree: pathlib.Path, slots: tuple[_Slot, ...]) -> int:
     """Choose a size that leaves the root file system nearly full."""
-    files = sum(entry.stat(follow_symlinks=False).st_blocks * 512 for _, entry in trees.walk(tree))
-    root = max(int(files * _ROOT_SLACK) + 64 * model.MIB, _XFS_MINIMUM)
-    total = sum(slot.size for slot in slots) + root + 2 * model.MIB
+    root = max(int(_files_size(tree) * _ROOT_SLACK) + 64 * model.MIB, _XFS_MINIMUM)
+    total = sum(slot.size for slot in slots) + root + _TABLES
     return -(-total // model.MIB) * model.MIB
+
+
+def _check_size(size: int, tree: pathlib.Path, slots: tuple[_Slot, ...]) -> None:
+    """Refuse a disk that has no room for the files, before anything is written on it."""
+    needed = sum(slot.size for slot in slots) + _files_size(tree) + _TABLES
+    if size < needed:
+        raise errors.NoSpace(
+            f"a disk of {size // model.MIB} MiB is too small: the base system alone needs"
+            f" {-(-needed // model.MIB)} MiB",
+            hint="set a larger size of the disk",
+        )
+
+
+def _files_size(tree: pathlib.Path) -> int:
+    """Return the bytes that the files of a tree take."""
+    return sum(entry.stat(follow_symlinks=False).st_blocks * 512 for _, entry in trees.walk(tree))
 
 
 def _partition(

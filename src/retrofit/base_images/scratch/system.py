@@ -6,20 +6,28 @@ import dataclasses
 import os
 import pathlib
 import platform
+import re
 import shutil
 
 from ... import errors, model
 from ...building.archives import logins
 from ...building.disk import conversion
 from ...host import files, process, web
-from . import disk
+from . import contents, disk
 
 _APT_TIMEOUT_S = 60.0
 _BOOTSTRAP_TIMEOUT_S = 3600.0
+_TAR_TIMEOUT_S = 900.0
 _AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 # Where mmdebstrap leaves the options for apt that it was given.
 _SETTINGS = "etc/apt/apt.conf.d/99mmdebstrap"
 _POCKETS = ("-updates", "-security", "")
+# Where a base image has keys that its distribution does not bring.
+_OWN_KEYS = "/etc/apt/keyrings"
+# What apt says of a package that no archive has, and of an archive that it cannot verify (its
+# verifiers are gpgv and, since Debian 13, sqv).
+_NO_PACKAGE = re.compile(r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation")
+_NOT_VERIFIED = re.compile(r"NO_PUBKEY|is not signed|Missing key|couldn't be verified")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +59,13 @@ _PACKAGES = (
     " procps psmisc python3 python3-apt readline-common rsync sensible-utils socat sudo"
     " systemd-resolved systemd-sysv systemd-timesyncd tcpdump tmux traceroute tzdata udev"
     " unattended-upgrades uuid-runtime vim-tiny wget whiptail xz-utils zstd"
+).split()
+# What a machine needs to start, and to be configured by cloud-init; a recipe adds its own.
+_MINIMAL = (
+    "apparmor ca-certificates cloud-guest-utils cloud-init cpio dbus e2fsprogs ethtool fdisk gdisk"
+    " grub-efi-amd64-bin grub-pc init initramfs-tools iproute2 kmod libpam-systemd mount netbase"
+    " netplan.io passwd procps python3 sudo systemd-resolved systemd-sysv systemd-timesyncd tzdata"
+    " udev zstd"
 ).split()
 _DISTRIBUTIONS = {
     "debian": _Distribution(
@@ -100,6 +115,8 @@ def bootstrap(
     image_format: model.ImageFormat,
     work: pathlib.Path,
     root_filesystem: str = "ext4",
+    holds: contents.Contents = contents.Contents(),  # noqa: B008 -- frozen
+    kept: pathlib.Path | None = None,
 ) -> None:
     """Make a bootable cloud image; call it in a workshop.
 
@@ -115,10 +132,15 @@ def bootstrap(
         image_format: Format of the image.
         work: Directory for temporary files, which stay in it.
         root_filesystem: ``ext4`` or ``xfs``.
+        holds: What it holds.
+        kept: Archive of the packages as they were installed by another build; it is made if it is
+            not there. ``None`` installs them.
 
     Raises:
         errors.UsageError: A name is none of those known.
-        errors.ConfigError: No mirror of the distribution is known.
+        errors.ConfigError: No mirror of the distribution is known, or it lacks a package.
+        errors.Denied: The mirror is not signed with a key of the keyring.
+        errors.NoSpace: The base system does not fit in ``size``.
         errors.Unavailable: The mirror does not give what is asked for.
     """
     about = _DISTRIBUTIONS.get(distribution)
@@ -128,17 +150,34 @@ def bootstrap(
             f" {architecture}",
             hint=f"supported: {', '.join(_DISTRIBUTIONS)}, {', '.join(disk.LAYOUTS)}, amd64",
         )
-    if not os.path.exists(about.keyring):
+    if not holds.keys and not os.path.exists(about.keyring):
         raise errors.ToolMissing(
             f"the archive keys {about.keyring} are missing",
-            hint=f"install {distribution}'s archive keyring package",
+            hint=f"install {distribution}'s archive keyring package, or set another keyring",
         )
     mirror, login = logins.of_url(mirror)
     found = archives(distribution, release, mirror)
     place = work / "bootstrap"
     place.mkdir()
     tree = place / "tree"
-    _install(tree, about, release, architecture, found, _reaching(access, login, place))
+    about = dataclasses.replace(about, kernel=holds.kernel or about.kernel)
+    if holds.keys:
+        keyring = place / holds.keyring
+        keyring.write_bytes(holds.keys)
+        about = dataclasses.replace(about, keyring=str(keyring))
+    if kept is not None and kept.exists():
+        tree.mkdir()
+        _tar(kept, tree, "--extract", "--preserve-permissions")
+    else:
+        reaching = _reaching(access, login, place)
+        _install(tree, about, release, architecture, found, reaching, holds.minimal)
+        if kept is not None:
+            _tar(kept, tree, "--create", ".")
+    if holds.keys:
+        about = dataclasses.replace(about, keyring=f"{_OWN_KEYS}/{holds.keyring}")
+        own = tree / about.keyring.lstrip("/")
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.write_bytes(holds.keys)
     _configure(tree, distribution, about, found, deb822=layout_name == "noble")
 
     raw = place / "disk.raw"
@@ -228,13 +267,15 @@ def _install(
     architecture: str,
     archives: list[Archive],
     reaching: _Reaching,
+    minimal: bool,
 ) -> None:
     """Install the packages into a new directory."""
     sources = [
         f"deb [signed-by={about.keyring}] {archive.url} {archive.suite} {archive.components}"
         for archive in archives
     ]
-    packages = ",".join((*_PACKAGES, *about.packages, about.kernel))
+    chosen = _MINIMAL if minimal else (*_PACKAGES, *about.packages)
+    packages = ",".join((*chosen, about.kernel))
     try:
         process.run(
             ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
@@ -250,13 +291,41 @@ def _install(
             extra_environment=reaching.environment,
         )
     except errors.CommandError as failure:
-        raise errors.Unavailable(
-            f"no base system of {release} can be installed from {archives[0].url}",
-            hint="check the mirror and the release",
-            details=failure.details,
-        ) from failure
+        raise _complaint(failure, release, archives[0].url) from failure
     # How this machine reached the mirror is nothing to the image.
     tree.joinpath(_SETTINGS).unlink(missing_ok=True)
+
+
+def _complaint(failure: errors.CommandError, release: str, url: str) -> errors.RetrofitError:
+    """Say what mmdebstrap failed at, by what its apt said of it."""
+    said = "\n".join(failure.details)
+    lacking = _NO_PACKAGE.search(said)
+    if lacking is not None:
+        return errors.ConfigError(
+            f"{url} has no package {lacking[1] or lacking[2]} for {release}",
+            hint="correct the name of the package",
+            details=failure.details,
+        )
+    if _NOT_VERIFIED.search(said):
+        return errors.Denied(
+            f"{url} is not signed with a key that is trusted",
+            hint="set the keyring of this archive",
+            details=failure.details,
+        )
+    return errors.Unavailable(
+        f"no base system of {release} can be installed from {url}",
+        hint="check the mirror and the release",
+        details=failure.details,
+    )
+
+
+def _tar(archive: pathlib.Path, tree: pathlib.Path, *words: str) -> None:
+    """Pack or unpack a tree with all that belongs to its files."""
+    process.run(
+        ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--file", str(archive)]
+        + ["--directory", str(tree), *words],
+        timeout_s=_TAR_TIMEOUT_S,
+    )
 
 
 def _configure(

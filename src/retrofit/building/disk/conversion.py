@@ -16,6 +16,12 @@ _CONVERT_TIMEOUT_S = 3600.0
 # these. Twice this size saves another 1 %, but a reader unpacks a whole cluster for every small
 # read.
 _ZSTD_CLUSTER = "256k"
+# Disk formats to which qemu-img gives another name, or that mean something with options only: a
+# VHD of exactly the size of the disk, a VMDK that is one compressed file.
+_DRIVERS = {
+    "vhd": ["vpc", "-o", "force_size=on"],
+    "vmdk": ["vmdk", "-o", "subformat=streamOptimized"],
+}
 # Of qemu-img check: exit statuses that say what the image is like, not that the check failed.
 _CHECK_DAMAGED, _CHECK_LEAKS = 2, 3
 
@@ -44,23 +50,24 @@ def to_raw(source: pathlib.Path, raw: pathlib.Path) -> None:
 def from_raw(
     raw: pathlib.Path,
     output: pathlib.Path,
-    image_format: model.ImageFormat,
+    image_format: model.ImageFormat | model.FileFormat,
     compression: model.Compression = model.Compression.ZLIB,
 ) -> None:
-    """Write a raw image in the format asked for: compressed qcow2, or sparse raw.
+    """Write a raw image in the format asked for: qcow2, sparse raw or that of another hypervisor.
 
     Args:
         raw: The image.
         output: The file to write.
-        image_format: Its format.
+        image_format: Its format, of a disk.
         compression: How a qcow2 is compressed. What every QEMU reads is the default; QEMU 5.1
             (2020) and later read zstd.
 
     Raises:
         errors.NoSpace: The disk of ``output`` is full.
     """
-    options = ["-f", "raw", "-O", image_format.value]
-    if image_format is model.ImageFormat.QCOW2:
+    name = image_format.value
+    options = ["-f", "raw", "-O", *_DRIVERS.get(name, [name])]
+    if name == model.ImageFormat.QCOW2 and compression is not model.Compression.NONE:
         # Compressed clusters may be written in any order, so both processors can work (-W).
         options += ["-c", "-W", "-m", "4"]
         if compression is model.Compression.ZSTD:

@@ -1,0 +1,149 @@
+"""From what people say of an image from scratch to the request for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import platform
+import re
+from collections.abc import Sequence
+
+from .. import errors, model
+from ..base_images import bootstrap
+from ..base_images.scratch import contents
+from ..model import architectures, releases
+from ..planning import run_request
+from ..publishing import file_target
+from . import run_definition
+
+# Without a boot file system of its own, which would take half of a small disk.
+_LAYOUT = "jammy"
+_ARCHITECTURES = ("x86_64",)
+_PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]+")
+# Below it, no recipe has room; what a base image needs is checked when its packages are there.
+_LEAST_DISK = model.GIB
+# Of a base image whose disk has the size that was asked for, nothing grows.
+_AS_IT_IS = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Creation:
+    """What is said of an image from scratch beside what is said of every image.
+
+    Attributes:
+        series: Series of Ubuntu or Debian; empty takes Ubuntu's newest LTS.
+        architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        minimal: Whether the base has only what a machine needs to start.
+        kernel: Package of the kernel; empty takes the distribution's for virtual machines.
+        keyring: File with the keys of the archive; ``None`` takes the distribution's.
+        disk_size: Size of the disk in bytes; ``None`` takes what the recipe needs.
+        cache: Directory in which the packages of the base are kept; ``None`` keeps none.
+    """
+
+    series: str = ""
+    architecture: str = ""
+    mirror: str = ""
+    minimal: bool = False
+    kernel: str = ""
+    keyring: pathlib.Path | None = None
+    disk_size: int | None = None
+    cache: pathlib.Path | None = None
+
+
+def request(
+    creation: Creation,
+    outputs: Sequence[tuple[model.FileFormat, pathlib.Path]],
+    **values: object,
+) -> run_request.RunRequest:
+    """Return the request that makes an image from scratch.
+
+    Args:
+        creation: What to begin with.
+        outputs: The files to write, each with its format.
+        **values: Further keys of a request, as :meth:`.RunDefinition.parse` takes them.
+
+    Raises:
+        errors.ConfigError: A value is wrong, or not supported.
+        errors.InputMissing: A file that is named cannot be read.
+    """
+    if any(str(path) == run_definition.GLANCE_PREFIX for _, path in outputs):
+        raise errors.ConfigError(
+            "an image from scratch is written to files, and not to glance:",
+            hint="to publish it, build an image with the source bootstrap:",
+        )
+    here = platform.machine()
+    architecture = creation.architecture or here
+    if architecture not in _ARCHITECTURES or architecture != here:
+        raise errors.ConfigError(
+            f"an image for {architectures.debian_architecture(architecture)} cannot be created on"
+            f" this machine ({architectures.debian_architecture(here)}): only a machine of the"
+            " same architecture can, and only for amd64",
+            hint="use a cloud image of that architecture",
+        )
+    if creation.disk_size is not None and creation.disk_size < _LEAST_DISK:
+        raise errors.ConfigError(
+            f"a disk of {creation.disk_size // model.MIB} MiB is too small for an image",
+            hint=f"set a size of at least {_LEAST_DISK // model.GIB}G",
+        )
+    if creation.kernel and not _PACKAGE.fullmatch(creation.kernel):
+        raise errors.ConfigError(
+            f"wrong kernel {creation.kernel!r}: it must be the name of a package"
+        )
+    distribution = "debian" if releases.is_known("debian", creation.series) else "ubuntu"
+    if creation.series and not releases.is_supported(distribution, creation.series):
+        releases.check(distribution, creation.series)
+        raise errors.ConfigError(
+            f"images of {distribution} {creation.series} are not supported",
+            hint=f"supported: {', '.join(releases.supported(distribution))}",
+        )
+    wanted = bootstrap.Wanted(
+        series=creation.series,
+        architecture=architecture,
+        mirror=creation.mirror,
+        holds=contents.Contents(creation.minimal, creation.kernel, _keys(creation.keyring)),
+        layout=_LAYOUT,
+        size=creation.disk_size,
+        cache=creation.cache,
+    )
+    definition = run_definition.RunDefinition.parse(
+        source="bootstrap:",
+        target=str(outputs[0][1]),
+        series=creation.series,
+        mirror=creation.mirror,
+        **values,
+    )
+    usual = definition.to_request()
+    build = dataclasses.replace(
+        usual.build,
+        # The disk itself, of which the files are made.
+        image_format=model.ImageFormat.RAW,
+        files=tuple(file_format for file_format, _ in outputs),
+        root_size=usual.build.root_size if creation.disk_size is None else _AS_IT_IS,
+    )
+    return dataclasses.replace(
+        usual, source=wanted, target=file_target.FilesTarget(tuple(outputs)), build=build
+    )
+
+
+def _keys(keyring: pathlib.Path | None) -> bytes:
+    if keyring is None:
+        return b""
+    try:
+        return keyring.read_bytes()
+    except OSError as error:
+        raise errors.InputMissing(
+            f"cannot read the keyring {keyring}: {error.strerror}"
+        ) from error
+
+
+def named(
+    output: pathlib.Path, formats: Sequence[model.FileFormat]
+) -> list[tuple[model.FileFormat, pathlib.Path]]:
+    """Return the path of a file in each format, as disk-image-create names them.
+
+    The format is appended, after a suffix that is one of the formats was dropped.
+    """
+    suffix = output.suffix.removeprefix(".")
+    stem = output.with_suffix("") if suffix in set(map(str, formats)) else output
+    return [(one, stem.with_name(f"{stem.name}.{one}")) for one in formats]

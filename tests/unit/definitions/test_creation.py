@@ -1,0 +1,87 @@
+"""Requests for images from scratch."""
+
+from __future__ import annotations
+
+import pathlib
+import platform
+
+import pytest
+
+from retrofit import errors, model
+from retrofit.base_images import bootstrap
+from retrofit.definitions import creation
+from retrofit.publishing import file_target
+
+_OUTPUTS = [(model.FileFormat.QCOW2, pathlib.Path("out"))]
+
+
+def _request(monkeypatch: pytest.MonkeyPatch, **values: object) -> bootstrap.Wanted:
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    source = creation.request(creation.Creation(**values), _OUTPUTS).source  # type: ignore[arg-type]
+    assert isinstance(source, bootstrap.Wanted)
+    return source
+
+
+def test_a_disk_of_a_size_does_not_grow(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    asked = creation.request(creation.Creation(disk_size=2 * model.GIB), _OUTPUTS)
+    usual = creation.request(creation.Creation(), _OUTPUTS, root_size="8G")
+
+    assert asked.build.root_size == 1
+    assert usual.build.root_size == 8 * model.GIB
+    assert asked.build.files == (model.FileFormat.QCOW2,)
+    assert isinstance(asked.target, file_target.FilesTarget)
+
+
+def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
+    assert bootstrap.recipe(_request(monkeypatch, series="noble")).layout == "jammy"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "text"),
+    [
+        ({"architecture": "aarch64"}, errors.ConfigError, "an image for arm64 cannot be created"),
+        ({"disk_size": model.MIB}, errors.ConfigError, "a disk of 1 MiB is too small"),
+        ({"series": "nobel"}, errors.ConfigError, "ubuntu has no series 'nobel'"),
+        ({"series": "trusty"}, errors.ConfigError, "images of ubuntu trusty are not supported"),
+        ({"mirror": "deb http://x y z"}, errors.ConfigError, "the mirror must be a base URL"),
+        ({"kernel": "linux image"}, errors.ConfigError, "wrong kernel 'linux image': it must be"),
+        (
+            {"keyring": pathlib.Path("/nonexistent")},
+            errors.InputMissing,
+            "cannot read the keyring /nonexistent: No such file",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    values: dict[str, object],
+    kind: type[Exception],
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with pytest.raises(kind, match=text):
+        _request(monkeypatch, **values)
+
+
+def test_glance_is_no_file():
+    with pytest.raises(errors.ConfigError, match="written to files, and not to glance:"):
+        creation.request(creation.Creation(), [(model.FileFormat.QCOW2, pathlib.Path("glance:"))])
+
+
+@pytest.mark.parametrize(
+    ("output", "formats", "names"),
+    [
+        ("a.qcow2", ("qcow2",), ["a.qcow2"]),
+        ("a.qcow2", ("qcow2", "raw"), ["a.qcow2", "a.raw"]),
+        ("a.qcow2", ("raw",), ["a.qcow2.raw"]),
+        ("a", ("tar",), ["a.tar"]),
+    ],
+)
+def test_files_have_the_names_of_their_formats(
+    output: str, formats: tuple[str, ...], names: list[str]
+):
+    wanted = [model.FileFormat(name) for name in formats]
+    paths = creation.named(pathlib.Path("x", output), wanted)
+
+    assert [path.name for _, path in paths] == names
+    assert {path.parent.name for _, path in paths} == {"x"}
