@@ -80,7 +80,10 @@ def agent(deployed: agent_module.Agent) -> Iterator[agent_module.Agent]:
         deployed.set_leader(True)
     if deployed.unit.config != deployed.packed.options({}):
         deployed.configure(**dict.fromkeys(deployed.unit.config))
-    deployed.unrelate("service")
+    if deployed.unit.committed.relations:
+        deployed.unrelate("service")
+        # Its status is that of a unit that still has the relation.
+        deployed.update_status()
 
 
 def run_outside(agent: agent_module.Agent, *command: str) -> str:
