@@ -119,11 +119,31 @@ def request(
         # The disk itself, of which the files are made.
         image_format=model.ImageFormat.RAW,
         files=tuple(file_format for file_format, _ in outputs),
+        archives=_signed_archives(wanted, usual.build.archives),
         root_size=usual.build.root_size if creation.disk_size is None else _AS_IT_IS,
     )
     return dataclasses.replace(
         usual, source=wanted, target=file_target.FilesTarget(tuple(outputs)), build=build
     )
+
+
+def _signed_archives(wanted: bootstrap.Wanted, archives: model.Archives) -> model.Archives:
+    """Have the sources of the image name the keys of the mirror, if apt does not know them.
+
+    Those of the base image are checked with the distribution's own keys.
+    """
+    if not wanted.holds.keys:
+        return archives
+    # Loaded late, as it is by bootstrap.
+    from ..base_images.scratch import system
+
+    recipe = bootstrap.recipe(wanted)
+    key = f"/etc/apt/keyrings/{wanted.holds.keyring}"
+    sources = [
+        f"deb [signed-by={key}] {one.url} {one.suite} {one.components}"
+        for one in system.archives(recipe.distribution, recipe.release, recipe.mirror)
+    ]
+    return dataclasses.replace(archives, mirror="\n".join(sources))
 
 
 def _keys(keyring: pathlib.Path | None) -> bytes:

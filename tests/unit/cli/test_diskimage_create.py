@@ -244,7 +244,10 @@ _EFFECTS: dict[str, Case] = {
     "DIB_APT_KEYRING": (
         (),
         {"DIB_APT_KEYRING": "keys.gpg"},
-        lambda e: e.base.holds.keys == b"keys",
+        lambda e: (
+            e.base.holds.keys == b"keys"
+            and "[signed-by=/etc/apt/keyrings/archive.gpg]" in e.request.build.archives.mirror
+        ),
     ),
     "DIB_DISTRIBUTION_MIRROR": (
         (),

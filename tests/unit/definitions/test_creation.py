@@ -33,6 +33,23 @@ def test_a_disk_of_a_size_does_not_grow(monkeypatch: pytest.MonkeyPatch):
     assert isinstance(asked.target, file_target.FilesTarget)
 
 
+def test_sources_of_the_image_name_the_keys_of_the_mirror(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    (tmp_path / "keys").write_bytes(b"keys")
+    given = creation.Creation(
+        series="noble", mirror="http://mirror/ubuntu", keyring=tmp_path / "keys"
+    )
+
+    lines = creation.request(given, _OUTPUTS).build.archives.mirror.splitlines()
+
+    source = "deb [signed-by=/etc/apt/keyrings/archive.gpg] http://mirror/ubuntu"
+    assert lines == [
+        f"{source} {suite} main universe" for suite in ("noble", "noble-updates", "noble-security")
+    ]
+
+
 def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
     assert bootstrap.recipe(_request(monkeypatch, series="noble")).layout == "jammy"
 
