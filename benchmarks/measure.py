@@ -99,6 +99,8 @@ def run(command: Command) -> Measured:
         tempfile.TemporaryFile() as stderr,
         contextlib.ExitStack() as held,
     ):
+        # Before the command begins: on a busy machine it has written much when this goes on.
+        free = sampling.free_bytes(command.place)
         received = sampling.received_bytes()
         begun = time.monotonic()
         with signals.deferred():
@@ -112,7 +114,7 @@ def run(command: Command) -> Measured:
                 start_new_session=True,
             )
             held.callback(_end, child, kindly=not command.isolated)
-        watch = sampling.Watch(child.pid, command.place)
+        watch = sampling.Watch(child.pid, command.place, free)
         in_time = _wait(child, watch, begun + command.bound_s)
         wall_s = time.monotonic() - begun
         downloaded = sampling.received_bytes() - received

@@ -22,18 +22,19 @@ class Watch:
         own_memory: Largest resident size, in bytes, of a process that runs this Python.
     """
 
-    def __init__(self, pid: int, place: pathlib.Path) -> None:
+    def __init__(self, pid: int, place: pathlib.Path, free: int) -> None:
         """Begin to watch.
 
         Args:
             pid: The process.
             place: Directory on the file system that it works on.
+            free: Bytes that were free there before the process began.
         """
         self.peak_disk = 0
         self.own_memory = 0
         self._pid = pid
         self._place = place
-        self._free = free_bytes(place)
+        self._free = free
         self._python = os.stat(sys.executable)
 
     def look(self) -> None:

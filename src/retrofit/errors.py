@@ -225,14 +225,15 @@ class Interrupted(BaseException):
 
 def unexpected(error: Exception) -> RetrofitError:
     """Word an error that nobody raised on purpose."""
+    details = tuple("".join(traceback.format_exception(error)).splitlines())
     if isinstance(error, PermissionError) and isinstance(error.filename, str):
         return Denied(
             f"cannot use {error.filename}: {error.strerror}",
             hint="check its permissions and those of the directories above it",
+            details=details,
         )
-    lines = "".join(traceback.format_exception(error)).splitlines()
     return RetrofitError(
         f"unexpected {type(error).__name__}: {error}",
         hint="run again with --debug and report the output",
-        details=tuple(lines),
+        details=details,
     )

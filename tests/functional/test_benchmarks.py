@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import time
 
-from benchmarks import measure
+import pytest
+from benchmarks import measure, sampling
 from tests.support import paths, scratch
 
 _MIB = 2**20
@@ -64,8 +65,18 @@ def test_what_a_command_costs_is_measured():
     assert 64 * _MIB <= (measured.written or 0) < 80 * _MIB
 
 
-def test_the_disk_that_a_command_takes_is_measured(tmp_path: pathlib.Path):
-    script = "dd if=/dev/zero of=file bs=1M count=64 2>/dev/null; sleep 1; rm file"
+def test_the_disk_that_a_command_takes_is_measured(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    script = "dd if=/dev/zero of=file bs=1M count=64 2>/dev/null; sleep 3; rm file"
+    begin = sampling.Watch.__init__
+
+    def begin_late(*arguments: object) -> None:
+        """As on a busy machine, where the command is well under way by then."""
+        time.sleep(1)
+        begin(*arguments)
+
+    monkeypatch.setattr(sampling.Watch, "__init__", begin_late)
 
     # Of a file system that nothing else fills and empties meanwhile.
     with scratch.file_system(tmp_path / "disk", mebibytes=128) as place:

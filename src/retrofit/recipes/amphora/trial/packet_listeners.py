@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import functools
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -24,6 +25,7 @@ _REQUESTS = 10
 _INTERVAL_S = {True: 5, False: 10}
 _TIMEOUT_S = {True: 5, False: 60}
 _START_TIMEOUT_S = 300.0
+_RETRY_S = 0.5
 _CHANGED = "blue"
 
 
@@ -40,6 +42,7 @@ def _check(on: scene.Scene, protocol: lvs.Protocol) -> findings.Verdict:
             held.callback(servers[name].take_down)
         listener = _listener(on, protocol, servers)
         held.enter_context(_started(on, listener))
+        _await_members(on, listener)
         balanced = _balanced(on, listener)
         if balanced.outcome is findings.Outcome.FAIL:
             return balanced
@@ -100,6 +103,30 @@ def _started(on: scene.Scene, listener: lvs.Listener) -> Iterator[None]:
 def _ask(on: scene.Scene, listener: lvs.Listener) -> members.Answer:
     transport = _TRANSPORTS[listener.protocol]
     return transport.ask(on.segment.gateway, on.balancer.vip, listener.port)
+
+
+def _await_members(on: scene.Scene, listener: lvs.Listener) -> None:
+    """Wait until each member has answered once.
+
+    The agent calls a listener active as soon as keepalived runs, which tells the kernel of the
+    members a moment later.
+
+    Raises:
+        members.Unanswered: Nobody answered in time.
+        OSError: Likewise. Whether all answered is not looked at here.
+    """
+    silent = set(on.members)
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            silent.discard(_ask(on, listener).backend)
+        except (OSError, members.Unanswered):
+            if late:
+                raise
+        if late or not silent:
+            return
+        time.sleep(_RETRY_S)
 
 
 def _balanced(on: scene.Scene, listener: lvs.Listener) -> findings.Verdict:
