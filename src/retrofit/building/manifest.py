@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+from collections.abc import Iterable
 
 from debian import deb822
 
@@ -37,6 +39,20 @@ def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
     if not packages:
         raise errors.ImageError(f"no package is installed in the image ({_STATUS})")
     return tuple(packages)
+
+
+def as_json(packages: Iterable[model.Package]) -> str:
+    """Return packages as diskimage-builder writes them into the manifest of an image."""
+    entries = [
+        {
+            "package": package.name,
+            "arch": package.architecture,
+            "version": package.version,
+            "status": "ii ",
+        }
+        for package in packages
+    ]
+    return json.dumps({"packages": entries}, indent=4) + "\n"
 
 
 def unsettled(status: str) -> list[str]:

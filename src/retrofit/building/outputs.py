@@ -80,11 +80,6 @@ def _writing(target: pathlib.Path) -> Iterator[None]:
         raise errors.OutputError(f"cannot write {target}: {error.strerror}") from error
 
 
-def sums(target: pathlib.Path) -> pathlib.Path:
-    """Return the file with the SHA-256 of a target, in the form that sha256sum reads."""
-    return target.with_name(f"{target.name}.sha256")
-
-
 def beside(target: pathlib.Path, kind: str) -> pathlib.Path:
     """Return the name of a hidden helper file in the directory of a target."""
     return target.absolute().with_name(f".{target.name}.{kind}")

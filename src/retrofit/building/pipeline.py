@@ -118,7 +118,13 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             with step("pack"):
                 for file_format in trees_wanted:
                     made[file_format] = job.work / f"tree.{file_format}"
-                    packing.pack(opened.path, made[file_format], file_format)
+                    packing.pack(
+                        opened.path,
+                        made[file_format],
+                        file_format,
+                        recipe=recipe.name,
+                        release=found.release,
+                    )
         with step("write-back"):
             opened.write_back()
     with step("convert"), thread.ThreadPoolExecutor() as pool:

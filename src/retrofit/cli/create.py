@@ -81,7 +81,7 @@ def command(
     """Build a service image from a package mirror.
 
     OUTPUT is the image file. The command installs a base system, applies the recipe to it, and
-    writes a file FILE.sha256 beside each file.
+    writes FILE.sha256, FILE.manifest (packages) and FILE.cdx.json (SBOM) beside each file.
     """
     execution.start_logging(debug=debug, file=log_file)
     wanted = [model.FileFormat(name) for name in dict.fromkeys(formats or ("qcow2",))]

@@ -41,7 +41,7 @@ def command(
         raise errors.UsageError("--json and --sbom exclude each other", hint="use one of them")
     (record,) = records([image], where)
     if as_sbom:
-        click.echo(sbom.document(record))
+        click.echo(sbom.of_glance(record))
         return
     click.echo(json.dumps(_as_json(record), indent=2) if as_json else _table(record))
 

@@ -6,15 +6,14 @@ usage (``-h`` included), 65 for bad paths, the list of packages in ``OUTPUT.mani
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
 
 import click
 
 from .. import errors, model
+from ..building import manifest as listing
 from ..definitions import run_definition
 from ..host import files
 from ..runs import one
@@ -75,7 +74,7 @@ def retrofit(
         result = one.run(definition.to_request(), reporter)
     assert result.build is not None
     manifest = target.with_name(f"{target.name}.manifest")
-    files.write(manifest, _manifest(result.build.packages), mode=_MANIFEST_MODE)
+    files.write(manifest, listing.as_json(result.build.packages), mode=_MANIFEST_MODE)
 
 
 def main() -> None:
@@ -105,17 +104,3 @@ def _check_paths(source: pathlib.Path, target: pathlib.Path) -> None:
 def _lines(sources: str | None) -> str | None:
     """Turn backslash and n, which separate lines on a command line, into line ends."""
     return sources.replace("\\n", "\n") if sources else None
-
-
-def _manifest(packages: Sequence[model.Package]) -> str:
-    """Return the list of packages in the form the snap wrote: diskimage-builder's JSON."""
-    entries = [
-        {
-            "package": package.name,
-            "arch": package.architecture,
-            "version": package.version,
-            "status": "ii ",
-        }
-        for package in packages
-    ]
-    return json.dumps({"packages": entries}, indent=4) + "\n"

@@ -31,10 +31,11 @@ class FileFormat(vocabulary.Word):
     TAR = "tar"
     TGZ = "tgz"
     SQUASHFS = "squashfs"
+    OCI = "oci"
 
 
 # Those that hold files, and neither partitions nor a boot loader.
-TREE_FORMATS = (FileFormat.TAR, FileFormat.TGZ, FileFormat.SQUASHFS)
+TREE_FORMATS = (FileFormat.TAR, FileFormat.TGZ, FileFormat.SQUASHFS, FileFormat.OCI)
 
 
 class Compression(vocabulary.Word):

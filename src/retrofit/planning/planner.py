@@ -176,23 +176,31 @@ def plan_wanted(
     return _with_packages(planned, found)
 
 
-def _wanted(
-    request: run_request.RunRequest, origin: origins.Origin, target: glance_target.GlanceTarget
-) -> plan.Wanted:
-    """Return the image that there should be."""
-    build = request.build
-    recipe = recipes.get(build.recipe)
+def base_image(origin: origins.Origin) -> model.BaseImage:
+    """Return the base image as far as it is known, with the hash of its content."""
     known = origin.base or model.BaseImage(name=origin.name)
-    base = dataclasses.replace(known, content_hash=origin.content_hash())
-    inputs = fingerprint.inputs(
+    return dataclasses.replace(known, content_hash=origin.content_hash())
+
+
+def inputs(build: model.BuildRequest, base: model.BaseImage) -> dict[str, str]:
+    """Return all that decides what ends up in an image; see :func:`fingerprint.inputs`."""
+    recipe = recipes.get(build.recipe)
+    return fingerprint.inputs(
         base=base.content_hash,
         elements=collect.digests(recipe, build),
         releases=collect.releases(recipe),
         request=build,
     )
+
+
+def _wanted(
+    request: run_request.RunRequest, origin: origins.Origin, target: glance_target.GlanceTarget
+) -> plan.Wanted:
+    """Return the image that there should be."""
+    base = base_image(origin)
     return plan.Wanted(
         base,
-        inputs,
+        inputs(request.build, base),
         target.amp_image_tag,
         request.proof.depth,
         request.rebuild_on,

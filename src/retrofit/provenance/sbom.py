@@ -5,8 +5,10 @@ Everything in it comes from the image, so the same image always has the same bil
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import uuid
+from collections.abc import Iterable
 
 import packageurl
 from cyclonedx import output, schema
@@ -30,22 +32,56 @@ _DIGEST = re.compile("[0-9a-f]{32}|[0-9a-f]{64}|[0-9a-f]{96}|[0-9a-f]{128}")
 _SECURITY = "retrofit:security"
 
 
-def document(record: description.Record) -> str:
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """The image that a bill is of.
+
+    Attributes:
+        name: Its name in Glance, or of the file.
+        content_hash: Algorithm and hexadecimal digest of its content.
+        glance_id: Its identifier in Glance; empty for a file.
+    """
+
+    name: str
+    content_hash: str
+    glance_id: str = ""
+
+    @property
+    def urn(self) -> str:
+        """What tells it from all others."""
+        place = f"glance:{self.glance_id}" if self.glance_id else "file"
+        return f"urn:{place}:{self.content_hash}"
+
+
+def of_glance(record: description.Record) -> str:
+    """Return the bill of an image in Glance; see :func:`document`."""
+    image = record.image
+    subject = Subject(image.name, image.content_hash, image.id)
+    return document(subject, record.provenance, record.packages)
+
+
+def document(
+    image: Subject, origin: description.Provenance, packages: Iterable[model.Package]
+) -> str:
     """Return the bill of an image as JSON text.
 
     The image is what the bill describes, and the base image is its ancestor; packages are named by
     package URLs of type ``deb`` (https://github.com/package-url/purl-spec).
+
+    Args:
+        image: The image.
+        origin: What it was made of.
+        packages: What is installed in it.
     """
-    image, origin = record.image, record.provenance
-    main = _image(record)
+    main = _image(image, origin)
     bill = bom.Bom(
-        serial_number=uuid.uuid5(_SPACE, f"urn:glance:{image.id}:{image.content_hash}"),
+        serial_number=uuid.uuid5(_SPACE, image.urn),
         metadata=bom.BomMetaData(
             component=main,
             timestamp=origin.built,
             tools=tool.ToolRepository(components=[_engine(origin.engine)]),
         ),
-        components=[_package(package, origin.system) for package in record.packages],
+        components=[_package(package, origin.system) for package in packages],
     )
     bill.register_dependency(main, bill.components)
     made = output.make_outputter(bill, schema.OutputFormat.JSON, schema.SchemaVersion.V1_6)
@@ -59,9 +95,10 @@ def _engine(version: str) -> component.Component:
     )
 
 
-def _image(record: description.Record) -> component.Component:
+def _image(image: Subject, origin: description.Provenance) -> component.Component:
     """Return the component for the image, with its base image in its pedigree."""
-    image, base = record.image, record.provenance.base
+    base = origin.base
+    known = {"retrofit:recipe": origin.recipe, "retrofit:glance-id": image.glance_id}
     ancestor = component.Component(
         name=base.name or "base image",
         version=base.version or None,
@@ -71,15 +108,12 @@ def _image(record: description.Record) -> component.Component:
     )
     return component.Component(
         name=image.name,
-        version=record.provenance.built.strftime("%Y%m%dT%H%M%SZ"),
+        version=origin.built.strftime("%Y%m%dT%H%M%SZ"),
         type=component.ComponentType.OPERATING_SYSTEM,
-        bom_ref=f"image:{image.id}",
+        bom_ref=f"image:{image.glance_id or image.content_hash}",
         hashes=_hashes(image.content_hash),
         pedigree=component.Pedigree(ancestors=[ancestor]),
-        properties=[
-            Property(name="retrofit:recipe", value=record.provenance.recipe),
-            Property(name="retrofit:glance-id", value=image.id),
-        ],
+        properties=[Property(name=name, value=value) for name, value in known.items() if value],
     )
 
 

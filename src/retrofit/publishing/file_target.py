@@ -11,7 +11,7 @@ from typing import ClassVar
 from .. import errors, model
 from ..building import outputs
 from ..host import locks
-from . import glance_target
+from . import companions, glance_target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FileTarget:
 
 @dataclasses.dataclass(frozen=True)
 class FilesTarget:
-    """Write several files, in a format each, and beside each its SHA-256.
+    """Write several files, in a format each, and beside each those of :mod:`companions`.
 
     Attributes:
         paths: The files, each with its format; at least one.
@@ -82,7 +82,8 @@ class FilesTarget:
             for _, path in self.paths:
                 one = FileTarget(path)
                 held.enter_context(one.hold(force=force, work_base=work_base))
-                outputs.check(outputs.sums(path), force=force)
+                for companion in companions.places(path):
+                    outputs.check(companion, force=force)
             yield
 
     def deliver(self, run: glance_target.Run[glance_target.R_co]) -> glance_target.R_co:

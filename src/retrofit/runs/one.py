@@ -12,7 +12,7 @@ import datetime
 import functools
 import logging
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from .. import cloud, errors, model, recipes
 from ..base_images import origins, selection
@@ -25,7 +25,15 @@ from ..model.documents import plan_document, run_document
 from ..planning import fingerprint, plan, plan_files, planner, run_request, upgrades
 from ..proof import gate, prover
 from ..provenance import description, marks
-from ..publishing import glance_target, naming, own_images, prune, publish, survey
+from ..publishing import (
+    companions,
+    glance_target,
+    naming,
+    own_images,
+    prune,
+    publish,
+    survey,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -183,12 +191,14 @@ class _Run:
     def to_files(self, paths: Sequence[tuple[model.FileFormat, pathlib.Path]]) -> RunResult:
         """Make the image, prove it and put its files where they were asked for."""
         work = self._work()
+        base = planner.base_image(self.origin)
+        inputs = planner.inputs(self.request.build, base)
         built, proof = self._proven(work, str(paths[0][1]))
+        made_of = self._made_of(built, base, inputs, datetime.datetime.now(datetime.timezone.utc))
         pairs = []
-        for made, (file_format, path) in zip(built.files, paths, strict=True):
-            sums = work / f"sums-of.{file_format}"
-            sums.write_text(f"{made.sha256}  {path.name}\n", encoding="utf-8")
-            pairs += [(made.path, path), (sums, outputs.sums(path))]
+        for made, (_, path) in zip(built.files, paths, strict=True):
+            pairs.append((made.path, path))
+            pairs += companions.write(made, path, made_of, built.packages)
         outputs.deliver_together(pairs)
         delivered = tuple(
             dataclasses.replace(made, path=path)
@@ -265,14 +275,7 @@ class _Run:
         work = self._work()
         built = self._build(work)
         now = datetime.datetime.now(datetime.timezone.utc)
-        made_of = description.describe(
-            built,
-            base=wanted.base,
-            request=self.request.build,
-            elements_digest=fingerprint.elements(wanted.inputs),
-            releases=collect.releases(self.recipe),
-            now=now,
-        )
+        made_of = self._made_of(built, wanted.base, wanted.inputs, now)
         described = naming.describe(
             built,
             self.origin.base,
@@ -347,6 +350,23 @@ class _Run:
             if job.failed.exists():
                 _LOG.warning("the tree of the failed build is in %s", workshop.keep(job.failed))
             raise
+
+    def _made_of(
+        self,
+        built: model.BuildResult,
+        base: model.BaseImage,
+        inputs: Mapping[str, str],
+        now: datetime.datetime,
+    ) -> description.Provenance:
+        """Describe where an image comes from that was made of a base image and of inputs."""
+        return description.describe(
+            built,
+            base=base,
+            request=self.request.build,
+            elements_digest=fingerprint.elements(inputs),
+            releases=collect.releases(self.recipe),
+            now=now,
+        )
 
     def _gate(
         self,

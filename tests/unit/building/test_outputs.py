@@ -6,12 +6,11 @@ import json
 import os
 import pathlib
 import subprocess
-import tarfile
 
 import pytest
 
 from retrofit import errors, model
-from retrofit.building import outputs, packing
+from retrofit.building import outputs
 from retrofit.building.disk import conversion
 
 _DRIVERS = {"vhd": "vpc"}
@@ -67,45 +66,3 @@ def test_a_qcow2_is_compressed_as_it_is_wanted(
 
     small = made.stat().st_size < raw.stat().st_size / 2
     assert small == (compression is not model.Compression.NONE)
-
-
-@pytest.fixture
-def tree(tmp_path: pathlib.Path) -> pathlib.Path:
-    root = tmp_path / "tree"
-    for name in ("etc", "proc/1", "sys/class", "usr/sys"):
-        (root / name).mkdir(parents=True)
-    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
-    os.setxattr(root / "etc/hosts", "user.told", b"yes")
-    (root / "etc/link").symlink_to("hosts")
-    return root
-
-
-@pytest.mark.parametrize("file_format", [model.FileFormat.TAR, model.FileFormat.TGZ])
-def test_a_tar_has_all_but_the_kernel_s_own(
-    file_format: model.FileFormat, tree: pathlib.Path, tmp_path: pathlib.Path
-):
-    packing.pack(tree, tmp_path / "made", file_format)
-
-    with tarfile.open(tmp_path / "made") as archive:
-        assert archive.getnames() == [
-            *(".", "./etc", "./etc/hosts", "./etc/link", "./usr", "./usr/sys")
-        ]
-        hosts = archive.getmember("./etc/hosts")
-        assert hosts.pax_headers["SCHILY.xattr.user.told"] == "yes"
-    zipped = (tmp_path / "made").read_bytes()[:2] == b"\x1f\x8b"
-    assert zipped == (file_format is model.FileFormat.TGZ)
-
-
-def test_a_squashfs_has_the_same(tree: pathlib.Path, tmp_path: pathlib.Path):
-    packing.pack(tree, tmp_path / "made", model.FileFormat.SQUASHFS)
-
-    subprocess.run(
-        ["unsquashfs", "-quiet", "-no-progress", "-d", tmp_path / "back", tmp_path / "made"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    found = sorted(
-        str(path.relative_to(tmp_path / "back")) for path in (tmp_path / "back").rglob("*")
-    )
-    assert found == ["etc", "etc/hosts", "etc/link", "usr", "usr/sys"]
-    assert os.getxattr(tmp_path / "back/etc/hosts", "user.told") == b"yes"

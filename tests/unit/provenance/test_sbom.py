@@ -17,7 +17,7 @@ from retrofit.provenance import description, sbom
 
 def parsed(record: description.Record) -> dict[str, Any]:
     """Return the bill after it was held against the schema."""
-    text = sbom.document(record)
+    text = sbom.of_glance(record)
     validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_6)
     assert validator.validate_str(text) is None
     document: dict[str, Any] = json.loads(text)
@@ -25,7 +25,7 @@ def parsed(record: description.Record) -> dict[str, Any]:
 
 
 def test_the_same_image_has_the_same_bill() -> None:
-    assert sbom.document(records.record()) == sbom.document(records.record())
+    assert sbom.of_glance(records.record()) == sbom.of_glance(records.record())
 
 
 def test_the_bill_is_the_images() -> None:
