@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -68,7 +69,7 @@ def _is_amphora(image: pathlib.Path, place: pathlib.Path, *release: str) -> None
     look = place / "look"
     look.mkdir()
     with contents.mounted(image, look) as root:
-        assert set(release) <= set((root / "etc/os-release").read_text().splitlines())
+        assert set(release) <= set(shlex.split((root / "etc/os-release").read_text()))
         assert contents.look(root).packages.keys() >= _PACKAGES
         packages = contents.look(root).packages
         assert {packages[name]["Status"] for name in _PACKAGES} == {_INSTALLED}
@@ -112,7 +113,7 @@ def test_ubuntu_without_arguments(place: pathlib.Path, cache: pathlib.Path) -> N
     image = place / "files/amphora-x64-haproxy.qcow2"
     assert set((place / "files").iterdir()) == {image, *_beside(image)}
     _sums_match(place)
-    _is_amphora(image, place, "ID=ubuntu", 'VERSION_ID="24.04"')
+    _is_amphora(image, place, "ID=ubuntu", "VERSION_ID=24.04")
 
 
 @pytest.mark.slow
@@ -134,7 +135,7 @@ def test_debian_in_several_formats(place: pathlib.Path, cache: pathlib.Path) -> 
     names = _in_tar(files["tgz"])
     assert {"usr/sbin/haproxy", "usr/bin/amphora-agent", "etc/os-release"} <= names
     assert _in_squashfs(files["squashfs"]) == names
-    _is_amphora(files["qcow2"], place, "ID=debian", 'VERSION_ID="12"')
+    _is_amphora(files["qcow2"], place, "ID=debian", "VERSION_ID=12")
     _is_told(files["qcow2"])
     assert "HAProxy version" in _in_container(files["oci"], "haproxy", "-v")
 
@@ -172,7 +173,7 @@ def _in_tar(file: pathlib.Path) -> set[str]:
 
 def _in_squashfs(file: pathlib.Path) -> set[str]:
     listing = subprocess.run(
-        ["unsquashfs", "-quiet", "-lc", "-d", "", file],
+        ["unsquashfs", "-quiet", "-l", "-d", "", file],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
