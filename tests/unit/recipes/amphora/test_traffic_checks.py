@@ -160,6 +160,7 @@ def test_a_packet_listener_that_leads_to_one_member(
 ) -> None:
     monkeypatch.setattr(packet_listeners, "_started", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(packet_listeners, "_PORT", packet_listeners._MEMBER_PORT)
+    monkeypatch.setattr(packet_listeners, "_ANSWER_TIMEOUT_S", 0.1)
     on.members["green"].address = _OTHER
 
     assert _evidence(on, check) == "of 10 requests, the members answered 10 to blue"

@@ -25,6 +25,8 @@ _REQUESTS = 10
 _INTERVAL_S = {True: 5, False: 10}
 _TIMEOUT_S = {True: 5, False: 60}
 _START_TIMEOUT_S = 300.0
+# Until each member has answered once, and between tries.
+_ANSWER_TIMEOUT_S = 60.0
 _RETRY_S = 0.5
 _CHANGED = "blue"
 
@@ -116,7 +118,7 @@ def _await_members(on: scene.Scene, listener: lvs.Listener) -> None:
         OSError: Likewise. Whether all answered is not looked at here.
     """
     silent = set(on.members)
-    deadline = time.monotonic() + _START_TIMEOUT_S
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while True:
         late = time.monotonic() >= deadline
         try:
