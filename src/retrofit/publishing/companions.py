@@ -6,8 +6,7 @@ import pathlib
 from collections.abc import Iterable
 
 from .. import model
-from ..building import manifest
-from ..provenance import description, sbom
+from ..provenance import description
 
 # As sha256sum reads it; as diskimage-builder lists packages; the suffix that CycloneDX asks for.
 _SUMS, _MANIFEST, _BILL = ".sha256", ".manifest", ".cdx.json"
@@ -35,6 +34,10 @@ def write(
     Returns:
         Each file with where it is to be.
     """
+    # Loaded late: they take half a second, and plans, which write nothing, know this module, too.
+    from ..building import manifest
+    from ..provenance import sbom
+
     packages = tuple(packages)
     texts = (
         f"{made.sha256}  {image.name}\n",

@@ -653,6 +653,20 @@ class TestStart:
         others = {"building", "definitions", "planning", "proof", "publishing", "runs"}
         assert rooms.isdisjoint(f"retrofit.{room}" for room in others)
 
+    @pytest.mark.parametrize(
+        ("name", "others"),
+        [("image", {"cyclonedx"}), ("create", {"cyclonedx"}), ("plan", {"cyclonedx", "debian"})],
+    )
+    def test_what_describes_an_image_is_loaded_when_there_is_one(
+        self, name: str, others: set[str]
+    ):
+        code = f"import sys; from retrofit.cli import {name}; print(*sys.modules)"
+        printed = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+
+        assert others.isdisjoint(printed.split())
+
     def test_without_a_command_an_error_names_the_help(self, capsys: pytest.CaptureFixture[str]):
         assert _execute() == 64
         assert capsys.readouterr().err == (
