@@ -20,8 +20,9 @@ pytestmark = pytest.mark.in_order
 _TAG = "plans"
 _PACKAGES = "from-noble-security:\nfrom-noble-updates:\n"
 # Processor time, of the start of the command and the packages' part, too: what elapses depends on
-# what else the machine does. That also makes a processor slower, so one of a few attempts counts.
-_BOUND_S = 2.0
+# what else the machine does. That also makes a processor slower, so one of a few attempts counts:
+# less than 2 s in calm, and up to 2.4 s beside other tests.
+_BOUND_S = 3.0
 _ATTEMPTS = 8
 
 
