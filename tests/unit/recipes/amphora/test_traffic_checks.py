@@ -148,6 +148,26 @@ def test_each_check_can_fail(
     assert evidence in _evidence(on, check)
 
 
+def test_emulated_amphorae_have_time_to_look_at_haproxy(on: scene.Scene) -> None:
+    """A look that takes longer than the time between two costs an amphora its VIP."""
+    texts: list[str] = []
+    agent = types.SimpleNamespace(
+        interface=lambda _: "eth1", upload_vrrp=texts.append, start_vrrp=lambda: None
+    )
+    other = types.SimpleNamespace(id="other", machine=_Machine(), agent=agent)
+    on.nodes = tuple(
+        scene.Node(other, number, "", address)  # type: ignore[arg-type]
+        for number, address in enumerate((_LOOPBACK, _OTHER), 1)
+    )
+
+    verdict = standby.BEGINS.look(on)
+
+    assert verdict.outcome is findings.Outcome.PASS
+    [interval] = [line.split()[1] for line in texts[0].splitlines() if "interval" in line]
+    # On processors shared by three, beside a listener's check programs, one look took over 20.
+    assert int(interval) >= 60
+
+
 def test_an_ipv6_vip_that_nobody_has(on: scene.Scene) -> None:
     on.balancer = dataclasses.replace(on.balancer, additional_vip="::1")
 

@@ -22,9 +22,10 @@ import urllib3
 from .... import errors
 
 _VERSION = "1.0"
-# The agent answers at once but for what starts a service: on emulated machines two minutes.
-_CONNECT_TIMEOUT_S = 30.0
-_READ_TIMEOUT_S = 300.0
+# The agent answers at once but for what starts a service: on emulated machines two minutes,
+# and more on busy processors.
+_CONNECT_TIMEOUT_S = 60.0
+_READ_TIMEOUT_S = 600.0
 # A new network card takes a moment until the machine's kernel has it; Octavia asks again, too.
 _CARD_TIMEOUT_S = 120.0
 _CARD_POLL_S = 2.0

@@ -10,7 +10,7 @@ from . import backends, clients, scene
 
 _CHANGED = "blue"
 _OTHER = "green"
-_HOLD_TIMEOUT_S = 20.0
+_HOLD_TIMEOUT_S = 120.0
 # Among other requests, these may go to one member before one goes to the other.
 _HELD = 6
 _REQUESTS = 10

@@ -15,7 +15,8 @@ from typing import Any
 
 from . import http2
 
-TIMEOUT_S = 20.0
+# A request that is answered late is not lost; one that is lost is mostly refused.
+TIMEOUT_S = 60.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +159,9 @@ class Stream:
 
 
 @contextlib.contextmanager
-def stream(target: Target, *, pause_s: float = 0.1, timeout_s: float = 10.0) -> Iterator[Stream]:
+def stream(
+    target: Target, *, pause_s: float = 0.1, timeout_s: float = TIMEOUT_S
+) -> Iterator[Stream]:
     """Make requests for as long as the context lasts; the last has ended when it has.
 
     Args:

@@ -26,7 +26,7 @@ _INTERVAL_S = {True: 5, False: 10}
 _TIMEOUT_S = {True: 5, False: 60}
 _START_TIMEOUT_S = 300.0
 # Until each member has answered once, and between tries.
-_ANSWER_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 120.0
 _RETRY_S = 0.5
 _CHANGED = "blue"
 

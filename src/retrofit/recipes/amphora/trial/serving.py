@@ -12,7 +12,7 @@ from . import haproxy, scene
 
 _REQUESTS = 20
 # The metrics pass through two services of the amphora, which ask each other in turn.
-_METRICS_TIMEOUT_S = 120.0
+_METRICS_TIMEOUT_S = 300.0
 OLD_AGENT = "the agent is from before Octavia 11 (Zed), and takes one VIP only"
 _NO_IPV6 = "the kernel of this machine speaks no IPv6"
 
