@@ -242,7 +242,8 @@ def test_what_fails_is_named(driver: deployment.Deployment, upstream: Upstream) 
     _fire(driver)
     _until(lambda: _history(driver)[-1]["outcome"] == "failed")
 
-    driver.agent.update_status()
+    # It is in the history a moment before its service has ended.
+    _await_end(driver)
 
     assert driver.status().status == "blocked"
     assert f"has no commit {commit}" in driver.status().message
