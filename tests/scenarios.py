@@ -175,7 +175,8 @@ def image_is_published(driver: Driver) -> None:
     driver.configure(amp_image_tag=_TAG, proof_depth=DEEPEST)
     outcome = driver.act("retrofit-image")
     driver.configure(proof_depth=SHALLOWEST)
-    assert outcome.status == "completed", outcome
+    # Which checks failed, and what they saw, the service alone says.
+    assert outcome.status == "completed", f"{outcome.message}\n{_last_lines(driver)}"
     _check_image(driver, outcome, depth=DEEPEST)
     _await(driver, "active", outcome.results["image-name"])
 
@@ -581,6 +582,13 @@ def _check_image(driver: Driver, outcome: Outcome, *, depth: str) -> None:
 def _current(driver: Driver) -> dict[str, Any]:
     """Return the image that Octavia selects: the newest with the tag."""
     return next(image for image in driver.images() if _TAG in image["tags"])
+
+
+def _last_lines(driver: Driver) -> str:
+    """Return what the service of the leader wrote last."""
+    leader = driver.leader()
+    service = _names(driver, leader).service
+    return driver.shell(leader, f"journalctl --unit {service} --no-pager --lines 30")
 
 
 def _newest_base(driver: Driver) -> dict[str, Any]:

@@ -18,7 +18,8 @@ _PORT = 8054
 def test_a_member_says_who_it_is_while_it_is_up(
     monkeypatch: pytest.MonkeyPatch, transport: members.Transport, silence: type[OSError]
 ) -> None:
-    monkeypatch.setattr(sctp, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(members, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(members, "_REPEAT_S", 0.2)
     member = transport.serve("blue", _SERVER, _PORT)
     try:
         assert transport.ask(_CLIENT, _SERVER, _PORT) == members.Answer("blue", _CLIENT)
@@ -30,6 +31,55 @@ def test_a_member_says_who_it_is_while_it_is_up(
         assert transport.ask(_CLIENT, _SERVER, _PORT).backend == "blue"
     finally:
         member.take_down()
+
+
+@pytest.mark.parametrize("transport", [udp.UDP, sctp.SCTP], ids=["UDP", "SCTP"])
+def test_a_packet_that_is_lost_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch, transport: members.Transport
+) -> None:
+    """The member gets what was sent first, and says nothing; from one port it hears more."""
+    monkeypatch.setattr(members, "_REPEAT_S", 0.2)
+    member = transport.serve("blue", _SERVER, _PORT)
+    heard: list[bytes] = []
+    reply = member._reply
+
+    def lose(packet: bytes, client: str) -> bytes | None:
+        answer = reply(packet, client)
+        if answer is not None:
+            heard.append(packet)
+        return answer if len(heard) > 2 else None
+
+    monkeypatch.setattr(member, "_reply", lose)
+    try:
+        assert transport.ask(_CLIENT, _SERVER, _PORT).backend == "blue"
+    finally:
+        member.take_down()
+    assert len(heard) == 3
+    # Behind the IP header, it is the same packet.
+    assert len({packet[-32:] for packet in heard}) == 1
+
+
+@pytest.mark.parametrize("transport", [udp.UDP, sctp.SCTP], ids=["UDP", "SCTP"])
+def test_clients_come_from_other_ports(
+    monkeypatch: pytest.MonkeyPatch, transport: members.Transport
+) -> None:
+    """Of two that come from the same one, the amphora takes the second for the first."""
+    taken = []
+    fresh = members.client_port
+
+    def take() -> int:
+        taken.append(fresh())
+        return taken[-1]
+
+    monkeypatch.setattr(members, "client_port", take)
+    member = transport.serve("blue", _SERVER, _PORT)
+    try:
+        for _ in range(200):
+            transport.ask(_CLIENT, _SERVER, _PORT)
+    finally:
+        member.take_down()
+    assert len(set(taken)) == 200
+    assert min(taken) >= 49152
 
 
 # RFC 3720, B.4: CRC-32C of 32 bytes of zeros, of ones, and of rising numbers.

@@ -5,16 +5,24 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import itertools
 import json
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 from .... import errors
 
 _POLL_S = 0.2
 _LONGEST = 65535
+# Seconds until a client sends its packet again, as those of SCTP do (RTO.Initial of RFC 4960, 15),
+# and until it gives up. Emulated machines on busy processors lose packets, and answer late.
+_REPEAT_S, _PATIENCE_S = 3.0, 60.0
+# Ports of clients (RFC 6335, 6), each taken once: to the amphora, which remembers for minutes, a
+# second client from the same port is the first one, and the same member's.
+_PORTS = itertools.cycle(range(49152, 65536))
 
 
 class Unanswered(errors.RetrofitError):
@@ -48,6 +56,42 @@ def decode(data: bytes) -> Answer:
         return Answer(**json.loads(data))
     except (ValueError, TypeError) as error:
         raise Unanswered(f"an answer of nobody's: {data[:100]!r}") from error
+
+
+def client_port() -> int:
+    """Return a port that no client has come from for a long time."""
+    return next(_PORTS)
+
+
+def exchange(
+    asking: socket.socket, send: Callable[[], object], read: Callable[[bytes], Answer | None]
+) -> Answer:
+    """Send a packet until it is answered.
+
+    The answer is one member's however often that takes: to the amphora, what comes from one port
+    is one connection.
+
+    Args:
+        asking: Where the answer arrives.
+        send: Sends the packet.
+        read: Returns the answer that a packet holds; ``None`` if it holds none.
+
+    Raises:
+        TimeoutError: Nobody answers.
+        OSError: The packet does not get there.
+    """
+    began = time.monotonic()
+    while (sent := time.monotonic()) < began + _PATIENCE_S:
+        send()
+        while (left := sent + _REPEAT_S - time.monotonic()) > 0:
+            asking.settimeout(left)
+            try:
+                answer = read(asking.recv(_LONGEST))
+            except TimeoutError:
+                break
+            if answer is not None:
+                return answer
+    raise TimeoutError(f"no answer within {_PATIENCE_S:.0f} s")
 
 
 @dataclasses.dataclass(frozen=True)

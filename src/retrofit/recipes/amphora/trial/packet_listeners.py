@@ -23,7 +23,7 @@ _REQUESTS = 10
 # Seconds between looks at a member, and until one has failed, which is a program of the amphora
 # each: Octavia's defaults, and what emulated machines can do.
 _INTERVAL_S = {True: 5, False: 10}
-_TIMEOUT_S = {True: 5, False: 60}
+_TIMEOUT_S = {True: 5, False: 180}
 _START_TIMEOUT_S = 300.0
 # Until each member has answered once, and between tries.
 _ANSWER_TIMEOUT_S = 120.0

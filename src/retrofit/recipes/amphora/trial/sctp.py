@@ -14,14 +14,9 @@ import pathlib
 import secrets
 import socket
 import struct
-import time
 
 from . import members
 
-_TIMEOUT_S = 10.0
-_LONGEST = 65535
-# Ports of clients (RFC 6335, 6).
-_FIRST_PORT, _PORTS = 49152, 16384
 # Ports, verification tag, checksum; then, for each chunk, type, flags and length.
 _HEADER = struct.Struct("!HHII")
 _CHUNK = struct.Struct("!BBH")
@@ -140,22 +135,22 @@ class _Member(members.Member):
 
 
 def _ask(source: str, address: str, port: int) -> members.Answer:
-    ours, tag = _FIRST_PORT + secrets.randbelow(_PORTS), _tag()
-    deadline = time.monotonic() + _TIMEOUT_S
+    ours, tag = members.client_port(), _tag()
+    first = Packet(ours, port, 0, _INIT, _initiation(tag)).encode()
     with contextlib.closing(_raw(source)) as asking:
-        asking.sendto(Packet(ours, port, 0, _INIT, _initiation(tag)).encode(), (address, 0))
-        while (left := deadline - time.monotonic()) > 0:
-            asking.settimeout(left)
-            got = decode(asking.recv(_LONGEST))
+
+        def read(packet: bytes) -> members.Answer | None:
+            got = decode(packet)
             if got is None or (got.source, got.target, got.tag) != (port, ours, tag):
-                continue
+                return None
             if got.kind != _INIT_ACK:
                 raise members.Unanswered(f"the listener answers with a chunk of type {got.kind}")
             (theirs,) = struct.unpack_from("!I", got.value)
             # On the way it is forgotten, too, then.
             asking.sendto(Packet(ours, port, theirs, _ABORT).encode(), (address, 0))
             return members.decode(_cookie(got.value))
-    raise TimeoutError("timed out")
+
+        return members.exchange(asking, lambda: asking.sendto(first, (address, 0)), read)
 
 
 def _obstacle() -> str:

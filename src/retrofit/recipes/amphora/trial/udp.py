@@ -8,8 +8,6 @@ import socket
 from . import members
 
 _QUESTION = b"who answers?"
-_TIMEOUT_S = 10.0
-_LONGEST = 65535
 
 
 class _Member(members.Member):
@@ -26,12 +24,10 @@ class _Member(members.Member):
 
 def _ask(source: str, address: str, port: int) -> members.Answer:
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as asking:
-        asking.settimeout(_TIMEOUT_S)
-        asking.bind((source, 0))
+        asking.bind((source, members.client_port()))
         # Nobody else's datagrams arrive here then.
         asking.connect((address, port))
-        asking.send(_QUESTION)
-        return members.decode(asking.recv(_LONGEST))
+        return members.exchange(asking, lambda: asking.send(_QUESTION), members.decode)
 
 
 UDP = members.Transport(_Member, _ask, lambda: "")
