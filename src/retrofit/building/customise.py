@@ -11,7 +11,7 @@ from ..host import rootfs
 from ..host.sandbox import cells
 from . import activity, archives, settling, workbench
 from .archives import logins, upgrading
-from .elements import collect, inline, runner
+from .elements import collect, inline, repositories, runner
 
 # Programs and lists that elements leave for later phases, which nobody needs after the last.
 _LEFTOVERS = (
@@ -110,7 +110,7 @@ def _environment(
         "IMAGE_NAME": recipe.name,
         "NO_SOURCE_REPOSITORIES": "1",
         **recipe.environment,
-        **dict(request.environment),
+        **repositories.without_logins(request.environment),
     }
 
 

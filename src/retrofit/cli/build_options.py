@@ -36,6 +36,16 @@ recipe: options.Decorator = options.group(
         help="Set an environment variable for the elements.",
     ),
     _recipe(
+        "--agent",
+        metavar="SOURCE",
+        help="Agent from git+URL@REF, octavia==VERSION, a path or a URL. [default: packages]",
+    ),
+    _recipe(
+        "--agent-constraints",
+        metavar="FILE|URL",
+        help="Upper constraints for an agent from a source.",
+    ),
+    _recipe(
         "--package",
         "packages",
         metavar="NAME",

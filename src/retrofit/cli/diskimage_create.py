@@ -52,21 +52,21 @@ _ARCHIVES = {
     "debian": "http://deb.debian.org/debian",
 }
 _UBUNTU_DEFAULT = "noble"
-_FROM_SOURCE = (
-    "the agent comes from the packages of the distribution; one from git is not supported"
-)
 _AGENT_FROM = "DIB_INSTALLTYPE_amphora_agent"
+_AGENT_LOCATION = "DIB_REPOLOCATION_amphora_agent"
+_AGENT_REF = "DIB_REPOREF_amphora_agent"
+_CONSTRAINTS = "DIB_REPOLOCATION_upper_constraints"
+_BRANCH = "master"
+_REPOSITORIES = "https://opendev.org/openstack"
+_LIBRARY = "octavia-lib comes from the index, in the version of the upper constraints"
 # Variables of the script that nothing here can do, with the reason.
 REFUSED: Mapping[str, str] = {
     "AMP_element_sequence": "the recipe has the sequence of elements; see DIB_LOCAL_ELEMENTS",
     "DIB_CLOUD_IMAGES": "nothing begins with a cloud image; see retrofit image",
     "DIB_ELEMENTS": "the recipe has the sequence of elements; see DIB_LOCAL_ELEMENTS",
     "DIB_LOCAL_IMAGE": "nothing begins with a cloud image; see retrofit image",
-    "DIB_REPOLOCATION_amphora_agent": _FROM_SOURCE,
-    "DIB_REPOLOCATION_octavia_lib": _FROM_SOURCE,
-    "DIB_REPOLOCATION_upper_constraints": _FROM_SOURCE,
-    "DIB_REPOREF_amphora_agent": _FROM_SOURCE,
-    "DIB_REPOREF_octavia_lib": _FROM_SOURCE,
+    "DIB_REPOLOCATION_octavia_lib": _LIBRARY,
+    "DIB_REPOREF_octavia_lib": _LIBRARY,
     "DIB_REPO_PATH": "diskimage-builder is a library of this program",
 }
 # Variables of the script that are read here, and are not passed on as they are.
@@ -79,6 +79,9 @@ READ = (
     "DIB_APT_KEYRING",
     "DIB_DISTRIBUTION_MIRROR",
     _AGENT_FROM,
+    _AGENT_LOCATION,
+    _AGENT_REF,
+    _CONSTRAINTS,
     "DIB_LOCAL_ELEMENTS",
     "DIB_LOCAL_ELEMENTS_PATH",
     "OCTAVIA_REPO_PATH",
@@ -120,7 +123,7 @@ def _preset(flag: str, name: str, variable: str, **settings: Any) -> Callable[[A
 @_preset("-d", "release", "AMP_DIB_RELEASE", metavar="SERIES", help=f"Series. [{_UBUNTU_DEFAULT}]")
 @_preset("-e", "security", "AMP_ENABLE_FULL_MAC_SECURITY", is_flag=True, help="Only Red Hat.")
 @click.option("-f", "no_tmpfs", is_flag=True, help="No tmpfs: a build uses none in any case.")
-@click.option("-g", "branch", metavar="BRANCH", help="Agent from git: not supported.")
+@click.option("-g", "branch", metavar="BRANCH", help="Agent from this branch of its repository.")
 @_preset("-i", "base", "AMP_BASEOS", metavar="ubuntu|debian", help="Base system. [ubuntu]")
 @_preset("-k", "kernel", "AMP_KERNEL", metavar="PACKAGE", help="Package of the kernel.")
 @click.option("-l", "log_file", type=_path(file=True), help="Log file; nothing else is printed.")
@@ -128,7 +131,7 @@ def _preset(flag: str, name: str, variable: str, **settings: Any) -> Callable[[A
 @_preset("-n", "no_sshd", "AMP_DISABLE_SSHD", is_flag=True, help="No SSH server.")
 @_preset("-o", "output", "AMP_OUTPUTFILENAME", type=_path(file=True), help=f"File. [{_OUTPUT}]")
 @_preset(
-    "-p", "packages", "AMP_PACKAGE_INSTALL", is_flag=True, help="Agent from packages: always."
+    "-p", "packages", "AMP_PACKAGE_INSTALL", is_flag=True, help="Agent from packages: the default."
 )
 @click.option("-r", "password", metavar="FILE|-|env:NAME", help="Where the root password is.")
 @_preset("-s", "size", "AMP_IMAGESIZE", default="2", metavar="GB", help="Disk size. [2]")
@@ -186,13 +189,12 @@ def _request(
     **further: object,
 ) -> run_request.RunRequest:
     """Return the request for what was asked for."""
-    # They ask for what is done in any case.
-    del no_tmpfs, packages
+    # It asks for what is done in any case.
+    del no_tmpfs
     _refuse_variables()
     _check_backend(backend)
     distribution = _distribution(base, release)
-    if branch is not None:
-        raise WrongValue(f"-g {branch} is not supported: {_FROM_SOURCE}")
+    agent, constraints = _agent(branch, packages=packages)
     if fips:
         raise WrongUse("-y is not supported: FIPS 140-2 mode is for images of the Red Hat family")
     if security:
@@ -216,6 +218,8 @@ def _request(
             cache=_make((cache or _CACHE).expanduser()).resolve(),
         ),
         outputs,
+        agent=agent,
+        agent_constraints=constraints,
         elements=elements,
         elements_paths=_elements_paths(),
         environment=environment,
@@ -231,12 +235,29 @@ def _refuse_variables() -> None:
     for name, reason in REFUSED.items():
         if os.environ.get(name):
             raise WrongValue(f"the variable {name} is not supported: {reason}")
-    if os.environ.get(_AGENT_FROM, "package") != "package":
-        raise WrongValue(f"the variable {_AGENT_FROM} can only be package: {_FROM_SOURCE}")
+    if os.environ.get(_AGENT_FROM, "package") not in ("package", "source"):
+        raise WrongValue(f"the variable {_AGENT_FROM} can only be package or source")
     if os.environ.get("USE_PYTHON3") == "False":
         raise WrongValue("the variable USE_PYTHON3 cannot be False: elements run with Python 3")
     if os.environ.get("BASE_OS_MIRROR"):
         _LOG.warning("the variable BASE_OS_MIRROR has no effect: set DIB_DISTRIBUTION_MIRROR")
+
+
+def _agent(branch: str | None, *, packages: bool) -> tuple[str, str]:
+    """Return the source of the agent, and its upper constraints; both empty for packages."""
+    location, ref, constraints, kind = map(
+        os.environ.get, (_AGENT_LOCATION, _AGENT_REF, _CONSTRAINTS, _AGENT_FROM)
+    )
+    if kind != "source" and not (location or ref or branch):
+        if constraints:
+            raise WrongValue(f"{_CONSTRAINTS} is for an agent from a source", hint="set -g")
+        return "", ""
+    if packages or kind == "package":
+        raise WrongValue("the agent cannot come from packages and from a source")
+    repository = location or f"{_REPOSITORIES}/octavia"
+    where = repository if "://" in repository else pathlib.Path(repository).absolute().as_uri()
+    usual = f"{_REPOSITORIES}/requirements/raw/branch/{branch or _BRANCH}/upper-constraints.txt"
+    return f"git+{where}@{ref or branch or _BRANCH}", constraints or usual
 
 
 def _check_backend(backend: str | None) -> None:

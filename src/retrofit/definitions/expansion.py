@@ -15,7 +15,7 @@ from ..host import yaml_lines
 from ..planning import run_request
 from ..provenance import marks
 from ..publishing import own_images
-from . import keys, run_definition, schema
+from . import agents, keys, run_definition, schema
 
 _SUFFIXES = (".yaml", ".yml")
 _PATHS = ("keyring", "ca_certificate", "work_dir", "cache_dir", "evidence")
@@ -210,6 +210,8 @@ class _Definition:
         paths = {name: directory / same[name] for name in _PATHS if same[name] is not None}
         for name in ("elements_paths", "scripts"):
             paths[name] = tuple(directory / path for path in same[name])
+        for name in ("agent", "agent_constraints"):
+            paths[name] = agents.below(directory, same[name])
         paths["copies"] = tuple(f"{directory / copy}" for copy in image.copies)
         try:
             return run_definition.RunDefinition.parse(

@@ -161,6 +161,13 @@ class Common(pydantic.BaseModel):
     environment: dict[_Variable, str] = {}
     """Variables for the elements."""
 
+    agent: str = ""
+    """Source of the amphora's agent: ``packages`` (default), ``git+URL@REF``, a directory with a
+    git repository, file or URL of a source distribution, or ``octavia==VERSION``."""
+
+    agent_constraints: str = ""
+    """File or URL of upper constraints for an agent from a source."""
+
     packages: tuple[_Package, ...] = ()
     """Packages to install."""
 

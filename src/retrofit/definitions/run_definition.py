@@ -22,7 +22,7 @@ from ..model import findings, releases
 from ..planning import run_request
 from ..proof import own_checks, proof_request
 from ..publishing import file_target, glance_target
-from . import keys
+from . import agents, keys
 
 GLANCE_PREFIX = notation.GLANCE
 
@@ -183,13 +183,14 @@ class RunDefinition(keys.Common):
 
     def _build(self) -> model.BuildRequest:
         """Return what to make of the base image."""
+        elements, variables = agents.variables(self.recipe, self.agent, self.agent_constraints)
         return model.BuildRequest(
             recipe=self.recipe,
             image_format=self.image_format,
             compression=self.compression,
-            elements=self.elements,
+            elements=(*elements, *self.elements),
             elements_paths=self.elements_paths,
-            environment=tuple(sorted(self.environment.items())),
+            environment=tuple(sorted((variables | self.environment).items())),
             changes=model.Changes(
                 packages=self.packages,
                 copies=tuple(

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from .. import __version__, model
 from ..building.archives import logins
+from ..building.elements import repositories
 from ..host import urls
 
 # Part of every fingerprint: changes when the meaning of the inputs does.
@@ -83,7 +84,8 @@ def inputs(
     }
     found |= {f"{RELEASE}{name}": version for name, version in releases.items()}
     found |= {f"{ELEMENT}{name}": digest for name, digest in elements.items()}
-    return found | {f"{VARIABLE}{name}": value for name, value in request.environment}
+    variables = repositories.without_logins(request.environment)
+    return found | {f"{VARIABLE}{name}": value for name, value in variables.items()}
 
 
 def compute(all_inputs: Mapping[str, str]) -> str:

@@ -72,6 +72,7 @@ class Options(documents.Part):
         uca_pocket: Its pocket.
         ppas: Personal package archives.
         root_size: Least size of the root file system in bytes; ``None`` for the recipe's.
+        sources: Where sources of programs are, and what they were at, by their names.
     """
 
     elements: tuple[_Text, ...] = ()
@@ -81,6 +82,7 @@ class Options(documents.Part):
     uca_pocket: _Text = ""
     ppas: tuple[_Text, ...] = ()
     root_size: int | None = None
+    sources: Mapping[_Text, _Text] = {}
 
 
 class Provenance(documents.Part):
@@ -134,6 +136,7 @@ def describe(
     request: model.BuildRequest,
     elements_digest: str,
     releases: Mapping[str, str],
+    sources: Mapping[str, str],
     now: datetime.datetime,
 ) -> Provenance:
     """Describe where an image comes from.
@@ -144,6 +147,7 @@ def describe(
         request: What was asked for.
         elements_digest: What identifies the content of all elements.
         releases: Version of each project whose elements were applied, by its name.
+        sources: Where sources are and what they are at, by their names.
         now: When the image was made.
     """
     archives = request.archives
@@ -170,6 +174,7 @@ def describe(
             uca_pocket=archives.uca_pocket,
             ppas=tuple(sorted(set(archives.ppas))),
             root_size=request.root_size,
+            sources=sources,
         ),
         built=now.astimezone(datetime.timezone.utc).replace(microsecond=0),
         apt=built.apt,

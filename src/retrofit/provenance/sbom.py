@@ -99,6 +99,7 @@ def _image(image: Subject, origin: description.Provenance) -> component.Componen
     """Return the component for the image, with its base image in its pedigree."""
     base = origin.base
     known = {"retrofit:recipe": origin.recipe, "retrofit:glance-id": image.glance_id}
+    known |= {f"retrofit:source:{name}": at for name, at in origin.options.sources.items()}
     ancestor = component.Component(
         name=base.name or "base image",
         version=base.version or None,

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
+class Agent:
+    """The program of a service in its machines, which may come from a source.
+
+    Attributes:
+        element: Element that installs it from its source.
+        source: Name of the source there, as a part of variables' names.
+        constraints: The same of the source of its constraints.
+    """
+
+    element: str
+    source: str
+    constraints: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """What makes a base image an image of one kind.
 
@@ -36,6 +51,7 @@ class Recipe:
             if the tag is all that a service goes by.
         fleet: Which machines run its images, and so how they are moved to a new one; ``None`` if
             no service keeps such machines.
+        agent: What a service has in its machines; ``None`` if nothing of it is from a source.
         own_elements: Directory of the elements that come with the recipe.
         element_sources: Elements of other projects.
     """
@@ -50,6 +66,7 @@ class Recipe:
     checks: Callable[[], proof_checks.Checks] = proof_checks.Checks
     register: Callable[[cloud.Cloud, str], None] | None = None
     fleet: model.Fleet | None = None
+    agent: Agent | None = None
     own_elements: pathlib.Path | None = None
     element_sources: tuple[sources.Source, ...] = ()
 

@@ -365,6 +365,7 @@ class _Run:
             request=self.request.build,
             elements_digest=fingerprint.elements(inputs),
             releases=collect.releases(self.recipe),
+            sources=collect.fetched(self.recipe, self.request.build),
             now=now,
         )
 

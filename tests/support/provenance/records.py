@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import pathlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retrofit import model
@@ -34,6 +34,7 @@ def described(
     *,
     base: model.BaseImage = BASE,
     elements: tuple[str, ...] = ("amphora-agent", "haproxy-octavia"),
+    sources: Mapping[str, str] | None = None,
     **request: Any,
 ) -> description.Provenance:
     """Return what would be kept of a build; ``request`` goes into its request."""
@@ -54,6 +55,7 @@ def described(
         request=model.BuildRequest("amphora", **request),
         elements_digest="e" * 64,
         releases={"diskimage-builder": "3.42.0", "octavia": "19.0.0"},
+        sources=sources or {},
         now=MADE,
     )
 

@@ -125,6 +125,21 @@ def _verifies(hashed: str, password: str) -> bool:
     return made.stdout.strip() == hashed
 
 
+def _agent_of(engine: Engine, location: str, ref: str, constraints: str) -> bool:
+    """Tell whether the agent comes from that git repository, with those constraints."""
+    said = {
+        "DIB_INSTALLTYPE_amphora_agent": "source",
+        "DIB_REPOTYPE_amphora_agent": "git",
+        "DIB_REPOLOCATION_amphora_agent": location,
+        "DIB_REPOREF_amphora_agent": ref,
+        "DIB_INSTALLTYPE_upper_constraints": "source",
+        "DIB_REPOLOCATION_upper_constraints": constraints,
+    }
+    return engine.environment == said and engine.request.build.elements == (
+        "amphora-agent-source",
+    )
+
+
 # By the name of the case: words, variables, and what has to hold of the engine afterwards.
 Case = tuple[tuple[str, ...], dict[str, str], Callable[[Engine], object]]
 _EFFECTS: dict[str, Case] = {
@@ -148,6 +163,46 @@ _EFFECTS: dict[str, Case] = {
         lambda e: e.base.series == "jammy" and "DIB_RELEASE" not in e.environment,
     ),
     "-f": (("-f",), {"AMP_DISABLE_TMP_FS": "--no-tmpfs"}, lambda e: e.request),
+    "-g": (
+        ("-g", "stable/2026.1"),
+        {},
+        lambda e: _agent_of(
+            e,
+            "https://opendev.org/openstack/octavia",
+            "stable/2026.1",
+            "https://opendev.org/openstack/requirements/raw/branch/stable/2026.1"
+            "/upper-constraints.txt",
+        ),
+    ),
+    "DIB_INSTALLTYPE_amphora_agent=source": (
+        (),
+        {"DIB_INSTALLTYPE_amphora_agent": "source"},
+        lambda e: _agent_of(
+            e,
+            "https://opendev.org/openstack/octavia",
+            "master",
+            "https://opendev.org/openstack/requirements/raw/branch/master/upper-constraints.txt",
+        ),
+    ),
+    "DIB_REPOREF_amphora_agent": (
+        ("-g", "master"),
+        {
+            "DIB_REPOLOCATION_amphora_agent": "https://review/octavia",
+            "DIB_REPOREF_amphora_agent": "refs/changes/19/1/2",
+            "DIB_REPOLOCATION_upper_constraints": "http://x/constraints.txt",
+        },
+        lambda e: _agent_of(
+            e, "https://review/octavia", "refs/changes/19/1/2", "http://x/constraints.txt"
+        ),
+    ),
+    "DIB_REPOLOCATION_amphora_agent": (
+        (),
+        {
+            "DIB_REPOLOCATION_amphora_agent": "/srv/octavia",
+            "DIB_REPOLOCATION_upper_constraints": "http://x/constraints.txt",
+        },
+        lambda e: _agent_of(e, "file:///srv/octavia", "master", "http://x/constraints.txt"),
+    ),
     "-i": (("-i", "debian", "-d", "bookworm"), {}, lambda e: e.base.series == "bookworm"),
     "AMP_BASEOS": (
         ("-d", "bookworm"),
@@ -291,7 +346,7 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
     "-d unknown": (("-d", "nobel"), {}, 3, "ubuntu has no release 'nobel'"),
     "-d of Debian": (("-d", "bookworm"), {}, 3, "ubuntu has no release 'bookworm'"),
     "-e": (("-e",), {"AMP_ENABLE_FULL_MAC_SECURITY": "1"}, 0, "-e changes nothing"),
-    "-g": (("-g", "stable/2026.1"), {}, 3, "-g stable/2026.1 is not supported: the agent comes"),
+    "-g with -p": (("-g", "master", "-p"), {}, 3, "from packages and from a source"),
     "-i unknown": (("-i", "gentoo"), {}, 3, "unsupported base OS 'gentoo'"),
     "-i of the Red Hat family": (("-i", "rocky"), {}, 3, "the base OS rocky is not supported"),
     "-l in no directory": (("-l", "none/log"), {}, 73, "cannot write the log none/log"),
@@ -318,9 +373,15 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
     ),
     "DIB_INSTALLTYPE_amphora_agent": (
         (),
-        {"DIB_INSTALLTYPE_amphora_agent": "source"},
+        {"DIB_INSTALLTYPE_amphora_agent": "wheel"},
         3,
-        "the variable DIB_INSTALLTYPE_amphora_agent can only be package",
+        "the variable DIB_INSTALLTYPE_amphora_agent can only be package or source",
+    ),
+    "DIB_REPOLOCATION_upper_constraints without a source": (
+        (),
+        {"DIB_REPOLOCATION_upper_constraints": "http://x/constraints.txt"},
+        3,
+        "DIB_REPOLOCATION_upper_constraints is for an agent from a source",
     ),
     "OCTAVIA_REPO_PATH without elements": (
         (),

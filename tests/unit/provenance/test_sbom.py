@@ -40,6 +40,13 @@ def test_the_bill_is_the_images() -> None:
     assert ancestor["hashes"] == [{"alg": "SHA-512", "content": "ab" * 64}]
 
 
+def test_the_bill_names_sources_of_programs() -> None:
+    at = "pypi://octavia/19.0.0 accaa633"
+    main = parsed(records.record(sources={"amphora-agent": at}))["metadata"]["component"]
+
+    assert {"name": "retrofit:source:amphora-agent", "value": at} in main["properties"]
+
+
 def test_packages_have_package_urls() -> None:
     components = {entry["name"]: entry for entry in parsed(records.record())["components"]}
 

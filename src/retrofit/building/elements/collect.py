@@ -18,7 +18,17 @@ import yaml
 
 from ... import errors, model
 from ...host import trees
-from . import dependencies, fetching, host_files, inline, repositories, sources, unread
+from . import (
+    dependencies,
+    fetching,
+    hooks,
+    host_files,
+    inline,
+    pip_settings,
+    repositories,
+    sources,
+    unread,
+)
 
 _BUILDER = pathlib.Path(diskimage_builder.__file__).parent
 # What Python leaves beside what it runs.
@@ -85,6 +95,10 @@ def collect(recipe: Recipe, request: model.BuildRequest, into: pathlib.Path) -> 
     found = _check(recipe, request, directories)
     if found:
         fetching.write(found, request, into / _INLINE, into / fetching.DIRECTORY)
+        # Of sources in Python, programs are made.
+        pip_settings.write(
+            into / pip_settings.DIRECTORY, f"{hooks.LIBRARY}/{pip_settings.DIRECTORY}"
+        )
         directories = _directories(recipe, request, into / _INLINE)
     elements = into / ELEMENTS
     elements.mkdir(parents=True)
@@ -171,6 +185,19 @@ def _directories(
                 hint="correct the name, or set the directory of the element with --elements-path",
             )
     return directories
+
+
+def fetched(recipe: Recipe, request: model.BuildRequest) -> dict[str, str]:
+    """Return what the sources of a build are at, by their names: a commit or a SHA-256.
+
+    Raises:
+        errors.RetrofitError: As :func:`collect`.
+    """
+    with tempfile.TemporaryDirectory(prefix="retrofit-elements-") as place:
+        own = pathlib.Path(place, _INLINE)
+        inline.write(request.changes, own)
+        theirs = _operators_elements(recipe, request, _directories(recipe, request, own))
+        return fetching.told(_sources(recipe, request, theirs), request)
 
 
 def names(elements_root: pathlib.Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import stat
 import urllib.parse
 
 from ... import errors, model
-from ...host import files, web
+from ...host import files, python_index, web
 from . import repositories
 
 
@@ -65,15 +65,39 @@ def update(one: repositories.Repository, access: web.Access, cached: pathlib.Pat
     parts = urllib.parse.urlsplit(one.location)
     try:
         if parts.scheme in ("http", "https"):
-            arriving = _Arriving(new, str(one))
-            with contextlib.closing(arriving):
-                web.fetch(one.location, access, arriving)
+            _fetch(one, one.location, access, new)
+        elif parts.scheme == "pypi":
+            _fetch_release(one, parts.netloc, parts.path.strip("/"), access, new)
         else:
             _copy(one, pathlib.Path(urllib.parse.unquote(parts.path)), new)
         files.write(cached.with_suffix(".sha256"), files.digest(new, "sha256"), mode=0o600)
         new.replace(cached)
     finally:
         new.unlink(missing_ok=True)
+
+
+def _fetch(
+    one: repositories.Repository, url: str, access: web.Access, target: pathlib.Path
+) -> None:
+    arriving = _Arriving(target, str(one))
+    with contextlib.closing(arriving):
+        web.fetch(url, access, arriving)
+
+
+def _fetch_release(
+    one: repositories.Repository,
+    name: str,
+    version: str,
+    access: web.Access,
+    target: pathlib.Path,
+) -> None:
+    """Fetch the source distribution of a release from the index that pip is configured with."""
+    release = python_index.source_distribution(name, version, access)
+    _fetch(one, release.url, access, target)
+    if files.digest(target, "sha256") != release.sha256:
+        raise errors.Unavailable(
+            f"{one} does not have the SHA-256 that the index says", hint="check the index of pip"
+        )
 
 
 def _copy(one: repositories.Repository, source: pathlib.Path, target: pathlib.Path) -> None:

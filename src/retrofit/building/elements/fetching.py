@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from ... import errors, model
 from ...host import caches, locks, urls, web
-from . import fetched_files, git_repositories, repositories
+from . import fetched_files, git_repositories, hooks, repositories
 
 NAME = "fetched-sources"
 DIRECTORY = "sources"
@@ -92,7 +92,7 @@ def write(
             text = _OF_TAR if one.kind is repositories.Kind.TAR else _OF_FILE
         script += text.format(
             to=shlex.quote(one.destination),
-            source=f"/tmp/retrofit/{DIRECTORY}/{number}",
+            source=f"{hooks.LIBRARY}/{DIRECTORY}/{number}",
             ref="*" if one.ref == "*" else shlex.quote(one.ref),
             quoted=shlex.quote(one.ref),
         )
@@ -118,6 +118,19 @@ def revisions(
         if one.kind is not repositories.Kind.PACKAGE:
             told.setdefault(one.element, []).append(f"{one.name} {_revision(one, request)}")
     return told
+
+
+def told(found: Sequence[repositories.Repository], request: model.BuildRequest) -> dict[str, str]:
+    """Return where sources are and what they are at now, by their names, without logins.
+
+    Raises:
+        errors.RetrofitError: As :func:`write`.
+    """
+    return {
+        one.name: f"{urls.without_user(one.location)} {_revision(one, request)}"
+        for one in found
+        if one.kind is not repositories.Kind.PACKAGE
+    }
 
 
 def _revision(one: repositories.Repository, request: model.BuildRequest) -> str:

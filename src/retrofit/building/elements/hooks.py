@@ -16,6 +16,8 @@ from collections.abc import Collection, Sequence
 from ... import errors
 from . import dependencies
 
+# Where scripts see the directories that a build collects for them.
+LIBRARY = "/tmp/retrofit"
 ENVIRONMENT = "environment.d"
 EXTRA_DATA = "extra-data.d"
 CLEANUP = "cleanup.d"

@@ -17,7 +17,8 @@ FILES = "source-repository-*"
 # Bytes that a file of a source may have.
 LIMIT = 4 * model.GIB
 # Variables that change what a file says, before the name of the source.
-OVERRIDES = ("DIB_REPOTYPE_", "DIB_REPOLOCATION_", "DIB_REPOREF_")
+_LOCATION = "DIB_REPOLOCATION_"
+OVERRIDES = ("DIB_REPOTYPE_", _LOCATION, "DIB_REPOREF_")
 _LINE = re.compile(r"(\S+) (git|tar|file|package)(?: (/\S+))?(?: (\S+))?(?: (\S+))?")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::-([^{}$`]*))?\}|(\w+))")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://\S+|[\w.-]+@[\w.-]+:\S+|/\S+")
@@ -35,7 +36,7 @@ class Kind(enum.Enum):
 
 _SCHEMES = {
     Kind.GIT: ("http", "https", "ssh", "file"),
-    Kind.TAR: ("http", "https", "file"),
+    Kind.TAR: ("http", "https", "file", "pypi"),
     Kind.FILE: ("http", "https", "file"),
 }
 _DEFAULT_REFS = {Kind.GIT: "master", Kind.TAR: "*"}
@@ -54,7 +55,8 @@ class Repository:
         ref: Branch, tag or commit of a git repository, directory in an archive.
     """
 
-    element: str
+    # Whichever element says so, it is the same source.
+    element: str = dataclasses.field(compare=False)
     name: str
     kind: Kind
     destination: str
@@ -98,6 +100,14 @@ def find(
                         hint="use one of the elements",
                     )
     return tuple(found.values())
+
+
+def without_logins(variables: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return variables as all but those who fetch may know them: sources are without logins."""
+    return {
+        name: urls.without_user(value) if name.startswith(_LOCATION) else value
+        for name, value in variables
+    }
 
 
 def _from_source(one: Repository, variables: Mapping[str, str]) -> bool:

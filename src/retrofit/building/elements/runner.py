@@ -21,13 +21,12 @@ import yaml
 from ... import errors
 from ...host.sandbox import cells
 from .. import activity
-from . import collect, dependencies, hooks, host_files, standins
+from . import collect, dependencies, hooks, host_files, pip_settings, standins
 
 _LOG = logging.getLogger(__name__)
 
 # Where diskimage-builder puts the hooks for scripts inside the image.
 _HOOKS = "/tmp/in_target.d"
-_LIBRARY = "/tmp/retrofit"
 _SCRIPT_TIMEOUT_S = 3600.0
 _SOURCING = "retrofit: sourcing "
 _SOURCE = f"""
@@ -246,7 +245,7 @@ def prepare(
         # First, for the others may stand below it.
         cells.Bind(scratch, "/tmp", writable=True),
         *cell.binds,
-        cells.Bind(elements_root, _LIBRARY),
+        cells.Bind(elements_root, hooks.LIBRARY),
         cells.Bind(programs, standins.DIRECTORY),
     )
     described = _description(elements, paths, elements_root)
@@ -264,7 +263,7 @@ def prepare(
         recall,
         doing,
         {
-            file.name: f"{_LIBRARY}/{host_files.DIRECTORY}/{file.name}"
+            file.name: f"{hooks.LIBRARY}/{host_files.DIRECTORY}/{file.name}"
             for file in (elements_root / host_files.DIRECTORY).iterdir()
         },
         breaks,
@@ -279,14 +278,18 @@ def _description(
     """Variables by which diskimage-builder tells scripts of the elements and their places."""
 
     def inside(path: pathlib.Path) -> str:
-        return os.path.join(_LIBRARY, path.relative_to(elements_root))
+        return os.path.join(hooks.LIBRARY, path.relative_to(elements_root))
 
     places = {element.name: inside(element.path) for element in elements}
     pairs = " ".join(f"[{name}]={place}" for name, place in places.items())
+    pip = os.path.join(pip_settings.DIRECTORY, pip_settings.FILE)
     return {
+        **(
+            {"PIP_CONFIG_FILE": f"{hooks.LIBRARY}/{pip}"} if (elements_root / pip).exists() else {}
+        ),
         "PATH": f"{standins.DIRECTORY}:{cells.PATH}",
-        "PYTHONPATH": f"{_LIBRARY}/{collect.SUPPORT}",
-        "_LIB": f"{_LIBRARY}/{collect.LIBRARY}",
+        "PYTHONPATH": f"{hooks.LIBRARY}/{collect.SUPPORT}",
+        "_LIB": f"{hooks.LIBRARY}/{collect.LIBRARY}",
         "ELEMENTS_PATH": ":".join(map(inside, paths)),
         "IMAGE_ELEMENT": " ".join(places),
         "IMAGE_ELEMENT_YAML": yaml.safe_dump(places),

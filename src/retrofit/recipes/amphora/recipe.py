@@ -52,6 +52,7 @@ RECIPE = recipe.Recipe(
         "DIB_GRUB_TIMEOUT": "0",
         "DIB_INSTALLTYPE_amphora_agent": "package",
         "DIB_INSTALLTYPE_octavia_lib": "package",
+        "DIB_INSTALLTYPE_upper_constraints": "package",
         "DIB_OCTAVIA_AMP_USE_NFTABLES": "True",
         "DIB_OCTAVIA_AMP_USE_SSH": "True",
         # Compilers and headers for modules outside of the kernel, of which an amphora has none.
@@ -69,6 +70,7 @@ RECIPE = recipe.Recipe(
     ),
     checks=_checks,
     fleet=model.Fleet.LOAD_BALANCERS,
+    agent=recipe.Agent("amphora-agent-source", "amphora_agent", "upper_constraints"),
     own_elements=pathlib.Path(__file__).parent / "elements",
     element_sources=(sources.Source("octavia", octavia_elements.VERSION, octavia_elements.find),),
 )
