@@ -192,9 +192,9 @@ class _Run:
         """Make the image, prove it and put its files where they were asked for."""
         work = self._work()
         base = planner.base_image(self.origin)
-        inputs = planner.inputs(self.request.build, base)
+        describe = self._describing(base, planner.inputs(self.request.build, base))
         built, proof = self._proven(work, str(paths[0][1]))
-        made_of = self._made_of(built, base, inputs, datetime.datetime.now(datetime.timezone.utc))
+        made_of = describe(built, now=datetime.datetime.now(datetime.timezone.utc))
         pairs = []
         for made, (_, path) in zip(built.files, paths, strict=True):
             pairs.append((made.path, path))
@@ -272,10 +272,11 @@ class _Run:
     ) -> RunResult:
         """Make the image that is planned, and publish it."""
         wanted = planned.wanted
+        describe = self._describing(wanted.base, wanted.inputs)
         work = self._work()
         built = self._build(work)
         now = datetime.datetime.now(datetime.timezone.utc)
-        made_of = self._made_of(built, wanted.base, wanted.inputs, now)
+        made_of = describe(built, now=now)
         described = naming.describe(
             built,
             self.origin.base,
@@ -351,22 +352,20 @@ class _Run:
                 _LOG.warning("the tree of the failed build is in %s", workshop.keep(job.failed))
             raise
 
-    def _made_of(
-        self,
-        built: model.BuildResult,
-        base: model.BaseImage,
-        inputs: Mapping[str, str],
-        now: datetime.datetime,
-    ) -> description.Provenance:
-        """Describe where an image comes from that was made of a base image and of inputs."""
-        return description.describe(
-            built,
+    def _describing(
+        self, base: model.BaseImage, inputs: Mapping[str, str]
+    ) -> Callable[..., description.Provenance]:
+        """Return what describes an image that is made of these, once it is made.
+
+        What its sources are at is asked for here: their servers may be away after a build.
+        """
+        return functools.partial(
+            description.describe,
             base=base,
             request=self.request.build,
             elements_digest=fingerprint.elements(inputs),
             releases=collect.releases(self.recipe),
             sources=collect.fetched(self.recipe, self.request.build),
-            now=now,
         )
 
     def _gate(
