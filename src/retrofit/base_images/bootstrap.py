@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BOOT_ON_ROOT = ("focal", "jammy")
 _LIMIT = 4 * model.MIB
 # Part of every identity: changes when the meaning of the other parts does.
-_SCHEME = 1
+_SCHEME = 2
 
 
 @dataclasses.dataclass(frozen=True)

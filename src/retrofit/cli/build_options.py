@@ -107,6 +107,7 @@ proof: options.Decorator = options.group(
         type=options.one_of(findings.Depth),
         help="Depth of the proof, before the image is tagged. [default: boot; off for a file]",
     ),
+    options.firmware,
     options.own_checks,
     options.flavor_disk,
     options.evidence,

@@ -14,7 +14,7 @@ import rich_click as click
 from .. import errors, model, recipes
 from ..cloud import connecting
 from ..host import authorities, web
-from ..model import vocabulary
+from ..model import findings, vocabulary
 
 Decorator = Callable[[Any], Any]
 
@@ -150,6 +150,13 @@ own_checks: Decorator = _proof(
     multiple=True,
     type=FILE,
     help="Also run this script in the image at rest, and in its machine.",
+)
+firmware: Decorator = _proof(
+    "--firmware",
+    "firmware",
+    type=one_of(findings.Firmware),
+    multiple=True,
+    help="Start machines with this firmware. [default: that of the image's properties]",
 )
 flavor_disk: Decorator = _proof(
     "--flavor-disk",

@@ -34,6 +34,7 @@ from . import execution, options, reporting
     help="Recipe of the image.",
     panel="Proof",
 )
+@options.firmware
 @options.own_checks
 @options.flavor_disk
 @click.option(
@@ -68,6 +69,7 @@ def command(
     image: str,
     depth: str,
     recipe: str,
+    firmware: tuple[str, ...],
     check_scripts: tuple[pathlib.Path, ...],
     flavor_disk: str,
     architecture: str | None,
@@ -99,6 +101,7 @@ def command(
         boot_timeout_s=boot_timeout,
         properties=tuple(options.pairs("--property", properties).items()),
         own=own_checks.listed(own_checks.read(check_scripts)),
+        firmwares=tuple(findings.Firmware(word) for word in dict.fromkeys(firmware)),
         work_base=work_dir,
     )
     with reporting.reporter() as reporter:

@@ -223,6 +223,9 @@ class Common(pydantic.BaseModel):
     """How far the image is proved before it is tagged or delivered; without it ``boot`` for
     Glance, ``off`` for a file."""
 
+    firmware: tuple[findings.Firmware, ...] = ()
+    """What machines of a proof are started by, each; without it what the properties say."""
+
     flavor_disk: Size | None = None
     """Disk that machines of it get, such as ``8G``."""
 

@@ -179,6 +179,7 @@ class RunDefinition(keys.Common):
             else proof_request.FLAVOR_DISK,
             evidence=self.evidence,
             own=own_checks.listed(self.checks),
+            firmwares=tuple(dict.fromkeys(self.firmware)),
         )
 
     def _build(self) -> model.BuildRequest:

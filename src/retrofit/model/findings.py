@@ -25,6 +25,14 @@ class Depth(vocabulary.Word):
         return order.index(self) >= order.index(other)
 
 
+class Firmware(vocabulary.Word):
+    """What a machine is started by."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+    SECURE_BOOT = "secure-boot"
+
+
 class Outcome(vocabulary.Word):
     """What a check came to."""
 

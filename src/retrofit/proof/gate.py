@@ -49,6 +49,7 @@ class Gate:
             ),
             properties=properties,
             own=wanted.own,
+            firmwares=wanted.firmwares,
         )
 
     def prove(self) -> findings.Proof | None:

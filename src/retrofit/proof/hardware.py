@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .. import errors, model
+from ..model import findings
 
 # What charm-octavia's flavor gives.
 MEMORY = 1024 * model.MIB
@@ -25,6 +26,8 @@ CARD, NETWORK = "hw_video_model", "hw_vif_model"
 DISK_BUS, CDROM_BUS, SCSI = "hw_disk_bus", "hw_cdrom_bus", "hw_scsi_model"
 
 NO_CARD = "none"
+# A board of PC on which firmware with UEFI leaves the config drive in reach of every kernel.
+_UEFI_PC = {MACHINE_TYPE: "q35", CDROM_BUS: "scsi", SCSI: "virtio-scsi"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +104,11 @@ class Hardware:
     network: str
 
     @property
+    def starts_by(self) -> findings.Firmware:
+        """What it is started by."""
+        return findings.Firmware("secure-boot" if self.secure_boot else self.firmware)
+
+    @property
     def has_scsi(self) -> bool:
         """Whether there is a SCSI controller."""
         return "scsi" in (self.disk_bus, self.cdrom_bus)
@@ -123,21 +131,35 @@ class Hardware:
         )
 
 
+def described(machines: Sequence[Hardware], *, accelerated: bool) -> tuple[tuple[str, str], ...]:
+    """Return what machines have, for the evidence; values in which they differ are all named."""
+    found: dict[str, dict[str, None]] = {}
+    for made in machines:
+        for word, value in made.described(accelerated=accelerated):
+            found.setdefault(word, {})[value] = None
+    return tuple((word, " / ".join(values)) for word, values in found.items())
+
+
 def processors(*, accelerated: bool) -> int:
     """Return how many processors a machine has, under KVM or emulated."""
     return _PROCESSORS if accelerated else _EMULATED_PROCESSORS
 
 
-def of(properties: Mapping[str, str], architecture: str) -> Hardware:
+def of(
+    properties: Mapping[str, str], architecture: str, firmware: findings.Firmware | None = None
+) -> Hardware:
     """Return the machine that Nova makes for an image.
 
     Args:
         properties: The image's in Glance; those that are not about the machine do not count.
         architecture: Debian architecture of the image, one that machines can be started for.
+        firmware: What it is to be started by; ``None`` for what the properties say.
 
     Raises:
         errors.ConfigError: Nova makes no such machine, or none can be had here.
     """
+    if firmware is not None:
+        properties = _asking_for(firmware, properties, architecture)
     name, board = _board(properties.get(MACHINE_TYPE, ""), architecture)
 
     def choose(key: str, known: Sequence[str]) -> str:
@@ -146,15 +168,15 @@ def of(properties: Mapping[str, str], architecture: str) -> Hardware:
             raise _refusal(key, value, f"a machine {name} can have {', '.join(known)}")
         return value
 
-    firmware = choose(FIRMWARE, board.firmwares)
+    kind = choose(FIRMWARE, board.firmwares)
     secure = properties.get(SECURE_BOOT) == "required"
-    if secure and (board is not _Q35 or firmware != "uefi"):
+    if secure and (board is not _Q35 or kind != "uefi"):
         raise _refusal(
             SECURE_BOOT, "required", f"that takes {FIRMWARE}=uefi and {MACHINE_TYPE}=q35"
         )
     return Hardware(
         board=name,
-        firmware=firmware,
+        firmware=kind,
         secure_boot=secure,
         card=choose(CARD, board.cards),
         disk_bus=choose(DISK_BUS, board.disk_buses),
@@ -162,6 +184,17 @@ def of(properties: Mapping[str, str], architecture: str) -> Hardware:
         scsi=choose(SCSI, board.controllers),
         network=choose(NETWORK, _NETWORKS),
     )
+
+
+def _asking_for(
+    firmware: findings.Firmware, properties: Mapping[str, str], architecture: str
+) -> dict[str, str]:
+    """Return properties that ask for a firmware, and as to the rest for what they asked for."""
+    if firmware is findings.Firmware.BIOS:
+        return {**properties, FIRMWARE: "bios", SECURE_BOOT: ""}
+    secure = "required" if firmware is findings.Firmware.SECURE_BOOT else ""
+    usual = _UEFI_PC if "q35" in _BOARDS[architecture] else {}
+    return {**usual, **properties, FIRMWARE: "uefi", SECURE_BOOT: secure}
 
 
 def _board(wanted: str, architecture: str) -> tuple[str, _Board]:

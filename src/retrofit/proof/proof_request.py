@@ -22,9 +22,11 @@ class ProofRequest:
         flavor_disk: Bytes of the disk that machines of it get.
         evidence: Directory in which that of failed proofs is kept; ``None`` keeps none.
         own: Checks of the operator's.
+        firmwares: What machines are started by, each; none for what the image's properties say.
     """
 
     depth: findings.Depth = findings.Depth.OFF
     flavor_disk: int = FLAVOR_DISK
     evidence: pathlib.Path | None = None
     own: tuple[own_checks.OwnCheck, ...] = ()
+    firmwares: tuple[findings.Firmware, ...] = ()

@@ -42,6 +42,8 @@ class Job:
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
         properties: The image's in Glance, of which some say what machines of it have.
         own: Checks of the operator's, after those of the recipe.
+        firmwares: What machines are started by, each to the whole depth; none for what the
+            properties say.
     """
 
     image: pathlib.Path
@@ -52,6 +54,7 @@ class Job:
     boot_timeout_s: float | None = None
     properties: tuple[tuple[str, str], ...] = ()
     own: tuple[own_checks.OwnCheck, ...] = ()
+    firmwares: tuple[findings.Firmware, ...] = ()
 
     @property
     def evidence(self) -> pathlib.Path:
@@ -65,6 +68,7 @@ def check(
     depth: findings.Depth,
     architectures: Sequence[str],
     properties: Mapping[str, str],
+    firmwares: Sequence[findings.Firmware],
 ) -> None:
     """Refuse a depth to which images of a recipe cannot be proved, before they are made.
 
@@ -74,6 +78,7 @@ def check(
         depth: How far a proof is to go.
         architectures: Debian architectures of which the image may be.
         properties: The image's in Glance.
+        firmwares: What machines are to be started by; none for what the properties say.
 
     Raises:
         errors.ConfigError: The recipe does not say how images are proved so far, or Nova makes
@@ -89,16 +94,21 @@ def check(
             f"the recipe {recipe} does not support proofs beyond depth {deepest}",
             hint=f"use --depth {deepest}",
         )
-    _find_machine(architectures, properties)
+    _find_machine(architectures, properties, firmwares)
 
 
-def _find_machine(architectures: Sequence[str], properties: Mapping[str, str]) -> None:
+def _find_machine(
+    architectures: Sequence[str],
+    properties: Mapping[str, str],
+    firmwares: Sequence[findings.Firmware],
+) -> None:
     """Refuse an image that is of one of several architectures, if machines of none can run."""
     refusals: list[errors.RetrofitError] = []
     for architecture in architectures:
         try:
             accelerator.emulator(architecture)
-            qemu_words.firmware(hardware.of(properties, architecture))
+            for firmware in firmwares or (None,):
+                qemu_words.firmware(hardware.of(properties, architecture, firmware))
         except (errors.ConfigError, errors.ImageError, errors.ToolMissing) as refusal:
             refusals.append(refusal)
         else:
@@ -124,7 +134,7 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
     clock = _Clock()
     job.evidence.mkdir()
     accelerated: bool | None = None
-    made: hardware.Hardware | None = None
+    made: list[hardware.Hardware] = []
     raw = job.work / "disk.raw"
     with progress.step(reporter, "prove at rest"):
         architecture = _at_rest(job, raw, found)
@@ -134,11 +144,14 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
         assert trial is not None
         kvm.take(job.work)
         accelerated = accelerator.accelerates(architecture)
-        made = hardware.of(dict(job.properties), architecture)
+        made = [
+            hardware.of(dict(job.properties), architecture, firmware)
+            for firmware in job.firmwares or (None,)
+        ]
         place = bench.Bench(
             image=raw,
             architecture=architecture,
-            hardware=made,
+            hardware=made[0],
             work=job.work,
             evidence=job.evidence,
             flavor_disk=job.expected.flavor_disk,
@@ -148,17 +161,38 @@ def _prove(job: Job, reporter: progress.Reporter) -> findings.Proof:
             before_root=_last(raw).start,
             own=job.own,
         )
-        for finding in trial(place, job.depth):
+        for finding in _trials(trial, place, made, job.depth):
             found.append(finding)
             clock.ended(finding.depth)
     return findings.Proof(
         depth=job.depth,
         findings=tuple(found),
         accelerated=accelerated,
-        machine=made.described(accelerated=bool(accelerated)) if made else (),
+        machine=hardware.described(made, accelerated=bool(accelerated)),
         ended=datetime.datetime.now(datetime.timezone.utc),
         seconds=clock.seconds(),
     )
+
+
+def _trials(
+    trial: bench.Trial,
+    place: bench.Bench,
+    machines: Sequence[hardware.Hardware],
+    depth: findings.Depth,
+) -> Iterator[findings.Finding]:
+    """Make a trial on each of several machines; of more than one, findings and files say which."""
+    if len(machines) == 1:
+        yield from trial(place, depth)
+        return
+    for made in machines:
+        firmware = made.starts_by
+        work = place.work / firmware
+        work.mkdir(mode=0o700)
+        before = set(place.evidence.iterdir())
+        for finding in trial(dataclasses.replace(place, hardware=made, work=work), depth):
+            yield dataclasses.replace(finding, check=f"{finding.check}, {firmware}")
+        for file in set(place.evidence.iterdir()) - before:
+            file.rename(file.with_name(f"{firmware}-{file.name}"))
 
 
 def _last(raw: pathlib.Path) -> partitions.Partition:

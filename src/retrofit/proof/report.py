@@ -31,6 +31,10 @@ echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
 echo "cloud-init $(cloud-init status --long | tr '\\n' ' ')"
 {own}echo "root $(df --block-size=1 --output=size / | tail -n 1)"
 echo "clock $(date +%s)"
+firmware=bios
+[ ! -d /sys/firmware/efi ] || firmware=uefi
+! journalctl --dmesg --quiet | grep -q 'Secure boot enabled' || firmware=secure-boot
+echo "firmware $firmware"
 echo "{end}"
 """
 # The unit goes first, as what a program that could not be started says has another's name.
@@ -52,6 +56,7 @@ class Report:
         cloud_init: What ``cloud-init status --long`` said, in one line.
         root: Bytes of the root file system.
         clock: Its time, in seconds since 1970.
+        firmware: What started it, as its kernel sees it: ``bios``, ``uefi``, ``secure-boot``.
         own: How each of the operator's checks ended, by their names.
     """
 
@@ -61,6 +66,7 @@ class Report:
     cloud_init: str
     root: int
     clock: int
+    firmware: str
     own: Mapping[str, own_checks.Outcome] = dataclasses.field(default_factory=dict)
 
 
@@ -101,6 +107,7 @@ def parse(lines: list[str]) -> Report | None:
         cloud_init=said.get("cloud-init", ""),
         root=_number(said.get("root", "")),
         clock=_number(said.get("clock", "")),
+        firmware=said.get("firmware", ""),
         own=own,
     )
 

@@ -13,6 +13,11 @@ from . import bench, console, machine, own_checks, report
 _FIRMWARE = 1280 * model.MIB
 _TABLES = 0.05
 _CLOCK_TOLERANCE_S = 60
+_STARTED_BY = {
+    findings.Firmware.BIOS: "a BIOS",
+    findings.Firmware.UEFI: "UEFI without Secure Boot",
+    findings.Firmware.SECURE_BOOT: "UEFI with Secure Boot",
+}
 # Ubuntu's own that ask archives, stores and seeds of entropy, which a machine here cannot reach,
 # nor can many in a cloud. Timers start some when they like; no service that an image is for needs
 # them.
@@ -45,12 +50,14 @@ class _Booted:
         reported: When that was, in seconds since 1970 by the host's clock.
         flavor_disk: Bytes of disk that its machine has.
         before_root: Bytes of the disk that are no root file system's.
+        firmware: What its machine has.
     """
 
     report: report.Report
     reported: float
     flavor_disk: int
     before_root: int
+    firmware: findings.Firmware
 
 
 def reported(running: machine.Machine) -> report.Report | None:
@@ -77,10 +84,25 @@ def checks(
         running: Its machine.
         place: Where that runs.
     """
-    booted = _Booted(said, running.report.stat().st_mtime, place.flavor_disk, place.before_root)
+    booted = _Booted(
+        said,
+        running.report.stat().st_mtime,
+        place.flavor_disk,
+        place.before_root,
+        place.hardware.starts_by,
+    )
     for name, look in _CHECKS:
         yield findings.Finding(name, findings.Depth.BOOT, look(booted))
     yield from own_checks.after_boot(place.own, said.own, place.evidence)
+
+
+def _firmware(booted: _Booted) -> findings.Verdict:
+    wanted, seen = _STARTED_BY[booted.firmware], booted.report.firmware
+    if seen != booted.firmware:
+        return findings.failed(
+            f"the kernel log says {seen or 'nothing'}, on a machine with {wanted}"
+        )
+    return findings.passed(f"the kernel was started by {wanted}")
 
 
 def _units(booted: _Booted) -> findings.Verdict:
@@ -121,6 +143,7 @@ def _root(booted: _Booted) -> findings.Verdict:
 
 
 _CHECKS: tuple[tuple[str, Callable[[_Booted], findings.Verdict]], ...] = (
+    ("firmware", _firmware),
     ("no failed unit", _units),
     ("cloud-init done", _cloud_init),
     ("clock", _clock),

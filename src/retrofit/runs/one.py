@@ -110,7 +110,10 @@ def run(
         origin = planner.find(request, connect, pin)
         possible = recipe.architectures_of(origin.base)
         properties = dict(recipe.glance.properties) | dict(request.target.properties)
-        prover.check(recipe.name, recipe.checks, request.proof.depth, possible, properties)
+        proof = request.proof
+        prover.check(
+            recipe.name, recipe.checks, proof.depth, possible, properties, proof.firmwares
+        )
         recorder = progress.Recorder(reporter)
         current = _Run(request, recipe, origin, connect, held, recorder, turns, pin, on_plan)
         return request.target.deliver(current)

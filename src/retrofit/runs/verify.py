@@ -28,6 +28,7 @@ class VerifyRequest:
         boot_timeout_s: Seconds a machine has until its service answers; ``None`` for what fits.
         properties: Properties that say what machines have, before those the image has in Glance.
         own: Checks of the operator's.
+        firmwares: What machines are started by, each; none for what the properties say.
         work_base: Directory in which the work directory is made; ``None`` for the default.
     """
 
@@ -40,6 +41,7 @@ class VerifyRequest:
     boot_timeout_s: float | None = None
     properties: tuple[tuple[str, str], ...] = ()
     own: tuple[own_checks.OwnCheck, ...] = ()
+    firmwares: tuple[findings.Firmware, ...] = ()
     work_base: pathlib.Path | None = None
 
 
@@ -58,7 +60,9 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
             properties |= connect().image(origin.base.id).properties
         properties |= dict(request.properties)
         possible = recipe.architectures_of(origin.base)
-        prover.check(recipe.name, recipe.checks, request.depth, possible, properties)
+        prover.check(
+            recipe.name, recipe.checks, request.depth, possible, properties, request.firmwares
+        )
         work = held.enter_context(workshop.work_directory(request.work_base))
         job = prover.Job(
             image=origin.bring(work, reporter),
@@ -69,6 +73,7 @@ def verify(request: VerifyRequest, reporter: progress.Reporter) -> findings.Proo
             boot_timeout_s=request.boot_timeout_s,
             properties=tuple(properties.items()),
             own=request.own,
+            firmwares=request.firmwares,
         )
         proof = prover.prove(job, reporter)
         if request.evidence is not None:

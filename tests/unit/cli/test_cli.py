@@ -200,6 +200,7 @@ class TestImage:
             *("--rebuild-on", "base,packages"),
             *("--root-size", "8G", "--work-dir", "/srv", "--force", "--recipe", "amphora"),
             *("--depth", "traffic", "--flavor-disk", "4G", "--evidence", "/evidence"),
+            *("--firmware", "uefi", "--firmware", "secure-boot", "--firmware", "uefi"),
             *("--os-cloud", "c", "--os-region-name", "r", "--os-interface", "admin"),
         )
 
@@ -227,7 +228,10 @@ class TestImage:
             force=True,
             rebuild_on=frozenset({reasons.Choice.BASE, reasons.Choice.PACKAGES}),
             proof=proof_request.ProofRequest(
-                findings.Depth.TRAFFIC, 4 * model.GIB, evidence=pathlib.Path("/evidence")
+                findings.Depth.TRAFFIC,
+                4 * model.GIB,
+                evidence=pathlib.Path("/evidence"),
+                firmwares=(findings.Firmware.UEFI, findings.Firmware.SECURE_BOOT),
             ),
             cloud=cloud.Options("c", "r", "admin"),
             work_base=pathlib.Path("/srv"),

@@ -128,6 +128,7 @@ _REPORT = [
     "cloud-init status: done boot_status_code: enabled-by-generator",
     "root 7300000000",
     "clock 1795266663",
+    "firmware secure-boot",
 ]
 
 
@@ -143,6 +144,7 @@ def test_a_report_is_read_when_it_is_complete() -> None:
         cloud_init="status: done boot_status_code: enabled-by-generator",
         root=7300000000,
         clock=1795266663,
+        firmware="secure-boot",
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from retrofit import errors
 from retrofit.host import accelerator
+from retrofit.model import findings
 from retrofit.proof import hardware, qemu_words
 
 
@@ -141,6 +142,50 @@ def test_firmware_that_starts_only_what_is_signed(firmware: pathlib.Path) -> Non
     assert (firmware / "variables").read_text() == "VARS_4M.ms"
     made = dict(hardware.of(properties, "amd64").described(accelerated=True))
     assert made["firmware"] == "uefi, secure boot"
+
+
+@pytest.mark.parametrize(
+    ("firmware", "properties", "board", "starts_by"),
+    [
+        ("bios", {}, "pc", "bios"),
+        ("bios", {"hw_machine_type": "q35", "hw_firmware_type": "uefi"}, "q35", "bios"),
+        ("uefi", {}, "q35", "uefi"),
+        ("uefi", {"hw_machine_type": "pc"}, "pc", "uefi"),
+        ("uefi", {"os_secure_boot": "required"}, "q35", "uefi"),
+        ("secure-boot", {"hw_firmware_type": "bios"}, "q35", "secure-boot"),
+    ],
+)
+def test_firmware_that_is_asked_for_goes_before_properties(
+    firmware: str, properties: dict[str, str], board: str, starts_by: str
+) -> None:
+    made = hardware.of(properties, "amd64", findings.Firmware(firmware))
+
+    assert (made.board, made.starts_by) == (board, starts_by)
+
+
+def test_the_config_drive_is_in_reach_of_what_uefi_starts() -> None:
+    made = hardware.of({"hw_disk_bus": "sata"}, "amd64", findings.Firmware.UEFI)
+
+    assert (made.disk_bus, made.cdrom_bus, made.scsi) == ("sata", "scsi", "virtio-scsi")
+    assert hardware.of({}, "arm64", findings.Firmware.UEFI).board == "virt"
+
+
+@pytest.mark.parametrize(
+    ("firmware", "architecture", "said"),
+    [("bios", "arm64", "hw_firmware_type=bios"), ("secure-boot", "arm64", "os_secure_boot")],
+)
+def test_firmware_that_no_machine_has(firmware: str, architecture: str, said: str) -> None:
+    with pytest.raises(errors.ConfigError, match=said):
+        hardware.of({}, architecture, findings.Firmware(firmware))
+
+
+def test_machines_are_described_together() -> None:
+    machines = [hardware.of({}, "amd64", one) for one in findings.Firmware]
+
+    told = dict(hardware.described(machines, accelerated=False))
+
+    assert told["firmware"] == "bios / uefi / uefi, secure boot"
+    assert (told["board"], told["disk_bus"]) == ("pc / q35", "virtio")
 
 
 def test_firmware_that_is_not_installed(firmware: pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Puts grub on an image by the image's own tools: BIOS boot code, an EFI program, modules."""
+"""Puts grub on an image by the image's own tools: BIOS boot code, EFI programs, modules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import struct
 
 from ... import errors
 from ...building.disk import grub, layout
+from ...host import rootfs
 from ...host.sandbox import cells
 
 _TOOL_TIMEOUT_S = 120.0
@@ -15,6 +16,13 @@ _SECTOR = 512
 _DISK_MODULES = ("part_gpt", "part_msdos", "ext2", "xfs", "fat", "search_fs_uuid")
 # The EFI program is on its own until it has found the root file system's modules.
 _EFI_MODULES = (*_DISK_MODULES, "normal", "configfile", "linux", "all_video", "gzio", "echo")
+# Where the programs go, by what packages call them: firmware starts shim, which is signed for it;
+# shim starts GRUB, and the manager of further keys if it is asked to.
+_SIGNED = {
+    "BOOTX64.EFI": ("usr/lib/shim/shimx64.efi.signed",),
+    "grubx64.efi": ("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",),
+    "mmx64.efi": ("usr/lib/shim/mmx64.efi.signed", "usr/lib/shim/mmx64.efi"),
+}
 
 # Offsets in grub's boot.img (grub's include/grub/i386/pc/boot.h): the code that fits before the
 # partition table, the place of the next stage's first sector, and an instruction that floppies
@@ -38,6 +46,9 @@ def install(
 ) -> None:
     """Install grub for BIOS and, where the tree has its modules, for EFI.
 
+    EFI starts the distribution's signed programs where the tree has them, so that firmware which
+    verifies starts them, too; else one that is linked here.
+
     Args:
         tree: The files of the image, with ``/boot`` in its place.
         system: Directory that becomes the EFI system partition.
@@ -53,10 +64,8 @@ def install(
     place.mkdir()
     prefix = "/boot/grub" if found.boot is None else "/grub"
     boot = found.boot or found.root
-    (place / "early.cfg").write_text(
-        f"search.fs_uuid {boot.filesystem.uuid} root\nset prefix=($root){prefix}\n",
-        encoding="ascii",
-    )
+    early = f"search.fs_uuid {boot.filesystem.uuid} root\nset prefix=($root){prefix}\n"
+    (place / "early.cfg").write_text(early, encoding="ascii")
     shown = (cells.Bind(place, "/mnt", writable=True),)
     room = cells.Cell(root=tree, work=work, binds=shown)
 
@@ -66,12 +75,26 @@ def install(
     _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
 
     if (tree / "usr/lib/grub/x86_64-efi").exists():
-        program = _image(room, place, "x86_64-efi", prefix, _EFI_MODULES)
         _copy_modules(tree, "x86_64-efi")
-        removable = system / "EFI/BOOT/BOOTX64.EFI"
-        removable.parent.mkdir(parents=True)
-        shutil.copyfile(program, removable)
+        removable = system / "EFI/BOOT"
+        removable.mkdir(parents=True)
+        if (tree / "usr/lib/grub/x86_64-efi-signed").exists():
+            _copy_signed(tree, removable)
+            settings = system / "EFI" / found.release.distribution / "grub.cfg"
+            settings.parent.mkdir()
+            settings.write_text(f"{early}configfile $prefix/grub.cfg\n", encoding="ascii")
+        else:
+            program = _image(room, place, "x86_64-efi", prefix, _EFI_MODULES)
+            shutil.copyfile(program, removable / "BOOTX64.EFI")
     grub.update(tree, found, work)
+
+
+def _copy_signed(tree: pathlib.Path, removable: pathlib.Path) -> None:
+    """Put the signed programs where firmware looks on a disk that it was told nothing of."""
+    for target, sources in _SIGNED.items():
+        # Ubuntu's are links, by which the administrator chooses one of two.
+        found = (rootfs.resolve(tree, source) for source in sources)
+        shutil.copyfile(next(one for one in found if one.exists()), removable / target)
 
 
 def _image(

@@ -53,20 +53,21 @@ class _Distribution:
 _PACKAGES = (
     "adduser apparmor apt-utils bash-completion bind9-host ca-certificates cloud-guest-utils"
     " cloud-init cpio cron curl dbus dbus-user-session dmidecode dosfstools e2fsprogs ethtool"
-    " fdisk file gdisk gnupg grub-efi-amd64-bin grub-pc init initramfs-tools iproute2"
-    " iputils-ping kmod less libpam-systemd locales logrotate lsof man-db manpages mount nano"
-    " netbase netcat-openbsd netplan.io nftables openssh-server passwd pciutils perl polkitd"
-    " procps psmisc python3 python3-apt readline-common rsync sensible-utils socat sudo"
-    " systemd-resolved systemd-sysv systemd-timesyncd tcpdump tmux traceroute tzdata udev"
-    " unattended-upgrades uuid-runtime vim-tiny wget whiptail xz-utils zstd"
+    " fdisk file gdisk gnupg init initramfs-tools iproute2 iputils-ping kmod less libpam-systemd"
+    " locales logrotate lsof man-db manpages mount nano netbase netcat-openbsd netplan.io"
+    " nftables openssh-server passwd pciutils perl polkitd procps psmisc python3 python3-apt"
+    " readline-common rsync sensible-utils socat sudo systemd-resolved systemd-sysv"
+    " systemd-timesyncd tcpdump tmux traceroute tzdata udev unattended-upgrades uuid-runtime"
+    " vim-tiny wget whiptail xz-utils zstd"
 ).split()
 # What a machine needs to start, and to be configured by cloud-init; a recipe adds its own.
 _MINIMAL = (
-    "apparmor ca-certificates cloud-guest-utils cloud-init cpio dbus e2fsprogs ethtool fdisk gdisk"
-    " grub-efi-amd64-bin grub-pc init initramfs-tools iproute2 kmod libpam-systemd mount netbase"
-    " netplan.io passwd procps python3 sudo systemd-resolved systemd-sysv systemd-timesyncd tzdata"
-    " udev zstd"
+    "apparmor ca-certificates cloud-guest-utils cloud-init cpio dbus e2fsprogs ethtool fdisk"
+    " gdisk init initramfs-tools iproute2 kmod libpam-systemd mount netbase netplan.io passwd"
+    " procps python3 sudo systemd-resolved systemd-sysv systemd-timesyncd tzdata udev zstd"
 ).split()
+# What starts it by BIOS, by UEFI, and by UEFI that verifies (Secure Boot).
+_LOADERS = ("grub-pc", "grub-efi-amd64-bin", "grub-efi-amd64-signed", "shim-signed")
 _DISTRIBUTIONS = {
     "debian": _Distribution(
         components="main",
@@ -275,7 +276,7 @@ def _install(
         for archive in archives
     ]
     chosen = _MINIMAL if minimal else (*_PACKAGES, *about.packages)
-    packages = ",".join((*chosen, about.kernel))
+    packages = ",".join((*chosen, *_LOADERS, about.kernel))
     try:
         process.run(
             ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]

@@ -32,6 +32,7 @@ _REPORT = {
     "cloud-init": "status: done detail: DataSourceConfigDrive [net,ver=2]",
     "root": str(7 * model.GIB),
     "clock": "NOW",
+    "firmware": "bios",
 }
 _ANSWERS: dict[str, tuple[int, Any]] = {
     "/": (200, {"api_version": "1.0"}),
@@ -122,7 +123,7 @@ def _amphora(
 def test_a_good_one_passes(tmp_path: pathlib.Path) -> None:
     proven = _proven(tmp_path)
 
-    assert len(proven) == 14
+    assert len(proven) == 15
     assert all(verdict.outcome is findings.Outcome.PASS for verdict in proven.values()), proven
 
 
@@ -179,6 +180,12 @@ def test_a_fault_on_the_console_is_seen_while_a_question_hangs(tmp_path: pathlib
             {"cloud-init": "status: error detail: no modules"},
             "status: error detail: no modules",
         ),
+        (
+            "firmware",
+            {"firmware": "secure-boot"},
+            "the kernel log says secure-boot, on a machine with a BIOS",
+        ),
+        ("firmware", {"firmware": ""}, "the kernel log says nothing, on a machine with a BIOS"),
         ("cloud-init done", {"cloud-init": ""}, "cloud-init reports no status"),
         ("clock", {"clock": "0"}, r"the clock differs by -\d{10} s"),
         (
