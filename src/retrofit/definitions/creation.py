@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .. import errors, model
 from ..base_images import bootstrap
 from ..base_images.scratch import contents
+from ..host import files
 from ..model import architectures, releases
 from ..planning import run_request
 from ..publishing import file_target
@@ -150,7 +151,7 @@ def _keys(keyring: pathlib.Path | None) -> bytes:
     if keyring is None:
         return b""
     try:
-        return keyring.read_bytes()
+        return files.content(keyring)
     except OSError as error:
         raise errors.InputMissing(
             f"cannot read the keyring {keyring}: {error.strerror}"

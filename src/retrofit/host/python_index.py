@@ -13,11 +13,12 @@ import urllib.parse
 from .. import errors, model
 from . import process, urls, web
 
-_INDEX = "https://pypi.org/simple"
 _TIMEOUT_S = 60.0
 _LIMIT = 32 * model.MIB
 # Of "pip config list": settings of files, and those of the environment, which count more.
 _SETTING = re.compile(r"(?:global|:env:)\.([a-z-]+)=(.*)")
+# Of pip's help, which breaks lines anywhere between words.
+_DEFAULT = re.compile(r"--index-url <url>.*?\(default\s+(https?://[^\s)]+)\)", re.DOTALL)
 _SEPARATORS = re.compile("[-_.]+")
 _WEB = ("http://", "https://")
 
@@ -27,20 +28,35 @@ def settings() -> dict[str, str]:
 
     Without pip there are none.
     """
+    lines = sorted(_pip("config", "list").splitlines(), key=lambda line: line.startswith(":env:"))
+    found = filter(None, map(_SETTING.fullmatch, lines))
+    return {match[1]: str(ast.literal_eval(match[2])) for match in found}
+
+
+def _pip(*words: str) -> str:
+    """Return what pip prints; nothing where there is none."""
     variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     try:
-        listed = process.run(
-            [sys.executable, "-m", "pip", "config", "list"],
+        return process.run(
+            [sys.executable, "-m", "pip", *words],
             timeout_s=_TIMEOUT_S,
             extra_environment=variables,
             # An index may have a login.
             confidential=True,
-        )
+        ).stdout
     except errors.CommandError:
-        return {}
-    lines = sorted(listed.stdout.splitlines(), key=lambda line: line.startswith(":env:"))
-    found = filter(None, map(_SETTING.fullmatch, lines))
-    return {match[1]: str(ast.literal_eval(match[2])) for match in found}
+        return ""
+
+
+def _indexes() -> list[str]:
+    """Return the indexes that pip asks."""
+    configured = settings()
+    main = configured.get("index-url", "")
+    if not main:
+        default = _DEFAULT.search(_pip("download", "--help"))
+        main = default[1] if default else ""
+    places = [main, *configured.get("extra-index-url", "").split()]
+    return [place for place in places if place.startswith(_WEB)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +84,8 @@ def source_distribution(name: str, version: str, access: web.Access) -> File:
         errors.InputMissing: No index has it, with its SHA-256.
         errors.RetrofitError: An index does not answer as it should.
     """
-    configured = settings()
-    indexes = [configured.get("index-url", _INDEX), *configured.get("extra-index-url", "").split()]
     wanted = f"{_normal(name)}-{version}.tar.gz"
-    asked = [index for index in indexes if index.startswith(_WEB)]
+    asked = _indexes()
     for index in asked:
         page = f"{index.rstrip('/')}/{_normal(name)}/"
         try:
@@ -87,7 +101,9 @@ def source_distribution(name: str, version: str, access: web.Access) -> File:
                     return File(url, digest)
     raise errors.InputMissing(
         f"no index has a source distribution of {name} {version}",
-        hint=f"asked: {', '.join(map(urls.shown, asked))}",
+        hint=f"asked: {', '.join(map(urls.shown, asked))}"
+        if asked
+        else "set index-url in the configuration of pip",
     )
 
 
