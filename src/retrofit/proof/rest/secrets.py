@@ -15,7 +15,7 @@ _SEARCHED = ("/etc", "/home", "/opt", "/root", "/srv", "/usr/local", "/var")
 _NOT_SEARCHED = frozenset(
     {"/etc/ssl/certs", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log"}
 )
-# Packages of Python, below an environment of their own; their tests bring keys.
+# Packages of Python, below an environment of their own; their tests bring keys and clouds.yaml.
 _OF_PYTHON = re.compile(r"/(opt|usr/local)/.*/(dist|site)-packages/.*")
 # Its name says that it keeps nothing: the package ssl-cert makes it for tests of servers.
 _PUBLIC_KEYS = frozenset({"/etc/ssl/private/ssl-cert-snakeoil.key"})
@@ -75,13 +75,14 @@ def with_passwords(shadow: str) -> list[str]:
 def fault_of(path: str, entry: os.DirEntry[str]) -> str:
     """Say which secret is in a file; nothing if none is seen."""
     size = entry.stat(follow_symlinks=False).st_size
-    if size and _BY_NAME.fullmatch(path):
+    of_python = _OF_PYTHON.fullmatch(path)
+    if size and not of_python and _BY_NAME.fullmatch(path):
         return "contains secrets, according to its name"
     if not 0 < size <= _MAX_SECRET:
         return ""
     with open(entry.path, "rb") as file:
         content = file.read(_MAX_SECRET)
-    public = path in _PUBLIC_KEYS or _OF_PYTHON.fullmatch(path)
+    public = of_python or path in _PUBLIC_KEYS
     if not public and _PRIVATE_KEY.search(content):
         return "contains a private key"
     if path.startswith(_URLS_IN) and _PASSWORD_IN_URL.search(content):
