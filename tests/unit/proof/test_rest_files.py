@@ -157,7 +157,7 @@ _KEY = b"-----BEGIN PRIVATE KEY-----"
         ("/etc/octavia/agent.pem", _KEY, "contains a private key"),
         ("/opt/tool/key.pem", _KEY, "contains a private key"),
         ("/etc/ssl/private/ssl-cert-snakeoil.key", _KEY, ""),
-        ("/opt/amphora-agent-venv/lib/python3.12/site-packages/sdk/tests/clouds.yaml", b"a: b", ""),
+        ("/opt/agent-venv/lib/python3.12/site-packages/sdk/tests/clouds.yaml", b"a: b", ""),
         ("/opt/amphora-agent-venv/lib/python3.12/site-packages/octavia/tests/certs.py", _KEY, ""),
         ("/etc/wgetrc", b"#https_proxy = http://proxy.yoyodyne.com:18023/", ""),
         (
