@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 import pytest
 from tests.support import paths
 from tests.support.charm import container
+from tests.support.cli import podman
 from tests.support.image_manager import image_files
 
 pytestmark = [pytest.mark.slow, pytest.mark.in_order]
 
 _BASE = "localhost/retrofit-test-base"
 _IMAGE = "localhost/retrofit-test-image"
-_ENGINE = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
 _TIMEOUT_S = 1200
 # How this machine reaches packages.
 _PIP_CONF = pathlib.Path("/etc/pip.conf")
@@ -26,16 +26,8 @@ _AUTHORITIES = "/usr/local/share/ca-certificates"
 _VARIABLES = ("PIP_", "http_proxy", "https_proxy", "no_proxy")
 
 
-def _podman(*words: str | os.PathLike[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*_ENGINE, *words], text=True, capture_output=True, timeout=_TIMEOUT_S, check=False
-    )
-
-
 def _run(image: str, *words: str, options: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    # Where this machine is a container itself, podman's own limits are above what it may set.
-    limits = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
-    return _podman("run", "--rm", "--network=host", *limits, *options, image, *words)
+    return podman.call("run", "--rm", "--network=host", *podman.LIMITS, *options, image, *words)
 
 
 def _text() -> str:
@@ -54,11 +46,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     minimal = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"]
     minimal += [*(f"--customize-hook={hook}" for hook in hooks), series, os.fspath(root)]
     subprocess.run([*minimal, *container.apt_sources(series)], check=True, timeout=_TIMEOUT_S)
-    imported = _podman("import", "--quiet", root, _BASE)
+    imported = podman.call("import", "--quiet", root, _BASE)
     assert imported.returncode == 0, imported.stderr
     yield _BASE
     for image in (_IMAGE, _BASE):
-        _podman("rmi", "--force", image)
+        podman.call("rmi", "--force", image)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +69,7 @@ def test_it_is_built(base: str, context: pathlib.Path) -> None:
     variables = [f"--env={name}={os.environ[name]}" for name in names]
     words = (f"--build-arg=BASE={base}", f"--tag={_IMAGE}")
 
-    built = _podman("build", "--layers=false", "--network=host", *variables, *words, context)
+    built = podman.call("build", "--layers=false", "--network=host", *variables, *words, context)
 
     assert built.returncode == 0, built.stdout + built.stderr
 

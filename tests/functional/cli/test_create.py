@@ -1,4 +1,4 @@
-"""Images from a package mirror in one go, by ``diskimage-create`` and by ``retrofit create``."""
+"""Images from a package mirror in one go, as Octavia's script makes them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from tests.support import paths, scratch
 from tests.support.building import contents, ubuntu_archive, ubuntu_hosts
+from tests.support.cli import podman
 
 _PROGRAMS = pathlib.Path(sys.executable).parent
 _GIB = 2**30
@@ -23,9 +24,6 @@ _INSTALLED = "install ok installed"
 _DISKS = ("qcow2", "vhd")
 _TREES = ("tgz", "squashfs", "oci")
 _BESIDE = ("sha256", "manifest", "cdx.json")
-_ENGINE = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
-# Where this machine is a container itself, podman's own limits are above what it may set.
-_LIMITS = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
 
 
 @pytest.fixture
@@ -70,13 +68,11 @@ def _is_amphora(image: pathlib.Path, place: pathlib.Path, *release: str) -> None
     look.mkdir()
     with contents.mounted(image, look) as root:
         assert set(release) <= set(shlex.split((root / "etc/os-release").read_text()))
-        assert contents.look(root).packages.keys() >= _PACKAGES
         packages = contents.look(root).packages
+        assert packages.keys() >= _PACKAGES
         assert {packages[name]["Status"] for name in _PACKAGES} == {_INSTALLED}
         assert packages["haproxy"]["Architecture"] == "amd64"
-        assert list((root / "boot").glob("vmlinuz-*-amd64")) or list(
-            (root / "boot").glob("vmlinuz-*-generic")
-        )
+        assert list((root / "boot").glob("vmlinuz-*"))
         assert (root / "usr/bin/amphora-agent").exists()
 
 
@@ -155,15 +151,11 @@ def _is_told(image: pathlib.Path) -> None:
 
 def _in_container(archive: pathlib.Path, *command: str) -> str:
     """Run a command in a container image; return what it prints."""
-    loaded = _podman("load", "--quiet", "--input", archive).strip().rpartition(" ")[2]
+    loaded = podman.output("load", "--quiet", "--input", archive).strip().rpartition(" ")[2]
     try:
-        return _podman("run", "--rm", "--network=none", *_LIMITS, loaded, *command)
+        return podman.output("run", "--rm", "--network=none", *podman.LIMITS, loaded, *command)
     finally:
-        _podman("rmi", "--force", loaded)
-
-
-def _podman(*words: str | pathlib.Path) -> str:
-    return subprocess.run([*_ENGINE, *words], check=True, stdout=subprocess.PIPE, text=True).stdout
+        podman.output("rmi", "--force", loaded)
 
 
 def _in_tar(file: pathlib.Path) -> set[str]:

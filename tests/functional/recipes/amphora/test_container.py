@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import socket
-import subprocess
 import time
 import urllib.request
 import uuid
@@ -15,14 +14,13 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import pytest
-from tests.support.cli import command
+from tests.support.cli import command, podman
 
 from retrofit.recipes.amphora import checks
 from retrofit.recipes.amphora.trial import agent, controller
 
 pytestmark = pytest.mark.slow
 
-_ENGINE = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
 _IMAGE = "localhost/retrofit-test-amphora"
 _TIMEOUT_S = 3600.0
 _ANSWER_TIMEOUT_S = 120.0
@@ -44,25 +42,23 @@ def image(open_directory: pathlib.Path) -> Iterator[str]:
     ) as running:
         outcome = running.end(timeout_s=_TIMEOUT_S)
     assert outcome.code == 0, outcome.stderr
-    subprocess.run([*_ENGINE, "import", "--quiet", files / "amphora.tar", _IMAGE], check=True)
+    podman.output("import", "--quiet", files / "amphora.tar", _IMAGE)
     yield _IMAGE
-    subprocess.run([*_ENGINE, "rmi", "--force", _IMAGE], check=True, stdout=subprocess.PIPE)
+    podman.output("rmi", "--force", _IMAGE)
 
 
 @contextlib.contextmanager
 def _container(image: str, *words: str, options: tuple[str, ...] = ()) -> Iterator[None]:
     """Run a program in a container, with the network of the test."""
     name = f"retrofit-test-{uuid.uuid4().hex[:8]}"
-    # Where this machine is a container itself, podman's own limits are above what it may set.
-    limits = ["--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096"]
-    run = ["run", "--detach", "--rm", "--network=host", "--name", name, *limits, *options]
-    subprocess.run([*_ENGINE, *run, image, *words], check=True, stdout=subprocess.PIPE)
+    run = ["run", "--detach", "--rm", "--network=host", "--name", name, *podman.LIMITS, *options]
+    podman.output(*run, image, *words)
     try:
         yield
     finally:
-        logs = subprocess.run([*_ENGINE, "logs", name], capture_output=True, text=True)
+        logs = podman.call("logs", name)
         print(logs.stdout, logs.stderr)
-        subprocess.run([*_ENGINE, "rm", "--force", name], stdout=subprocess.PIPE)
+        podman.call("rm", "--force", name)
 
 
 def _awaited(ask: Callable[[], _Answer]) -> _Answer:
