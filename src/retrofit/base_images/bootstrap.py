@@ -94,7 +94,7 @@ class Origin(origins.Described):
     access: web.Access
     cache: pathlib.Path | None = None
     untrusted: tuple[selection.UntrustedImage, ...] = ()
-    # Its file systems get other identifiers each time.
+    # Its files are younger each time, and lie elsewhere on the disk.
     repeatable: ClassVar[bool] = False
 
     def bring(self, work: pathlib.Path, reporter: progress.Reporter) -> pathlib.Path:
@@ -103,7 +103,8 @@ class Origin(origins.Described):
             raise origins.expired(self.name, "the mirror has changed")
         local = work / "source.img"
         with kept_bases.kept(self.cache, self.base.content_hash, work) as archive:
-            make(self.recipe, local, self.access, work, reporter, archive)
+            identity = self.base.content_hash
+            make(self.recipe, local, self.access, work, reporter, archive, identity=identity)
         return local
 
 
@@ -208,6 +209,8 @@ def make(
     work: pathlib.Path,
     reporter: progress.Reporter,
     kept: pathlib.Path | None = None,
+    *,
+    identity: str,
 ) -> None:
     """Make the image, raw, in a workshop.
 
@@ -218,6 +221,7 @@ def make(
         work: The work directory.
         reporter: Told of the steps.
         kept: See :func:`system.bootstrap`.
+        identity: Likewise.
 
     Raises:
         errors.UsageError: No image of that architecture can be made.
@@ -228,6 +232,7 @@ def make(
     def make_inside(_: progress.Reporter) -> None:
         system.bootstrap(
             output,
+            identity=identity,
             distribution=recipe.distribution,
             release=recipe.release,
             architecture=recipe.architecture,

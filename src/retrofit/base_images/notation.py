@@ -9,6 +9,7 @@ import re
 from .. import errors
 from ..host import urls
 from . import bootstrap, download, files, glance, origins, simplestreams
+from .scratch import contents
 
 GLANCE = "glance:"
 _SIMPLESTREAMS = "simplestreams:"
@@ -31,6 +32,7 @@ class Options:
         stream: Stream of simplestreams, ``daily`` or ``released``.
         version: Version of simplestreams, such as ``20260801``.
         mirror: Archive of the distribution.
+        source_date: Seconds since 1970 that nothing in an image that is made is younger than.
     """
 
     series: str = ""
@@ -41,6 +43,7 @@ class Options:
     stream: str = ""
     version: str = ""
     mirror: str = ""
+    source_date: int | None = None
 
 
 def parse(source: str, options: Options) -> origins.Source:
@@ -115,7 +118,10 @@ def _fresh(source: str, options: Options) -> bootstrap.Wanted:
             hint="give the URL of the distribution's archive",
         )
     return bootstrap.Wanted(
-        series=options.series, architecture=options.architecture, mirror=options.mirror
+        series=options.series,
+        architecture=options.architecture,
+        mirror=options.mirror,
+        holds=contents.Contents(source_date=options.source_date),
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import thread
 
 from .. import errors, model
-from ..host import files, process, progress, trees
+from ..host import files, process, progress, source_date, trees
 from ..host.sandbox import cells, workshop
 from . import activity, customise, layers, manifest, packing, seal
 from .archives import recording, security
@@ -73,6 +73,7 @@ def build(job: Job, reporter: progress.Reporter) -> model.BuildResult:
 def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
     """Run all steps inside the workshop."""
     request = job.request
+    source_date.declare(request.source_date)
     recipe = job.recipe
     raw = job.work / "disk.raw"
     output = job.work / f"output.{request.image_format}"
@@ -87,6 +88,8 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             found = growth.grow(raw, found, request.root_size or recipe.root_size)
         with step("open"):
             opened = resources.enter_context(tree.open_tree(raw, found, job.work))
+            if request.source_date is not None:
+                opened.check_repeatable()
             opened.make_room()
             recall = _recall(job, opened, resources)
             if job.keep_failed:
@@ -112,6 +115,8 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
             packages = security.mark(inside, manifest.read(opened.path))
             apt = recording.read(inside, packages, found.release.architecture)
             seal.seal(opened.path)
+            if request.source_date is not None:
+                source_date.clamp(opened.path, request.source_date)
         made = {}
         trees_wanted = [one for one in request.files if one in model.TREE_FORMATS]
         if trees_wanted:
@@ -126,17 +131,23 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
                         release=found.release,
                     )
         with step("write-back"):
-            opened.write_back()
+            opened.write_back(request.source_date)
     with step("convert"), thread.ThreadPoolExecutor() as pool:
         # There need not be room for these and for the image.
         removed = pool.submit(trees.remove, opened.place)
         virtual_size = raw.stat().st_size
         uefi_alone = firmware.is_uefi_alone(raw, found.table, found.release.architecture)
-        conversion.from_raw(raw, output, request.image_format, request.compression)
+        convert = functools.partial(
+            conversion.from_raw,
+            raw,
+            compression=request.compression,
+            in_order=request.source_date is not None,
+        )
+        convert(output, request.image_format)
         for file_format in request.files:
             if file_format not in made:
                 made[file_format] = job.work / f"disk-of.{file_format}"
-                conversion.from_raw(raw, made[file_format], file_format, request.compression)
+                convert(made[file_format], file_format)
         raw.unlink()
         removed.result()
         sha256, sha512 = _hashes(output)

@@ -10,7 +10,7 @@ import urllib.parse
 from collections.abc import Iterator
 
 from .. import model
-from ..host import files, proxies, rootfs
+from ..host import files, proxies, rootfs, source_date
 from ..host.sandbox import cells
 from . import sysfs
 from .archives import logins
@@ -73,6 +73,7 @@ def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -
         "DEBIAN_FRONTEND": "noninteractive",
         "SYSTEMD_OFFLINE": "1",
         **request.proxies.environment(),
+        **source_date.variables(request.source_date),
     }
     if request.ca_certificate:
         bundle = work / "certificates.pem"

@@ -7,10 +7,11 @@ import pathlib
 import rich_click as click
 
 from .. import model
-from ..base_images.scratch import system
+from ..base_images import bootstrap
+from ..base_images.scratch import contents, system
 from ..building import outputs
 from ..definitions import keys
-from ..host import progress, web
+from ..host import progress, source_date, web
 from ..host.sandbox import workshop
 from ..model import releases
 from . import execution, options, reporting
@@ -74,11 +75,18 @@ def command(
     size_bytes = keys.size(size) if size else None
     outputs.check(output, force=force)
 
+    holds = contents.Contents(source_date=source_date.of_environment())
+    recipe = bootstrap.Recipe(
+        distribution, "", release, architecture, layout_name, mirror, holds, size_bytes
+    )
+    identity = bootstrap.find(recipe, web.Access()).content_hash
+
     def make(reporter: progress.Reporter) -> pathlib.Path:
         made = work / "image"
         with progress.step(reporter, "bootstrap"):
             system.bootstrap(
                 made,
+                identity=identity,
                 distribution=distribution,
                 release=release,
                 architecture=architecture,
@@ -88,6 +96,7 @@ def command(
                 size=size_bytes,
                 image_format=model.ImageFormat(image_format),
                 work=work,
+                holds=holds,
             )
         return made
 

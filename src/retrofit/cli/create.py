@@ -9,7 +9,7 @@ import rich_click as click
 
 from .. import model
 from ..definitions import creation, keys
-from ..host import caches
+from ..host import caches, source_date
 from ..model import architectures
 from ..proof import own_checks
 from ..runs import one, results
@@ -95,6 +95,7 @@ def command(
             keyring=keyring,
             disk_size=keys.size(size) if size else None,
             cache=cache_dir or caches.of_builds(),
+            source_date=source_date.of_environment(),
         ),
         [(wanted[0], output)] if len(wanted) == 1 else creation.named(output, wanted),
         checks=own_checks.read(check_scripts),

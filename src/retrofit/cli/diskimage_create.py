@@ -18,6 +18,7 @@ import click
 
 from .. import __version__, errors, model
 from ..definitions import creation
+from ..host import source_date
 from ..host.sandbox import workshop
 from ..model import architectures, releases
 from ..planning import run_request
@@ -216,6 +217,7 @@ def _request(
             keyring=pathlib.Path(keyring) if keyring else None,
             disk_size=int(size) * model.GIB,
             cache=_make((cache or _CACHE).expanduser()).resolve(),
+            source_date=source_date.of_environment(),
         ),
         outputs,
         agent=agent,

@@ -13,7 +13,7 @@ import rich_click as click
 from .. import errors, model
 from ..building.elements import hooks
 from ..definitions import run_definition
-from ..host import terminal
+from ..host import source_date, terminal
 from ..model import reasons
 from ..model.documents import run_document
 from ..proof import own_checks
@@ -120,6 +120,7 @@ def command(
     definition = run_definition.RunDefinition.parse(
         checks=own_checks.read(check_scripts),
         environment=options.pairs("--env", variables),
+        source_date=source_date.of_environment(),
         rebuild_on=None if rebuild_on is None else [*filter(None, rebuild_on.split(","))],
         **given,
     )

@@ -40,6 +40,8 @@ class Creation:
         keyring: File with the keys of the archive; ``None`` takes the distribution's.
         disk_size: Size of the disk in bytes; ``None`` takes what the recipe needs.
         cache: Directory in which the packages of the base are kept; ``None`` keeps none.
+        source_date: Seconds since 1970 that nothing in the image is to be younger than, so that
+            it can be made again bit for bit; ``None`` if it need not be.
     """
 
     series: str = ""
@@ -50,6 +52,7 @@ class Creation:
     keyring: pathlib.Path | None = None
     disk_size: int | None = None
     cache: pathlib.Path | None = None
+    source_date: int | None = None
 
 
 def request(
@@ -102,7 +105,9 @@ def request(
         series=creation.series,
         architecture=architecture,
         mirror=creation.mirror,
-        holds=contents.Contents(creation.minimal, creation.kernel, _keys(creation.keyring)),
+        holds=contents.Contents(
+            creation.minimal, creation.kernel, _keys(creation.keyring), creation.source_date
+        ),
         layout=_LAYOUT,
         size=creation.disk_size,
         cache=creation.cache,
@@ -112,6 +117,7 @@ def request(
         target=str(outputs[0][1]),
         series=creation.series,
         mirror=creation.mirror,
+        source_date=creation.source_date,
         **values,
     )
     usual = definition.to_request()

@@ -74,6 +74,9 @@ class RunDefinition(keys.Common):
     run_id: str = ""
     """Name the caller gave the run, repeated in its result."""
 
+    source_date: Annotated[int, pydantic.Field(strict=True, ge=0)] | None = None
+    """Seconds since 1970 that nothing in the image is to be younger than."""
+
     trigger: model.Trigger = model.Trigger.SCHEDULE
     """What began the run, repeated in its result and in the history."""
 
@@ -160,6 +163,7 @@ class RunDefinition(keys.Common):
             stream=self.stream,
             version=self.source_version,
             mirror=self.mirror,
+            source_date=self.source_date,
         )
         return notation.parse(self.source, options)
 
@@ -213,6 +217,7 @@ class RunDefinition(keys.Common):
             ca_certificate=authorities.read(self.ca_certificate) if self.ca_certificate else "",
             root_size=keys.size(self.root_size) if self.root_size else None,
             series=self.series,
+            source_date=self.source_date,
         )
 
 

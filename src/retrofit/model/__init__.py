@@ -157,6 +157,8 @@ class BuildRequest:
         root_size: Size in bytes the root file system gets at least; ``None`` leaves it to the
             recipe.
         series: Series that the base image must be of; empty accepts any supported one.
+        source_date: Seconds since 1970 that nothing in the image is to be younger than, so that
+            it can be made again bit for bit; ``None`` if it need not be.
     """
 
     recipe: str
@@ -172,6 +174,7 @@ class BuildRequest:
     ca_certificate: str = ""
     root_size: int | None = None
     series: str = ""
+    source_date: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

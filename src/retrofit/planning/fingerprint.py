@@ -82,6 +82,8 @@ def inputs(
         "compression": request.compression.value if compressed else "",
         "root-size": "" if request.root_size is None else str(request.root_size),
     }
+    if request.source_date is not None:
+        found["source-date"] = str(request.source_date)
     found |= {f"{RELEASE}{name}": version for name, version in releases.items()}
     found |= {f"{ELEMENT}{name}": digest for name, digest in elements.items()}
     variables = repositories.without_logins(request.environment)

@@ -72,6 +72,8 @@ class Options(documents.Part):
         uca_pocket: Its pocket.
         ppas: Personal package archives.
         root_size: Least size of the root file system in bytes; ``None`` for the recipe's.
+        source_date: Seconds since 1970 that nothing in it is younger than, if it can be made
+            again bit for bit.
         sources: Where sources of programs are, and what they were at, by their names.
     """
 
@@ -82,6 +84,7 @@ class Options(documents.Part):
     uca_pocket: _Text = ""
     ppas: tuple[_Text, ...] = ()
     root_size: int | None = None
+    source_date: int | None = None
     sources: Mapping[_Text, _Text] = {}
 
 
@@ -174,6 +177,7 @@ def describe(
             uca_pocket=archives.uca_pocket,
             ppas=tuple(sorted(set(archives.ppas))),
             root_size=request.root_size,
+            source_date=request.source_date,
             sources=sources,
         ),
         built=now.astimezone(datetime.timezone.utc).replace(microsecond=0),

@@ -180,6 +180,7 @@ def _bootstrap(work: pathlib.Path, **other: str) -> None:
     names = {"distribution": "debian", "layout_name": "noble", "architecture": "amd64"}
     system.bootstrap(
         work / "image.qcow2",
+        identity="test",
         release="bookworm",
         access=web.Access(),
         size=None,

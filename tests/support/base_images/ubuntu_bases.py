@@ -73,7 +73,7 @@ def base(series: ubuntu_archive.Series) -> pathlib.Path:
             made = work / "base.raw"
             with _as_ubuntu(series, work):
                 recipe = bootstrap.recipe(wanted)
-                bootstrap.make(recipe, made, access, work, base_images.Silent())
+                bootstrap.make(recipe, made, access, work, base_images.Silent(), identity=name)
             shutil.move(made, raw)
         conversion.from_raw(raw, directory / f"{name}.qcow2", model.ImageFormat.QCOW2)
         raw.unlink()

@@ -116,6 +116,8 @@ def make(raw: pathlib.Path, work: pathlib.Path, *, layout_name: str, root_filesy
         root_filesystem=root_filesystem,
         size=None,
         release=RELEASE,
+        identity="tiny",
+        moment=None,
         work=place,
     )
 

@@ -19,11 +19,14 @@ class Contents:
         kernel: Package of the kernel; empty takes the distribution's for virtual machines.
         keys: Keyring that verifies the archive, here and in the image; empty takes the
             distribution's.
+        source_date: Seconds since 1970 that nothing in it is younger than; ``None`` for the
+            present.
     """
 
     minimal: bool = False
     kernel: str = ""
     keys: bytes = b""
+    source_date: int | None = None
 
     @property
     def keyring(self) -> str:
@@ -36,5 +39,6 @@ class Contents:
             "package-set": "minimal" if self.minimal else "",
             "kernel": self.kernel,
             "keys": hashlib.sha256(self.keys).hexdigest() if self.keys else "",
+            "source-date": "" if self.source_date is None else str(self.source_date),
         }
         return {name: value for name, value in found.items() if value}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -12,12 +13,14 @@ from concurrent.futures import thread
 
 from ... import errors, model
 from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
-from ...host import process, trees
+from ...host import process, source_date, trees
 from . import boot_loader
 
 _TOOL_TIMEOUT_S = 300.0
 # Of Ubuntu's images; a label of XFS has 12 characters at most.
 _ROOT_LABELS = {"ext4": "cloudimg-rootfs", "xfs": "cloudimgroot"}
+# Of the names that are given here: a random number.
+_NAMESPACE = uuid.UUID("0e2a3c5f-6a34-4a52-9d0b-6f0c6a1d1f0a")
 # Types of the UEFI specification and of the Discoverable Partitions Specification
 # (https://uapi-group.org/specifications/specs/discoverable_partitions_specification/).
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -41,6 +44,26 @@ class _Slot:
     mount_point: str = ""
     kind: str = ""
     label: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Names:
+    """Identifiers of all that an image consists of: the same for the same image.
+
+    Attributes:
+        identity: What tells the image from others.
+    """
+
+    identity: str
+
+    def of(self, part: str) -> str:
+        """Return the identifier of a part."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.identity} {part}"))
+
+    def of_file_system(self, slot: _Slot) -> str:
+        """Return the identifier of a file system, in the form that blkid prints it."""
+        unique = self.of(f"file system {slot.number}")
+        return f"{unique[:4]}-{unique[4:8]}".upper() if slot.kind == "vfat" else unique
 
 
 _BIOS_SLOT = _Slot(14, 4 * model.MIB, _BIOS_BOOT)
@@ -67,6 +90,8 @@ def make(
     root_filesystem: str,
     size: int | None,
     release: model.Release,
+    identity: str,
+    moment: int | None,
     work: pathlib.Path,
 ) -> None:
     """Make a raw image that holds a tree and boots if there is a kernel and grub in it.
@@ -78,6 +103,9 @@ def make(
         root_filesystem: ``ext4`` or ``xfs``.
         size: Size of the disk in bytes; ``None`` leaves little room beside the files.
         release: What the tree holds.
+        identity: What tells the image from others.
+        moment: Seconds since 1970 that nothing in it is to be younger than; ``None`` for the
+            present.
         work: Directory for temporary files.
 
     Raises:
@@ -88,7 +116,8 @@ def make(
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
     if size is not None:
         _check_size(size, tree, slots)
-    found = _partition(raw, slots, size or _fitting_size(tree, slots), release)
+    names = _Names(identity)
+    found = _partition(raw, slots, size or _fitting_size(tree, slots), release, names)
 
     system = work / "esp"
     system.mkdir()
@@ -106,8 +135,11 @@ def make(
         (merged / "boot/efi").mkdir(exist_ok=True)
         if (merged / "usr/lib/grub/i386-pc").exists():
             boot_loader.install(merged, system, raw, found, work)
+        if moment is not None:
+            for files_of in (merged, system):
+                source_date.clamp(files_of, moment)
         stack.enter_context(mounts.frozen(files, work / "alone"))
-        _write_filesystems(work / "alone", merged / "boot", raw, found, work)
+        _write_filesystems(work / "alone", merged / "boot", raw, found, work, moment)
     _write_esp(found, system, raw)
 
 
@@ -145,15 +177,20 @@ def _files_size(tree: pathlib.Path) -> int:
 
 
 def _partition(
-    raw: pathlib.Path, slots: tuple[_Slot, ...], size: int, release: model.Release
+    raw: pathlib.Path,
+    slots: tuple[_Slot, ...],
+    size: int,
+    release: model.Release,
+    names: _Names,
 ) -> layout.Layout:
     """Make the image file and its partition table, and choose the file systems' identifiers."""
     with raw.open("xb") as stream:
         stream.truncate(size)
-    lines = ["label: gpt"]
+    lines = ["label: gpt", f"label-id: {names.of('disk')}"]
     for slot in slots:
         extent = f"size={slot.size // 512}, " if slot.size else ""
-        lines.append(f"{slot.number}: {extent}type={slot.type_code}")
+        unique = names.of(f"partition {slot.number}")
+        lines.append(f"{slot.number}: {extent}type={slot.type_code}, uuid={unique}")
     process.run(
         ["sfdisk", "--quiet", raw], timeout_s=_TOOL_TIMEOUT_S, text_input="\n".join(lines) + "\n"
     )
@@ -163,7 +200,7 @@ def _partition(
         slot.mount_point: volume.Volume(
             slot.mount_point,
             by_number[slot.number],
-            partitions.Filesystem(slot.kind, _identifier(slot.kind), slot.label),
+            partitions.Filesystem(slot.kind, names.of_file_system(slot), slot.label),
         )
         for slot in slots
         if slot.mount_point
@@ -177,25 +214,22 @@ def _partition(
     )
 
 
-def _identifier(kind: str) -> str:
-    """Choose an identifier for a file system, in the form that blkid prints it."""
-    unique = str(uuid.uuid4())
-    return f"{unique[:4]}-{unique[4:8]}".upper() if kind == "vfat" else unique
-
-
 def _write_filesystems(
     tree: pathlib.Path,
     boot: pathlib.Path,
     raw: pathlib.Path,
     found: layout.Layout,
     work: pathlib.Path,
+    moment: int | None,
 ) -> None:
     """Make the root and boot file systems with their files."""
-    writers = {"ext4": _write_ext4, "xfs": _write_xfs}
+    write_ext4 = functools.partial(_write_ext4, moment=moment)
+    writers = {"ext4": write_ext4, "xfs": _write_xfs}
     with thread.ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(writers[found.root.filesystem.kind], found.root, tree, raw, work)]
+        write_root = writers[found.root.filesystem.kind]
+        waiting = [pool.submit(write_root, found.root, tree, raw, work)]
         if found.boot is not None:
-            waiting.append(pool.submit(_write_ext4, found.boot, boot, raw, work))
+            waiting.append(pool.submit(write_ext4, found.boot, boot, raw, work))
         for done in waiting:
             done.result()
 
@@ -213,7 +247,12 @@ def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) ->
 
 
 def _write_ext4(
-    volume: volume.Volume, tree: pathlib.Path, raw: pathlib.Path, work: pathlib.Path
+    volume: volume.Volume,
+    tree: pathlib.Path,
+    raw: pathlib.Path,
+    work: pathlib.Path,
+    *,
+    moment: int | None,
 ) -> None:
     """Make an ext4 file system with this system's defaults."""
     pattern = work / f"pattern-{volume.partition.number}"
@@ -221,12 +260,13 @@ def _write_ext4(
         stream.truncate(volume.partition.size)
     process.run(
         ["mke2fs", "-q", "-t", "ext4", "-U", volume.filesystem.uuid]
+        + ["-E", f"hash_seed={volume.filesystem.uuid}"]
         + ["-L", volume.filesystem.label, pattern],
         timeout_s=_TOOL_TIMEOUT_S,
     )
     like = superblock.read(pattern, 0)
     pattern.unlink()
-    ext4.write(raw, volume.partition, tree, like)
+    ext4.write(raw, volume.partition, tree, like, moment)
 
 
 def _write_xfs(

@@ -12,7 +12,7 @@ import shutil
 from ... import errors, model
 from ...building.archives import logins
 from ...building.disk import conversion
-from ...host import files, process, web
+from ...host import files, process, source_date, web
 from . import contents, disk
 
 _APT_TIMEOUT_S = 60.0
@@ -106,6 +106,7 @@ class _Reaching:
 def bootstrap(
     output: pathlib.Path,
     *,
+    identity: str,
     distribution: str,
     release: str,
     architecture: str,
@@ -123,6 +124,7 @@ def bootstrap(
 
     Args:
         output: The image to make.
+        identity: What tells it from others; its partitions and file systems are named after it.
         distribution: ``debian`` or ``ubuntu``.
         release: Series, such as ``bookworm``.
         architecture: Debian architecture; only ``amd64``.
@@ -156,6 +158,7 @@ def bootstrap(
             f"the archive keys {about.keyring} are missing",
             hint=f"install {distribution}'s archive keyring package, or set another keyring",
         )
+    source_date.declare(holds.source_date)
     mirror, login = logins.of_url(mirror)
     found = archives(distribution, release, mirror)
     place = work / "bootstrap"
@@ -189,6 +192,8 @@ def bootstrap(
         root_filesystem=root_filesystem,
         size=size,
         release=model.Release(distribution, "", release, architecture),
+        identity=identity,
+        moment=holds.source_date,
         work=place,
     )
     conversion.from_raw(raw, output, image_format)

@@ -52,6 +52,8 @@ def from_raw(
     output: pathlib.Path,
     image_format: model.ImageFormat | model.FileFormat,
     compression: model.Compression = model.Compression.ZLIB,
+    *,
+    in_order: bool = False,
 ) -> None:
     """Write a raw image in the format asked for: qcow2, sparse raw or that of another hypervisor.
 
@@ -61,6 +63,7 @@ def from_raw(
         image_format: Its format, of a disk.
         compression: How a qcow2 is compressed. What every QEMU reads is the default; QEMU 5.1
             (2020) and later read zstd.
+        in_order: Whether the same image is to make the same file, which takes longer.
 
     Raises:
         errors.NoSpace: The disk of ``output`` is full.
@@ -69,7 +72,7 @@ def from_raw(
     options = ["-f", "raw", "-O", *_DRIVERS.get(name, [name])]
     if name == model.ImageFormat.QCOW2 and compression is not model.Compression.NONE:
         # Compressed clusters may be written in any order, so both processors can work (-W).
-        options += ["-c", "-W", "-m", "4"]
+        options += ["-c", *([] if in_order else ["-W", "-m", "4"])]
         if compression is model.Compression.ZSTD:
             options += ["-o", f"compression_type=zstd,cluster_size={_ZSTD_CLUSTER}"]
     _convert(options, raw, output)

@@ -6,6 +6,7 @@ so no loop device is needed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from ... import errors, model
 from ...host import process, trees
 from ...host.sandbox import cells
-from . import inodes, partitions, sparse, superblock
+from . import ext4_dates, inodes, partitions, sparse, superblock
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
 
@@ -198,6 +199,7 @@ def write(
     partition: partitions.Partition,
     tree: pathlib.Path,
     like: superblock.Parameters,
+    moment: int | None = None,
 ) -> None:
     """Make a file system that fills a partition and holds a tree, and check it.
 
@@ -206,16 +208,30 @@ def write(
         partition: Where the file system goes.
         tree: What goes in; other file systems mounted below it would go in too.
         like: Identity and parameters that the new file system gets.
+        moment: When it is to say that it was made, in seconds since 1970, if the same tree is to
+            make the same bytes; ``None`` if not.
 
     Raises:
         errors.NoSpace: The tree does not fit.
         errors.ImageError: What was written is not what should have been.
+        errors.ToolMissing: disorderfs is not installed, and the same bytes are wanted.
     """
-    completed = process.run(
-        _mke2fs(raw, partition, tree, like), timeout_s=_WRITE_TIMEOUT_S, check=False
-    )
+    clock = ext4_dates.clock(moment)
+    with contextlib.ExitStack() as held:
+        files = tree
+        if moment is not None:
+            files = tree.with_name(f"{tree.name}-sorted")
+            held.enter_context(ext4_dates.sorted_view(tree, files))
+        completed = process.run(
+            _mke2fs(raw, partition, files, like),
+            timeout_s=_WRITE_TIMEOUT_S,
+            extra_environment=clock,
+            check=False,
+        )
     if completed.returncode != 0:
         raise _failure(completed, partition, tree)
+    if moment is not None:
+        ext4_dates.set_all(raw, partition.start, moment)
     # mke2fs makes a lost+found where there is none.
     expected = _count_inodes(tree) + (not (tree / "lost+found").exists())
     _check(raw, partition, like, expected)
@@ -227,6 +243,7 @@ def write(
         process.run(
             ["tune2fs", "-o", options, superblock.at(raw, partition.start)],
             timeout_s=_TOOL_TIMEOUT_S,
+            extra_environment=clock,
         )
 
 
@@ -252,6 +269,8 @@ def _mke2fs(
     # The partition is a hole, so nothing has to be zeroed: assume_storage_prezeroed says the same,
     # in one word, but is unknown before 1.47.
     extended = f"offset={partition.start},lazy_itable_init=1,lazy_journal_init=1"
+    if "dir_index" in like.features:
+        extended += f",hash_seed={like.values['Directory Hash Seed']}"
     words += ["-E", extended, "-d", tree]
     return [*words, raw, str(partition.size // block)]
 

@@ -128,8 +128,31 @@ def special(raw: pathlib.Path, offset: int, work: pathlib.Path) -> tuple[Inode, 
     )
 
 
+def used(raw: pathlib.Path, offset: int) -> Iterator[int]:
+    """Yield the numbers of an unmounted file system's inodes that have a name."""
+    for number, fixed, _ in _tables(raw, offset, superblock.at(raw, offset)):
+        mode, _, _, _, links, *_ = _INODE.unpack(fixed)
+        if mode and links:
+            yield number
+
+
 def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
-    """Look through all inode tables."""
+    """Look for those inodes in all tables."""
+    for number, fixed, rest in _tables(raw, offset, where):
+        mode, user, modified, group_id, links, low, high, *upper = _INODE.unpack(fixed)
+        if not mode or not links:
+            continue
+        attributes = bool(low or high) or _holds_attributes(rest)
+        linked = links > 1 and not stat.S_ISDIR(mode)
+        plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+        owner = (user | upper[0] << 16, group_id | upper[1] << 16)
+        strange = max(owner) >= identity.IDS
+        if attributes or linked or not plain or strange or mode & _SPECIAL_BITS:
+            yield _Found(number, mode, owner, modified, attributes)
+
+
+def _tables(raw: pathlib.Path, offset: int, where: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield all inodes: number, the first 128 bytes, and what comes behind them."""
     values = superblock.read(raw, offset)
     block_size = values.number("Block size")
     size, per_group = values.number("Inode size"), values.number("Inodes per group")
@@ -140,17 +163,7 @@ def _special(raw: pathlib.Path, offset: int, where: str) -> Iterator[_Found]:
             table = stream.read(per_group * size)
             inodes = struct.Struct(f"{_INODE.size}s{size - _INODE.size}s").iter_unpack(table)
             for index, (fixed, rest) in enumerate(inodes):
-                mode, user, modified, group_id, links, low, high, *upper = _INODE.unpack(fixed)
-                if not mode or not links:
-                    continue
-                attributes = bool(low or high) or _holds_attributes(rest)
-                linked = links > 1 and not stat.S_ISDIR(mode)
-                plain = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-                owner = (user | upper[0] << 16, group_id | upper[1] << 16)
-                strange = max(owner) >= identity.IDS
-                if attributes or linked or not plain or strange or mode & _SPECIAL_BITS:
-                    number = group * per_group + index + 1
-                    yield _Found(number, mode, owner, modified, attributes)
+                yield group * per_group + index + 1, fixed, rest
 
 
 def _holds_attributes(rest: bytes) -> bool:

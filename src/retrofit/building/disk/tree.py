@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import thread
 
 from ... import errors
-from ...host import memory, rootfs, trees
+from ...host import memory, rootfs, source_date, trees
 from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
 
 # Of the memory that is available, files of an image take one part in so many at most.
@@ -104,6 +104,22 @@ class OpenTree:
         """Hide the tree; what changed stays."""
         self._mounted.close()
 
+    def check_repeatable(self) -> None:
+        """Refuse file systems that :meth:`write_back` cannot make the same bytes of again.
+
+        Raises:
+            errors.ImageError: There is one.
+        """
+        for part in self._parts:
+            if part.like is None:
+                about = part.volume
+                raise errors.ImageError(
+                    f"the {about.filesystem.kind} file system at {about.mount_point} cannot be"
+                    " written bit for bit",
+                    hint=f"use a base image whose file systems are ext4, or unset"
+                    f" {source_date.VARIABLE}",
+                )
+
     def digest(self, ignored: Sequence[str]) -> str:
         """Return the SHA-256 of all that changed since the tree was opened.
 
@@ -156,8 +172,11 @@ class OpenTree:
         """Give the disk back what :meth:`write_back` makes anew; without that, nothing is left."""
         self._without_anew().replace(self._raw)
 
-    def write_back(self) -> None:
+    def write_back(self, moment: int | None = None) -> None:
         """Make the image hold what the tree holds, under the same identifiers.
+
+        Args:
+            moment: See :func:`ext4.write`.
 
         Raises:
             errors.NoSpace: It does not fit; the image is as it was.
@@ -168,7 +187,7 @@ class OpenTree:
         by_kernels = [pair for pair in pairs if pair[0].like is None]
         groups = [by_kernels, *([pair] for pair in pairs if pair[0].like is not None)]
         with thread.ThreadPoolExecutor() as pool:
-            for done in [pool.submit(self._write_all, group, new) for group in groups]:
+            for done in [pool.submit(self._write_all, group, new, moment) for group in groups]:
                 done.result()
         if self._esp is not None:
             self._esp.write_back(new)
@@ -181,11 +200,16 @@ class OpenTree:
         sparse.copy(self._raw, new, [(one.start, one.end) for one in anew])
         return new
 
-    def _write_all(self, pairs: Sequence[tuple[_Part, mounts.Overlay]], new: pathlib.Path) -> None:
+    def _write_all(
+        self,
+        pairs: Sequence[tuple[_Part, mounts.Overlay]],
+        new: pathlib.Path,
+        moment: int | None,
+    ) -> None:
         """Write file systems into the new image, one after the other."""
         for part, files in pairs:
             try:
-                self._write(part, files, new)
+                self._write(part, files, new, moment)
             except errors.NoSpace as failure:
                 at = part.volume.mount_point
                 if at == "/":
@@ -196,14 +220,16 @@ class OpenTree:
                     details=failure.details,
                 ) from failure
 
-    def _write(self, part: _Part, files: mounts.Overlay, new: pathlib.Path) -> None:
+    def _write(
+        self, part: _Part, files: mounts.Overlay, new: pathlib.Path, moment: int | None
+    ) -> None:
         """Write one file system into the new image."""
         alone = part.place / "alone"
         with mounts.frozen(files, alone):
             if part.like is None:
                 guestfs_path.apply(new, part.volume, alone, files, part.place)
             else:
-                ext4.write(new, part.volume.partition, alone, part.like)
+                ext4.write(new, part.volume.partition, alone, part.like, moment)
 
 
 @contextlib.contextmanager
