@@ -50,6 +50,7 @@ def _same_owner(source: pathlib.Path, target: pathlib.Path) -> None:
 
 def _made(files_of: pathlib.Path, place: pathlib.Path, moment: int | None) -> pathlib.Path:
     place.mkdir()
+    source_date.declare(moment)
     raw = place / "disk.raw"
     disk.make(
         files_of,

@@ -136,7 +136,9 @@ def make(
         if (merged / "usr/lib/grub/i386-pc").exists():
             boot_loader.install(merged, system, raw, found, work)
         if moment is not None:
-            for files_of in (merged, system):
+            # A directory on which another file system stands is seen without that only.
+            alone = stack.enter_context(mounts.bind(merged, work / "root"))
+            for files_of in (merged, alone, system):
                 source_date.clamp(files_of, moment)
         stack.enter_context(mounts.frozen(files, work / "alone"))
         _write_filesystems(work / "alone", merged / "boot", raw, found, work, moment)
@@ -238,11 +240,9 @@ def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) ->
     """Make the EFI system partition with its files."""
     assert found.esp is not None
     about, partition = found.esp.filesystem, found.esp.partition
-    process.run(
-        ["mkfs.vfat", "-F", "32", "-s", "1", "-i", about.uuid.replace("-", ""), "-n", about.label]
-        + [f"--offset={partition.start // 512}", raw, str(partition.size // 1024)],
-        timeout_s=_TOOL_TIMEOUT_S,
-    )
+    words = ["mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-n", about.label]
+    words += ["-i", about.uuid.replace("-", ""), f"--offset={partition.start // 512}"]
+    process.run([*words, raw, str(partition.size // 1024)], timeout_s=_TOOL_TIMEOUT_S)
     esp.write(raw, partition.start, system)
 
 

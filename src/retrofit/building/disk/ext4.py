@@ -220,7 +220,8 @@ def write(
     with contextlib.ExitStack() as held:
         files = tree
         if moment is not None:
-            files = tree.with_name(f"{tree.name}-sorted")
+            # Beside the image: beside the tree may be in another tree.
+            files = raw.with_name(f"sorted-{partition.number}")
             held.enter_context(ext4_dates.sorted_view(tree, files))
         completed = process.run(
             _mke2fs(raw, partition, files, like),

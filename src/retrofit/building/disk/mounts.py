@@ -71,11 +71,11 @@ def frozen(files: Overlay, at: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bind(source: pathlib.Path, target: pathlib.Path) -> Iterator[None]:
+def bind(source: pathlib.Path, target: pathlib.Path) -> Iterator[pathlib.Path]:
     """Show a directory at another place too, without what is mounted below it."""
     target.mkdir(parents=True, exist_ok=True)
     with _mounted(["--bind", source, target], target):
-        yield
+        yield target
 
 
 @contextlib.contextmanager
