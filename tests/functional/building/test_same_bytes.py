@@ -72,6 +72,7 @@ def _changed(raw: pathlib.Path, place: pathlib.Path, names: list[str]) -> None:
     with tree.open_tree(raw, layout.read(raw, place), place) as opened:
         for name in names:
             (opened.path / "var" / name).write_text(name)
+        tiny_images.decorate(opened.path)
         source_date.clamp(opened.path, _MOMENT)
         opened.write_back(_MOMENT)
 
@@ -97,7 +98,7 @@ def test_a_disk_from_scratch(work: pathlib.Path, moment: int | None) -> None:
 def test_an_image_that_is_changed(work: pathlib.Path) -> None:
     names = [f"new-{number}" for number in range(50)]
 
-    def scenario(_: object) -> list[str]:
+    def scenario(_: object) -> list[object]:
         tiny_images.plant(work / "files")
         first = _made(work / "files", work / "place", None)
         second = work / "copy.raw"
@@ -105,11 +106,20 @@ def test_an_image_that_is_changed(work: pathlib.Path) -> None:
         _changed(first, work / "first", names)
         time.sleep(1.1)
         _changed(second, work / "second", names[::-1])
-        return [files.digest(raw, "sha256") for raw in (first, second)]
+        (place := work / "again").mkdir()
+        with tree.open_tree(first, layout.read(first, place), place) as opened:
+            read = tiny_images.snapshot(opened.path)
+        return [files.digest(first, "sha256"), files.digest(second, "sha256"), read]
 
-    first, second = workshop.run(work, scenario, base_images.Silent())
+    first, second, read = workshop.run(work, scenario, base_images.Silent())
 
     assert first == second
+    attributes = {path: dict(entry.attributes) for path, entry in read.items()}
+    assert attributes["usr/lib/program"] == {"security.capability": tiny_images.CAPABILITY}
+    assert attributes["etc/hostname"] == {"user.note": b"kept \0 whole"}
+    for which in ("access", "default"):
+        name = f"system.posix_acl_{which}"
+        assert attributes["var/log/journal"][name] == tiny_images.ACCESS_LIST
 
 
 def test_what_is_not_ext4_is_refused(work: pathlib.Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from ... import errors, model
 from ...host import process, trees
 from ...host.sandbox import cells
-from . import ext4_dates, inodes, partitions, sparse, superblock
+from . import inodes, partitions, repeatable, sparse, superblock
 
 KINDS = frozenset({"ext2", "ext3", "ext4"})
 
@@ -216,15 +216,17 @@ def write(
         errors.ImageError: What was written is not what should have been.
         errors.ToolMissing: disorderfs is not installed, and the same bytes are wanted.
     """
-    clock = ext4_dates.clock(moment)
+    clock = repeatable.clock(moment)
     with contextlib.ExitStack() as held:
         files = tree
         if moment is not None:
             # Beside the image: beside the tree may be in another tree.
             files = raw.with_name(f"sorted-{partition.number}")
-            held.enter_context(ext4_dates.sorted_view(tree, files))
+            held.enter_context(repeatable.sorted_view(tree, files))
         completed = process.run(
-            _mke2fs(raw, partition, files, like),
+            _mke2fs(
+                raw, partition, files, like, repeatable.EXTENDED if moment is not None else ""
+            ),
             timeout_s=_WRITE_TIMEOUT_S,
             extra_environment=clock,
             check=False,
@@ -232,7 +234,7 @@ def write(
     if completed.returncode != 0:
         raise _failure(completed, partition, tree)
     if moment is not None:
-        ext4_dates.set_all(raw, partition.start, moment)
+        repeatable.finish(raw, partition.start, tree, moment)
     # mke2fs makes a lost+found where there is none.
     expected = _count_inodes(tree) + (not (tree / "lost+found").exists())
     _check(raw, partition, like, expected)
@@ -253,8 +255,9 @@ def _mke2fs(
     partition: partitions.Partition,
     tree: pathlib.Path,
     like: superblock.Parameters,
+    more: str,
 ) -> list[str | pathlib.Path]:
-    """The command that makes a file system like another one."""
+    """The command that makes a file system like another one, with more extended options."""
     block = like.number("Block size")
     blocks = like.number("Block count")
     label = like.values["Filesystem volume name"]
@@ -272,7 +275,7 @@ def _mke2fs(
     extended = f"offset={partition.start},lazy_itable_init=1,lazy_journal_init=1"
     if "dir_index" in like.features:
         extended += f",hash_seed={like.values['Directory Hash Seed']}"
-    words += ["-E", extended, "-d", tree]
+    words += ["-E", extended + more, "-d", tree]
     return [*words, raw, str(partition.size // block)]
 
 
