@@ -71,6 +71,9 @@ def furnish(cell: cells.Cell, request: model.BuildRequest, work: pathlib.Path) -
     environment = {
         "APT_CONFIG": _APT_FIRST,
         "DEBIAN_FRONTEND": "noninteractive",
+        # By the order in which packages are named, apt chooses between alternatives, and
+        # diskimage-builder has them in sets of Python.
+        "PYTHONHASHSEED": "0",
         "SYSTEMD_OFFLINE": "1",
         **request.proxies.environment(),
         **source_date.variables(request.source_date),
