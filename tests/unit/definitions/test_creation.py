@@ -50,6 +50,18 @@ def test_sources_of_the_image_name_the_keys_of_the_mirror(
     ]
 
 
+def test_nothing_in_the_base_and_in_the_image_is_younger_than_the_time_of_the_source(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+    asked = creation.request(creation.Creation(source_date=1796083200), _OUTPUTS)
+
+    assert isinstance(asked.source, bootstrap.Wanted)
+    assert asked.source.holds.inputs() == {"source-date": "1796083200"}
+    assert asked.build.source_date == 1796083200
+
+
 def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
     assert bootstrap.recipe(_request(monkeypatch, series="noble")).layout == "jammy"
 

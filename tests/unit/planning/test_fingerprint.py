@@ -42,6 +42,7 @@ _REQUESTS = strategies.builds(
         ppas=strategies.lists(_NAMES, unique=True, max_size=3).map(tuple),
     ),
     root_size=strategies.none() | strategies.integers(1, 2**40),
+    source_date=strategies.none() | strategies.integers(0, 2**33),
 )
 _DIGESTS = strategies.dictionaries(_NAMES, strategies.text("0123456789abcdef", min_size=64))
 
@@ -73,6 +74,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "elements": {"elements": ("one",)},
     "variable B": {"environment": (("A", "1"), ("B", "3"))},
     "root-size": {"root_size": model.GIB},
+    "source-date": {"source_date": 1796083200},
     "mirror": {"archives": model.Archives(mirror="http://a.example/ubuntu")},
     "uca-mirror": {"archives": model.Archives(uca_mirror="http://mirror.example/uca")},
     "uca-pocket": {"archives": model.Archives(uca_pocket="caracal")},
@@ -166,6 +168,7 @@ def _content(request: model.BuildRequest) -> tuple[Any, ...]:
         request.environment,
         archives,
         request.root_size,
+        request.source_date,
     )
 
 

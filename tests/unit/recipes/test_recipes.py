@@ -158,6 +158,23 @@ def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None
     }
 
 
+def test_packages_have_one_order(tmp_path: pathlib.Path) -> None:
+    """Sets, in which diskimage-builder has them, have another one in each process else."""
+    (tmp_path / "tree").mkdir()
+    bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
+    furnished = workbench.furnish(bare, model.BuildRequest("amphora"), tmp_path)
+    shown = {
+        subprocess.run(
+            [sys.executable, "-c", "print(*{f'package-{n}' for n in range(100)})"],
+            env=furnished.environment,
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        for _ in range(3)
+    }
+    assert len(shown) == 1
+
+
 def test_programs_are_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None:
     (tmp_path / "tree/etc/ssl/certs").mkdir(parents=True)
     (tmp_path / "tree/etc/ssl/certs/ca-certificates.crt").write_text("system\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import os
 import pathlib
 import shutil
@@ -225,13 +224,17 @@ def _write_filesystems(
     moment: int | None,
 ) -> None:
     """Make the root and boot file systems with their files."""
-    write_ext4 = functools.partial(_write_ext4, moment=moment)
-    writers = {"ext4": write_ext4, "xfs": _write_xfs}
+
+    def write(one: volume.Volume, files: pathlib.Path) -> None:
+        if one.filesystem.kind == "xfs":
+            _write_xfs(one, files, raw, work)
+        else:
+            _write_ext4(one, files, raw, work, moment)
+
     with thread.ThreadPoolExecutor() as pool:
-        write_root = writers[found.root.filesystem.kind]
-        waiting = [pool.submit(write_root, found.root, tree, raw, work)]
+        waiting = [pool.submit(write, found.root, tree)]
         if found.boot is not None:
-            waiting.append(pool.submit(write_ext4, found.boot, boot, raw, work))
+            waiting.append(pool.submit(write, found.boot, boot))
         for done in waiting:
             done.result()
 
@@ -251,7 +254,6 @@ def _write_ext4(
     tree: pathlib.Path,
     raw: pathlib.Path,
     work: pathlib.Path,
-    *,
     moment: int | None,
 ) -> None:
     """Make an ext4 file system with this system's defaults."""
