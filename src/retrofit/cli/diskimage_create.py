@@ -47,11 +47,9 @@ _BASES = {
     "debian-minimal": "debian",
 }
 _RED_HAT = ("fedora", "centos", "centos-minimal", "rocky", "rocky-container", "rhel")
-# Where diskimage-builder fetches packages from if nobody says anything else.
-_ARCHIVES = {
-    "ubuntu": "http://archive.ubuntu.com/ubuntu",
-    "debian": "http://deb.debian.org/debian",
-}
+# Where diskimage-builder fetches Ubuntu's packages from if nobody says anything else. Debian's
+# mirrors are many, and only a system that has one says which.
+_UBUNTU_ARCHIVE = "http://archive.ubuntu.com/ubuntu"
 _UBUNTU_DEFAULT = "noble"
 _AGENT_FROM = "DIB_INSTALLTYPE_amphora_agent"
 _AGENT_LOCATION = "DIB_REPOLOCATION_amphora_agent"
@@ -302,9 +300,16 @@ def _architecture(word: str | None) -> str:
 
 
 def _mirror(distribution: str) -> str:
-    """Return the archive: the one that is set, this machine's own, or the public one."""
+    """Return the archive: the one that is set, this machine's own (empty), or Ubuntu's."""
     own = platform.freedesktop_os_release()["ID"] == distribution
-    return os.environ.get("DIB_DISTRIBUTION_MIRROR") or ("" if own else _ARCHIVES[distribution])
+    mirror = os.environ.get("DIB_DISTRIBUTION_MIRROR")
+    if mirror or own:
+        return mirror or ""
+    if distribution != "ubuntu":
+        raise WrongValue(
+            f"this machine has no mirror of {distribution}", hint="set DIB_DISTRIBUTION_MIRROR"
+        )
+    return _UBUNTU_ARCHIVE
 
 
 def _formats(types: str) -> list[model.FileFormat]:

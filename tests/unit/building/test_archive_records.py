@@ -32,16 +32,16 @@ RELEASES = """\
 Package files:
  100 /var/lib/dpkg/status
      release a=now
- 500 http://security.debian.org/debian-security bookworm-security/main amd64 Packages
+ 500 http://security.test/debian-security bookworm-security/main amd64 Packages
      release v=12,o=Debian,a=oldstable-security,n=bookworm-security,l=Debian-Security,c=main
-     origin security.debian.org
- 500 http://deb.debian.org/debian bookworm/main amd64 Packages
+     origin security.test
+ 500 http://mirror.test/debian bookworm/main amd64 Packages
      release v=12.15,o=Debian,a=oldstable,n=bookworm,l=Debian,c=main,b=amd64
-     origin deb.debian.org
+     origin mirror.test
 Pinned packages:
 """
-SECURITY = "500 http://security.debian.org/debian-security bookworm-security/main amd64 Packages"
-MAIN = "500 http://deb.debian.org/debian bookworm/main amd64 Packages"
+SECURITY = "500 http://security.test/debian-security bookworm-security/main amd64 Packages"
+MAIN = "500 http://mirror.test/debian bookworm/main amd64 Packages"
 STATUS = "100 /var/lib/dpkg/status"
 
 
