@@ -16,6 +16,7 @@ from ..host.sandbox import workshop
 from ..model import architectures
 from . import kept_bases, origins, selection, systems
 from .scratch import contents
+from .scratch import shape as shapes
 
 if TYPE_CHECKING:
     # Loaded late: plans of images that come from elsewhere load this module, too.
@@ -37,8 +38,7 @@ class Wanted:
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
         holds: What it holds.
-        layout: One of :data:`bootdisk.LAYOUTS`; empty takes that of Ubuntu's images.
-        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        shape: What its disk is like.
         cache: Directory in which the installed packages are kept; ``None`` keeps none.
     """
 
@@ -46,8 +46,7 @@ class Wanted:
     architecture: str = ""
     mirror: str = ""
     holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
-    layout: str = ""
-    size: int | None = None
+    shape: shapes.Shape = shapes.Shape()  # noqa: RUF009 -- frozen
     cache: pathlib.Path | None = None
 
     def find(self, _: Callable[[], cloud.Cloud], access: web.Access, /) -> Origin:
@@ -69,20 +68,18 @@ class Recipe:
         version: Such as ``12``.
         release: Series, such as ``bookworm``.
         architecture: Debian's name.
-        layout: One of :data:`bootdisk.LAYOUTS`.
         mirror: As in :class:`Wanted`.
         holds: As in :class:`Wanted`.
-        size: As in :class:`Wanted`.
+        shape: As in :class:`Wanted`, with a layout.
     """
 
     distribution: str
     version: str
     release: str
     architecture: str
-    layout: str
     mirror: str
+    shape: shapes.Shape
     holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
-    size: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,15 +152,15 @@ def recipe(wanted: Wanted) -> Recipe:
         errors.ConfigError: There is no such series.
     """
     best = systems.candidates(wanted.series, wanted.architecture)[0]
+    layout = wanted.shape.layout or ("jammy" if best.series in _BOOT_ON_ROOT else "noble")
     return Recipe(
         distribution=best.distribution,
         version=best.version,
         release=best.series,
         architecture=architectures.debian_architecture(best.architecture),
-        layout=wanted.layout or ("jammy" if best.series in _BOOT_ON_ROOT else "noble"),
         mirror=wanted.mirror,
+        shape=dataclasses.replace(wanted.shape, layout=layout),
         holds=wanted.holds,
-        size=wanted.size,
     )
 
 
@@ -186,10 +183,9 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
         "scheme": _SCHEME,
         "distribution": recipe.distribution,
         "architecture": recipe.architecture,
-        "layout": recipe.layout,
         "suites": sorted((suite.name, suite.lists) for suite in suites),
+        **recipe.shape.inputs(),
         **recipe.holds.inputs(),
-        **({} if recipe.size is None else {"size": recipe.size}),
     }
     canonical = json.dumps(inputs, sort_keys=True).encode("ascii")
     return model.BaseImage(
@@ -236,10 +232,9 @@ def make(
             distribution=recipe.distribution,
             release=recipe.release,
             architecture=recipe.architecture,
-            layout_name=recipe.layout,
             mirror=recipe.mirror,
             access=access,
-            size=recipe.size,
+            like=recipe.shape,
             image_format=model.ImageFormat.RAW,
             work=work,
             holds=recipe.holds,

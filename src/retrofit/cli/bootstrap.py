@@ -8,7 +8,7 @@ import rich_click as click
 
 from .. import model
 from ..base_images import bootstrap
-from ..base_images.scratch import contents, system
+from ..base_images.scratch import contents, shape, system
 from ..building import outputs
 from ..definitions import keys
 from ..host import progress, source_date, web
@@ -26,7 +26,7 @@ from . import execution, options, reporting
 @click.option(
     "--layout",
     "layout_name",
-    type=click.Choice(["noble", "jammy"]),
+    type=click.Choice(shape.LAYOUTS),
     required=True,
     help="Partitions like those of Ubuntu's image of this series: noble has a separate /boot.",
 )
@@ -76,9 +76,8 @@ def command(
     outputs.check(output, force=force)
 
     holds = contents.Contents(source_date=source_date.of_environment())
-    recipe = bootstrap.Recipe(
-        distribution, "", release, architecture, layout_name, mirror, holds, size_bytes
-    )
+    like = shape.Shape(layout_name, size_bytes)
+    recipe = bootstrap.Recipe(distribution, "", release, architecture, mirror, like, holds)
     identity = bootstrap.find(recipe, web.Access()).content_hash
 
     def make(reporter: progress.Reporter) -> pathlib.Path:
@@ -90,10 +89,9 @@ def command(
                 distribution=distribution,
                 release=release,
                 architecture=architecture,
-                layout_name=layout_name,
                 mirror=mirror,
                 access=web.Access(),
-                size=size_bytes,
+                like=like,
                 image_format=model.ImageFormat(image_format),
                 work=work,
                 holds=holds,

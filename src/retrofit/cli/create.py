@@ -38,6 +38,8 @@ _PACKAGE_SETS = ("usual", "minimal")
 @build_options.archives
 @build_options.proof
 @_outputs("--size", metavar="SIZE", help="Disk size, such as 2G. [default: that of the recipe]")
+@_outputs("--root-label", metavar="LABEL", default="", help="Label of the root file system.")
+@_outputs("--mkfs-options", metavar="WORDS", default="", help="Options of mke2fs, as '-i 4096'.")
 @_outputs(
     "--format",
     "formats",
@@ -71,6 +73,8 @@ def command(
     kernel: str,
     package_set: str,
     size: str | None,
+    root_label: str,
+    mkfs_options: str,
     formats: tuple[str, ...],
     check_scripts: tuple[pathlib.Path, ...],
     cache_dir: pathlib.Path | None,
@@ -94,6 +98,8 @@ def command(
             kernel=kernel,
             keyring=keyring,
             disk_size=keys.size(size) if size else None,
+            label=root_label,
+            tuning=mkfs_options,
             cache=cache_dir or caches.of_builds(),
             source_date=source_date.of_environment(),
         ),

@@ -55,18 +55,21 @@ _AGENT_FROM = "DIB_INSTALLTYPE_amphora_agent"
 _AGENT_LOCATION = "DIB_REPOLOCATION_amphora_agent"
 _AGENT_REF = "DIB_REPOREF_amphora_agent"
 _CONSTRAINTS = "DIB_REPOLOCATION_upper_constraints"
+_JOURNAL = "DIB_JOURNAL_SIZE"
 _BRANCH = "master"
 _REPOSITORIES = "https://opendev.org/openstack"
 _LIBRARY = "octavia-lib comes from the index, in the version of the upper constraints"
 # Variables of the script that nothing here can do, with the reason.
 REFUSED: Mapping[str, str] = {
     "AMP_element_sequence": "the recipe has the sequence of elements; see DIB_LOCAL_ELEMENTS",
+    "DIB_BLOCK_DEVICE_CONFIG": "disks have a BIOS, an EFI and a root partition",
     "DIB_CLOUD_IMAGES": "nothing begins with a cloud image; see retrofit image",
     "DIB_ELEMENTS": "the recipe has the sequence of elements; see DIB_LOCAL_ELEMENTS",
     "DIB_LOCAL_IMAGE": "nothing begins with a cloud image; see retrofit image",
     "DIB_REPOLOCATION_octavia_lib": _LIBRARY,
     "DIB_REPOREF_octavia_lib": _LIBRARY,
     "DIB_REPO_PATH": "diskimage-builder is a library of this program",
+    "QEMU_IMG_OPTIONS": "each type has its options",
 }
 # Variables of the script that are read here, and are not passed on as they are.
 READ = (
@@ -81,8 +84,10 @@ READ = (
     _AGENT_LOCATION,
     _AGENT_REF,
     _CONSTRAINTS,
+    _JOURNAL,
     "DIB_LOCAL_ELEMENTS",
     "DIB_LOCAL_ELEMENTS_PATH",
+    "FS_TYPE",
     "OCTAVIA_REPO_PATH",
     "USE_PYTHON3",
     "http_proxy",
@@ -214,6 +219,7 @@ def _request(
             kernel=kernel or "",
             keyring=pathlib.Path(keyring) if keyring else None,
             disk_size=int(size) * model.GIB,
+            tuning=_tuning(),
             cache=_make((cache or _CACHE).expanduser()).resolve(),
             source_date=source_date.of_environment(),
         ),
@@ -241,6 +247,17 @@ def _refuse_variables() -> None:
         raise WrongValue("the variable USE_PYTHON3 cannot be False: elements run with Python 3")
     if os.environ.get("BASE_OS_MIRROR"):
         _LOG.warning("the variable BASE_OS_MIRROR has no effect: set DIB_DISTRIBUTION_MIRROR")
+
+
+def _tuning() -> str:
+    """Return the options of mke2fs: the size of the journal in MiB, if it is set."""
+    kind = os.environ.get("FS_TYPE", "ext4")
+    if kind != "ext4":
+        raise WrongValue(f"unsupported FS_TYPE {kind!r}: the only file system is ext4")
+    size = os.environ.get(_JOURNAL, "")
+    if size and not re.fullmatch("[0-9]+", size):
+        raise WrongValue(f"invalid {_JOURNAL} {size!r}: it is not a whole number of MiB")
+    return f"-J size={size}" if size else ""
 
 
 def _agent(branch: str | None, *, packages: bool) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import errors, model
 from ..base_images import bootstrap
-from ..base_images.scratch import contents
+from ..base_images.scratch import contents, shape
 from ..host import files
 from ..model import architectures, releases
 from ..planning import run_request
@@ -39,6 +39,8 @@ class Creation:
         kernel: Package of the kernel; empty takes the distribution's for virtual machines.
         keyring: File with the keys of the archive; ``None`` takes the distribution's.
         disk_size: Size of the disk in bytes; ``None`` takes what the recipe needs.
+        label: Label of the root file system; empty takes that of cloud images.
+        tuning: Options of mke2fs for the root file system, in one line.
         cache: Directory in which the packages of the base are kept; ``None`` keeps none.
         source_date: Seconds since 1970 that nothing in the image is to be younger than, so that
             it can be made again bit for bit; ``None`` if it need not be.
@@ -51,6 +53,8 @@ class Creation:
     kernel: str = ""
     keyring: pathlib.Path | None = None
     disk_size: int | None = None
+    label: str = ""
+    tuning: str = ""
     cache: pathlib.Path | None = None
     source_date: int | None = None
 
@@ -108,8 +112,9 @@ def request(
         holds=contents.Contents(
             creation.minimal, creation.kernel, _keys(creation.keyring), creation.source_date
         ),
-        layout=_LAYOUT,
-        size=creation.disk_size,
+        shape=shape.Shape(
+            _LAYOUT, creation.disk_size, shape.label(creation.label), shape.tuning(creation.tuning)
+        ),
         cache=creation.cache,
     )
     definition = run_definition.RunDefinition.parse(

@@ -16,7 +16,7 @@ from tests.support.publishing import publishing
 
 from retrofit import cloud, errors, model
 from retrofit.base_images import bootstrap, origins
-from retrofit.base_images.scratch import system
+from retrofit.base_images.scratch import shape, system
 from retrofit.building.disk import conversion, layout, tree
 from retrofit.host import web
 from retrofit.host.sandbox import networks, workshop
@@ -95,7 +95,7 @@ def test_a_base_image_is_like_the_real_one(work: pathlib.Path, layout_name: str)
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"distribution": "fedora"}, {"layout_name": "focal"}, {"architecture": "s390x"}],
+    [{"distribution": "fedora"}, {"layout": "focal"}, {"architecture": "s390x"}],
 )
 def test_unknown_names_are_refused(tmp_path: pathlib.Path, wrong: dict[str, str]) -> None:
     with pytest.raises(errors.UsageError, match=next(iter(wrong.values()))):
@@ -177,14 +177,15 @@ def _no_cloud() -> cloud.Cloud:
 
 
 def _bootstrap(work: pathlib.Path, **other: str) -> None:
-    names = {"distribution": "debian", "layout_name": "noble", "architecture": "amd64"}
+    names = {"distribution": "debian", "layout": "noble", "architecture": "amd64", "mirror": ""}
+    names |= other
     system.bootstrap(
         work / "image.qcow2",
         identity="test",
         release="bookworm",
         access=web.Access(),
-        size=None,
+        like=shape.Shape(names.pop("layout")),
         image_format=model.ImageFormat.QCOW2,
         work=work,
-        **({"mirror": ""} | names | other),
+        **names,
     )

@@ -13,7 +13,7 @@ from tests.support.base_images import base_images
 from tests.support.building import tiny_images
 
 from retrofit import errors
-from retrofit.base_images.scratch import disk
+from retrofit.base_images.scratch import disk, shape
 from retrofit.building.disk import layout, tree
 from retrofit.host import files, source_date
 from retrofit.host.sandbox import workshop
@@ -55,9 +55,7 @@ def _made(files_of: pathlib.Path, place: pathlib.Path, moment: int | None) -> pa
     disk.make(
         files_of,
         raw,
-        layout_name="noble",
-        root_filesystem="ext4",
-        size=None,
+        like=shape.Shape("noble"),
         release=tiny_images.RELEASE,
         identity="same",
         moment=moment,

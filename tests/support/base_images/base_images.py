@@ -14,7 +14,7 @@ from unittest import mock
 
 from retrofit import model
 from retrofit.base_images import bootstrap
-from retrofit.base_images.scratch import system
+from retrofit.base_images.scratch import shape, system
 from retrofit.building.disk import conversion
 from retrofit.host import process, web
 from retrofit.host.sandbox import workshop
@@ -61,7 +61,7 @@ def debian_cloud() -> pathlib.Path:
 
     def build(directory: pathlib.Path) -> None:
         trixie = bootstrap.recipe(bootstrap.Wanted(series="trixie", architecture="x86_64"))
-        recipe = dataclasses.replace(trixie, layout=debian_cloud_image.LAYOUT)
+        recipe = dataclasses.replace(trixie, shape=shape.Shape(debian_cloud_image.LAYOUT))
         with debian_cloud_image.habits():
             _make(recipe, directory / f"{name}.qcow2")
 
@@ -87,7 +87,7 @@ def _image(layout_name: str) -> pathlib.Path:
 
     def build(directory: pathlib.Path) -> None:
         bookworm = bootstrap.recipe(bootstrap.Wanted(series="bookworm", architecture="x86_64"))
-        recipe = dataclasses.replace(bookworm, layout=layout_name)
+        recipe = dataclasses.replace(bookworm, shape=shape.Shape(layout_name))
         kept = paths.cache() / f"system-{made_from}.tar"
         _make(recipe, directory / f"{name}.qcow2", kept=kept)
 

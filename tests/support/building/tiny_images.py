@@ -11,7 +11,7 @@ import stat
 import struct
 
 from retrofit import model
-from retrofit.base_images.scratch import disk
+from retrofit.base_images.scratch import disk, shape
 
 RELEASE = model.Release("debian", "12", "bookworm", "amd64")
 _OS_RELEASE = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\nPRETTY_NAME="Tiny"\n'
@@ -112,9 +112,7 @@ def make(raw: pathlib.Path, work: pathlib.Path, *, layout_name: str, root_filesy
     disk.make(
         tree,
         raw,
-        layout_name=layout_name,
-        root_filesystem=root_filesystem,
-        size=None,
+        like=shape.Shape(layout_name, filesystem=root_filesystem),
         release=RELEASE,
         identity="tiny",
         moment=None,

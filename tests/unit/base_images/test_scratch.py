@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from retrofit import errors, model
-from retrofit.base_images.scratch import contents, disk, system
+from retrofit.base_images.scratch import contents, disk, shape, system
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_a_disk_that_is_too_small_is_refused_before_it_is_made(tmp_path: pathlib
         disk.make(
             tree,
             raw,
-            layout_name="jammy",
-            root_filesystem="ext4",
-            size=120 * model.MIB,
+            like=shape.Shape("jammy", 120 * model.MIB),
             release=model.Release("debian", "12", "bookworm", "amd64"),
+            identity="any",
+            moment=None,
             work=tmp_path,
         )
     assert not raw.exists()

@@ -8,7 +8,7 @@ import pytest
 
 from retrofit import model
 from retrofit.base_images import bootstrap
-from retrofit.base_images.scratch import contents
+from retrofit.base_images.scratch import contents, shape
 from retrofit.cli import execution, main
 from retrofit.host import caches, signals
 from retrofit.model.documents import run_document
@@ -54,7 +54,19 @@ def test_options_arrive(asked: list[run_request.RunRequest], tmp_path: pathlib.P
     code = _create(
         *("out", "--series", "bookworm", "--architecture", "amd64", "--mirror", "http://m/debian"),
         *("--keyring", str(keyring), "--kernel", "linux-image-amd64", "--package-set", "minimal"),
-        *("--size", "3G", "--cache-dir", str(tmp_path), "--compression", "none", "--force"),
+        *(
+            "--size",
+            "3G",
+            "--root-label",
+            "root",
+            "--mkfs-options",
+            "-i 4096 -m1",
+            "--cache-dir",
+            str(tmp_path),
+            "--compression",
+            "none",
+            "--force",
+        ),
         *("--element", "one", "--env", "A=1", "--depth", "rest", "--http-proxy", "http://p"),
     )
 
@@ -65,8 +77,7 @@ def test_options_arrive(asked: list[run_request.RunRequest], tmp_path: pathlib.P
         architecture="x86_64",
         mirror="http://m/debian",
         holds=contents.Contents(minimal=True, kernel="linux-image-amd64", keys=b"keys"),
-        layout="jammy",
-        size=3 * model.GIB,
+        shape=shape.Shape("jammy", 3 * model.GIB, "root", ("-i4096", "-m1")),
         cache=tmp_path,
     )
     assert request.build.compression is model.Compression.NONE
@@ -86,7 +97,7 @@ def test_one_file_has_the_name_that_was_given(
     )
     source = asked[0].source
     assert isinstance(source, bootstrap.Wanted)
-    assert (source.size, source.holds) == (None, contents.Contents())
+    assert (source.shape.size, source.holds) == (None, contents.Contents())
     assert source.cache == caches.of_builds()
     assert capsys.readouterr().out == "out.img: debian bookworm amd64, 300 MiB qcow2, 1 packages\n"
 

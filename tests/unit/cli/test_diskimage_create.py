@@ -96,7 +96,7 @@ def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
     monkeypatch.setattr(signals, "watch", lambda: None)
     _stand_on("debian", monkeypatch)
     for name in os.environ:
-        if re.match("AMP_|DIB_|OCTAVIA_|CLOUD_INIT_|.*_proxy$", name):
+        if re.match("AMP_|DIB_|FS_TYPE|QEMU_IMG_|OCTAVIA_|CLOUD_INIT_|.*_proxy$", name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -270,8 +270,8 @@ _EFFECTS: dict[str, Case] = {
             and not {"s3cret", "another"} & {*e.environment.values()}
         ),
     ),
-    "-s": (("-s", "3"), {}, lambda e: e.base.size == 3 * model.GIB),
-    "AMP_IMAGESIZE": ((), {"AMP_IMAGESIZE": "4"}, lambda e: e.base.size == 4 * model.GIB),
+    "-s": (("-s", "3"), {}, lambda e: e.base.shape.size == 3 * model.GIB),
+    "AMP_IMAGESIZE": ((), {"AMP_IMAGESIZE": "4"}, lambda e: e.base.shape.size == 4 * model.GIB),
     "-t": (
         ("-t", "tar,raw,vhd,tar"),
         {},
@@ -315,6 +315,11 @@ _EFFECTS: dict[str, Case] = {
         (),
         {"DIB_DISTRIBUTION_MIRROR": "http://mirror/ubuntu"},
         lambda e: e.base.mirror == e.request.build.archives.mirror == "http://mirror/ubuntu",
+    ),
+    "DIB_JOURNAL_SIZE": (
+        (),
+        {"DIB_JOURNAL_SIZE": "64", "FS_TYPE": "ext4"},
+        lambda e: e.base.shape.tuning == ("-Jsize=64",),
     ),
     "DIB_LOCAL_ELEMENTS": (
         ("-m",),
@@ -396,6 +401,13 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         1,
         "there is no directory mine/elements",
     ),
+    "DIB_JOURNAL_SIZE": (
+        (),
+        {"DIB_JOURNAL_SIZE": "64M"},
+        3,
+        "invalid DIB_JOURNAL_SIZE '64M': it is not a whole number of MiB",
+    ),
+    "FS_TYPE": ((), {"FS_TYPE": "xfs"}, 3, "unsupported FS_TYPE 'xfs'"),
     "USE_PYTHON3": ((), {"USE_PYTHON3": "False"}, 3, "the variable USE_PYTHON3 cannot be False"),
     **{
         name: ((), {name: "x"}, 3, f"the variable {name} is not supported: {reason}")
@@ -408,7 +420,7 @@ def test_defaults_are_those_of_the_script(run: Run, engine: Engine, tmp_path: pa
     assert run() == 0
 
     assert engine.base.series == "noble"
-    assert (engine.base.size, engine.base.holds.minimal) == (_SIZE, True)
+    assert (engine.base.shape.size, engine.base.holds.minimal) == (_SIZE, True)
     assert engine.base.cache == tmp_path / "home/.cache/image-create"
     assert engine.base.mirror == "http://archive.ubuntu.com/ubuntu"
     assert engine.paths == ["amphora-x64-haproxy.qcow2"]

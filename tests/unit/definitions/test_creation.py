@@ -63,7 +63,7 @@ def test_nothing_in_the_base_and_in_the_image_is_younger_than_the_time_of_the_so
 
 
 def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
-    assert bootstrap.recipe(_request(monkeypatch, series="noble")).layout == "jammy"
+    assert bootstrap.recipe(_request(monkeypatch, series="noble")).shape.layout == "jammy"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import tempfile
 import uuid
 from concurrent.futures import thread
 
 from ... import errors, model
 from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
 from ...host import process, source_date, trees
-from . import boot_loader
+from . import boot_loader, shape
 
 _TOOL_TIMEOUT_S = 300.0
 # Of Ubuntu's images; a label of XFS has 12 characters at most.
@@ -29,6 +30,8 @@ _EXTENDED_BOOT = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
 # What a file system needs beside the files, and the little that a cloud image has free.
 _ROOT_SLACK = 1.25
 _XFS_MINIMUM = 320 * model.MIB
+# Of a disk whose size is not known yet.
+_USUAL_SIZE = 2 * model.GIB
 # The partition tables at both ends of the disk, each with what keeps partitions aligned.
 _TABLES = 2 * model.MIB
 
@@ -73,7 +76,6 @@ _SLOTS = {
     "noble": (_BIOS_SLOT, _ESP_SLOT, _BOOT_SLOT),
     "jammy": (_BIOS_SLOT, _ESP_SLOT),
 }
-LAYOUTS = tuple(_SLOTS)
 _FSTAB_OPTIONS = {
     "/": "discard,errors=remount-ro\t0\t1",
     "/boot": "defaults\t0\t2",
@@ -85,9 +87,7 @@ def make(
     tree: pathlib.Path,
     raw: pathlib.Path,
     *,
-    layout_name: str,
-    root_filesystem: str,
-    size: int | None,
+    like: shape.Shape,
     release: model.Release,
     identity: str,
     moment: int | None,
@@ -98,9 +98,7 @@ def make(
     Args:
         tree: The files; its ``/etc/fstab`` is written and its ``/boot`` changed.
         raw: The image to make.
-        layout_name: One of :data:`LAYOUTS`.
-        root_filesystem: ``ext4`` or ``xfs``.
-        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        like: What the disk is to be like.
         release: What the tree holds.
         identity: What tells the image from others.
         moment: Seconds since 1970 that nothing in it is to be younger than; ``None`` for the
@@ -108,15 +106,17 @@ def make(
         work: Directory for temporary files.
 
     Raises:
-        errors.NoSpace: The files do not fit in ``size``.
+        errors.NoSpace: The files do not fit.
+        errors.ConfigError: There is no such file system.
     """
-    root = _Slot(1, 0, _LINUX, "/", root_filesystem, _ROOT_LABELS[root_filesystem])
-    slots = (*_SLOTS[layout_name], root)
+    label = like.label or _ROOT_LABELS[like.filesystem]
+    root = _Slot(1, 0, _LINUX, "/", like.filesystem, label)
+    slots = (*_SLOTS[like.layout], root)
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
-    if size is not None:
-        _check_size(size, tree, slots)
+    if like.size is not None:
+        _check_size(like.size, tree, slots)
     names = _Names(identity)
-    found = _partition(raw, slots, size or _fitting_size(tree, slots), release, names)
+    found = _partition(raw, slots, like.size or _fitting_size(tree, slots), release, names)
 
     system = work / "esp"
     system.mkdir()
@@ -140,8 +140,19 @@ def make(
             for files_of in (merged, alone, system):
                 source_date.clamp(files_of, moment)
         stack.enter_context(mounts.frozen(files, work / "alone"))
-        _write_filesystems(work / "alone", merged / "boot", raw, found, work, moment)
+        _write_filesystems(work / "alone", merged / "boot", raw, found, work, moment, like.tuning)
     _write_esp(found, system, raw)
+
+
+def check(like: shape.Shape, work: pathlib.Path) -> None:
+    """Try options of mke2fs before anything is made that they are for.
+
+    Raises:
+        errors.ConfigError: They are wrong.
+    """
+    if like.tuning:
+        any_one = partitions.Filesystem("ext4", str(_NAMESPACE), "")
+        _pattern(any_one, like.size or _USUAL_SIZE, like.tuning, work)
 
 
 def _fstab(slots: tuple[_Slot, ...]) -> str:
@@ -222,6 +233,7 @@ def _write_filesystems(
     found: layout.Layout,
     work: pathlib.Path,
     moment: int | None,
+    tuning: tuple[str, ...],
 ) -> None:
     """Make the root and boot file systems with their files."""
 
@@ -229,7 +241,9 @@ def _write_filesystems(
         if one.filesystem.kind == "xfs":
             _write_xfs(one, files, raw, work)
         else:
-            _write_ext4(one, files, raw, work, moment)
+            options = tuning if one is found.root else ()
+            pattern = _pattern(one.filesystem, one.partition.size, options, work)
+            ext4.write(raw, one.partition, files, pattern, moment)
 
     with thread.ThreadPoolExecutor() as pool:
         waiting = [pool.submit(write, found.root, tree)]
@@ -249,26 +263,36 @@ def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) ->
     esp.write(raw, partition.start, system)
 
 
-def _write_ext4(
-    volume: volume.Volume,
-    tree: pathlib.Path,
-    raw: pathlib.Path,
-    work: pathlib.Path,
-    moment: int | None,
-) -> None:
-    """Make an ext4 file system with this system's defaults."""
-    pattern = work / f"pattern-{volume.partition.number}"
-    with pattern.open("xb") as stream:
-        stream.truncate(volume.partition.size)
-    process.run(
-        ["mke2fs", "-q", "-t", "ext4", "-U", volume.filesystem.uuid]
-        + ["-E", f"hash_seed={volume.filesystem.uuid}"]
-        + ["-L", volume.filesystem.label, pattern],
-        timeout_s=_TOOL_TIMEOUT_S,
-    )
-    like = superblock.read(pattern, 0)
-    pattern.unlink()
-    ext4.write(raw, volume.partition, tree, like, moment)
+def _pattern(
+    about: partitions.Filesystem, size: int, tuning: tuple[str, ...], work: pathlib.Path
+) -> superblock.Parameters:
+    """Return what an ext4 of a size is made with: this system's defaults, and options of mke2fs.
+
+    Raises:
+        errors.ConfigError: mke2fs does not take an option, or builds could not keep what it asks
+            for.
+    """
+    with tempfile.NamedTemporaryFile(dir=work, prefix="pattern-") as stream:
+        stream.truncate(size)
+        completed = process.run(
+            ["mke2fs", "-q", "-t", "ext4", "-U", about.uuid, "-E", f"hash_seed={about.uuid}"]
+            + ["-L", about.label, *tuning, stream.name],
+            timeout_s=_TOOL_TIMEOUT_S,
+            check=False,
+        )
+        if completed.returncode != 0:
+            raise errors.ConfigError(
+                f"mke2fs does not take the options {' '.join(tuning)}: {completed.tail[-1]}",
+                hint="correct the mkfs options",
+                details=completed.tail,
+            )
+        found = superblock.read(pathlib.Path(stream.name), 0)
+    if not ext4.supported(found):
+        raise errors.ConfigError(
+            f"no build could keep what the mkfs options {' '.join(tuning)} ask for",
+            hint="leave out features that only a kernel can write",
+        )
+    return found
 
 
 def _write_xfs(

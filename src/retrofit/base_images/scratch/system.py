@@ -13,7 +13,7 @@ from ... import errors, model
 from ...building.archives import logins
 from ...building.disk import conversion
 from ...host import files, process, source_date, web
-from . import contents, disk
+from . import contents, disk, shape
 
 _APT_TIMEOUT_S = 60.0
 _BOOTSTRAP_TIMEOUT_S = 3600.0
@@ -110,13 +110,11 @@ def bootstrap(
     distribution: str,
     release: str,
     architecture: str,
-    layout_name: str,
     mirror: str,
     access: web.Access,
-    size: int | None,
+    like: shape.Shape,
     image_format: model.ImageFormat,
     work: pathlib.Path,
-    root_filesystem: str = "ext4",
     holds: contents.Contents = contents.Contents(),  # noqa: B008 -- frozen
     kept: pathlib.Path | None = None,
 ) -> None:
@@ -128,30 +126,29 @@ def bootstrap(
         distribution: ``debian`` or ``ubuntu``.
         release: Series, such as ``bookworm``.
         architecture: Debian architecture; only ``amd64``.
-        layout_name: One of :data:`bootdisk.LAYOUTS`.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
         access: How it is reached.
-        size: Size of the disk in bytes; ``None`` leaves little room beside the files.
+        like: What its disk is to be like.
         image_format: Format of the image.
         work: Directory for temporary files, which stay in it.
-        root_filesystem: ``ext4`` or ``xfs``.
         holds: What it holds.
         kept: Archive of the packages as they were installed by another build; it is made if it is
             not there. ``None`` installs them.
 
     Raises:
         errors.UsageError: A name is none of those known.
-        errors.ConfigError: No mirror of the distribution is known, or it lacks a package.
+        errors.ConfigError: No mirror of the distribution is known, it lacks a package, or the disk
+            cannot be like that.
         errors.Denied: The mirror is not signed with a key of the keyring.
-        errors.NoSpace: The base system does not fit in ``size``.
+        errors.NoSpace: The base system does not fit on the disk.
         errors.Unavailable: The mirror does not give what is asked for.
     """
     about = _DISTRIBUTIONS.get(distribution)
-    if about is None or layout_name not in disk.LAYOUTS or architecture != "amd64":
+    if about is None or like.layout not in shape.LAYOUTS or architecture != "amd64":
         raise errors.UsageError(
-            f"cannot build a base image of {distribution} in layout {layout_name} for"
+            f"cannot build a base image of {distribution} in layout {like.layout} for"
             f" {architecture}",
-            hint=f"supported: {', '.join(_DISTRIBUTIONS)}, {', '.join(disk.LAYOUTS)}, amd64",
+            hint=f"supported: {', '.join(_DISTRIBUTIONS)}, {', '.join(shape.LAYOUTS)}, amd64",
         )
     if not holds.keys and not os.path.exists(about.keyring):
         raise errors.ToolMissing(
@@ -163,6 +160,7 @@ def bootstrap(
     found = archives(distribution, release, mirror)
     place = work / "bootstrap"
     place.mkdir()
+    disk.check(like, place)
     tree = place / "tree"
     about = dataclasses.replace(about, kernel=holds.kernel or about.kernel)
     if holds.keys:
@@ -182,15 +180,13 @@ def bootstrap(
         own = tree / about.keyring.lstrip("/")
         own.parent.mkdir(parents=True, exist_ok=True)
         own.write_bytes(holds.keys)
-    _configure(tree, distribution, about, found, deb822=layout_name == "noble")
+    _configure(tree, distribution, about, found, deb822=like.layout == "noble")
 
     raw = place / "disk.raw"
     disk.make(
         tree,
         raw,
-        layout_name=layout_name,
-        root_filesystem=root_filesystem,
-        size=size,
+        like=like,
         release=model.Release(distribution, "", release, architecture),
         identity=identity,
         moment=holds.source_date,
