@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 from collections.abc import Iterator
 
@@ -18,6 +19,9 @@ scratch.enter()
 
 # A job in a shell's background ignores SIGINT, and so would all that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Who builds packages sets it, and every image would be another one.
+os.environ.pop("SOURCE_DATE_EPOCH", None)
 
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile(

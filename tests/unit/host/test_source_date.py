@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
@@ -14,9 +16,10 @@ _MOMENT = 1_700_000_000
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(source_date.VARIABLE, raising=False)
-    monkeypatch.setenv("TZ", "America/New_York")
+def _own_environment() -> Iterator[None]:
+    with mock.patch.dict(os.environ, TZ="America/New_York"):
+        os.environ.pop(source_date.VARIABLE, None)
+        yield
 
 
 @pytest.mark.parametrize(("text", "moment"), [(None, None), ("", None), ("0", 0), ("17", 17)])
