@@ -14,12 +14,8 @@ _recipe = functools.partial(click.option, panel="Recipe")
 _archives = functools.partial(click.option, panel="Package archives and proxies")
 _proof = functools.partial(click.option, panel="Proof")
 
-# What is applied to the base image.
-recipe: options.Decorator = options.group(
-    _recipe("--recipe", metavar="NAME", help=f"Recipe of the image. [default: {recipes.DEFAULT}]"),
-    _recipe(
-        "--element", "elements", metavar="NAME", multiple=True, help="Also apply this element."
-    ),
+# What no image tells of itself: contents of this machine, and what may be secret.
+own: options.Decorator = options.group(
     _recipe(
         "--elements-path",
         "elements_paths",
@@ -34,16 +30,6 @@ recipe: options.Decorator = options.group(
         metavar="NAME=VALUE",
         multiple=True,
         help="Set an environment variable for the elements.",
-    ),
-    _recipe(
-        "--agent",
-        metavar="SOURCE",
-        help="Agent from git+URL@REF, octavia==VERSION, a path or a URL. [default: packages]",
-    ),
-    _recipe(
-        "--agent-constraints",
-        metavar="FILE|URL",
-        help="Upper constraints for an agent from a source.",
     ),
     _recipe(
         "--package",
@@ -76,17 +62,27 @@ recipe: options.Decorator = options.group(
     ),
 )
 
-# Archives beside that of the distribution, and how all are reached.
-archives: options.Decorator = options.group(
-    _archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive."),
-    _archives("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive."),
-    _archives(
-        "--ppa",
-        "ppas",
-        metavar="ppa:OWNER/NAME",
-        multiple=True,
-        help="Add this personal package archive.",
+# What is applied to the base image.
+recipe: options.Decorator = options.group(
+    _recipe("--recipe", metavar="NAME", help=f"Recipe of the image. [default: {recipes.DEFAULT}]"),
+    _recipe(
+        "--element", "elements", metavar="NAME", multiple=True, help="Also apply this element."
     ),
+    _recipe(
+        "--agent",
+        metavar="SOURCE",
+        help="Agent from git+URL@REF, octavia==VERSION, a path or a URL. [default: packages]",
+    ),
+    _recipe(
+        "--agent-constraints",
+        metavar="FILE|URL",
+        help="Upper constraints for an agent from a source.",
+    ),
+    own,
+)
+
+# How archives are reached.
+proxies: options.Decorator = options.group(
     _archives("--http-proxy", metavar="URL", help="Proxy of the build for http."),
     _archives("--https-proxy", metavar="URL", help="Proxy of the build for https."),
     _archives(
@@ -98,6 +94,20 @@ archives: options.Decorator = options.group(
         type=options.FILE,
         help="Also trust the certificate authorities in this file.",
     ),
+)
+
+# Archives beside that of the distribution, and how all are reached.
+archives: options.Decorator = options.group(
+    _archives("--uca-pocket", metavar="POCKET", help="Pocket of the Ubuntu Cloud Archive."),
+    _archives("--uca-mirror", metavar="URL", help="Mirror of the Ubuntu Cloud Archive."),
+    _archives(
+        "--ppa",
+        "ppas",
+        metavar="ppa:OWNER/NAME",
+        multiple=True,
+        help="Add this personal package archive.",
+    ),
+    proxies,
 )
 
 # How it is proved.

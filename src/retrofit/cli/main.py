@@ -23,6 +23,7 @@ _COMMANDS = {
         "show": ("show", "Show what an image in Glance was built from."),
         "diff": ("diff", "Show the differences between two images in Glance."),
         "verify": ("verify", "Prove that an image works."),
+        "reproduce": ("reproduce", "Build an image in Glance again and compare the two."),
     },
     "Operate": {
         "doctor": ("doctor", "Check this machine, a cloud and mirrors."),
