@@ -16,7 +16,7 @@ from concurrent.futures import thread
 
 from .. import errors, model
 from ..host import files, process, progress, source_date, trees
-from ..host.sandbox import cells, workshop
+from ..host.sandbox import cells, emulation, workshop
 from . import activity, customise, layers, manifest, packing, seal
 from .archives import recording, security
 from .disk import conversion, firmware, growth, layout, tree
@@ -84,6 +84,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         with step("inspect"):
             found = layout.read(raw, job.work)
             _check_release(found.release, recipe, request)
+            emulation.prepare(found.release.architecture)
         with step("grow"):
             found = growth.grow(raw, found, request.root_size or recipe.root_size)
         with step("open"):

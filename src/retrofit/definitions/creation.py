@@ -19,7 +19,7 @@ from . import run_definition
 
 # Without a boot file system of its own, which would take half of a small disk.
 _LAYOUT = "jammy"
-_ARCHITECTURES = ("x86_64",)
+_ARCHITECTURES = ("amd64", "arm64", "armhf", "riscv64")
 _PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]+")
 # Below it, no recipe has room; what a base image needs is checked when its packages are there.
 _LEAST_DISK = model.GIB
@@ -80,14 +80,12 @@ def request(
             "an image from scratch is written to files, and not to glance:",
             hint="to publish it, build an image with the source bootstrap:",
         )
-    here = platform.machine()
-    architecture = creation.architecture or here
-    if architecture not in _ARCHITECTURES or architecture != here:
+    architecture = creation.architecture or platform.machine()
+    name = architectures.debian_architecture(architecture)
+    if name not in _ARCHITECTURES:
         raise errors.ConfigError(
-            f"an image for {architectures.debian_architecture(architecture)} cannot be created on"
-            f" this machine ({architectures.debian_architecture(here)}): only a machine of the"
-            " same architecture can, and only for amd64",
-            hint="use a cloud image of that architecture",
+            f"images for {name} cannot be created from a package mirror",
+            hint=f"supported: {', '.join(_ARCHITECTURES)}; or use a cloud image for {name}",
         )
     if creation.disk_size is not None and creation.disk_size < _LEAST_DISK:
         raise errors.ConfigError(

@@ -351,7 +351,7 @@ _EFFECTS: dict[str, Case] = {
 _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
     "-a unknown": (("-a", "sparc"), {}, 3, "unsupported architecture 'sparc'"),
     "-a i386": (("-a", "i386"), {}, 3, "Octavia builds no images for it any more"),
-    "-a of another machine": (("-a", "aarch64"), {}, 78, "an image for arm64 cannot be created"),
+    "-a without images": (("-a", "s390x"), {}, 78, "images for s390x cannot be created"),
     "-b unknown": (("-b", "nginx"), {}, 3, "unsupported backend type 'nginx'"),
     "AMP_BACKEND": ((), {"AMP_BACKEND": "nginx-octavia"}, 3, "AMP_BACKEND 'nginx-octavia'"),
     "-c is a file": (("-c", "password/cache"), {}, 73, "cannot make the directory"),

@@ -69,7 +69,7 @@ def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("values", "kind", "text"),
     [
-        ({"architecture": "aarch64"}, errors.ConfigError, "an image for arm64 cannot be created"),
+        ({"architecture": "s390x"}, errors.ConfigError, "images for s390x cannot be created"),
         ({"disk_size": model.MIB}, errors.ConfigError, "a disk of 1 MiB is too small"),
         ({"series": "nobel"}, errors.ConfigError, "ubuntu has no series 'nobel'"),
         ({"series": "trusty"}, errors.ConfigError, "images of ubuntu trusty are not supported"),

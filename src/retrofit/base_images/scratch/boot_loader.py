@@ -16,12 +16,13 @@ _SECTOR = 512
 _DISK_MODULES = ("part_gpt", "part_msdos", "ext2", "xfs", "fat", "search_fs_uuid")
 # The EFI program is on its own until it has found the root file system's modules.
 _EFI_MODULES = (*_DISK_MODULES, "normal", "configfile", "linux", "all_video", "gzio", "echo")
-# Where the programs go, by what packages call them: firmware starts shim, which is signed for it;
-# shim starts GRUB, and the manager of further keys if it is asked to.
-_SIGNED = {
-    "BOOTX64.EFI": ("usr/lib/shim/shimx64.efi.signed",),
-    "grubx64.efi": ("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed",),
-    "mmx64.efi": ("usr/lib/shim/mmx64.efi.signed", "usr/lib/shim/mmx64.efi"),
+_BIOS = "i386-pc"
+# By Debian architecture: grub's name of the platform, and what ends the names of its programs.
+_EFI = {
+    "amd64": ("x86_64-efi", "x64"),
+    "arm64": ("arm64-efi", "aa64"),
+    "armhf": ("arm-efi", "arm"),
+    "riscv64": ("riscv64-efi", "riscv64"),
 }
 
 # Offsets in grub's boot.img (grub's include/grub/i386/pc/boot.h): the code that fits before the
@@ -69,29 +70,51 @@ def install(
     shown = (cells.Bind(place, "/mnt", writable=True),)
     room = cells.Cell(root=tree, work=work, binds=shown)
 
-    core = _image(room, place, "i386-pc", prefix, ("biosdisk", *_DISK_MODULES))
-    _copy_modules(tree, "i386-pc")
-    boot_image = (tree / "usr/lib/grub/i386-pc/boot.img").read_bytes()
-    _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
+    if (tree / "usr/lib/grub" / _BIOS).exists():
+        core = _image(room, place, _BIOS, prefix, ("biosdisk", *_DISK_MODULES))
+        _copy_modules(tree, _BIOS)
+        boot_image = (tree / "usr/lib/grub" / _BIOS / "boot.img").read_bytes()
+        _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
 
-    if (tree / "usr/lib/grub/x86_64-efi").exists():
-        _copy_modules(tree, "x86_64-efi")
+    efi, ending = _EFI[found.release.architecture]
+    if (tree / "usr/lib/grub" / efi).exists():
+        _copy_modules(tree, efi)
         removable = system / "EFI/BOOT"
         removable.mkdir(parents=True)
-        if (tree / "usr/lib/grub/x86_64-efi-signed").exists():
-            _copy_signed(tree, removable)
+        if (tree / "usr/lib/grub" / f"{efi}-signed").exists():
+            _copy_signed(tree, removable, efi, ending)
             settings = system / "EFI" / found.release.distribution / "grub.cfg"
             settings.parent.mkdir()
             settings.write_text(f"{early}configfile $prefix/grub.cfg\n", encoding="ascii")
         else:
-            program = _image(room, place, "x86_64-efi", prefix, _EFI_MODULES)
-            shutil.copyfile(program, removable / "BOOTX64.EFI")
+            program = _image(room, place, efi, prefix, _EFI_MODULES)
+            shutil.copyfile(program, removable / _started(ending))
     grub.update(tree, found, work)
 
 
-def _copy_signed(tree: pathlib.Path, removable: pathlib.Path) -> None:
-    """Put the signed programs where firmware looks on a disk that it was told nothing of."""
-    for target, sources in _SIGNED.items():
+def has_loader(tree: pathlib.Path, architecture: str) -> bool:
+    """Tell whether a tree has a grub that can be installed."""
+    platforms = (_BIOS, _EFI[architecture][0])
+    return any((tree / "usr/lib/grub" / platform).exists() for platform in platforms)
+
+
+def _started(ending: str) -> str:
+    """Return what firmware starts of a disk that it was told nothing of."""
+    return f"BOOT{ending.upper()}.EFI"
+
+
+def _copy_signed(tree: pathlib.Path, removable: pathlib.Path, efi: str, ending: str) -> None:
+    """Put the signed programs where firmware looks on a disk that it was told nothing of.
+
+    It starts shim, which is signed for it; shim starts GRUB, and the manager of further keys if
+    it is asked to.
+    """
+    signed = {
+        _started(ending): (f"usr/lib/shim/shim{ending}.efi.signed",),
+        f"grub{ending}.efi": (f"usr/lib/grub/{efi}-signed/grub{ending}.efi.signed",),
+        f"mm{ending}.efi": (f"usr/lib/shim/mm{ending}.efi.signed", f"usr/lib/shim/mm{ending}.efi"),
+    }
+    for target, sources in signed.items():
         # Ubuntu's are links, by which the administrator chooses one of two.
         found = (rootfs.resolve(tree, source) for source in sources)
         shutil.copyfile(next(one for one in found if one.exists()), removable / target)

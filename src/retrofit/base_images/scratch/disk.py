@@ -12,7 +12,17 @@ import uuid
 from concurrent.futures import thread
 
 from ... import errors, model
-from ...building.disk import esp, ext4, layout, mounts, partitions, sparse, superblock, volume
+from ...building.disk import (
+    esp,
+    ext4,
+    firmware,
+    layout,
+    mounts,
+    partitions,
+    sparse,
+    superblock,
+    volume,
+)
 from ...host import process, source_date, trees
 from . import boot_loader, shape
 
@@ -111,7 +121,10 @@ def make(
     """
     label = like.label or _ROOT_LABELS[like.filesystem]
     root = _Slot(1, 0, _LINUX, "/", like.filesystem, label)
-    slots = (*_SLOTS[like.layout], root)
+    others = _SLOTS[like.layout]
+    if release.architecture not in firmware.WITH_BIOS:
+        others = tuple(slot for slot in others if slot is not _BIOS_SLOT)
+    slots = (*others, root)
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
     if like.size is not None:
         _check_size(like.size, tree, slots)
@@ -132,7 +145,7 @@ def make(
         if found.boot is not None:
             stack.enter_context(mounts.overlay([boot], work / "boot-changes", merged / "boot"))
         (merged / "boot/efi").mkdir(exist_ok=True)
-        if (merged / "usr/lib/grub/i386-pc").exists():
+        if boot_loader.has_loader(merged, release.architecture):
             boot_loader.install(merged, system, raw, found, work)
         if moment is not None:
             # A directory on which another file system stands is seen without that only.

@@ -8,11 +8,13 @@ import pathlib
 import platform
 import re
 import shutil
+from collections.abc import Mapping, Sequence
 
 from ... import errors, model
 from ...building.archives import logins
 from ...building.disk import conversion
 from ...host import files, process, source_date, web
+from ...host.sandbox import emulation
 from . import contents, disk, shape
 
 _APT_TIMEOUT_S = 60.0
@@ -37,14 +39,14 @@ class _Distribution:
     Attributes:
         components: Components of the archive.
         pockets: Suffixes of suites that one mirror serves.
-        kernel: Package of the kernel for virtual machines.
+        kernels: Package of the kernel for virtual machines, by Debian architecture.
         keyring: Keys of the archive.
         packages: What else its cloud images hold.
     """
 
     components: str
     pockets: tuple[str, ...]
-    kernel: str
+    kernels: Mapping[str, str]
     keyring: str
     packages: tuple[str, ...]
 
@@ -66,20 +68,48 @@ _MINIMAL = (
     " gdisk init initramfs-tools iproute2 kmod libpam-systemd mount netbase netplan.io passwd"
     " procps python3 sudo systemd-resolved systemd-sysv systemd-timesyncd tzdata udev zstd"
 ).split()
-# What starts it by BIOS, by UEFI, and by UEFI that verifies (Secure Boot).
-_LOADERS = ("grub-pc", "grub-efi-amd64-bin", "grub-efi-amd64-signed", "shim-signed")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Architecture:
+    """What differs between architectures.
+
+    Attributes:
+        loaders: Packages of what starts a machine, by BIOS where there is one, by UEFI, and where
+            something is signed by UEFI that verifies (Secure Boot).
+        console: The kernel's name of the first serial port.
+    """
+
+    loaders: tuple[str, ...]
+    console: str
+
+
+# By Debian's names.
+_ARCHITECTURES = {
+    "amd64": _Architecture(
+        ("grub-pc", "grub-efi-amd64-bin", "grub-efi-amd64-signed", "shim-signed"), "ttyS0"
+    ),
+    "arm64": _Architecture(("grub-efi-arm64", "grub-efi-arm64-signed", "shim-signed"), "ttyAMA0"),
+    "armhf": _Architecture(("grub-efi-arm",), "ttyAMA0"),
+    "riscv64": _Architecture(("grub-efi-riscv64",), "ttyS0"),
+}
 _DISTRIBUTIONS = {
     "debian": _Distribution(
         components="main",
         pockets=("", "-updates"),
-        kernel="linux-image-cloud-amd64",
+        kernels={
+            "amd64": "linux-image-cloud-amd64",
+            "arm64": "linux-image-cloud-arm64",
+            "armhf": "linux-image-armmp",
+            "riscv64": "linux-image-riscv64",
+        },
         keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
         packages=(),
     ),
     "ubuntu": _Distribution(
         components="main universe",
         pockets=("", "-updates", "-security"),
-        kernel="linux-image-virtual",
+        kernels=dict.fromkeys(_ARCHITECTURES, "linux-image-virtual"),
         keyring="/usr/share/keyrings/ubuntu-archive-keyring.gpg",
         packages=("ubuntu-minimal",),
     ),
@@ -125,7 +155,7 @@ def bootstrap(
         identity: What tells it from others; its partitions and file systems are named after it.
         distribution: ``debian`` or ``ubuntu``.
         release: Series, such as ``bookworm``.
-        architecture: Debian architecture; only ``amd64``.
+        architecture: Debian architecture.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
         access: How it is reached.
         like: What its disk is to be like.
@@ -144,11 +174,12 @@ def bootstrap(
         errors.Unavailable: The mirror does not give what is asked for.
     """
     about = _DISTRIBUTIONS.get(distribution)
-    if about is None or like.layout not in shape.LAYOUTS or architecture != "amd64":
+    known = like.layout in shape.LAYOUTS and architecture in _ARCHITECTURES
+    if about is None or not known:
         raise errors.UsageError(
             f"cannot build a base image of {distribution} in layout {like.layout} for"
             f" {architecture}",
-            hint=f"supported: {', '.join(_DISTRIBUTIONS)}, {', '.join(shape.LAYOUTS)}, amd64",
+            hint="supported: " + ", ".join((*_DISTRIBUTIONS, *shape.LAYOUTS, *_ARCHITECTURES)),
         )
     if not holds.keys and not os.path.exists(about.keyring):
         raise errors.ToolMissing(
@@ -156,13 +187,14 @@ def bootstrap(
             hint=f"install {distribution}'s archive keyring package, or set another keyring",
         )
     source_date.declare(holds.source_date)
+    emulation.prepare(architecture)
     mirror, login = logins.of_url(mirror)
     found = archives(distribution, release, mirror)
     place = work / "bootstrap"
     place.mkdir()
     disk.check(like, place)
     tree = place / "tree"
-    about = dataclasses.replace(about, kernel=holds.kernel or about.kernel)
+    kernel = holds.kernel or about.kernels[architecture]
     if holds.keys:
         keyring = place / holds.keyring
         keyring.write_bytes(holds.keys)
@@ -172,7 +204,9 @@ def bootstrap(
         _tar(kept, tree, "--extract", "--preserve-permissions")
     else:
         reaching = _reaching(access, login, place)
-        _install(tree, about, release, architecture, found, reaching, holds.minimal)
+        chosen = _MINIMAL if holds.minimal else (*_PACKAGES, *about.packages)
+        packages = (*chosen, *_ARCHITECTURES[architecture].loaders, kernel)
+        _install(tree, about.keyring, release, architecture, found, reaching, packages)
         if kept is not None:
             _tar(kept, tree, "--create", ".")
     if holds.keys:
@@ -180,7 +214,9 @@ def bootstrap(
         own = tree / about.keyring.lstrip("/")
         own.parent.mkdir(parents=True, exist_ok=True)
         own.write_bytes(holds.keys)
-    _configure(tree, distribution, about, found, deb822=like.layout == "noble")
+    console = _ARCHITECTURES[architecture].console
+    deb822 = like.layout == "noble"
+    _configure(tree, distribution, about, found, deb822=deb822, console=console)
 
     raw = place / "disk.raw"
     disk.make(
@@ -264,26 +300,26 @@ def _host_archives(distribution: str, release: str, components: str) -> list[Arc
 
 def _install(
     tree: pathlib.Path,
-    about: _Distribution,
+    keyring: str,
     release: str,
     architecture: str,
     archives: list[Archive],
     reaching: _Reaching,
-    minimal: bool,
+    packages: Sequence[str],
 ) -> None:
     """Install the packages into a new directory."""
     sources = [
-        f"deb [signed-by={about.keyring}] {archive.url} {archive.suite} {archive.components}"
+        f"deb [signed-by={keyring}] {archive.url} {archive.suite} {archive.components}"
         for archive in archives
     ]
-    chosen = _MINIMAL if minimal else (*_PACKAGES, *about.packages)
-    packages = ",".join((*chosen, *_LOADERS, about.kernel))
     try:
         process.run(
             ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
             + [
                 f"--architectures={architecture}",
-                f"--include={packages}",
+                f"--include={','.join(packages)}",
+                # It goes by the host's own registrations of emulators.
+                "--skip=check/qemu",
                 *reaching.options,
                 release,
                 tree,
@@ -337,6 +373,7 @@ def _configure(
     archives: list[Archive],
     *,
     deb822: bool,
+    console: str,
 ) -> None:
     """Write the files that make a cloud image of a system."""
     sources_list = tree / "etc/apt/sources.list"
@@ -359,7 +396,8 @@ def _configure(
     _write(tree / "etc/hostname", f"{distribution}\n")
     _write(tree / "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n")
     _write(tree / "etc/default/locale", "LANG=C.UTF-8\n")
-    _write(tree / "etc/default/grub.d/50-cloudimg-settings.cfg", _GRUB_SETTINGS)
+    settings = _GRUB_SETTINGS.format(console=console)
+    _write(tree / "etc/default/grub.d/50-cloudimg-settings.cfg", settings)
     _write(tree / "etc/cloud/cloud.cfg.d/90-base.cfg", _CLOUD_SETTINGS)
     resolver = tree / "etc/resolv.conf"
     resolver.unlink(missing_ok=True)
@@ -372,7 +410,7 @@ def _configure(
 _GRUB_SETTINGS = """\
 GRUB_TIMEOUT=0
 GRUB_RECORDFAIL_TIMEOUT=0
-GRUB_CMDLINE_LINUX_DEFAULT="console=tty1 console=ttyS0"
+GRUB_CMDLINE_LINUX_DEFAULT="console=tty1 console={console}"
 GRUB_TERMINAL=console
 """
 _CLOUD_SETTINGS = """\

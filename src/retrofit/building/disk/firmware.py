@@ -13,7 +13,7 @@ _BOOT_CODE_SIZE = 440
 _BOOT_SIGNATURE = b"\x55\xaa"
 _SECTOR = 512
 _SAMPLE = 4096
-_WITH_BIOS = ("amd64", "i386")
+WITH_BIOS = ("amd64", "i386")
 
 
 def bios_fault(raw: pathlib.Path, table: partitions.Table) -> str:
@@ -33,7 +33,7 @@ def bios_fault(raw: pathlib.Path, table: partitions.Table) -> str:
 def is_uefi_alone(raw: pathlib.Path, table: partitions.Table, architecture: str) -> bool:
     """Tell whether a machine with a BIOS does not start a disk that one with UEFI may start."""
     return (
-        architecture in _WITH_BIOS
+        architecture in WITH_BIOS
         and any(one.type_code in ESP_TYPES for one in table.partitions)
         and bios_fault(raw, table) != ""
     )

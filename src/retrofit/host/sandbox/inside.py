@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 from ... import errors, model
 from .. import progress
-from . import doors, namespaces, networks
+from . import doors, emulation, namespaces, networks
 
 Channel = connection.Connection
 
@@ -129,6 +129,7 @@ def _work(
 ) -> NoReturn:
     """Call the function as first process of the new PID namespace."""
     try:
+        emulation.of_the_host()
         namespaces.privatise_mounts()
         match network:
             case networks.Network.CONNECTED:

@@ -62,6 +62,15 @@ def detach_mounts() -> None:
     _mount(None, pathlib.Path("/"), None, _MS_REC_PRIVATE)
 
 
+def mount_registrations(target: pathlib.Path) -> None:
+    """Have this user namespace's own registrations of emulators (binfmt_misc) be at ``target``.
+
+    Raises:
+        errors.ToolMissing: The kernel has none for user namespaces.
+    """
+    _mount(b"binfmt_misc", target, b"binfmt_misc", _MS_NOSUID_NODEV_NOEXEC)
+
+
 def cover(target: pathlib.Path) -> None:
     """Have an empty directory, which all may enter, be at ``target`` in this mount namespace.
 
