@@ -15,7 +15,7 @@ import pydantic_core
 from options import image_files, rotation, uca, window
 from retrofit import errors, model, recipes
 from retrofit.host import calendars, urls
-from retrofit.model import findings, reasons, releases, tags
+from retrofit.model import architectures, findings, reasons, releases, tags
 from retrofit.provenance import marks
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Options(pydantic.BaseModel):
     ubuntu_mirror: str = ""
     uca_mirror: str = ""
     retrofit_series: str = ""
+    retrofit_arch: str = ""
     retrofit_uca_pocket: str = ""
     image_format: model.ImageFormat = model.ImageFormat.QCOW2
     image_compression: model.Compression = model.Compression.ZSTD
@@ -83,6 +84,7 @@ class Options(pydantic.BaseModel):
             "name": recipes.DEFAULT,
             "distribution": "debian" if debian else "ubuntu",
             "releases": [series] if series else [],
+            "architectures": [self.retrofit_arch] if self.retrofit_arch else [],
             "pocket": self.retrofit_uca_pocket or named.pocket,
             "formats": [str(self.image_format)],
             "tags": [self.amp_image_tag or marks.OWN_TAG],
@@ -161,6 +163,13 @@ class Options(pydantic.BaseModel):
         if value and not any(releases.is_supported(name, value) for name in _DISTRIBUTIONS):
             raise ValueError("a series of Ubuntu or Debian, such as " + releases.newest_lts())
         return value
+
+    @pydantic.field_validator("retrofit_arch")
+    @classmethod
+    def _check_architecture(cls, value: str) -> str:
+        if value and architectures.debian_architecture(value) not in architectures.OF_IMAGES:
+            raise ValueError("one of " + ", ".join(architectures.OF_IMAGES))
+        return architectures.kernel_architecture(value)
 
     @pydantic.field_validator("retrofit_uca_pocket")
     @classmethod

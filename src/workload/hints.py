@@ -63,6 +63,7 @@ _WORDS = (
     (r"(with|of) --debug\b", r"\1 the option debug=true"),
     (r"--mirror", "the option ubuntu-mirror"),
     (r"--series", "the option retrofit-series"),
+    (r"--architecture", "the option retrofit-arch"),
     # Flags that are keys of definitions.
     (r"--(cache-dir|checksum|keyring|work-dir)", r"key \1 of image-definitions"),
     (r"--elements-path", "key elements-paths of image-definitions"),

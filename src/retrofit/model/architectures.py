@@ -10,8 +10,10 @@ _KERNEL_ARCHITECTURES = {
     "i386": "i686",
     "ppc64el": "ppc64le",
 }
-# Those that images can be made for.
+# Those of systems.
 DEBIAN = (*_KERNEL_ARCHITECTURES, "riscv64")
+# Those that images can be made for.
+OF_IMAGES = tuple(name for name in DEBIAN if name != "i386")
 _DEBIAN_ARCHITECTURES = {kernel: debian for debian, kernel in _KERNEL_ARCHITECTURES.items()}
 
 

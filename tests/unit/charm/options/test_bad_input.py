@@ -28,6 +28,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
         "cloud:nobel-caracal",
     ),
     "retrofit-series": ("nobel", "24.04", "noble jammy", "Noble"),
+    "retrofit-arch": ("amd65", "i386", "amd64 arm64", "AMD64"),
     "retrofit-uca-pocket": ("caracal!", "noble-caracal/x", "caracal/backports", "2024.1"),
     "image-format": ("vmdk", "QCOW2", "", "qcow2 raw"),
     "image-compression": ("lzma", "", "zstd,zlib"),

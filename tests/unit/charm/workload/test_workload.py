@@ -58,6 +58,7 @@ def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -
         "ubuntu_mirror": "deb http://mirror.example/ubuntu noble main\\ndeb http://b.example a b",
         "uca_mirror": "http://uca.example/ubuntu|KEY",
         "retrofit_series": "noble",
+        "retrofit_arch": "arm64",
         "retrofit_uca_pocket": "caracal/proposed",
         "image_format": "raw",
         "image_compression": "zlib",
@@ -84,6 +85,7 @@ def test_the_engine_takes_the_request(machine: Machine, builds: unit.Workload) -
     assert definition.trigger is ACTION
     assert asked.rebuild_on == {reasons.Choice.PACKAGES, reasons.Choice.BASE}
     assert definition.source_projects == ("e1b0", "e1b1")
+    assert (definition.series, definition.architecture) == ("noble", "aarch64")
     assert definition.amp_image_tag == ""
     assert asked.proof.depth is findings.Depth.TRAFFIC
     assert asked.proof.evidence == OWN.evidence
