@@ -38,6 +38,9 @@ _INHERITED = (
 )
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL_LINES = 20
+# Bytes of standard output that are kept, and of a line: scripts of elements print what they like.
+_KEPT = 128 * 1024 * 1024
+_LINE = 64 * 1024
 _END_GRACE_S = 5.0
 
 
@@ -48,14 +51,31 @@ class Completed:
     Attributes:
         argv: What was run.
         returncode: Its exit status.
-        stdout: Its standard output, decoded.
+        kept: Its standard output, decoded, as far as it is kept.
         tail: The last lines of standard output and error together, without credentials in URLs.
+        whole: Whether all of its standard output is kept.
     """
 
     argv: tuple[str, ...]
     returncode: int
-    stdout: str
+    kept: str
     tail: tuple[str, ...]
+    whole: bool = True
+
+    @property
+    def stdout(self) -> str:
+        """Its standard output.
+
+        Raises:
+            errors.ImageError: There was too much of it.
+        """
+        if not self.whole:
+            name = pathlib.PurePath(self.argv[0]).name
+            raise errors.ImageError(
+                f"{name} printed more than {_KEPT // 1024**2} MiB about what it was given",
+                hint="use an image or a source with fewer files",
+            )
+        return self.kept
 
 
 def find(program: str) -> str:
@@ -133,7 +153,7 @@ def run(
     confidential: bool = False,
     pass_fds: Sequence[int] = (),
 ) -> Completed:
-    """Run a program to its end, logging what it prints.
+    """Run a program to its end, logging what it prints; a line that is too long is cut in pieces.
 
     Args:
         argv: Program (looked up on the system's path, or absolute) and arguments.
@@ -171,12 +191,13 @@ def run(
             held.callback(_end_group, child)
         try:
             deadline = time.monotonic() + timeout_s
-            stdout, tail = _collect(child, text_input, deadline, on_line, confidential)
+            output = _collect(child, text_input, deadline, on_line, confidential)
         except TimeoutError as timeout:
             raise errors.CommandError(
                 f"{name} did not end within {timeout_s:.0f} s", details=timeout.args[0]
             ) from timeout
-    completed = Completed(tuple(command), child.returncode, stdout, tail)
+    stdout, tail, whole = output
+    completed = Completed(tuple(command), child.returncode, stdout, tail, whole)
     if check and completed.returncode != 0:
         raise errors.CommandError(
             f"{name} failed with status {completed.returncode}"
@@ -193,10 +214,15 @@ def _collect(
     deadline: float,
     on_line: Callable[[str], None] | None,
     confidential: bool,
-) -> tuple[str, tuple[str, ...]]:
-    """Read both streams of a child until they close and it ended."""
+) -> tuple[str, tuple[str, ...], bool]:
+    """Read both streams of a child until they close and it ended.
+
+    Returns:
+        Its standard output as far as it is kept, the last lines, and whether that is all of it.
+    """
     assert child.stdout is not None and child.stderr is not None
     stdout = bytearray()
+    whole = True
     tail: collections.deque[str] = collections.deque(maxlen=_TAIL_LINES)
     partial = {stream.fileno(): bytearray() for stream in (child.stdout, child.stderr)}
     pending = memoryview((text_input or "").encode())
@@ -230,7 +256,8 @@ def _collect(
                     continue
                 chunk = os.read(key.fd, 65536)
                 if key.fileobj is child.stdout:
-                    stdout += chunk
+                    whole = whole and len(stdout) + len(chunk) <= _KEPT
+                    stdout += chunk if whole else b""
                 buffer = partial[key.fd]
                 if not confidential or key.fileobj is child.stderr:
                     buffer += chunk
@@ -238,6 +265,11 @@ def _collect(
                 buffer[:] = rest
                 for raw in lines:
                     line(raw)
+                if len(buffer) > _LINE:
+                    # At a blank, so that no URL is cut, in which a password would not be seen.
+                    end = buffer.rfind(b" ") + 1 or len(buffer)
+                    line(bytes(buffer[:end]))
+                    del buffer[:end]
                 if not chunk:
                     line(bytes(buffer))
                     selector.unregister(key.fileobj)
@@ -245,7 +277,7 @@ def _collect(
         child.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired as expired:
         raise TimeoutError(tuple(tail)) from expired
-    return stdout.decode(errors="replace"), tuple(tail)
+    return stdout.decode(errors="replace"), tuple(tail), whole
 
 
 def _feed(child: Child, pending: memoryview) -> memoryview:

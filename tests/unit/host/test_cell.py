@@ -18,7 +18,7 @@ def test_bubblewrap_runs_from_the_work_directory(
 
     def run(argv: list[str], **_: object) -> process.Completed:
         commands.append(argv)
-        return process.Completed(argv=tuple(argv), returncode=0, stdout="", tail=())
+        return process.Completed(argv=tuple(argv), returncode=0, kept="", tail=())
 
     monkeypatch.setattr(process, "run", run)
     (tmp_path / "root").mkdir()

@@ -139,6 +139,44 @@ def test_large_input_and_output_pass_each_other():
     assert process.run(["cat"], timeout_s=60, text_input=text).stdout == text
 
 
+def test_output_that_nobody_reads_is_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(process, "_KEPT", 100_000)
+    seen: list[str] = []
+
+    completed = process.run(
+        ["sh", "-c", "yes | head -n 100000"], timeout_s=60, on_line=seen.append
+    )
+
+    assert len(seen) == 100_000
+    assert completed.tail == ("y",) * 20
+    assert len(completed.kept) <= 100_000
+    with pytest.raises(errors.ImageError, match="sh printed more than 0 MiB"):
+        _ = completed.stdout
+
+
+def test_a_line_without_an_end_is_cut():
+    seen: list[str] = []
+
+    completed = process.run(
+        ["sh", "-c", "head -c 1000000 /dev/zero | tr '\\0' x"], timeout_s=60, on_line=seen.append
+    )
+
+    assert completed.stdout == "x" * 1_000_000
+    assert "".join(seen) == completed.stdout
+    assert max(map(len, seen)) <= 128 * 1024
+
+
+def test_a_password_in_a_long_line_stays_out_of_its_pieces():
+    seen: list[str] = []
+    words = "http://user:secret@mirror.example/ubuntu " * 10_000
+
+    process.run(["cat"], timeout_s=60, text_input=words, on_line=seen.append)
+
+    assert len(seen) > 1
+    assert "secret" not in "".join(seen)
+    assert "".join(seen).count("mirror.example") == 10_000
+
+
 def test_input_that_nobody_reads_is_no_error():
     assert process.run(["true"], timeout_s=10, text_input="x" * 10_000_000).returncode == 0
 
