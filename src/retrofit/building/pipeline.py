@@ -148,7 +148,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         for file_format in request.files:
             if file_format not in made:
                 made[file_format] = job.work / f"disk-of.{file_format}"
-                convert(made[file_format], file_format)
+                convert(made[file_format], file_format, further=request.qemu_img_options)
         raw.unlink()
         removed.result()
         sha256, sha512 = _hashes(output)

@@ -41,6 +41,9 @@ _PACKAGE_SETS = ("usual", "minimal")
 @_outputs("--root-label", metavar="LABEL", default="", help="Label of the root file system.")
 @_outputs("--mkfs-options", metavar="WORDS", default="", help="Options of mke2fs, as '-i 4096'.")
 @_outputs(
+    "--qemu-img-options", metavar="NAME=VALUE,…", default="", help="Options of the disk formats."
+)
+@_outputs(
     "--format",
     "formats",
     type=options.one_of(model.FileFormat),
@@ -75,6 +78,7 @@ def command(
     size: str | None,
     root_label: str,
     mkfs_options: str,
+    qemu_img_options: str,
     formats: tuple[str, ...],
     check_scripts: tuple[pathlib.Path, ...],
     cache_dir: pathlib.Path | None,
@@ -100,6 +104,7 @@ def command(
             disk_size=keys.size(size) if size else None,
             label=root_label,
             tuning=mkfs_options,
+            qemu_img_options=qemu_img_options,
             cache=cache_dir or caches.of_builds(),
             source_date=source_date.of_environment(),
         ),

@@ -69,7 +69,6 @@ REFUSED: Mapping[str, str] = {
     "DIB_REPOLOCATION_octavia_lib": _LIBRARY,
     "DIB_REPOREF_octavia_lib": _LIBRARY,
     "DIB_REPO_PATH": "diskimage-builder is a library of this program",
-    "QEMU_IMG_OPTIONS": "each type has its options",
 }
 # Variables of the script that are read here, and are not passed on as they are.
 READ = (
@@ -89,6 +88,7 @@ READ = (
     "DIB_LOCAL_ELEMENTS_PATH",
     "FS_TYPE",
     "OCTAVIA_REPO_PATH",
+    "QEMU_IMG_OPTIONS",
     "USE_PYTHON3",
     "http_proxy",
     "https_proxy",
@@ -220,6 +220,7 @@ def _request(
             keyring=pathlib.Path(keyring) if keyring else None,
             disk_size=int(size) * model.GIB,
             tuning=_tuning(),
+            qemu_img_options=os.environ.get("QEMU_IMG_OPTIONS", ""),
             cache=_make((cache or _CACHE).expanduser()).resolve(),
             source_date=source_date.of_environment(),
         ),

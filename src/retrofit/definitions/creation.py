@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from .. import errors, model
 from ..base_images import bootstrap
 from ..base_images.scratch import contents, shape
+from ..building.disk import conversion
 from ..host import files
 from ..model import architectures, releases
 from ..planning import run_request
@@ -41,6 +42,7 @@ class Creation:
         disk_size: Size of the disk in bytes; ``None`` takes what the recipe needs.
         label: Label of the root file system; empty takes that of cloud images.
         tuning: Options of mke2fs for the root file system, in one line.
+        qemu_img_options: Options of the formats of files for qemu-img, as it takes them.
         cache: Directory in which the packages of the base are kept; ``None`` keeps none.
         source_date: Seconds since 1970 that nothing in the image is to be younger than, so that
             it can be made again bit for bit; ``None`` if it need not be.
@@ -55,6 +57,7 @@ class Creation:
     disk_size: int | None = None
     label: str = ""
     tuning: str = ""
+    qemu_img_options: str = ""
     cache: pathlib.Path | None = None
     source_date: int | None = None
 
@@ -124,11 +127,14 @@ def request(
         **values,
     )
     usual = definition.to_request()
+    formats = tuple(file_format for file_format, _ in outputs)
+    conversion.check_options(formats, creation.qemu_img_options)
     build = dataclasses.replace(
         usual.build,
         # The disk itself, of which the files are made.
         image_format=model.ImageFormat.RAW,
-        files=tuple(file_format for file_format, _ in outputs),
+        files=formats,
+        qemu_img_options=creation.qemu_img_options,
         archives=_signed_archives(wanted, usual.build.archives),
         root_size=usual.build.root_size if creation.disk_size is None else _AS_IT_IS,
     )

@@ -147,6 +147,7 @@ class BuildRequest:
         image_format: Format of the result.
         files: Files to make of the result, where it is not one image.
         compression: How a qcow2 is compressed; means nothing to another format.
+        qemu_img_options: Options of disk formats for qemu-img, of the files.
         elements: Further diskimage-builder elements to apply after the recipe's own.
         elements_paths: Directories in which such elements are looked up first.
         environment: Variables for the elements, as pairs sorted by name.
@@ -165,6 +166,7 @@ class BuildRequest:
     image_format: ImageFormat = ImageFormat.QCOW2
     files: tuple[FileFormat, ...] = ()
     compression: Compression = Compression.ZSTD
+    qemu_img_options: str = ""
     elements: tuple[str, ...] = ()
     elements_paths: tuple[pathlib.Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()

@@ -321,6 +321,11 @@ _EFFECTS: dict[str, Case] = {
         {"DIB_JOURNAL_SIZE": "64", "FS_TYPE": "ext4"},
         lambda e: e.base.shape.tuning == ("-Jsize=64",),
     ),
+    "QEMU_IMG_OPTIONS": (
+        ("-t", "qcow2,raw,tar"),
+        {"QEMU_IMG_OPTIONS": "compat=0.10"},
+        lambda e: e.request.build.qemu_img_options == "compat=0.10",
+    ),
     "DIB_LOCAL_ELEMENTS": (
         ("-m",),
         {"DIB_LOCAL_ELEMENTS": "one  two", "DIB_LOCAL_ELEMENTS_PATH": "mine"},
@@ -406,6 +411,12 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         {"DIB_JOURNAL_SIZE": "64M"},
         3,
         "invalid DIB_JOURNAL_SIZE '64M': it is not a whole number of MiB",
+    ),
+    "QEMU_IMG_OPTIONS": (
+        ("-t", "vhd"),
+        {"QEMU_IMG_OPTIONS": "compat=0.10"},
+        78,
+        "the format vhd does not take the qemu-img options compat=0.10: Invalid parameter",
     ),
     "FS_TYPE": ((), {"FS_TYPE": "xfs"}, 3, "unsupported FS_TYPE 'xfs'"),
     "USE_PYTHON3": ((), {"USE_PYTHON3": "False"}, 3, "the variable USE_PYTHON3 cannot be False"),

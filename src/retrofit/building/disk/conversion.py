@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 from ... import errors, model
@@ -22,6 +25,8 @@ _DRIVERS = {
     "vhd": ["vpc", "-o", "force_size=on"],
     "vmdk": ["vmdk", "-o", "subformat=streamOptimized"],
 }
+# An option without a path, and none that has the image need another file, or a key.
+_OPTION = re.compile(r"(?!backing|data_file|encrypt|size=)[A-Za-z0-9_]+=[A-Za-z0-9_.+-]+")
 # Of qemu-img check: exit statuses that say what the image is like, not that the check failed.
 _CHECK_DAMAGED, _CHECK_LEAKS = 2, 3
 
@@ -54,6 +59,7 @@ def from_raw(
     compression: model.Compression = model.Compression.ZLIB,
     *,
     in_order: bool = False,
+    further: str = "",
 ) -> None:
     """Write a raw image in the format asked for: qcow2, sparse raw or that of another hypervisor.
 
@@ -64,6 +70,7 @@ def from_raw(
         compression: How a qcow2 is compressed. What every QEMU reads is the default; QEMU 5.1
             (2020) and later read zstd.
         in_order: Whether the same image is to make the same file, which takes longer.
+        further: Options of the format, which :func:`check_options` took; a raw file has none.
 
     Raises:
         errors.NoSpace: The disk of ``output`` is full.
@@ -75,7 +82,48 @@ def from_raw(
         options += ["-c", *([] if in_order else ["-W", "-m", "4"])]
         if compression is model.Compression.ZSTD:
             options += ["-o", f"compression_type=zstd,cluster_size={_ZSTD_CLUSTER}"]
+    if further and name != model.ImageFormat.RAW:
+        options += ["-o", further]
     _convert(options, raw, output)
+
+
+def check_options(formats: Iterable[model.FileFormat], options: str) -> None:
+    """Try options of disk formats before there is anything to convert.
+
+    Raises:
+        errors.ConfigError: One is unknown to a format, has a wrong value or names another file;
+            or no format takes options.
+    """
+    if not options:
+        return
+    for option in options.split(","):
+        if not _OPTION.fullmatch(option):
+            raise errors.ConfigError(
+                f"the qemu-img option {option!r} is not supported",
+                hint="write NAME=VALUE, such as compat=0.10, of formats that need no other file",
+            )
+    names = [
+        one.value
+        for one in formats
+        if one not in model.TREE_FORMATS and one is not model.FileFormat.RAW
+    ]
+    if not names:
+        raise errors.ConfigError(f"no file takes the qemu-img options {options}")
+    with tempfile.TemporaryDirectory(prefix="retrofit-options-") as place:
+        for name in names:
+            driver, *usual = _DRIVERS.get(name, [name])
+            completed = process.run(
+                ["qemu-img", "create", "-f", driver, *usual, "-o", options]
+                + [f"{place}/{name}", f"{model.MIB}"],
+                timeout_s=_INFO_TIMEOUT_S,
+                check=False,
+            )
+            if completed.returncode != 0:
+                said = completed.tail[-1].rpartition(f"{place}/{name}: ")[2]
+                raise errors.ConfigError(
+                    f"the format {name} does not take the qemu-img options {options}: {said}",
+                    hint="correct the options, or the formats",
+                )
 
 
 def _convert(options: list[str], source: pathlib.Path, target: pathlib.Path) -> None:
