@@ -15,7 +15,7 @@ from ..host import progress, urls, web
 from ..host.sandbox import workshop
 from ..model import architectures
 from . import kept_bases, origins, selection, systems
-from .scratch import contents
+from .scratch import contents, snapshots
 from .scratch import shape as shapes
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Wanted:
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
         holds: What it holds.
+        snapshot: Identifier of the snapshots of the mirrors; empty takes the present.
         shape: What its disk is like.
         cache: Directory in which the installed packages are kept; ``None`` keeps none.
     """
@@ -46,6 +47,7 @@ class Wanted:
     architecture: str = ""
     mirror: str = ""
     holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
+    snapshot: str = ""
     shape: shapes.Shape = shapes.Shape()  # noqa: RUF009 -- frozen
     cache: pathlib.Path | None = None
 
@@ -71,6 +73,7 @@ class Recipe:
         mirror: As in :class:`Wanted`.
         holds: As in :class:`Wanted`.
         shape: As in :class:`Wanted`, with a layout.
+        snapshot: As in :class:`Wanted`.
     """
 
     distribution: str
@@ -80,6 +83,7 @@ class Recipe:
     mirror: str
     shape: shapes.Shape
     holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
+    snapshot: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,9 +162,10 @@ def recipe(wanted: Wanted) -> Recipe:
         version=best.version,
         release=best.series,
         architecture=architectures.debian_architecture(best.architecture),
-        mirror=wanted.mirror,
+        mirror=snapshots.expand(wanted.mirror, wanted.snapshot),
         shape=dataclasses.replace(wanted.shape, layout=layout),
         holds=wanted.holds,
+        snapshot=wanted.snapshot,
     )
 
 
@@ -177,7 +182,9 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
     """
     from .scratch import system
 
-    archives = system.archives(recipe.distribution, recipe.release, recipe.mirror)
+    archives = system.archives(
+        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
+    )
     suites = [_Suite.read(archive, recipe.architecture, access) for archive in archives]
     inputs = {
         "scheme": _SCHEME,
@@ -233,6 +240,7 @@ def make(
             release=recipe.release,
             architecture=recipe.architecture,
             mirror=recipe.mirror,
+            snapshot=recipe.snapshot,
             access=access,
             like=recipe.shape,
             image_format=model.ImageFormat.RAW,

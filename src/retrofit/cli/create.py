@@ -25,6 +25,7 @@ _PACKAGE_SETS = ("usual", "minimal")
 @_base("--series", metavar="NAME", default="", help="Series. [default: Ubuntu's newest LTS]")
 @_base("--architecture", metavar="NAME", default="", help="Architecture, such as amd64.")
 @_base("--mirror", metavar="URL", default="", help="Package mirror. [default: this machine's]")
+@_base("--snapshot", metavar="DAY", default="", help="Packages as they were on this day.")
 @_base("--keyring", metavar="FILE", type=options.FILE, help="Public keys that verify the mirror.")
 @_base("--kernel", metavar="PACKAGE", default="", help="Package of the kernel.")
 @_base(
@@ -72,6 +73,7 @@ def command(
     series: str,
     architecture: str,
     mirror: str,
+    snapshot: str,
     keyring: pathlib.Path | None,
     kernel: str,
     package_set: str,
@@ -98,6 +100,7 @@ def command(
             series=series,
             architecture=architectures.kernel_architecture(architecture),
             mirror=mirror,
+            snapshot=snapshot,
             minimal=package_set == "minimal",
             kernel=kernel,
             keyring=keyring,

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from .. import errors, model
 from ..base_images import bootstrap
-from ..base_images.scratch import contents, shape
+from ..base_images.scratch import contents, shape, snapshots
 from ..building.disk import conversion
-from ..host import files
+from ..host import files, web
 from ..model import architectures, releases
 from ..planning import run_request
 from ..publishing import file_target
@@ -36,6 +36,7 @@ class Creation:
         series: Series of Ubuntu or Debian; empty takes Ubuntu's newest LTS.
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        snapshot: Day, or moment, of which the mirrors are to be; empty takes the present.
         minimal: Whether the base has only what a machine needs to start.
         kernel: Package of the kernel; empty takes the distribution's for virtual machines.
         keyring: File with the keys of the archive; ``None`` takes the distribution's.
@@ -51,6 +52,7 @@ class Creation:
     series: str = ""
     architecture: str = ""
     mirror: str = ""
+    snapshot: str = ""
     minimal: bool = False
     kernel: str = ""
     keyring: pathlib.Path | None = None
@@ -110,6 +112,7 @@ def request(
         series=creation.series,
         architecture=architecture,
         mirror=creation.mirror,
+        snapshot=snapshots.identifier(creation.snapshot) if creation.snapshot else "",
         holds=contents.Contents(
             creation.minimal, creation.kernel, _keys(creation.keyring), creation.source_date
         ),
@@ -122,7 +125,7 @@ def request(
         source="bootstrap:",
         target=str(outputs[0][1]),
         series=creation.series,
-        mirror=creation.mirror,
+        mirror="" if creation.snapshot else creation.mirror,
         source_date=creation.source_date,
         **values,
     )
@@ -135,7 +138,7 @@ def request(
         image_format=model.ImageFormat.RAW,
         files=formats,
         qemu_img_options=creation.qemu_img_options,
-        archives=_signed_archives(wanted, usual.build.archives),
+        archives=_archives(wanted, usual.build),
         root_size=usual.build.root_size if creation.disk_size is None else _AS_IT_IS,
     )
     return dataclasses.replace(
@@ -143,23 +146,23 @@ def request(
     )
 
 
-def _signed_archives(wanted: bootstrap.Wanted, archives: model.Archives) -> model.Archives:
-    """Have the sources of the image name the keys of the mirror, if apt does not know them.
+def _archives(wanted: bootstrap.Wanted, build: model.BuildRequest) -> model.Archives:
+    """Have the sources of the image name the keys of the mirror, and the snapshots of it.
 
     Those of the base image are checked with the distribution's own keys.
     """
-    if not wanted.holds.keys:
-        return archives
+    if not wanted.holds.keys and not wanted.snapshot:
+        return build.archives
     # Loaded late, as it is by bootstrap.
     from ..base_images.scratch import system
 
     recipe = bootstrap.recipe(wanted)
-    key = f"/etc/apt/keyrings/{wanted.holds.keyring}"
-    sources = [
-        f"deb [signed-by={key}] {one.url} {one.suite} {one.components}"
-        for one in system.archives(recipe.distribution, recipe.release, recipe.mirror)
-    ]
-    return dataclasses.replace(archives, mirror="\n".join(sources))
+    access = web.Access(build.proxies, build.ca_certificate)
+    found = system.archives(
+        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
+    )
+    key = f"/etc/apt/keyrings/{wanted.holds.keyring}" if wanted.holds.keys else ""
+    return dataclasses.replace(build.archives, mirror="\n".join(one.line(key) for one in found))
 
 
 def _keys(keyring: pathlib.Path | None) -> bytes:

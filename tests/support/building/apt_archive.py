@@ -39,6 +39,7 @@ class Archive:
         *,
         date: datetime.datetime | None = None,
         days: int = 7,
+        snapshots: str = "",
     ) -> pathlib.Path:
         """Publish a suite anew.
 
@@ -47,6 +48,7 @@ class Archive:
             versions: Version of each package in it.
             date: When it is published; ``None`` for now.
             days: How long it is valid then.
+            snapshots: What it says of where its snapshots are; empty for nothing.
 
         Returns:
             The signed file.
@@ -72,6 +74,8 @@ class Archive:
             "Components": "main",
             "SHA256": f"\n {hashlib.sha256(index).hexdigest()} {len(index)} {name}",
         }
+        if snapshots:
+            fields["Snapshots"] = snapshots
         release = "".join(f"{field}: {value}\n" for field, value in fields.items())
         self._signer.sign(release, place / "InRelease")
         # By whole seconds those who ask for what is newer know what they have.

@@ -15,7 +15,7 @@ from ...building.archives import logins
 from ...building.disk import conversion
 from ...host import files, process, source_date, web
 from ...host.sandbox import emulation
-from . import contents, disk, shape
+from . import contents, disk, shape, snapshots
 
 _APT_TIMEOUT_S = 60.0
 _BOOTSTRAP_TIMEOUT_S = 3600.0
@@ -118,11 +118,35 @@ _DISTRIBUTIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
-    """A suite of a mirror: base URL, the suite's name and components, separated by blanks."""
+    """A suite of a mirror.
+
+    Attributes:
+        url: Base URL of the mirror.
+        suite: Name of the suite.
+        components: Its components, separated by blanks.
+        pinned: Whether it is a snapshot, whose index says that it is out of date.
+    """
 
     url: str
     suite: str
     components: str
+    pinned: bool = False
+
+    def line(self, keyring: str = "") -> str:
+        """Return its line of sources.list(5), with the file of its keys."""
+        options = [f"signed-by={keyring}"] if keyring else []
+        if self.pinned:
+            options.append("check-valid-until=no")
+        words = f"[{' '.join(options)}] " if options else ""
+        return f"deb {words}{self.url} {self.suite} {self.components}"
+
+    def stanza(self, keyring: str) -> str:
+        """Return the same for a file of deb822."""
+        until = "Check-Valid-Until: no\n" if self.pinned else ""
+        return (
+            f"Types: deb\nURIs: {self.url}\nSuites: {self.suite}\n"
+            f"Components: {self.components}\nSigned-By: {keyring}\n{until}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +165,7 @@ def bootstrap(
     release: str,
     architecture: str,
     mirror: str,
+    snapshot: str = "",
     access: web.Access,
     like: shape.Shape,
     image_format: model.ImageFormat,
@@ -157,6 +182,7 @@ def bootstrap(
         release: Series, such as ``bookworm``.
         architecture: Debian architecture.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        snapshot: Identifier of the snapshots to take; empty takes the present.
         access: How it is reached.
         like: What its disk is to be like.
         image_format: Format of the image.
@@ -189,7 +215,7 @@ def bootstrap(
     source_date.declare(holds.source_date)
     emulation.prepare(architecture)
     mirror, login = logins.of_url(mirror)
-    found = archives(distribution, release, mirror)
+    found = archives(distribution, release, mirror, snapshot, access)
     place = work / "bootstrap"
     place.mkdir()
     disk.check(like, place)
@@ -231,22 +257,39 @@ def bootstrap(
     conversion.from_raw(raw, output, image_format)
 
 
-def archives(distribution: str, release: str, mirror: str) -> list[Archive]:
+def archives(
+    distribution: str,
+    release: str,
+    mirror: str,
+    snapshot: str = "",
+    access: web.Access = web.Access(),  # noqa: B008 -- frozen
+) -> list[Archive]:
     """Return the suites that a base image is made of.
 
     Args:
         distribution: ``debian`` or ``ubuntu``.
         release: Series, such as ``bookworm``.
         mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        snapshot: Identifier of the snapshots to take; empty takes the present.
+        access: How mirrors are asked where their snapshots are.
 
     Raises:
-        errors.ConfigError: No mirror of the distribution is known.
+        errors.ConfigError: No mirror of the distribution is known, or it has no snapshots.
+        errors.RetrofitError: A mirror does not answer.
     """
     about = _DISTRIBUTIONS[distribution]
-    if not mirror:
-        return _host_archives(distribution, release, about.components)
+    if mirror:
+        url = mirror.rstrip("/")
+        found = [Archive(url, release + pocket, about.components) for pocket in about.pockets]
+    else:
+        found = _host_archives(distribution, release, about.components)
+    if not snapshot:
+        return found
     return [
-        Archive(mirror.rstrip("/"), release + pocket, about.components) for pocket in about.pockets
+        dataclasses.replace(
+            one, url=snapshots.of(one.url, one.suite, snapshot, access), pinned=True
+        )
+        for one in found
     ]
 
 
@@ -308,10 +351,6 @@ def _install(
     packages: Sequence[str],
 ) -> None:
     """Install the packages into a new directory."""
-    sources = [
-        f"deb [signed-by={keyring}] {archive.url} {archive.suite} {archive.components}"
-        for archive in archives
-    ]
     try:
         process.run(
             ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory"]
@@ -323,7 +362,7 @@ def _install(
                 *reaching.options,
                 release,
                 tree,
-                *sources,
+                *(one.line(keyring) for one in archives),
             ],
             timeout_s=_BOOTSTRAP_TIMEOUT_S,
             extra_environment=reaching.environment,
@@ -383,15 +422,10 @@ def _configure(
     keyring = about.keyring
     if deb822:
         _write(sources_list, f"# See {distribution}.sources in sources.list.d.\n")
-        stanzas = [
-            f"Types: deb\nURIs: {archive.url}\nSuites: {archive.suite}\n"
-            f"Components: {archive.components}\nSigned-By: {keyring}\n"
-            for archive in archives
-        ]
-        _write(parts / f"{distribution}.sources", "\n".join(stanzas))
+        stanzas = "\n".join(one.stanza(keyring) for one in archives)
+        _write(parts / f"{distribution}.sources", stanzas)
     else:
-        lines = [f"deb {one.url} {one.suite} {one.components}\n" for one in archives]
-        _write(sources_list, "".join(lines))
+        _write(sources_list, "".join(f"{one.line()}\n" for one in archives))
 
     _write(tree / "etc/hostname", f"{distribution}\n")
     _write(tree / "etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n")

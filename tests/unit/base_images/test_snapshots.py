@@ -1,0 +1,34 @@
+"""Days and moments of snapshots, and how sources name them."""
+
+from __future__ import annotations
+
+import pytest
+
+from retrofit import errors
+from retrofit.base_images.scratch import snapshots, system
+
+
+@pytest.mark.parametrize(
+    ("text", "identifier"),
+    [("2026-08-01", "20260801T000000Z"), ("20260801T123456Z", "20260801T123456Z")],
+)
+def test_identifiers(text: str, identifier: str) -> None:
+    assert snapshots.identifier(text) == identifier
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "20260801", "2026-8-1", "../x"])
+def test_wrong_days(text: str) -> None:
+    with pytest.raises(errors.ConfigError, match="wrong snapshot"):
+        snapshots.identifier(text)
+
+
+def test_sources_of_snapshots_may_be_out_of_date() -> None:
+    usual = system.Archive("http://m/debian", "bookworm", "main")
+    pinned = system.Archive("http://m/debian", "bookworm", "main", pinned=True)
+
+    assert usual.line() == "deb http://m/debian bookworm main"
+    assert usual.line("/k") == "deb [signed-by=/k] http://m/debian bookworm main"
+    assert pinned.line() == "deb [check-valid-until=no] http://m/debian bookworm main"
+    assert pinned.line("/k").startswith("deb [signed-by=/k check-valid-until=no] http://m/")
+    assert usual.stanza("/k").endswith("Signed-By: /k\n")
+    assert pinned.stanza("/k").endswith("Signed-By: /k\nCheck-Valid-Until: no\n")
