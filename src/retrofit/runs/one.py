@@ -197,7 +197,12 @@ class _Run:
         base = planner.base_image(self.origin)
         describe = self._describing(base, planner.inputs(self.request.build, base))
         built, proof = self._proven(work, str(paths[0][1]))
-        made_of = describe(built, now=datetime.datetime.now(datetime.timezone.utc))
+        moment = self.request.build.source_date
+        # What lies beside files that are the same bit for bit is the same, too.
+        now = datetime.datetime.now(datetime.timezone.utc)
+        if moment is not None:
+            now = datetime.datetime.fromtimestamp(moment, datetime.timezone.utc)
+        made_of = describe(built, now=now)
         pairs = []
         for made, (_, path) in zip(built.files, paths, strict=True):
             pairs.append((made.path, path))
