@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import time
 
 from .. import errors
 from . import trees
@@ -21,7 +22,7 @@ def of_environment() -> int | None:
     """Return the time that whoever called us has set; ``None`` if nobody has.
 
     Raises:
-        errors.ConfigError: It is no time.
+        errors.ConfigError: It is no time, or one that has not come yet.
     """
     text = os.environ.get(VARIABLE, "")
     if not text:
@@ -31,7 +32,14 @@ def of_environment() -> int | None:
             f"the environment variable {VARIABLE} is {text!r}, which is no time",
             hint="set it to seconds since 1970, such as the output of date +%s, or unset it",
         )
-    return int(text)
+    moment = int(text)
+    if moment > time.time():
+        # Nothing would be younger, and so nothing would be the same.
+        raise errors.ConfigError(
+            f"the environment variable {VARIABLE} is {text}, which is in the future",
+            hint="set it to a time that has passed",
+        )
+    return moment
 
 
 def variables(moment: int | None) -> dict[str, str]:

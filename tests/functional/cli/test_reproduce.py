@@ -14,7 +14,7 @@ from tests.support.cloud import cloud
 
 from retrofit import errors
 
-_MOMENT = "1796083200"
+_MOMENT = "1700000000"
 _FIXED = "#!/bin/sh\necho 'always the same' > /etc/made\n"
 _RANDOM = "#!/bin/sh\nhead -c 8 /dev/urandom | od > /etc/made\n"
 

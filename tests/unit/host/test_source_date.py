@@ -40,6 +40,14 @@ def test_what_is_no_time_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) 
         source_date.of_environment()
 
 
+def test_a_time_that_has_not_come_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing would be younger than it, and so nothing would be the same."""
+    monkeypatch.setenv(source_date.VARIABLE, "9999999999")
+
+    with pytest.raises(errors.ConfigError, match="9999999999, which is in the future"):
+        source_date.of_environment()
+
+
 def test_programs_are_told() -> None:
     source_date.declare(_MOMENT)
 
