@@ -93,8 +93,8 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
     about = dataclasses.replace(system._DISTRIBUTIONS["ubuntu"], keyring=str(key))
     configure = system._configure
 
-    def configured(tree: pathlib.Path, *others: Any, deb822: bool) -> None:
-        configure(tree, *others, deb822=deb822)
+    def configured(tree: pathlib.Path, *others: Any, deb822: bool, **further: Any) -> None:
+        configure(tree, *others, deb822=deb822, **further)
         place = "sources.list.d/ubuntu.sources" if deb822 else "sources.list"
         text = (_DEB822 if deb822 else _ONE_LINE).format(series.name)
         (tree / "etc/apt" / place).write_text(text)
