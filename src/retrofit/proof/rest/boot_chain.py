@@ -15,7 +15,12 @@ _ESP = "/boot/efi"
 # GPT type PReP, where the firmware of ppc64el finds the loader.
 _PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B"
 # UEFI specification, 3.5.1.1: what firmware starts of a disk it was told nothing about.
-_EFI_LOADERS = {"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI", "riscv64": "BOOTRISCV64.EFI"}
+_EFI_LOADERS = {
+    "amd64": "BOOTX64.EFI",
+    "arm64": "BOOTAA64.EFI",
+    "armhf": "BOOTARM.EFI",
+    "riscv64": "BOOTRISCV64.EFI",
+}
 _KERNEL_NAME = re.compile(r".*/vmlinu[xz]-(.+)")
 # With or without an initial ramdisk the kernel has to find its root file system.
 _DRIVERS = ("virtio_pci", "virtio_blk")
