@@ -20,7 +20,7 @@ from . import run_definition
 
 # Without a boot file system of its own, which would take half of a small disk.
 _LAYOUT = "jammy"
-_ARCHITECTURES = ("amd64", "arm64", "armhf", "riscv64")
+_ARCHITECTURES = ("amd64", "arm64", "armhf", "ppc64el", "riscv64")
 _PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]+")
 # Below it, no recipe has room; what a base image needs is checked when its packages are there.
 _LEAST_DISK = model.GIB

@@ -281,3 +281,45 @@ def test_firmware_finds_the_loader_of_its_architecture(
 
     assert verdict.outcome is findings.Outcome.PASS
     assert verdict.evidence.startswith(loader)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "type_code", "content", "outcome", "evidence"),
+    [
+        ("ppc64el", firmware.PREP_TYPES[0], b"\x7fELF", "pass", "PReP boot program"),
+        (
+            "ppc64el",
+            firmware.PREP_TYPES[0],
+            b"",
+            "fail",
+            "the PReP boot partition 2 has no program",
+        ),
+        ("ppc64el", "", b"", "fail", "the PReP boot partition is missing"),
+        # Neither has what the other is started by.
+        (
+            "ppc64el",
+            firmware.ESP_TYPES[0],
+            b"\x7fELF",
+            "fail",
+            "the PReP boot partition is missing",
+        ),
+        (
+            "amd64",
+            firmware.PREP_TYPES[0],
+            b"\x7fELF",
+            "fail",
+            "the first sector has no boot code",
+        ),
+    ],
+)
+def test_open_firmware_starts_a_program_that_fills_a_partition(
+    architecture: str,
+    type_code: str,
+    content: bytes,
+    outcome: str,
+    evidence: str,
+    tmp_path: pathlib.Path,
+) -> None:
+    verdict = boot_chain.boot_loader().look(_disk(tmp_path, architecture, type_code, content))
+
+    assert (verdict.outcome, verdict.evidence) == (findings.Outcome(outcome), evidence)
