@@ -26,6 +26,8 @@ _SECTIONS: dict[str, Callable[[session.Session], None]] = {
     "parallel": ours.parallel,
     "floor": peers.floor,
     "diskimage-builder": peers.diskimage_builder,
+    "create": ours.create,
+    "disk-image-create": peers.disk_image_create,
     "sparsify": peers.sparsify,
     "virt-customize": peers.virt_customize,
     "proof": proof.prove,
@@ -38,7 +40,8 @@ _ALL = [name for name in _SECTIONS if name not in _APART]
 _README_HELP = "Write tables and chart of the latest go again."
 _EPILOG = """\
 Without sections all but proof and plans run, and only then the results are kept: ratios are those
-of one go. Sections but plans need what ours builds, or --image.
+of one go. Sections but create and plans need what ours builds, or --image; disk-image-create needs
+create.
 """
 
 

@@ -66,6 +66,7 @@ def check(document: record.Document) -> list[Goal]:
             _mib(figures.get("used_bytes")),
             unit="MiB",
         ),
+        _times(document, "create-cold", "disk-image-create-cold", 0.5),
         Goal("peak memory of our own process", 200, own_memory, unit="MiB"),
         _quotient(
             "image size, to that after `virt-sparsify` and zlib",

@@ -16,6 +16,9 @@ _RETROFIT = (sys.executable, "-m", "retrofit")
 _PACKAGE_STEP = "customise"
 _IMAGES = 4
 _STARTS = 5
+# The kernel is that of diskimage-builder's debian-minimal.
+_SYSTEM = ("--series=bookworm", "--package-set=minimal", "--kernel=linux-image-amd64")
+_SERVICES = ("--recipe=plain", "--package=haproxy", "--package=keepalived")
 
 
 def build(bench: session.Session) -> None:
@@ -47,6 +50,23 @@ def build(bench: session.Session) -> None:
         output=output,
     )
     output.unlink(missing_ok=True)
+
+
+def create(bench: session.Session) -> None:
+    """Make a tar of a system from a package mirror with an empty cache, then with that cache."""
+    cache = bench.directory("create-cache")
+    for state in (session.COLD, session.WARM):
+        made = bench.measure(
+            f"create-{state}",
+            "`retrofit create --format tar`",
+            [*_RETROFIT, "create", bench.created, "--format=tar", *_SYSTEM, *_SERVICES]
+            + ["--cache-dir", cache, "--force"],
+            cache=state,
+            output=bench.created,
+        )
+        if made.outcome is not measure.Outcome.DONE:
+            raise SystemExit(f"retrofit create failed: {made.complaint}")
+        bench.created.unlink()
 
 
 def start(bench: session.Session) -> None:

@@ -7,7 +7,9 @@ import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 
+from retrofit.base_images.scratch import system
 from retrofit.host import accelerator
 
 from . import session
@@ -34,24 +36,36 @@ def virt_customize(bench: session.Session) -> None:
 
 def diskimage_builder(bench: session.Session) -> None:
     """Measure ``disk-image-create`` twice: it keeps a cache."""
-    archives = bench.before.archives
+    _disk_image_create(bench, "diskimage-builder", bench.before.archives, bench.packages)
+
+
+def disk_image_create(bench: session.Session) -> None:
+    """Measure it with the packages of the tar that ``retrofit create`` makes."""
+    archives = [(one.url, one.suite) for one in system.archives("debian", _RELEASE, "")]
+    _disk_image_create(bench, "disk-image-create", archives, bench.created_packages)
+
+
+def _disk_image_create(
+    bench: session.Session, name: str, archives: Sequence[tuple[str, str]], packages: pathlib.Path
+) -> None:
+    """Measure ``disk-image-create`` with packages of some archives, each a URL and a suite."""
     environment = {
         "DIB_RELEASE": _RELEASE,
         "DIB_DISTRIBUTION_MIRROR": next(url for url, suite in archives if suite == _RELEASE),
-        # The same archives as those of the base image.
+        # The same archives as ours.
         "DIB_APT_SOURCES_CONF": "\n".join(
             f"bench-{number}:deb {url} {suite} {_COMPONENTS}"
             for number, (url, suite) in enumerate(archives)
         ),
         "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    cache = bench.directory("dib-cache")
-    output = bench.place / "dib.tar"
+    cache = bench.directory(f"{name}-cache")
+    output = bench.place / f"{name}.tar"
     for state in (session.COLD, session.WARM):
         bench.measure(
-            f"diskimage-builder-{state}",
+            f"{name}-{state}",
             "`disk-image-create -t tar`, from scratch",
-            [_SCRIPTS / "diskimage-builder.sh", cache, output, bench.packages],
+            [_SCRIPTS / "diskimage-builder.sh", cache, output, packages],
             cache=state,
             output=output,
             environment=environment,

@@ -33,6 +33,7 @@ def page(document: record.Document) -> str:
         table.headline(document),
         _EXPLANATION,
         table.runs(document),
+        table.created(document),
         table.steps(document),
         table.goals_of(document),
         "Commands:",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import json
 import pathlib
 import shlex
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import images, measure, record
 
@@ -54,11 +55,22 @@ class Session:
     @functools.cached_property
     def packages(self) -> pathlib.Path:
         """File with the names of the packages that the result has and the base image lacks."""
-        names = sorted(self.after.packages - self.before.packages)
-        file = self.place / "packages"
-        file.write_text("".join(f"{name}\n" for name in names))
+        names = self.after.packages - self.before.packages
         self.figures["packages"] = len(names)
-        return file
+        return self._listed("packages", names)
+
+    @property
+    def created(self) -> pathlib.Path:
+        """The tar that ``retrofit create`` makes."""
+        return self.place / "created.tar"
+
+    @functools.cached_property
+    def created_packages(self) -> pathlib.Path:
+        """File with the names of the packages in that tar."""
+        manifest = json.loads(pathlib.Path(f"{self.created}.manifest").read_text())
+        names = {package["package"] for package in manifest["packages"]}
+        self.figures["created_packages"] = len(names)
+        return self._listed("created-packages", names)
 
     def directory(self, name: str) -> pathlib.Path:
         """Return a new, empty directory."""
@@ -119,6 +131,12 @@ class Session:
         self._say(f"  {measured.outcome} after {measured.wall_s:.0f} s {measured.complaint}")
         shutil.rmtree(place)
         return measured
+
+    def _listed(self, name: str, packages: Iterable[str]) -> pathlib.Path:
+        """Write names of packages into a file, one a line."""
+        file = self.place / name
+        file.write_text("".join(f"{package}\n" for package in sorted(packages)))
+        return file
 
     def _shown(self, argv: Sequence[str | pathlib.Path]) -> str:
         """Return a command line without the paths that say nothing."""

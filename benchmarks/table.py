@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import goals, record
 
 _OURS = "retrofit-cold"
+# Runs that make a tar from a package mirror are compared with the first of their own.
+_CREATED = "create-cold"
+_CREATING = ("create-", "disk-image-create-")
 _MIB = 2**20
 
 _Column = Callable[[record.Run], float | None]
@@ -45,12 +48,22 @@ def headline(document: record.Document) -> str:
 
 def runs(document: record.Document) -> str:
     """Return the table of runs; in brackets how many times that of our cold build."""
-    ours = document.run(_OURS)
+    found = [run for run in document.runs if not run.name.startswith(_CREATING)]
+    return _runs(found, document.run(_OURS))
+
+
+def created(document: record.Document) -> str:
+    """Return the same of runs that make a tar from a package mirror; empty if none did."""
+    found = [run for run in document.runs if run.name.startswith(_CREATING)]
+    return _runs(found, document.run(_CREATED)) if found else ""
+
+
+def _runs(found: Sequence[record.Run], ours: record.Run | None) -> str:
     return _table(
         ["what", "cache", *_COLUMNS],
         [
             [run.what, run.cache, *(_cell(column, run, ours) for column in _COLUMNS.values())]
-            for run in document.runs
+            for run in found
         ],
     )
 

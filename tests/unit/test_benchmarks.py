@@ -114,6 +114,21 @@ def test_the_table_compares_with_our_cold_build():
     assert lines[4].startswith("| what virt-customize is | cold | stopped after 1800 |  |")
 
 
+def test_tars_from_a_mirror_are_compared_with_each_other():
+    tars = [
+        _run("create-cold", 60, peak_disk=500 * _MIB),
+        _run("disk-image-create-cold", 150, peak_disk=1000 * _MIB),
+    ]
+    document = _document(_run("retrofit-cold", 100), *tars)
+
+    assert _goal(document, "create-cold, to disk-image-create-cold").value == 0.4
+    assert "create-" not in table.runs(document)
+    lines = table.created(document).splitlines()
+    assert lines[2].startswith("| what create-cold is | cold | 60 | 50 | 100 | 500 |")
+    assert lines[3].startswith("| what disk-image-create-cold is | cold | 150 (2.5×) | 50 (1×) |")
+    assert table.created(_document(_run("retrofit-cold"))) == ""
+
+
 def test_the_chart_shows_who_was_stopped(tmp_path: pathlib.Path):
     stopped = _run("virt-customize", 1800, outcome=measure.Outcome.STOPPED, cpu_s=None)
 

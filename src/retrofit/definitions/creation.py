@@ -20,7 +20,6 @@ from . import run_definition
 
 # Without a boot file system of its own, which would take half of a small disk.
 _LAYOUT = "jammy"
-_ARCHITECTURES = ("amd64", "arm64", "armhf", "riscv64")
 _PACKAGE = re.compile("[a-z0-9][a-z0-9+.-]+")
 # Below it, no recipe has room; what a base image needs is checked when its packages are there.
 _LEAST_DISK = model.GIB
@@ -87,10 +86,11 @@ def request(
         )
     architecture = creation.architecture or platform.machine()
     name = architectures.debian_architecture(architecture)
-    if name not in _ARCHITECTURES:
+    if name not in architectures.OF_IMAGES:
+        reason = architectures.NO_IMAGES.get(name, "the architecture is not supported")
         raise errors.ConfigError(
-            f"images for {name} cannot be created from a package mirror",
-            hint=f"supported: {', '.join(_ARCHITECTURES)}; or use a cloud image for {name}",
+            f"images for {name} cannot be created: {reason}",
+            hint=f"supported: {', '.join(architectures.OF_IMAGES)}",
         )
     if creation.disk_size is not None and creation.disk_size < _LEAST_DISK:
         raise errors.ConfigError(

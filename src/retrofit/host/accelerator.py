@@ -14,6 +14,7 @@ import platform
 import tempfile
 
 from .. import errors
+from ..model import architectures
 from . import process
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ _SUCCESS = 0x2A * 2 + 1
 _EMULATORS = {
     "amd64": ("x86_64", "qemu-system-x86"),
     "arm64": ("aarch64", "qemu-system-arm"),
+    "ppc64el": ("ppc64", "qemu-system-ppc"),
 }
 
 
@@ -64,7 +66,8 @@ def accelerates(architecture: str) -> bool:
         errors.ToolMissing: There is no QEMU for them.
     """
     emulator(architecture)
-    return _EMULATORS[architecture][0] == platform.machine() and kvm_works()
+    here = architectures.debian_architecture(platform.machine())
+    return architecture == here and kvm_works()
 
 
 @functools.cache

@@ -14,6 +14,8 @@ _KERNEL_ARCHITECTURES = {
 DEBIAN = (*_KERNEL_ARCHITECTURES, "riscv64")
 # Those that images can be made for.
 OF_IMAGES = tuple(name for name in DEBIAN if name != "i386")
+# Why none can be made for others. zipl starts a machine from lists of blocks.
+NO_IMAGES = {"s390x": "their boot loader uses block addresses, and a build moves every block"}
 _DEBIAN_ARCHITECTURES = {kernel: debian for debian, kernel in _KERNEL_ARCHITECTURES.items()}
 
 

@@ -19,7 +19,7 @@ _LONGEST = 1 * model.MIB
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What a machine says that waits for somebody, or for nothing: the kernel (panic.c, oom_kill.c, and
 # util.c of its first process), initramfs-tools (scripts/local), systemd (sulogin-shell.c),
-# cloud-init (cc_final_message.py), GRUB, SeaBIOS (boot.c).
+# cloud-init (cc_final_message.py), GRUB, SeaBIOS (boot.c), SLOF (boot.fs).
 _FAULTS = (
     (_PANIC, "kernel panic: {}"),
     (re.compile(r"Out of memory: (Killed process \d+ \([^)]*\))"), "out of memory: {}"),
@@ -34,7 +34,10 @@ _FAULTS = (
         "cloud-init {} found no config drive",
     ),
     (re.compile(r"(grub rescue>)"), "the boot loader stopped at {}"),
-    (re.compile(r"(No bootable device|Boot failed: .*)"), "the firmware reports: {}"),
+    (
+        re.compile(r"(No bootable device|Boot failed: .*|E34(?:00|04|07): .*)"),
+        "the firmware reports: {}",
+    ),
 )
 # What a boot that goes wrong says on its way, the most telling first: the kernel that gives no
 # memory (mm/util.c, warn_alloc in mm/page_alloc.c), programs that get none, and systemd.

@@ -74,8 +74,21 @@ _VIRT = _Board(
     controllers=("virtio-scsi",),
     cards=("virtio", NO_CARD),
 )
+# Its firmware is SLOF, an Open Firmware; Nova's property calls all firmware bios that is not UEFI.
+_PSERIES = _Board(
+    names=re.compile(r"pseries(-.+)?"),
+    firmwares=("bios",),
+    disk_buses=("virtio", "scsi"),
+    cdrom_buses=("scsi",),
+    controllers=("ibmvscsi", "virtio-scsi"),
+    cards=("vga", "virtio", NO_CARD),
+)
 # By Debian architecture; the first is the default.
-_BOARDS = {"amd64": {"pc": _PC, "q35": _Q35}, "arm64": {"virt": _VIRT}}
+_BOARDS = {
+    "amd64": {"pc": _PC, "q35": _Q35},
+    "arm64": {"virt": _VIRT},
+    "ppc64el": {"pseries": _PSERIES},
+}
 _NETWORKS = ("virtio", "e1000", "e1000e", "rtl8139", "vmxnet3")
 
 
@@ -84,8 +97,8 @@ class Hardware:
     """A machine, in Nova's words.
 
     Attributes:
-        board: ``pc``, ``q35`` or ``virt``.
-        firmware: ``bios`` or ``uefi``.
+        board: ``pc``, ``q35``, ``virt`` or ``pseries``.
+        firmware: ``bios`` or ``uefi``; that of a pseries is Open Firmware, in place of a BIOS.
         secure_boot: Whether the firmware starts only what is signed.
         card: Model of the graphics card; ``none`` for none.
         disk_bus: Bus of the disk.
@@ -109,13 +122,19 @@ class Hardware:
         return findings.Firmware("secure-boot" if self.secure_boot else self.firmware)
 
     @property
+    def has_open_firmware(self) -> bool:
+        """Whether it is started by Open Firmware, which takes the place of a BIOS."""
+        return self.board == "pseries"
+
+    @property
     def has_scsi(self) -> bool:
         """Whether there is a SCSI controller."""
         return "scsi" in (self.disk_bus, self.cdrom_bus)
 
     def described(self, *, accelerated: bool) -> tuple[tuple[str, str], ...]:
         """Return what the machine has, for the evidence: pairs of a word and a value."""
-        firmware = f"{self.firmware}, secure boot" if self.secure_boot else self.firmware
+        firmware = "slof" if self.has_open_firmware else self.firmware
+        firmware += ", secure boot" if self.secure_boot else ""
         controller = (("scsi_controller", self.scsi),) if self.has_scsi else ()
         return (
             ("board", self.board),

@@ -21,8 +21,6 @@ _T = TypeVar("_T")
 # Address of every machine's first network card, in the range that QEMU uses for guests; each
 # stands in a network of its own.
 MAC = "52:54:00:0a:4d:01"
-# The second serial port as a machine sees it, whatever its board (qemu_words.py).
-REPORT_PORT = "/dev/ttyS1"
 
 # Translated code, caches of disks, and QEMU itself.
 _OVERHEAD = 384 * model.MIB

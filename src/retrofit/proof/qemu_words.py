@@ -30,7 +30,11 @@ _CARDS = {
     "bochs": "bochs-display",
     "vmvga": "vmware-svga",
 }
-_CONTROLLERS = {"virtio-scsi": "virtio-scsi-pci", "lsilogic": "lsi53c895a"}
+_CONTROLLERS = {
+    "virtio-scsi": "virtio-scsi-pci",
+    "lsilogic": "lsi53c895a",
+    "ibmvscsi": "spapr-vscsi",
+}
 _NETWORKS = {"virtio": "virtio-net-pci"}
 
 
@@ -68,7 +72,9 @@ def words(
         errors.ToolMissing: QEMU or the firmware is not installed.
     """
     kvm = ("-accel", "kvm", "-cpu", "host")
-    tcg = ("-accel", f"tcg,thread=multi,tb-size={_TRANSLATED_MIB}", "-cpu", "max")
+    # Not every QEMU knows a processor with all features for ppc64el: that of the board then.
+    processor = () if made.has_open_firmware else ("-cpu", "max")
+    tcg = ("-accel", f"tcg,thread=multi,tb-size={_TRANSLATED_MIB}", *processor)
     return [
         *(accelerator.emulator(architecture), "-nodefaults", "-no-user-config"),
         *("-display", "none"),
@@ -111,7 +117,12 @@ def card(made: hardware.Hardware) -> str:
 
 def slot(made: hardware.Hardware, number: int) -> str:
     """Return the bus into which a card is plugged while the machine runs, counted from 0."""
-    return "pci.0" if made.board == "pc" else f"slot{number}"
+    return "pci.0" if made.board in ("pc", "pseries") else f"slot{number}"
+
+
+def report_port(made: hardware.Hardware) -> str:
+    """Return what the kernel of a machine calls its second serial port."""
+    return "/dev/hvc1" if made.board == "pseries" else "/dev/ttyS1"
 
 
 def _board(made: hardware.Hardware, files: Files) -> list[str]:
@@ -122,14 +133,18 @@ def _board(made: hardware.Hardware, files: Files) -> list[str]:
     of them is the console, too, for Ubuntu's images speak on ttyS0 and have a login there,
     whatever the board.
     """
+    # Only on the boards of a PC is virtio's card a VGA, too.
+    cards = _CARDS if made.board in ("pc", "q35") else {**_CARDS, "virtio": "virtio-gpu-pci"}
+    graphics = [] if made.card == hardware.NO_CARD else ["-device", cards[made.card]]
     if made.board == "virt":
-        graphics = [] if made.card == hardware.NO_CARD else ["-device", "virtio-gpu-pci"]
         return [
             *("-machine", "virt", *_uefi(made, files), *graphics),
             *("-device", "pci-serial,chardev=console", "-device", "pci-serial,chardev=report"),
             *_slots(),
         ]
-    graphics = [] if made.card == hardware.NO_CARD else ["-device", _CARDS[made.card]]
+    if made.board == "pseries":
+        # Both ports are the board's own (spapr-vty).
+        return ["-machine", "pseries", *graphics, "-serial", "chardev:report"]
     secure = ",smm=on" if made.secure_boot else ""
     return [
         *("-machine", f"{made.board},graphics=off{secure}", *_uefi(made, files), *graphics),

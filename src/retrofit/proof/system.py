@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from .. import model
 from ..model import findings
-from . import bench, console, machine, own_checks, report
+from . import bench, console, hardware, machine, own_checks, report
 
 # Boot loader partitions and a file system's own tables: of 8 GiB, about 1.2 are not for files.
 _FIRMWARE = 1280 * model.MIB
@@ -50,14 +50,14 @@ class _Booted:
         reported: When that was, in seconds since 1970 by the host's clock.
         flavor_disk: Bytes of disk that its machine has.
         before_root: Bytes of the disk that are no root file system's.
-        firmware: What its machine has.
+        hardware: What its machine has.
     """
 
     report: report.Report
     reported: float
     flavor_disk: int
     before_root: int
-    firmware: findings.Firmware
+    hardware: hardware.Hardware
 
 
 def reported(running: machine.Machine) -> report.Report | None:
@@ -89,7 +89,7 @@ def checks(
         running.report.stat().st_mtime,
         place.flavor_disk,
         place.before_root,
-        place.hardware.starts_by,
+        place.hardware,
     )
     for name, look in _CHECKS:
         yield findings.Finding(name, findings.Depth.BOOT, look(booted))
@@ -97,8 +97,9 @@ def checks(
 
 
 def _firmware(booted: _Booted) -> findings.Verdict:
-    wanted, seen = _STARTED_BY[booted.firmware], booted.report.firmware
-    if seen != booted.firmware:
+    made, seen = booted.hardware, booted.report.firmware
+    wanted = "Open Firmware" if made.has_open_firmware else _STARTED_BY[made.starts_by]
+    if seen != made.starts_by:
         return findings.failed(
             f"the kernel log says {seen or 'nothing'}, on a machine with {wanted}"
         )

@@ -87,10 +87,10 @@ class Recipe:
         Raises:
             errors.ImageError: It cannot.
         """
-        # zipl starts a machine from lists of blocks, and a build moves every block.
-        if release.architecture == "s390x":
+        reason = architectures.NO_IMAGES.get(release.architecture)
+        if reason is not None:
             raise errors.ImageError(
-                "s390x images do not start after a build: their boot loader uses block addresses",
+                f"{release.architecture} images do not start after a build: {reason}",
                 hint="use an image for another architecture",
             )
         if release.architecture not in self.architectures:

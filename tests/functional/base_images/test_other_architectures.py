@@ -15,7 +15,13 @@ _TIMEOUT_S = 7200.0
 _REGISTRATIONS = pathlib.Path("/proc/sys/fs/binfmt_misc")
 
 
-def test_an_amphora_for_arm64_boots(open_directory: pathlib.Path) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "board", "firmware"),
+    [("arm64", "virt", "uefi"), ("ppc64el", "pseries", "slof")],
+)
+def test_an_amphora_boots(
+    architecture: str, board: str, firmware: str, open_directory: pathlib.Path
+) -> None:
     for name in ("work", "files"):
         (open_directory / name).mkdir()
     work, image = open_directory / "work", open_directory / "files" / "amphora.qcow2"
@@ -27,13 +33,13 @@ def test_an_amphora_for_arm64_boots(open_directory: pathlib.Path) -> None:
         assert outcome.code == 0, outcome.stdout + outcome.stderr
         return outcome
 
-    base = ["--series", "bookworm", "--architecture", "arm64", "--package-set", "minimal"]
+    base = ["--series", "bookworm", "--architecture", architecture, "--package-set", "minimal"]
     run("create", image, *base, "--compression", "none", "--cache-dir", open_directory / "cache")
     proof = json.loads(run("verify", image, "--json", "--boot-timeout", "3600").stdout)
 
     assert sorted(_REGISTRATIONS.iterdir()) == before
     assert (proof["result"], proof["depth"]) == ("passed", "boot")
-    assert (proof["machine"]["board"], proof["machine"]["firmware"]) == ("virt", "uefi")
+    assert (proof["machine"]["board"], proof["machine"]["firmware"]) == (board, firmware)
     seen = {check["check"]: check["evidence"] for check in proof["checks"]}
-    assert seen["image"] == "debian bookworm arm64"
+    assert seen["image"] == f"debian bookworm {architecture}"
     assert "agent answers" in seen

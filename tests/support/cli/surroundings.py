@@ -125,6 +125,8 @@ ALL = (
     Surroundings("umask 077, odd directory", umask=0o077, work=_ODD),
     Surroundings("empty environment", environment=dict.fromkeys(os.environ)),
     Surroundings("LANG=C", environment={"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0"}),
+    # Whether this system has it or not.
+    Surroundings("LANG=de_DE.UTF-8", environment={"LANG": "de_DE.UTF-8", "LC_ALL": "de_DE.UTF-8"}),
     Surroundings("another's cache", environment={"XDG_CACHE_HOME": _OF_ANOTHER}),
     Surroundings("read-only root", _READ_ONLY),
     Surroundings("closed streams", without_streams=True),

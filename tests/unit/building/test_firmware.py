@@ -10,6 +10,7 @@ from retrofit import model
 from retrofit.building.disk import firmware, partitions
 
 _ESP, _OLD_ESP = firmware.ESP_TYPES
+_PREP, _OLD_PREP = firmware.PREP_TYPES
 _BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 
@@ -70,6 +71,26 @@ def test_what_a_bios_starts(
     assert firmware.is_uefi_alone(raw, table, "amd64") is (fault != "")
     # There is no other firmware.
     assert not firmware.is_uefi_alone(raw, table, "arm64")
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "fault"),
+    [
+        (_table("gpt", _PREP, _LINUX), b"\x7fELF\x01\x02", ""),
+        (_table("dos", _OLD_PREP, "83"), b"\x7fELF\x01\x02", ""),
+        (_table("gpt", _LINUX), b"\x7fELF", "the PReP boot partition is missing"),
+        (_table("gpt", _PREP, _LINUX), b"", "the PReP boot partition 1 has no program"),
+        (_table("gpt", _PREP, _LINUX), b"core", "the PReP boot partition 1 has no program"),
+    ],
+)
+def test_what_open_firmware_starts(
+    tmp_path: pathlib.Path, table: partitions.Table, content: bytes, fault: str
+) -> None:
+    raw = _disk(tmp_path / "raw", code=False, core=False)
+    with raw.open("r+b") as disk:
+        disk.seek(model.MIB)
+        disk.write(content)
+    assert firmware.open_firmware_fault(raw, table) == fault
 
 
 @pytest.mark.parametrize("kind", ["gpt", "dos"])

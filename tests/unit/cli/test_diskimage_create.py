@@ -150,7 +150,7 @@ def _agent_of(engine: Engine, location: str, ref: str, constraints: str) -> bool
 # By the name of the case: words, variables, and what has to hold of the engine afterwards.
 Case = tuple[tuple[str, ...], dict[str, str], Callable[[Engine], object]]
 _EFFECTS: dict[str, Case] = {
-    "-a": (("-a", "amd64"), {}, lambda e: e.base.architecture == "x86_64"),
+    "-a": (("-a", "ppc64le"), {}, lambda e: e.base.architecture == "ppc64le"),
     "AMP_ARCH": ((), {"AMP_ARCH": "amd64"}, lambda e: e.base.architecture == "x86_64"),
     "-b": (("-b", "haproxy"), {"AMP_BACKEND": "haproxy-octavia"}, lambda e: e.request),
     "-c": (

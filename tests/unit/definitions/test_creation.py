@@ -9,7 +9,9 @@ import pytest
 
 from retrofit import errors, model
 from retrofit.base_images import bootstrap
+from retrofit.base_images.scratch import system
 from retrofit.definitions import creation
+from retrofit.model import architectures
 from retrofit.publishing import file_target
 
 _OUTPUTS = [(model.FileFormat.QCOW2, pathlib.Path("out"))]
@@ -69,7 +71,16 @@ def test_there_is_no_separate_boot_partition(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("values", "kind", "text"),
     [
-        ({"architecture": "s390x"}, errors.ConfigError, "images for s390x cannot be created"),
+        (
+            {"architecture": "s390x"},
+            errors.ConfigError,
+            "images for s390x cannot be created: their boot loader uses block addresses",
+        ),
+        (
+            {"architecture": "i386"},
+            errors.ConfigError,
+            "images for i386 cannot be created: the architecture is not supported",
+        ),
         ({"disk_size": model.MIB}, errors.ConfigError, "a disk of 1 MiB is too small"),
         ({"series": "nobel"}, errors.ConfigError, "ubuntu has no series 'nobel'"),
         ({"series": "trusty"}, errors.ConfigError, "images of ubuntu trusty are not supported"),
@@ -90,6 +101,10 @@ def test_what_cannot_be_is_refused(
 ):
     with pytest.raises(kind, match=text):
         _request(monkeypatch, **values)
+
+
+def test_a_base_system_can_be_made_for_every_architecture_of_images():
+    assert sorted(system._ARCHITECTURES) == sorted(architectures.OF_IMAGES)
 
 
 def test_glance_is_no_file():

@@ -13,9 +13,10 @@ from retrofit.host import accelerator, process
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    accelerator.kvm_works.cache_clear()
+    clear = accelerator.kvm_works.cache_clear
+    clear()
     yield
-    accelerator.kvm_works.cache_clear()
+    clear()
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -33,3 +34,22 @@ def test_the_x86_guest_is_not_tried_elsewhere(
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(accelerator, "_KVM", device)
     assert accelerator.kvm_works() is there
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "under_kvm"),
+    [
+        ("x86_64", "amd64", True),
+        ("x86_64", "ppc64el", False),
+        ("ppc64le", "ppc64el", True),
+        ("ppc64le", "amd64", False),
+        ("aarch64", "arm64", True),
+    ],
+)
+def test_a_machine_is_accelerated_where_the_host_is_like_it(
+    machine: str, architecture: str, under_kvm: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    monkeypatch.setattr(process, "find", lambda name: name)
+    monkeypatch.setattr(accelerator, "kvm_works", lambda: True)
+    assert accelerator.accelerates(architecture) is under_kvm

@@ -37,6 +37,8 @@ def _installed(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
         ("aarch64", "arm64", True),
         ("aarch64", "amd64", False),
         ("riscv64", "riscv64", True),
+        ("ppc64le", "ppc64el", True),
+        ("x86_64", "ppc64el", False),
     ],
 )
 def test_a_machine_runs_its_own_programs(
@@ -46,10 +48,20 @@ def test_a_machine_runs_its_own_programs(
     assert emulation.is_native(architecture) is native
 
 
-@pytest.mark.parametrize("program", ["qemu-aarch64-static", "qemu-aarch64"])
-def test_the_emulator_has_one_of_two_names(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "program"),
+    [
+        ("arm64", "qemu-aarch64-static"),
+        ("arm64", "qemu-aarch64"),
+        ("ppc64el", "qemu-ppc64le-static"),
+        ("ppc64el", "qemu-ppc64le"),
+    ],
+)
+def test_the_emulator_has_one_of_two_names(
+    architecture: str, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _installed(monkeypatch, program)
-    assert emulation.emulator("arm64") == f"/usr/bin/{program}"
+    assert emulation.emulator(architecture) == f"/usr/bin/{program}"
 
 
 def test_an_emulator_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +93,8 @@ def test_an_old_kernel_is_an_error_that_says_what_to_do(
 
 
 @pytest.mark.parametrize(
-    ("architecture", "wide", "machine"), [("arm64", 2, 183), ("armhf", 1, 40)]
+    ("architecture", "wide", "machine"),
+    [("arm64", 2, 183), ("armhf", 1, 40), ("ppc64el", 2, 21), ("riscv64", 2, 243)],
 )
 def test_a_registration_matches_the_programs_of_its_architecture(
     architecture: str, wide: int, machine: int

@@ -82,6 +82,11 @@ def test_only_the_end_of_a_long_console_is_read(tmp_path: pathlib.Path) -> None:
         ("error: no such partition.\ngrub rescue> ", "the boot loader stopped at grub rescue>"),
         ("No bootable device.\n", "the firmware reports: No bootable device"),
         (
+            "Trying to load:  from: /pci@800000020000000/scsi@1 ... \n"
+            "E3404: Not a bootable device!\n",
+            "the firmware reports: E3404: Not a bootable device!",
+        ),
+        (
             "[  525.2] cloud-init[611]: Cloud-init v. 25.1.4 finished at Sun, 29 Nov 2026 16:46:28"
             " +0000. Datasource DataSourceNone.  Up 524.88 seconds\n",
             "cloud-init 25.1.4 found no config drive",

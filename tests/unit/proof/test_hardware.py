@@ -71,16 +71,47 @@ def test_what_nova_gives_if_nobody_says() -> None:
         "accelerator": "kvm",
     }
 
+    assert dict(hardware.of({}, "ppc64el").described(accelerated=True)) == {
+        "board": "pseries",
+        "firmware": "slof",
+        "graphics_card": "vga",
+        "disk_bus": "virtio",
+        "config_drive_bus": "scsi",
+        "scsi_controller": "ibmvscsi",
+        "network_card": "virtio",
+        "memory_mib": "1024",
+        "processors": "1",
+        "accelerator": "kvm",
+    }
 
-@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64", "ppc64el"])
 def test_every_machine_has_a_card_unless_the_image_says_none(
     architecture: str, firmware: pathlib.Path
 ) -> None:
-    card = {"amd64": "virtio-vga", "arm64": "virtio-gpu-pci"}[architecture]
+    card = {"amd64": "virtio-vga", "arm64": "virtio-gpu-pci", "ppc64el": "VGA"}[architecture]
 
     assert card in _devices(_words({}, firmware, architecture))
     without = _devices(_words({"hw_video_model": "none"}, firmware, architecture))
-    assert not {name for name in without if re.search("vga|gpu|display", name)}
+    assert not {name for name in without if re.search("(?i)vga|gpu|display", name)}
+
+
+def test_a_pseries_has_its_own_ports_and_processor(firmware: pathlib.Path) -> None:
+    words = _words({}, firmware, "ppc64el")
+
+    pairs = list(itertools.pairwise(words))
+    assert [after for word, after in pairs if word == "-serial"] == [
+        "chardev:console",
+        "chardev:report",
+    ]
+    assert ("-machine", "pseries") in pairs and "-cpu" not in words
+    with_virtio = _words({"hw_video_model": "virtio"}, firmware, "ppc64el")
+    assert "virtio-gpu-pci" in _devices(with_virtio)
+    assert "spapr-vscsi,id=scsi" in words and "scsi-cd,bus=scsi.0,drive=config" in words
+    made = hardware.of({"hw_machine_type": "pseries-7.2"}, "ppc64el")
+    assert (qemu_words.report_port(made), qemu_words.slot(made, 1)) == ("/dev/hvc1", "pci.0")
+    assert qemu_words.firmware(made) == ()
+    assert qemu_words.report_port(hardware.of({}, "amd64")) == "/dev/ttyS1"
 
 
 def test_a_disk_and_a_config_drive_on_one_scsi_bus(firmware: pathlib.Path) -> None:
@@ -172,7 +203,11 @@ def test_the_config_drive_is_in_reach_of_what_uefi_starts() -> None:
 
 @pytest.mark.parametrize(
     ("firmware", "architecture", "said"),
-    [("bios", "arm64", "hw_firmware_type=bios"), ("secure-boot", "arm64", "os_secure_boot")],
+    [
+        ("bios", "arm64", "hw_firmware_type=bios"),
+        ("secure-boot", "arm64", "os_secure_boot"),
+        ("uefi", "ppc64el", "hw_firmware_type=uefi: a machine pseries can have bios"),
+    ],
 )
 def test_firmware_that_no_machine_has(firmware: str, architecture: str, said: str) -> None:
     with pytest.raises(errors.ConfigError, match=said):

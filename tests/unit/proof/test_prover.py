@@ -42,12 +42,15 @@ def test_an_image_is_booted_where_its_architecture_may_have_an_emulator(architec
 def test_the_emulator_is_that_of_the_image_and_not_of_the_host() -> None:
     with pytest.raises(errors.ToolMissing, match="qemu-system-aarch64"):
         _check(findings.Depth.BOOT, findings.Depth.BOOT, *_amphora_of("aarch64"))
-    with pytest.raises(errors.ImageError, match="no machine of the architecture ppc64el"):
+    with pytest.raises(errors.ToolMissing, match="qemu-system-ppc64 is") as missing:
         _check(findings.Depth.BOOT, findings.Depth.BOOT, *_amphora_of("ppc64le"))
+    assert missing.value.hint == "install the package qemu-system-ppc"
+    with pytest.raises(errors.ImageError, match="no machine of the architecture riscv64"):
+        _check(findings.Depth.BOOT, findings.Depth.BOOT, *_amphora_of("riscv64"))
 
 
 def test_at_rest_nothing_is_emulated() -> None:
-    _check(findings.Depth.REST, findings.Depth.REST, "ppc64el")
+    _check(findings.Depth.REST, findings.Depth.REST, "riscv64")
 
 
 def test_a_recipe_is_not_proved_deeper_than_it_says() -> None:

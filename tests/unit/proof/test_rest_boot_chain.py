@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
+import pathlib
 import struct
 
 import pytest
 
+from retrofit import model
+from retrofit.building.disk import firmware, partitions, volume
+from retrofit.model import findings
+from retrofit.proof import subject
 from retrofit.proof.rest import boot_chain, grub_config, machine_code
+
+from . import trees
 
 # As grub-mkconfig writes it, shortened.
 _HEAD = """
@@ -176,6 +184,10 @@ def _x86_kernel(*, flags: int, version: bytes) -> bytes:
     return bytes(head)
 
 
+def _efi_program(machine: int) -> bytes:
+    return b"MZ" + bytes(0x3A) + struct.pack("<I4sH", 0x40, b"PE\0\0", machine)
+
+
 def _arm64_kernel() -> bytes:
     return bytes(0x38) + b"ARM\x64" + bytes(1000)
 
@@ -189,7 +201,8 @@ def _arm64_kernel() -> bytes:
         (gzip.compress(_arm64_kernel()), "arm64"),
         (b"\x1f\x8bnothing packed", ""),
         (_elf(2, 1, 21), "ppc64el"),
-        (b"MZ" + bytes(0x3A) + struct.pack("<I", 0x40) + b"PE\0\0\x64\xaa", "arm64"),
+        (_efi_program(0xAA64), "arm64"),
+        (_efi_program(0x5064), "riscv64"),
         (b"MZ" + bytes(0x3A) + struct.pack("<I", 0xFFFF), ""),
         (b"MZ", ""),
         (b"nothing of the kind", ""),
@@ -224,3 +237,89 @@ def test_the_version_of_a_kernel() -> None:
 )
 def test_a_ramdisk_without_a_driver(listing: str, built_in: str, missing: str) -> None:
     assert boot_chain.missing_driver(listing, built_in) == missing
+
+
+def _disk(
+    place: pathlib.Path, architecture: str, type_code: str = "", content: bytes = b""
+) -> subject.Subject:
+    """Return an image with one partition beside the root file system, if it is of a type."""
+    about = trees.image(place / "tree", {"/etc/hostname": "x"})
+    raw = place / "raw"
+    raw.write_bytes(content.rjust(model.MIB + len(content), b"\0").ljust(2 * model.MIB, b"\0"))
+    partition = partitions.Partition(2, model.MIB, model.MIB, type_code, "", None)
+    table = partitions.Table("gpt", 512, (partition,) if type_code else ())
+    efi = partitions.Filesystem("vfat", "0123-4567", "UEFI")
+    found = dataclasses.replace(
+        about.layout,
+        table=table,
+        esp=volume.Volume("/boot/efi", partition, efi)
+        if type_code in firmware.ESP_TYPES
+        else None,
+        release=model.Release("debian", "13", "trixie", architecture),
+    )
+    return dataclasses.replace(about, raw=raw, layout=found)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loader", "machine"),
+    [
+        ("amd64", "BOOTX64.EFI", 0x8664),
+        ("arm64", "BOOTAA64.EFI", 0xAA64),
+        ("armhf", "BOOTARM.EFI", 0x1C2),
+        ("riscv64", "BOOTRISCV64.EFI", 0x5064),
+    ],
+)
+def test_firmware_finds_the_loader_of_its_architecture(
+    architecture: str, loader: str, machine: int, tmp_path: pathlib.Path
+) -> None:
+    image = _disk(tmp_path, architecture, firmware.ESP_TYPES[0])
+    program = image.tree / "boot/efi/EFI/BOOT" / loader
+    program.parent.mkdir(parents=True)
+    program.write_bytes(_efi_program(machine))
+
+    verdict = boot_chain.boot_loader().look(image)
+
+    assert verdict.outcome is findings.Outcome.PASS
+    assert verdict.evidence.startswith(loader)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "type_code", "content", "outcome", "evidence"),
+    [
+        ("ppc64el", firmware.PREP_TYPES[0], b"\x7fELF", "pass", "PReP boot program"),
+        (
+            "ppc64el",
+            firmware.PREP_TYPES[0],
+            b"",
+            "fail",
+            "the PReP boot partition 2 has no program",
+        ),
+        ("ppc64el", "", b"", "fail", "the PReP boot partition is missing"),
+        # Neither has what the other is started by.
+        (
+            "ppc64el",
+            firmware.ESP_TYPES[0],
+            b"\x7fELF",
+            "fail",
+            "the PReP boot partition is missing",
+        ),
+        (
+            "amd64",
+            firmware.PREP_TYPES[0],
+            b"\x7fELF",
+            "fail",
+            "the first sector has no boot code",
+        ),
+    ],
+)
+def test_open_firmware_starts_a_program_that_fills_a_partition(
+    architecture: str,
+    type_code: str,
+    content: bytes,
+    outcome: str,
+    evidence: str,
+    tmp_path: pathlib.Path,
+) -> None:
+    verdict = boot_chain.boot_loader().look(_disk(tmp_path, architecture, type_code, content))
+
+    assert (verdict.outcome, verdict.evidence) == (findings.Outcome(outcome), evidence)

@@ -1,4 +1,4 @@
-"""Puts grub on an image by the image's own tools: BIOS boot code, EFI programs, modules."""
+"""Puts grub on an image by the image's own tools: BIOS boot code, programs, modules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import struct
 
 from ... import errors
-from ...building.disk import grub, layout
+from ...building.disk import firmware, grub, layout, partitions
 from ...host import rootfs
 from ...host.sandbox import cells
 
@@ -16,7 +16,7 @@ _SECTOR = 512
 _DISK_MODULES = ("part_gpt", "part_msdos", "ext2", "xfs", "fat", "search_fs_uuid")
 # The EFI program is on its own until it has found the root file system's modules.
 _EFI_MODULES = (*_DISK_MODULES, "normal", "configfile", "linux", "all_video", "gzio", "echo")
-_BIOS = "i386-pc"
+_BIOS, _OPEN_FIRMWARE = "i386-pc", "powerpc-ieee1275"
 # By Debian architecture: grub's name of the platform, and what ends the names of its programs.
 _EFI = {
     "amd64": ("x86_64-efi", "x64"),
@@ -45,21 +45,21 @@ def install(
     found: layout.Layout,
     work: pathlib.Path,
 ) -> None:
-    """Install grub for BIOS and, where the tree has its modules, for EFI.
+    """Install grub for the firmware of its machines, as far as the tree has its modules.
 
     EFI starts the distribution's signed programs where the tree has them, so that firmware which
     verifies starts them, too; else one that is linked here.
 
     Args:
         tree: The files of the image, with ``/boot`` in its place.
-        system: Directory that becomes the EFI system partition.
-        raw: The image, partitioned; gets the BIOS boot code.
+        system: Directory that becomes the EFI system partition, if there is one.
+        raw: The image, partitioned; gets what firmware reads from the disk itself.
         found: What is where on it.
         work: Directory for temporary files.
 
     Raises:
         errors.CommandError: grub's tools in the tree failed.
-        errors.OutputError: The boot code does not fit in its partition.
+        errors.OutputError: What firmware reads does not fit in its partition.
     """
     place = work / "bootcode"
     place.mkdir()
@@ -70,15 +70,21 @@ def install(
     shown = (cells.Bind(place, "/mnt", writable=True),)
     room = cells.Cell(root=tree, work=work, binds=shown)
 
-    if (tree / "usr/lib/grub" / _BIOS).exists():
+    architecture = found.release.architecture
+    platforms = _platforms(tree, architecture)
+    for platform in platforms:
+        _copy_modules(tree, platform)
+    if _BIOS in platforms:
         core = _image(room, place, _BIOS, prefix, ("biosdisk", *_DISK_MODULES))
-        _copy_modules(tree, _BIOS)
         boot_image = (tree / "usr/lib/grub" / _BIOS / "boot.img").read_bytes()
         _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
+    if _OPEN_FIRMWARE in platforms:
+        # Its own interface to disks is in the core already.
+        core = _image(room, place, _OPEN_FIRMWARE, prefix, _DISK_MODULES)
+        _write_program(raw, found, core.read_bytes())
 
-    efi, ending = _EFI[found.release.architecture]
-    if (tree / "usr/lib/grub" / efi).exists():
-        _copy_modules(tree, efi)
+    efi, ending = _EFI.get(architecture, ("", ""))
+    if efi in platforms:
         removable = system / "EFI/BOOT"
         removable.mkdir(parents=True)
         if (tree / "usr/lib/grub" / f"{efi}-signed").exists():
@@ -94,8 +100,16 @@ def install(
 
 def has_loader(tree: pathlib.Path, architecture: str) -> bool:
     """Tell whether a tree has a grub that can be installed."""
-    platforms = (_BIOS, _EFI[architecture][0])
-    return any((tree / "usr/lib/grub" / platform).exists() for platform in platforms)
+    return bool(_platforms(tree, architecture))
+
+
+def _platforms(tree: pathlib.Path, architecture: str) -> tuple[str, ...]:
+    """Return grub's names of the kinds of firmware that a tree has its modules for."""
+    if architecture in firmware.WITH_OPEN_FIRMWARE:
+        known: tuple[str, ...] = (_OPEN_FIRMWARE,)
+    else:
+        known = (_BIOS, _EFI[architecture][0])
+    return tuple(one for one in known if (tree / "usr/lib/grub" / one).exists())
 
 
 def _started(ending: str) -> str:
@@ -135,7 +149,8 @@ def _image(
 def _copy_modules(tree: pathlib.Path, platform: str) -> None:
     """Put a platform's modules where the installed grub looks for them."""
     target = tree / "boot/grub" / platform
-    target.mkdir(parents=True)
+    # Some packages of grub have begun to install it, and stopped for want of a disk.
+    target.mkdir(parents=True, exist_ok=True)
     for pattern in ("*.mod", "*.lst"):
         for module in (tree / "usr/lib/grub" / platform).glob(pattern):
             shutil.copyfile(module, target / module.name)
@@ -145,11 +160,7 @@ def _write_bios_code(
     raw: pathlib.Path, found: layout.Layout, boot_image: bytes, core: bytearray
 ) -> None:
     """Write grub's first stage into the boot sector and its core into the BIOS boot partition."""
-    partition = next(one for one in found.table.partitions if one.number == 14)
-    if len(core) > partition.size:
-        raise errors.OutputError(
-            f"grub's core of {len(core)} bytes does not fit in partition {partition.number}"
-        )
+    partition = _room(found, firmware.BIOS_BOOT, len(core))
     first = partition.start // _SECTOR
     code = bytearray(boot_image[:_BOOT_CODE_SIZE])
     struct.pack_into("<Q", code, _NEXT_SECTOR_AT, first)
@@ -160,3 +171,21 @@ def _write_bios_code(
         stream.write(code)
         stream.seek(partition.start)
         stream.write(core)
+
+
+def _write_program(raw: pathlib.Path, found: layout.Layout, core: bytes) -> None:
+    """Write grub's core into the partition from which Open Firmware starts it."""
+    partition = _room(found, firmware.PREP_TYPES[0], len(core))
+    with raw.open("r+b") as stream:
+        stream.seek(partition.start)
+        stream.write(core)
+
+
+def _room(found: layout.Layout, type_code: str, size: int) -> partitions.Partition:
+    """Return the partition of a type, which has to have room for grub's core."""
+    partition = next(one for one in found.table.partitions if one.type_code == type_code)
+    if size > partition.size:
+        raise errors.OutputError(
+            f"grub's core of {size} bytes does not fit in partition {partition.number}"
+        )
+    return partition

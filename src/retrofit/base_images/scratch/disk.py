@@ -34,8 +34,6 @@ _NAMESPACE = uuid.UUID("0e2a3c5f-6a34-4a52-9d0b-6f0c6a1d1f0a")
 # Types of the UEFI specification and of the Discoverable Partitions Specification
 # (https://uapi-group.org/specifications/specs/discoverable_partitions_specification/).
 _LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
-_BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
-_ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 _EXTENDED_BOOT = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
 # What a file system needs beside the files, and the little that a cloud image has free.
 _ROOT_SLACK = 1.25
@@ -78,14 +76,11 @@ class _Names:
         return f"{unique[:4]}-{unique[4:8]}".upper() if slot.kind == "vfat" else unique
 
 
-_BIOS_SLOT = _Slot(14, 4 * model.MIB, _BIOS_BOOT)
-_ESP_SLOT = _Slot(15, 106 * model.MIB, _ESP, "/boot/efi", "vfat", "UEFI")
+# With the numbers of Ubuntu's images.
+_PREP_SLOT = _Slot(2, 8 * model.MIB, firmware.PREP_TYPES[0])
+_BIOS_SLOT = _Slot(14, 4 * model.MIB, firmware.BIOS_BOOT)
+_ESP_SLOT = _Slot(15, 106 * model.MIB, firmware.ESP_TYPES[0], "/boot/efi", "vfat", "UEFI")
 _BOOT_SLOT = _Slot(16, 913 * model.MIB, _EXTENDED_BOOT, "/boot", "ext4", "BOOT")
-# Slots in physical order; the root file system comes last, so that it can grow.
-_SLOTS = {
-    "noble": (_BIOS_SLOT, _ESP_SLOT, _BOOT_SLOT),
-    "jammy": (_BIOS_SLOT, _ESP_SLOT),
-}
 _FSTAB_OPTIONS = {
     "/": "discard,errors=remount-ro\t0\t1",
     "/boot": "defaults\t0\t2",
@@ -119,12 +114,7 @@ def make(
         errors.NoSpace: The files do not fit.
         errors.ConfigError: There is no such file system.
     """
-    label = like.label or _ROOT_LABELS[like.filesystem]
-    root = _Slot(1, 0, _LINUX, "/", like.filesystem, label)
-    others = _SLOTS[like.layout]
-    if release.architecture not in firmware.WITH_BIOS:
-        others = tuple(slot for slot in others if slot is not _BIOS_SLOT)
-    slots = (*others, root)
+    slots = _slots(like, release.architecture)
     (tree / "etc/fstab").write_text(_fstab(slots), encoding="ascii")
     if like.size is not None:
         _check_size(like.size, tree, slots)
@@ -144,7 +134,8 @@ def make(
         files = stack.enter_context(mounts.overlay([tree], work / "root-changes", merged))
         if found.boot is not None:
             stack.enter_context(mounts.overlay([boot], work / "boot-changes", merged / "boot"))
-        (merged / "boot/efi").mkdir(exist_ok=True)
+        if found.esp is not None:
+            (merged / "boot/efi").mkdir(exist_ok=True)
         if boot_loader.has_loader(merged, release.architecture):
             boot_loader.install(merged, system, raw, found, work)
         if moment is not None:
@@ -154,7 +145,8 @@ def make(
                 source_date.clamp(files_of, moment)
         stack.enter_context(mounts.frozen(files, work / "alone"))
         _write_filesystems(work / "alone", merged / "boot", raw, found, work, moment, like.tuning)
-    _write_esp(found, system, raw)
+    if found.esp is not None:
+        _write_esp(found.esp, system, raw)
 
 
 def check(like: shape.Shape, work: pathlib.Path) -> None:
@@ -166,6 +158,19 @@ def check(like: shape.Shape, work: pathlib.Path) -> None:
     if like.tuning:
         any_one = partitions.Filesystem("ext4", str(_NAMESPACE), "")
         _pattern(any_one, like.size or _USUAL_SIZE, like.tuning, work)
+
+
+def _slots(like: shape.Shape, architecture: str) -> tuple[_Slot, ...]:
+    """Return the partitions in physical order; the root comes last, so that it can grow."""
+    if architecture in firmware.WITH_OPEN_FIRMWARE:
+        started_by: tuple[_Slot, ...] = (_PREP_SLOT,)
+    elif architecture in firmware.WITH_BIOS:
+        started_by = (_BIOS_SLOT, _ESP_SLOT)
+    else:
+        started_by = (_ESP_SLOT,)
+    boot = (_BOOT_SLOT,) if like.layout == "noble" else ()
+    label = like.label or _ROOT_LABELS[like.filesystem]
+    return (*started_by, *boot, _Slot(1, 0, _LINUX, "/", like.filesystem, label))
 
 
 def _fstab(slots: tuple[_Slot, ...]) -> str:
@@ -234,7 +239,7 @@ def _partition(
         table=table,
         root=volumes["/"],
         boot=volumes.get("/boot"),
-        esp=volumes["/boot/efi"],
+        esp=volumes.get("/boot/efi"),
         release=release,
     )
 
@@ -266,10 +271,9 @@ def _write_filesystems(
             done.result()
 
 
-def _write_esp(found: layout.Layout, system: pathlib.Path, raw: pathlib.Path) -> None:
+def _write_esp(found: volume.Volume, system: pathlib.Path, raw: pathlib.Path) -> None:
     """Make the EFI system partition with its files."""
-    assert found.esp is not None
-    about, partition = found.esp.filesystem, found.esp.partition
+    about, partition = found.filesystem, found.partition
     words = ["mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-n", about.label]
     words += ["-i", about.uuid.replace("-", ""), f"--offset={partition.start // 512}"]
     process.run([*words, raw, str(partition.size // 1024)], timeout_s=_TOOL_TIMEOUT_S)

@@ -76,12 +76,14 @@ class _Architecture:
 
     Attributes:
         loaders: Packages of what starts a machine, by BIOS where there is one, by UEFI, and where
-            something is signed by UEFI that verifies (Secure Boot).
+            something is signed by UEFI that verifies (Secure Boot); or by Open Firmware.
         console: The kernel's name of the first serial port.
+        lacking: Packages of cloud images that it does not have.
     """
 
     loaders: tuple[str, ...]
     console: str
+    lacking: tuple[str, ...] = ()
 
 
 # By Debian's names.
@@ -91,6 +93,7 @@ _ARCHITECTURES = {
     ),
     "arm64": _Architecture(("grub-efi-arm64", "grub-efi-arm64-signed", "shim-signed"), "ttyAMA0"),
     "armhf": _Architecture(("grub-efi-arm",), "ttyAMA0"),
+    "ppc64el": _Architecture(("grub-ieee1275",), "hvc0", lacking=("dmidecode",)),
     "riscv64": _Architecture(("grub-efi-riscv64",), "ttyS0"),
 }
 _DISTRIBUTIONS = {
@@ -101,6 +104,7 @@ _DISTRIBUTIONS = {
             "amd64": "linux-image-cloud-amd64",
             "arm64": "linux-image-cloud-arm64",
             "armhf": "linux-image-armmp",
+            "ppc64el": "linux-image-powerpc64le",
             "riscv64": "linux-image-riscv64",
         },
         keyring="/usr/share/keyrings/debian-archive-keyring.gpg",
@@ -230,8 +234,7 @@ def bootstrap(
         _tar(kept, tree, "--extract", "--preserve-permissions")
     else:
         reaching = _reaching(access, login, place)
-        chosen = _MINIMAL if holds.minimal else (*_PACKAGES, *about.packages)
-        packages = (*chosen, *_ARCHITECTURES[architecture].loaders, kernel)
+        packages = (*_packages(about, architecture, minimal=holds.minimal), kernel)
         _install(tree, about.keyring, release, architecture, found, reaching, packages)
         if kept is not None:
             _tar(kept, tree, "--create", ".")
@@ -291,6 +294,13 @@ def archives(
         )
         for one in found
     ]
+
+
+def _packages(about: _Distribution, architecture: str, *, minimal: bool) -> tuple[str, ...]:
+    """Return the packages of a base system but for the kernel."""
+    machine = _ARCHITECTURES[architecture]
+    chosen = _MINIMAL if minimal else (*_PACKAGES, *about.packages)
+    return (*(one for one in chosen if one not in machine.lacking), *machine.loaders)
 
 
 def _reaching(access: web.Access, login: str, place: pathlib.Path) -> _Reaching:

@@ -12,10 +12,13 @@ from . import grub_config, kernel_modules, machine_code, programs, reading
 
 _GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 _ESP = "/boot/efi"
-# GPT type PReP, where the firmware of ppc64el finds the loader.
-_PREP = "9E1A2D38-C612-4316-AA26-8B49521E5A8B"
 # UEFI specification, 3.5.1.1: what firmware starts of a disk it was told nothing about.
-_EFI_LOADERS = {"amd64": "BOOTX64.EFI", "arm64": "BOOTAA64.EFI", "riscv64": "BOOTRISCV64.EFI"}
+_EFI_LOADERS = {
+    "amd64": "BOOTX64.EFI",
+    "arm64": "BOOTAA64.EFI",
+    "armhf": "BOOTARM.EFI",
+    "riscv64": "BOOTRISCV64.EFI",
+}
 _KERNEL_NAME = re.compile(r".*/vmlinu[xz]-(.+)")
 # With or without an initial ramdisk the kernel has to find its root file system.
 _DRIVERS = ("virtio_pci", "virtio_blk")
@@ -38,10 +41,10 @@ def _boot_loader(image: subject.Subject) -> findings.Verdict:
         fault = firmware.bios_fault(image.raw, table)
         faults += [fault] if fault else []
         ways += [] if fault else ["BIOS boot code"]
-    if any(
-        one.type_code == _PREP and firmware.has_data(image.raw, one) for one in table.partitions
-    ):
-        ways.append("PReP loader")
+    if architecture in firmware.WITH_OPEN_FIRMWARE:
+        fault = firmware.open_firmware_fault(image.raw, table)
+        faults += [fault] if fault else []
+        ways += [] if fault else ["PReP boot program"]
     loader = _EFI_LOADERS.get(architecture)
     if image.layout.esp is not None and loader is not None:
         fault = _efi_fault(image, loader, architecture)

@@ -20,7 +20,13 @@ _ELF_ARCHITECTURES = {
     (2, 2, 22): "s390x",
 }
 # PE specification, "Machine Types".
-_PE_ARCHITECTURES = {0x14C: "i386", 0x1C2: "armhf", 0x8664: "amd64", 0xAA64: "arm64"}
+_PE_ARCHITECTURES = {
+    0x14C: "i386",
+    0x1C2: "armhf",
+    0x5064: "riscv64",
+    0x8664: "amd64",
+    0xAA64: "arm64",
+}
 _PE_AT = 0x3C
 _GZIP = b"\x1f\x8b"
 # The kernel's Documentation/arch/x86/boot.rst: magic, offset of the version string, load flags.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...host import progress
 from ...model import findings
-from ...proof import bench, config_drive, machine, report, system
+from ...proof import bench, config_drive, machine, qemu_words, report, system
 
 _NAME = "server"
 
@@ -16,7 +16,7 @@ def trial(place: bench.Bench, _depth: findings.Depth) -> Iterator[findings.Findi
     """Boot a server from an image and check it; see :data:`retrofit.proof.bench.Trial`."""
     work = place.work / _NAME
     work.mkdir(mode=0o700)
-    vendor_data = report.script(machine.REPORT_PORT, own=place.own)
+    vendor_data = report.script(qemu_words.report_port(place.hardware), own=place.own)
     server = config_drive.Server(_NAME, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     began = time.monotonic()

@@ -30,6 +30,7 @@ from retrofit.proof import (
     console,
     hardware,
     machine,
+    qemu_words,
     report,
     segment,
 )
@@ -152,7 +153,8 @@ def _look(
         reporter=reporter,
     )
     controller = amphora_client.controller(work, program)
-    server = dataclasses.replace(controller.plan(), vendor_data=report.script(machine.REPORT_PORT))
+    vendor_data = report.script(qemu_words.report_port(place.hardware))
+    server = dataclasses.replace(controller.plan(), vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machine.MAC, work=work)
     port = amphora_client.AGENT_PORT
     with machine.start(place, "amphora", drive=drive, forward=(_ADDRESS, port)) as running:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ....proof import bench, config_drive, console, report, system
+from ....proof import bench, config_drive, console, qemu_words, report, system
 from ....proof import machine as machines
 from .. import checks
 from . import agent as agents
@@ -145,7 +145,8 @@ def launch(
     work.mkdir(mode=0o700)
     # What the operator asks is asked once, of the one that is looked at when it has booted.
     own = place.own if number == 1 else ()
-    vendor_data = report.script(machines.REPORT_PORT, own=own, services=_SERVICES)
+    port = qemu_words.report_port(place.hardware)
+    vendor_data = report.script(port, own=own, services=_SERVICES)
     server = owner.server(identity, topology, vendor_data=vendor_data)
     drive = config_drive.make(server, mac=machines.MAC, work=work)
     address = _ADDRESS.format(number=number)
