@@ -36,7 +36,7 @@ def kept(
         work: The work directory.
 
     Raises:
-        errors.OutputError: The cache cannot be used.
+        errors.OutputError: The cache cannot be used. Where it has no room, nothing is kept.
     """
     if cache is None:
         yield None
@@ -48,9 +48,12 @@ def kept(
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = _recall(place / f"{name}.tar", archive)
     yield archive
-    with _usable(cache):
-        if not known:
+    if not known:
+        try:
             _keep(archive, place / f"{name}.tar")
+        except OSError as error:
+            # It is made, and the next build can make it again.
+            _LOG.warning("the cache %s cannot keep this base system: %s", cache, error.strerror)
     archive.unlink()
 
 

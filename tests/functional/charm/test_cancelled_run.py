@@ -56,7 +56,8 @@ def test_killed_action_cancels(driver: deployment.Deployment, step: str) -> None
         driver.script(f"kill -9 $(pgrep -f '{_CHARM}')")
         assert action.result().status == "failed"
 
-    traces.await_none(lambda: traces.of_runs(driver))
+    # systemd counts a service as running for a moment after its last process.
+    traces.await_none(lambda: traces.of_runs(driver) or traces.started(driver))
     _check_nothing_left(driver)
 
 

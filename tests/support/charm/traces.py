@@ -46,6 +46,13 @@ def units(on: deployment.Deployment, *, failed: bool = False) -> list[str]:
     return on.script(f"systemctl list-units {options} '*retrofit*'").splitlines()
 
 
+def started(on: deployment.Deployment) -> list[str]:
+    """Return the services of the charm that run, or have not quite ended."""
+    states = "--state=active,activating,deactivating"
+    listing = f"systemctl list-units {states} --plain --no-legend '*retrofit*.service'"
+    return on.script(listing).splitlines()
+
+
 def of_runs(on: deployment.Deployment) -> list[str]:
     """Return work directories, mounts and programs of runs."""
     return on.script(f"""

@@ -83,6 +83,21 @@ def test_what_a_failed_build_made_is_not_kept(tmp_path: pathlib.Path, work: path
     assert [*(cache / "bases").iterdir()] == []
 
 
+def test_a_base_system_that_cannot_be_kept_is_used_all_the_same(
+    tmp_path: pathlib.Path, work: pathlib.Path, caplog: pytest.LogCaptureFixture
+):
+    cache = tmp_path / "cache"
+
+    with kept_bases.kept(cache, "a", work) as archive:
+        assert archive is not None
+        archive.write_text("packages")
+        (cache / "bases").rmdir()
+        (cache / "bases").touch()
+
+    assert f"the cache {cache} cannot keep this base system: Not a directory" in caplog.text
+    assert [*work.iterdir()] == []
+
+
 def test_nothing_is_kept_without_a_cache(work: pathlib.Path):
     with kept_bases.kept(None, "a", work) as archive:
         assert archive is None
