@@ -29,6 +29,10 @@ _DEFINITIONS = "image-definitions"
 _TELLING = (_DEFINITIONS, image_files.NAME, "image-mirror")
 
 
+def _is_supported(series: str, *distributions: str) -> bool:
+    return releases.distribution_of(series) in distributions and releases.is_supported(series)
+
+
 class WrongOption(Exception):
     """An option has a value that cannot be used; the text names it and what it may be."""
 
@@ -79,10 +83,9 @@ class Options(pydantic.BaseModel):
             return found
         named = uca.parse(self.uca_mirror)
         series = self.retrofit_series or named.series
-        debian = releases.is_supported("debian", series)
         plain = {
             "name": recipes.DEFAULT,
-            "distribution": "debian" if debian else "ubuntu",
+            "distribution": releases.distribution_of(series),
             "releases": [series] if series else [],
             "architectures": [self.retrofit_arch] if self.retrofit_arch else [],
             "pocket": self.retrofit_uca_pocket or named.pocket,
@@ -150,7 +153,7 @@ class Options(pydantic.BaseModel):
     @classmethod
     def _check_uca_mirror(cls, value: str) -> str:
         named = uca.parse(value)
-        if named.series and not releases.is_supported("ubuntu", named.series):
+        if named.series and not _is_supported(named.series, "ubuntu"):
             raise ValueError("cloud: with a series of Ubuntu, such as " + releases.newest_lts())
         return value.split("|")[0].strip()
 
@@ -160,7 +163,7 @@ class Options(pydantic.BaseModel):
         named = uca.parse(info.data.get("uca_mirror", "")).series
         if value and named and value != named:
             raise ValueError(f"{named} or empty, since uca-mirror is for {named}")
-        if value and not any(releases.is_supported(name, value) for name in _DISTRIBUTIONS):
+        if value and not _is_supported(value, *_DISTRIBUTIONS):
             raise ValueError("a series of Ubuntu or Debian, such as " + releases.newest_lts())
         return value
 

@@ -8,19 +8,16 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from .. import cloud, errors, model
 from ..host import progress, urls, web
 from ..host.sandbox import workshop
-from ..model import architectures
+from ..model import architectures, releases
 from . import kept_bases, origins, selection, systems
 from .scratch import contents, snapshots
+from .scratch import recipe as recipes
 from .scratch import shape as shapes
-
-if TYPE_CHECKING:
-    # Loaded late: plans of images that come from elsewhere load this module, too.
-    from .scratch import system
 
 # Ubuntu's images have a separate /boot since noble.
 _BOOT_ON_ROOT = ("focal", "jammy")
@@ -62,35 +59,10 @@ class Wanted:
 
 
 @dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How to make a base image.
-
-    Attributes:
-        distribution: Such as ``debian``.
-        version: Such as ``12``.
-        release: Series, such as ``bookworm``.
-        architecture: Debian's name.
-        mirror: As in :class:`Wanted`.
-        holds: As in :class:`Wanted`.
-        shape: As in :class:`Wanted`, with a layout.
-        snapshot: As in :class:`Wanted`.
-    """
-
-    distribution: str
-    version: str
-    release: str
-    architecture: str
-    mirror: str
-    shape: shapes.Shape
-    holds: contents.Contents = contents.Contents()  # noqa: RUF009 -- frozen
-    snapshot: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
 class Origin(origins.Described):
     """A base image that is yet to be made from a package mirror."""
 
-    recipe: Recipe
+    recipe: recipes.Recipe
     base: model.BaseImage
     access: web.Access
     cache: pathlib.Path | None = None
@@ -110,8 +82,8 @@ class Origin(origins.Described):
 
 
 @dataclasses.dataclass(frozen=True)
-class _Suite:
-    """What a suite of a mirror has.
+class _Source:
+    """A suite or repository of a mirror as it is now.
 
     Attributes:
         name: Its name.
@@ -123,15 +95,21 @@ class _Suite:
     lists: dict[str, str]
     day: str
 
-    @classmethod
-    def read(cls, archive: system.Archive, architecture: str, access: web.Access) -> _Suite:
-        """Read a suite's index; whether it is rightly signed is checked when packages come."""
-        from debian import deb822
 
+def _of_debian(recipe: recipes.Recipe, access: web.Access) -> list[_Source]:
+    """Read indexes of suites; whether they are rightly signed is checked when packages come."""
+    from debian import deb822
+
+    from .scratch import debian
+
+    found = []
+    for archive in debian.archives(
+        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
+    ):
         url = f"{archive.url}/dists/{archive.suite}/InRelease"
         index = deb822.Release(web.read(url, access, limit=_LIMIT))
         wanted = [
-            f"{component}/binary-{architecture}/Packages"
+            f"{component}/binary-{recipe.architecture}/Packages"
             for component in archive.components.split()
         ]
         lists = {
@@ -141,23 +119,43 @@ class _Suite:
         }
         if not lists:
             raise errors.InputMissing(
-                f"{urls.shown(url)} has no list of packages for {architecture}",
+                f"{urls.shown(url)} has no list of packages for {recipe.architecture}",
                 hint="check the mirror, the series and the architecture",
             )
         date = index.get("Date", "")
         day = f"{email.utils.parsedate_to_datetime(date):%Y%m%d}" if date else ""
-        return cls(archive.suite, lists, day)
+        found.append(_Source(archive.suite, lists, day))
+    return found
 
 
-def recipe(wanted: Wanted) -> Recipe:
+def _of_red_hat(recipe: recipes.Recipe, access: web.Access) -> list[_Source]:
+    """Read indexes of repositories; nothing for another distribution."""
+    if recipe.distribution not in releases.RED_HAT:
+        return []
+    from .scratch import red_hat
+
+    return [
+        _Source(one.name, {"primary": one.digest}, one.day)
+        for one in red_hat.repositories(recipe, access)
+    ]
+
+
+def recipe(wanted: Wanted) -> recipes.Recipe:
     """Return how to make what is wanted.
 
     Raises:
         errors.ConfigError: There is no such series.
     """
     best = systems.candidates(wanted.series, wanted.architecture)[0]
-    layout = wanted.shape.layout or ("jammy" if best.series in _BOOT_ON_ROOT else "noble")
-    return Recipe(
+    of_red_hat = best.distribution in releases.RED_HAT
+    if of_red_hat and not wanted.holds.keys:
+        raise errors.ConfigError(
+            f"a base image of {best.distribution} needs a mirror and its keys",
+            hint="use retrofit create with --mirror and --keyring, or a cloud image",
+        )
+    on_root = of_red_hat or best.series in _BOOT_ON_ROOT
+    layout = wanted.shape.layout or ("jammy" if on_root else "noble")
+    return recipes.Recipe(
         distribution=best.distribution,
         version=best.version,
         release=best.series,
@@ -169,7 +167,7 @@ def recipe(wanted: Wanted) -> Recipe:
     )
 
 
-def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
+def find(recipe: recipes.Recipe, access: web.Access) -> model.BaseImage:
     """Describe the image that would be made now, told by a digest of lists of packages.
 
     Where the mirror is does not count, nor that its lists are signed anew. The version is the
@@ -180,17 +178,12 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
         errors.InputMissing: The mirror does not have the series, or not for the architecture.
         errors.Unavailable: It does not answer.
     """
-    from .scratch import system
-
-    archives = system.archives(
-        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
-    )
-    suites = [_Suite.read(archive, recipe.architecture, access) for archive in archives]
+    sources = _of_red_hat(recipe, access) or _of_debian(recipe, access)
     inputs = {
         "scheme": _SCHEME,
         "distribution": recipe.distribution,
         "architecture": recipe.architecture,
-        "suites": sorted((suite.name, suite.lists) for suite in suites),
+        "suites": sorted((one.name, one.lists) for one in sources),
         **recipe.shape.inputs(),
         **recipe.holds.inputs(),
     }
@@ -198,7 +191,7 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
     return model.BaseImage(
         name=f"bootstrap-{recipe.distribution}-{recipe.release}-{recipe.architecture}",
         content_hash=f"bootstrap:{hashlib.sha256(canonical).hexdigest()}",
-        version_name=max(suite.day for suite in suites),
+        version_name=max(one.day for one in sources),
         os_distro=recipe.distribution,
         os_version=recipe.version,
         architecture=architectures.kernel_architecture(recipe.architecture),
@@ -206,7 +199,7 @@ def find(recipe: Recipe, access: web.Access) -> model.BaseImage:
 
 
 def make(
-    recipe: Recipe,
+    recipe: recipes.Recipe,
     output: pathlib.Path,
     access: web.Access,
     work: pathlib.Path,
@@ -235,17 +228,11 @@ def make(
     def make_inside(_: progress.Reporter) -> None:
         system.bootstrap(
             output,
+            recipe,
             identity=identity,
-            distribution=recipe.distribution,
-            release=recipe.release,
-            architecture=recipe.architecture,
-            mirror=recipe.mirror,
-            snapshot=recipe.snapshot,
             access=access,
-            like=recipe.shape,
             image_format=model.ImageFormat.RAW,
             work=work,
-            holds=recipe.holds,
             kept=kept,
         )
 

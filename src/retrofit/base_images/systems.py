@@ -12,21 +12,21 @@ def candidates(series: str, architecture: str) -> tuple[selection.Candidate, ...
     """Return the operating systems to look for, best first.
 
     Args:
-        series: Series of Ubuntu or Debian, such as ``noble``; empty takes Ubuntu's newest LTS, or
+        series: Series, such as ``noble``; empty takes Ubuntu's newest LTS, or
             else the series of this machine.
         architecture: As Glance spells it, such as ``x86_64``; empty takes this machine's.
 
     Raises:
-        errors.ConfigError: Neither Ubuntu nor Debian has a series of that name.
+        errors.ConfigError: There is no series of that name.
     """
     if series:
-        debian = releases.is_known("debian", series)
-        systems = [("debian" if debian else "ubuntu", series)]
+        systems = [(releases.distribution_of(series), series)]
     else:
         systems = [("ubuntu", releases.newest_lts())]
         here = platform.freedesktop_os_release()
         own = (here["ID"], here.get("VERSION_CODENAME", ""))
-        if own not in systems and releases.is_supported(*own):
+        known = releases.distribution_of(own[1]) == own[0]
+        if own not in systems and known and releases.is_supported(own[1]):
             systems.append(own)
     return tuple(
         selection.Candidate(

@@ -9,8 +9,9 @@ from collections.abc import Collection
 from .. import model
 from ..host import rootfs
 from ..host.sandbox import cells
-from . import activity, archives, settling, workbench
-from .archives import logins, upgrading
+from ..model import releases
+from . import activity, package_managers, workbench
+from .archives import logins
 from .elements import collect, inline, repositories, runner
 
 # Programs and lists that elements leave for later phases, which nobody needs after the last.
@@ -22,6 +23,8 @@ _LEFTOVERS = (
     "/usr/share/pkg-map",
     "/usr/share/svc-map",
 )
+# A script of diskimage-builder would take it for files of this machine.
+_UNUSED = ("DIB_YUM_REPO_CONF",)
 
 
 def apply(
@@ -62,6 +65,7 @@ def apply(
         errors.ImageError: The base image cannot install packages.
     """
     recipe.check(release)
+    packages = package_managers.of(release.distribution)
     elements = runner.prepare(
         [
             *recipe.elements[release.distribution],
@@ -71,25 +75,44 @@ def apply(
         ],
         elements_root=elements_root,
         work=work,
-        cell=workbench.furnish(cell, request, work),
+        cell=workbench.furnish(cell, request, release, work),
         environment=_environment(recipe, request, release),
-        upgrade=lambda inside: upgrading.upgrade(inside, request.archives, doing.line),
+        packages=_Packages(packages, request.archives, doing, work),
         recall=recall,
         doing=doing,
         breaks=breaks,
     )
     request = dataclasses.replace(request, archives=logins.without(request.archives))
-    archives.write(tree, request.archives, release)
-    with workbench.prepared(tree):
+    packages.point(tree, request.archives, release)
+    with packages.prepared(tree, request):
         doing.begins("packages of the base image")
-        settling.settle(elements.cell, doing.line)
+        packages.settle(elements.cell, doing.line)
         doing.begins("lists of packages")
-        archives.refresh(elements.cell, request, release, doing.line)
+        packages.refresh(elements.cell, request, release, doing.line)
         elements.run()
     for path in (*_LEFTOVERS, *(f"/usr/local/bin/{name}" for name in elements.tools)):
         rootfs.remove(tree, path)
     _install_resolver(tree)
     return elements.names
+
+
+@dataclasses.dataclass(frozen=True)
+class _Packages:
+    """A package manager in one build; see :class:`.runner.Packages`."""
+
+    manager: package_managers.PackageManager
+    given: model.Archives
+    doing: activity.Activity
+    work: pathlib.Path
+
+    def upgrade(self, cell: cells.Cell) -> None:
+        self.manager.upgrade(cell, self.given, self.doing.line)
+
+    def clean(self, cell: cells.Cell) -> None:
+        self.manager.clean(cell)
+
+    def lists(self) -> str:
+        return self.manager.identity_of_lists(self.work)
 
 
 def _environment(
@@ -105,12 +128,16 @@ def _environment(
         "DIB_PYTHON": "python3",
         "DIB_PYTHON_EXEC": "python3",
         "DIB_PYTHON_VERSION": "3",
-        "DIB_RELEASE": release.series,
+        "DIB_RELEASE": releases.short(release.series),
         "DISTRO_NAME": release.distribution,
         "IMAGE_NAME": recipe.name,
         "NO_SOURCE_REPOSITORIES": "1",
         **recipe.environment,
-        **repositories.without_logins(request.environment),
+        **{
+            name: value
+            for name, value in repositories.without_logins(request.environment).items()
+            if name not in _UNUSED
+        },
     }
 
 

@@ -29,7 +29,7 @@ _SCHEME = "3"
 # Nobody waits until a layer is on the disk: after a crash it may be there in part.
 _BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 # Nothing is installed in dependence on these, and they are never the same twice.
-_VOLATILE = ("var/cache/apt", "var/lib/apt/lists/lock", "var/log")
+_VOLATILE = ("var/cache/apt", "var/cache/dnf", "var/lib/apt/lists/lock", "var/log")
 # A layer of an amphora has some 500 MiB. A build needs the room of several more.
 _KEPT = 4
 _RESERVE = 6 * model.GIB

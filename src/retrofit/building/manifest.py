@@ -1,44 +1,11 @@
-"""The packages that are installed in an image."""
+"""The list of an image's packages as diskimage-builder writes it."""
 
 from __future__ import annotations
 
 import json
-import pathlib
 from collections.abc import Iterable
 
-from debian import deb822
-
-from .. import errors, model
-from ..host import rootfs
-
-_STATUS = "/var/lib/dpkg/status"
-_SETTLED = frozenset({"installed", "config-files", "not-installed"})
-
-
-def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
-    """Return the packages installed in the system in ``tree``, sorted by name and architecture.
-
-    Raises:
-        errors.ImageError: There is no dpkg database in it, or it holds no package.
-    """
-    status = rootfs.resolve(tree, _STATUS)
-    if not status.is_file():
-        raise errors.ImageError(f"the image has no dpkg database ({_STATUS})")
-    with status.open(encoding="utf-8", errors="replace") as file:
-        packages = sorted(
-            (
-                model.Package(
-                    paragraph["Package"], paragraph["Version"], paragraph["Architecture"]
-                )
-                for paragraph in deb822.Packages.iter_paragraphs(file, use_apt_pkg=False)
-                # "hold ok installed" is installed, too; "install ok half-configured" is not.
-                if paragraph.get("Status", "").endswith(" installed")
-            ),
-            key=lambda package: (package.name, package.architecture),
-        )
-    if not packages:
-        raise errors.ImageError(f"no package is installed in the image ({_STATUS})")
-    return tuple(packages)
+from .. import model
 
 
 def as_json(packages: Iterable[model.Package]) -> str:
@@ -53,13 +20,3 @@ def as_json(packages: Iterable[model.Package]) -> str:
         for package in packages
     ]
     return json.dumps({"packages": entries}, indent=4) + "\n"
-
-
-def unsettled(status: str) -> list[str]:
-    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why."""
-    found = []
-    for paragraph in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
-        _, flag, state = (*paragraph.get("Status", "").split(), "", "", "")[:3]
-        if flag != "ok" or state not in _SETTLED:
-            found.append(f"{paragraph['Package']} ({state if flag == 'ok' else flag})")
-    return found

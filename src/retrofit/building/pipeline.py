@@ -17,8 +17,7 @@ from concurrent.futures import thread
 from .. import errors, model
 from ..host import files, process, progress, source_date, trees
 from ..host.sandbox import cells, emulation, workshop
-from . import activity, customise, layers, manifest, packing, seal
-from .archives import recording, security
+from . import activity, customise, layers, package_managers, packing, seal
 from .disk import conversion, firmware, growth, layout, tree
 from .elements import collect, runner
 
@@ -112,9 +111,12 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         with step("boot-loader"):
             opened.update_grub()
         with step("seal"):
-            # Sealing takes the lists away by which the pockets are told.
-            packages = security.mark(inside, manifest.read(opened.path))
-            apt = recording.read(inside, packages, found.release.architecture)
+            # Sealing takes the lists away by which security updates are told.
+            manager = _manager(found.release)
+            lists = manager.lists(opened.path, request, found.release, job.work)
+            asked = dataclasses.replace(inside, binds=(*inside.binds, *lists))
+            packages = manager.secured(asked, manager.installed(asked))
+            told = manager.settings(asked, packages, found.release)
             seal.seal(opened.path)
             if request.source_date is not None:
                 source_date.clamp(opened.path, request.source_date)
@@ -162,7 +164,7 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         release=found.release,
         packages=packages,
         elements=elements,
-        apt=apt,
+        archives=told,
         uefi_alone=uefi_alone,
         files=tuple(_file(made[file_format], file_format) for file_format in request.files),
     )
@@ -198,6 +200,15 @@ def _check_release(
             hint="give an image of that series, or change --series",
         )
     recipe.check(release)
+    if request.source_date is not None and not _manager(release).repeatable:
+        raise errors.ImageError(
+            f"images of {release.distribution} cannot be built bit for bit",
+            hint=f"unset {source_date.VARIABLE}",
+        )
+
+
+def _manager(release: model.Release) -> package_managers.PackageManager:
+    return package_managers.of(release.distribution)
 
 
 def _file(path: pathlib.Path, file_format: model.FileFormat) -> model.ImageFile:

@@ -46,7 +46,12 @@ _CLEARED = (
     "/var/tmp",
 )
 # Directories below which all files go: apt wants their subdirectories, with their owners, back.
-_WITHOUT_FILES = ("/var/cache/apt", "/var/lib/apt/lists")
+_WITHOUT_FILES = (
+    "/var/cache/apt",
+    "/var/cache/dnf",
+    "/var/cache/libdnf5",
+    "/var/lib/apt/lists",
+)
 _HOST_KEYS = "/etc/ssh"
 
 

@@ -9,6 +9,7 @@ import rich_click as click
 from .. import model
 from ..base_images import bootstrap
 from ..base_images.scratch import contents, shape, system
+from ..base_images.scratch import recipe as recipes
 from ..building import outputs
 from ..definitions import keys
 from ..host import progress, source_date, web
@@ -77,7 +78,7 @@ def command(
 
     holds = contents.Contents(source_date=source_date.of_environment())
     like = shape.Shape(layout_name, size_bytes)
-    recipe = bootstrap.Recipe(distribution, "", release, architecture, mirror, like, holds)
+    recipe = recipes.Recipe(distribution, "", release, architecture, mirror, like, holds)
     identity = bootstrap.find(recipe, web.Access()).content_hash
 
     def make(reporter: progress.Reporter) -> pathlib.Path:
@@ -85,16 +86,11 @@ def command(
         with progress.step(reporter, "bootstrap"):
             system.bootstrap(
                 made,
+                recipe,
                 identity=identity,
-                distribution=distribution,
-                release=release,
-                architecture=architecture,
-                mirror=mirror,
                 access=web.Access(),
-                like=like,
                 image_format=model.ImageFormat(image_format),
                 work=work,
-                holds=holds,
             )
         return made
 

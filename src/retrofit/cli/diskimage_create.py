@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import pathlib
-import platform
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,10 +19,10 @@ from .. import __version__, errors, model
 from ..definitions import creation
 from ..host import source_date
 from ..host.sandbox import workshop
-from ..model import architectures, releases
+from ..model import architectures
 from ..planning import run_request
 from ..runs import one, results
-from . import execution, reporting, root_password
+from . import execution, reporting, root_password, script_bases, wrong
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,17 +39,6 @@ _ARCHITECTURES = {
     "riscv64": "riscv64",
     "s390x": "s390x",
 }
-_BASES = {
-    "ubuntu": "ubuntu",
-    "ubuntu-minimal": "ubuntu",
-    "debian": "debian",
-    "debian-minimal": "debian",
-}
-_RED_HAT = ("fedora", "centos", "centos-minimal", "rocky", "rocky-container", "rhel")
-# Where diskimage-builder fetches Ubuntu's packages from if nobody says anything else. Debian's
-# mirrors are many, and only a system that has one says which.
-_UBUNTU_ARCHIVE = "http://archive.ubuntu.com/ubuntu"
-_UBUNTU_DEFAULT = "noble"
 _AGENT_FROM = "DIB_INSTALLTYPE_amphora_agent"
 _AGENT_LOCATION = "DIB_REPOLOCATION_amphora_agent"
 _AGENT_REF = "DIB_REPOREF_amphora_agent"
@@ -77,8 +65,8 @@ READ = (
     "AMP_ROOTPW",
     "BASE_OS_MIRROR",
     "CLOUD_INIT_DATASOURCES",
-    "DIB_APT_KEYRING",
-    "DIB_DISTRIBUTION_MIRROR",
+    *script_bases.KEYRINGS,
+    script_bases.MIRROR,
     _AGENT_FROM,
     _AGENT_LOCATION,
     _AGENT_REF,
@@ -99,18 +87,6 @@ _OVERWRITTEN = ("DIB_CLOUD_INIT_DATASOURCES", "DIB_PASSWORD", "DIB_RELEASE", "DI
 _USE_SSH = "DIB_OCTAVIA_AMP_USE_SSH"
 
 
-class WrongUse(errors.UsageError):
-    """The use is wrong, or what the script needs is missing: its exit code for that."""
-
-    exit_code = 1
-
-
-class WrongValue(errors.UsageError):
-    """A value is wrong or not supported: the script's exit code for that."""
-
-    exit_code = 3
-
-
 def _path(*, file: bool) -> click.Path:
     return click.Path(dir_okay=not file, file_okay=file, path_type=pathlib.Path)
 
@@ -124,11 +100,17 @@ def _preset(flag: str, name: str, variable: str, **settings: Any) -> Callable[[A
 @_preset("-a", "architecture", "AMP_ARCH", metavar="ARCH", help="Architecture. [this machine's]")
 @click.option("-b", "backend", metavar="haproxy", help="Backend.")
 @_preset("-c", "cache", "AMP_CACHEDIR", type=_path(file=False), help=f"Cache. [{_CACHE}]")
-@_preset("-d", "release", "AMP_DIB_RELEASE", metavar="SERIES", help=f"Series. [{_UBUNTU_DEFAULT}]")
-@_preset("-e", "security", "AMP_ENABLE_FULL_MAC_SECURITY", is_flag=True, help="Only Red Hat.")
+@_preset("-d", "release", "AMP_DIB_RELEASE", metavar="SERIES", help="Series. [noble]")
+@_preset(
+    "-e",
+    "security",
+    "AMP_ENABLE_FULL_MAC_SECURITY",
+    is_flag=True,
+    help="Enforcing SELinux: only Red Hat.",
+)
 @click.option("-f", "no_tmpfs", is_flag=True, help="No tmpfs: a build uses none in any case.")
 @click.option("-g", "branch", metavar="BRANCH", help="Agent from this branch of its repository.")
-@_preset("-i", "base", "AMP_BASEOS", metavar="ubuntu|debian", help="Base system. [ubuntu]")
+@_preset("-i", "base", "AMP_BASEOS", metavar="NAME", help="Base system. [ubuntu]")
 @_preset("-k", "kernel", "AMP_KERNEL", metavar="PACKAGE", help="Package of the kernel.")
 @click.option("-l", "log_file", type=_path(file=True), help="Log file; nothing else is printed.")
 @_preset("-m", "pinning", "AMP_ENABLE_CPUPINNING", is_flag=True, help="Pin processors.")
@@ -142,7 +124,7 @@ def _preset(flag: str, name: str, variable: str, **settings: Any) -> Callable[[A
 @_preset("-t", "types", "AMP_IMAGETYPE", default="qcow2", metavar="TYPE,…", help="Types. [qcow2]")
 @_preset("-w", "work", "AMP_WORKING_DIR", type=_path(file=False), help="Parent of the work dir.")
 @click.option("-x", "trace", is_flag=True, help="Trace the scripts, and print the full log.")
-@_preset("-y", "fips", "AMP_ENABLE_FIPS", is_flag=True, help="Only Red Hat.")
+@_preset("-y", "fips", "AMP_ENABLE_FIPS", is_flag=True, help="FIPS 140-2: only Red Hat.")
 @click.option("--force", is_flag=True, help="Overwrite files.")
 @click.version_option(__version__, "-v", message="%(version)s")
 def create(
@@ -167,7 +149,7 @@ def create(
 
 def main() -> None:
     """Run the command line."""
-    execution.execute(create, name=_NAME, usage=WrongUse)
+    execution.execute(create, name=_NAME, usage=wrong.Use)
 
 
 def _request(
@@ -197,28 +179,28 @@ def _request(
     del no_tmpfs
     _refuse_variables()
     _check_backend(backend)
-    distribution = _distribution(base, release)
+    system = script_bases.read(base, release)
     agent, constraints = _agent(branch, packages=packages)
-    if fips:
-        raise WrongUse("-y is not supported: FIPS 140-2 mode is for images of the Red Hat family")
-    if security:
+    if fips and not system.of_red_hat:
+        raise wrong.Use("-y is not supported: FIPS 140-2 mode is for images of the Red Hat family")
+    if security and not system.of_red_hat:
         _LOG.warning("-e changes nothing: it is for images of the Red Hat family")
     if not re.fullmatch("[0-9]+", size):
-        raise WrongValue(f"invalid image size {size!r}: it is not a whole number of GB")
+        raise wrong.Value(f"invalid image size {size!r}: it is not a whole number of GB")
     outputs = creation.named(_output(output), _formats(types))
-    keyring = os.environ.get("DIB_APT_KEYRING")
     elements, environment = _apply(pinning=pinning, no_sshd=no_sshd, password=password)
+    elements += ["amphora-selinux"] * (security and system.of_red_hat) + ["amphora-fips"] * fips
     if trace:
         environment["DIB_DEBUG_TRACE"] = "1"
     return creation.request(
         creation.Creation(
-            series=_series(distribution, release),
+            series=system.series,
             architecture=_architecture(architecture),
-            mirror=_mirror(distribution),
+            mirror=system.mirror,
             minimal=True,
             kernel=kernel or "",
-            keyring=pathlib.Path(keyring) if keyring else None,
-            disk_size=int(size) * model.GIB,
+            keyring=system.keyring,
+            disk_size=system.size(int(size)),
             tuning=_tuning(),
             qemu_img_options=os.environ.get("QEMU_IMG_OPTIONS", ""),
             cache=_make((cache or _CACHE).expanduser()).resolve(),
@@ -241,11 +223,11 @@ def _refuse_variables() -> None:
     """Refuse variables that would have an effect in the script, and can have none here."""
     for name, reason in REFUSED.items():
         if os.environ.get(name):
-            raise WrongValue(f"the variable {name} is not supported: {reason}")
+            raise wrong.Value(f"the variable {name} is not supported: {reason}")
     if os.environ.get(_AGENT_FROM, "package") not in ("package", "source"):
-        raise WrongValue(f"the variable {_AGENT_FROM} can only be package or source")
+        raise wrong.Value(f"the variable {_AGENT_FROM} can only be package or source")
     if os.environ.get("USE_PYTHON3") == "False":
-        raise WrongValue("the variable USE_PYTHON3 cannot be False: elements run with Python 3")
+        raise wrong.Value("the variable USE_PYTHON3 cannot be False: elements run with Python 3")
     if os.environ.get("BASE_OS_MIRROR"):
         _LOG.warning("the variable BASE_OS_MIRROR has no effect: set DIB_DISTRIBUTION_MIRROR")
 
@@ -254,10 +236,10 @@ def _tuning() -> str:
     """Return the options of mke2fs: the size of the journal in MiB, if it is set."""
     kind = os.environ.get("FS_TYPE", "ext4")
     if kind != "ext4":
-        raise WrongValue(f"unsupported FS_TYPE {kind!r}: the only file system is ext4")
+        raise wrong.Value(f"unsupported FS_TYPE {kind!r}: the only file system is ext4")
     size = os.environ.get(_JOURNAL, "")
     if size and not re.fullmatch("[0-9]+", size):
-        raise WrongValue(f"invalid {_JOURNAL} {size!r}: it is not a whole number of MiB")
+        raise wrong.Value(f"invalid {_JOURNAL} {size!r}: it is not a whole number of MiB")
     return f"-J size={size}" if size else ""
 
 
@@ -268,10 +250,10 @@ def _agent(branch: str | None, *, packages: bool) -> tuple[str, str]:
     )
     if kind != "source" and not (location or ref or branch):
         if constraints:
-            raise WrongValue(f"{_CONSTRAINTS} is for an agent from a source", hint="set -g")
+            raise wrong.Value(f"{_CONSTRAINTS} is for an agent from a source", hint="set -g")
         return "", ""
     if packages or kind == "package":
-        raise WrongValue("the agent cannot come from packages and from a source")
+        raise wrong.Value("the agent cannot come from packages and from a source")
     repository = location or f"{_REPOSITORIES}/octavia"
     where = repository if "://" in repository else pathlib.Path(repository).absolute().as_uri()
     usual = f"{_REPOSITORIES}/requirements/raw/branch/{branch or _BRANCH}/upper-constraints.txt"
@@ -280,54 +262,22 @@ def _agent(branch: str | None, *, packages: bool) -> tuple[str, str]:
 
 def _check_backend(backend: str | None) -> None:
     if backend not in (None, "haproxy"):
-        raise WrongValue(f"unsupported backend type {backend!r}: the only one is haproxy")
+        raise wrong.Value(f"unsupported backend type {backend!r}: the only one is haproxy")
     element = os.environ.get("AMP_BACKEND") or "haproxy-octavia"
     if element != "haproxy-octavia":
-        raise WrongValue(f"unsupported AMP_BACKEND {element!r}: the only one is haproxy-octavia")
-
-
-def _distribution(base: str | None, release: str | None) -> str:
-    name = base or "ubuntu"
-    if name in _RED_HAT:
-        raise WrongValue(
-            f"the base OS {name} is not supported: images of the Red Hat family cannot be created",
-            hint="use ubuntu or debian",
-        )
-    if name not in _BASES:
-        raise WrongValue(f"unsupported base OS {name!r}", hint="use ubuntu or debian")
-    if release and not releases.is_known(_BASES[name], release):
-        raise WrongValue(f"{_BASES[name]} has no release {release!r}")
-    return _BASES[name]
-
-
-def _series(distribution: str, release: str | None) -> str:
-    usual = _UBUNTU_DEFAULT if distribution == "ubuntu" else releases.newest_stable()
-    return release or usual
+        raise wrong.Value(f"unsupported AMP_BACKEND {element!r}: the only one is haproxy-octavia")
 
 
 def _architecture(word: str | None) -> str:
     if word == "i386":
-        raise WrongValue(
+        raise wrong.Value(
             "unsupported architecture 'i386': Octavia builds no images for it any more"
         )
     if word is not None and word not in _ARCHITECTURES:
-        raise WrongValue(
+        raise wrong.Value(
             f"unsupported architecture {word!r}", hint=f"known: {', '.join(_ARCHITECTURES)}"
         )
     return architectures.kernel_architecture(_ARCHITECTURES[word]) if word else ""
-
-
-def _mirror(distribution: str) -> str:
-    """Return the archive: the one that is set, this machine's own (empty), or Ubuntu's."""
-    own = platform.freedesktop_os_release()["ID"] == distribution
-    mirror = os.environ.get("DIB_DISTRIBUTION_MIRROR")
-    if mirror or own:
-        return mirror or ""
-    if distribution != "ubuntu":
-        raise WrongValue(
-            f"this machine has no mirror of {distribution}", hint="set DIB_DISTRIBUTION_MIRROR"
-        )
-    return _UBUNTU_ARCHIVE
 
 
 def _formats(types: str) -> list[model.FileFormat]:
@@ -336,7 +286,7 @@ def _formats(types: str) -> list[model.FileFormat]:
         try:
             formats.append(model.FileFormat(word))
         except ValueError:
-            raise WrongValue(
+            raise wrong.Value(
                 f"unsupported image type {word!r}", hint=f"known: {', '.join(model.FileFormat)}"
             ) from None
     return formats
@@ -345,7 +295,7 @@ def _formats(types: str) -> list[model.FileFormat]:
 def _output(output: pathlib.Path | None) -> pathlib.Path:
     path = (output or pathlib.Path(_OUTPUT)).absolute()
     if not path.parent.is_dir():
-        raise WrongValue(f"the directory {path.parent} does not exist")
+        raise wrong.Value(f"the directory {path.parent} does not exist")
     return path
 
 
@@ -356,7 +306,7 @@ def _elements_paths() -> list[pathlib.Path]:
     if repository:
         elements = pathlib.Path(repository, "elements")
         if not elements.is_dir():
-            raise WrongUse(f"OCTAVIA_REPO_PATH is wrong: there is no directory {elements}")
+            raise wrong.Use(f"OCTAVIA_REPO_PATH is wrong: there is no directory {elements}")
         paths.append(elements)
     return paths
 
@@ -383,7 +333,7 @@ def _apply(
         elements.append("cpu-pinning-tuned")
     if no_sshd:
         if environment.setdefault(_USE_SSH, "False") != "False":
-            raise WrongValue(f"-n contradicts the variable {_USE_SSH}, which is not False")
+            raise wrong.Value(f"-n contradicts the variable {_USE_SSH}, which is not False")
         elements.append("remove-sshd")
     elements += os.environ.get("DIB_LOCAL_ELEMENTS", "").split()
     return elements, environment

@@ -6,13 +6,13 @@ import dataclasses
 import pathlib
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .. import errors, model
 from ..base_images import bootstrap
 from ..base_images.scratch import contents, shape, snapshots
 from ..building.disk import conversion
-from ..host import files, web
+from ..host import files, source_date, web
 from ..model import architectures, releases
 from ..planning import run_request
 from ..publishing import file_target
@@ -101,13 +101,15 @@ def request(
         raise errors.ConfigError(
             f"wrong kernel {creation.kernel!r}: it must be the name of a package"
         )
-    distribution = "debian" if releases.is_known("debian", creation.series) else "ubuntu"
-    if creation.series and not releases.is_supported(distribution, creation.series):
+    distribution = releases.distribution_of(creation.series)
+    if creation.series and not releases.is_supported(creation.series):
         releases.check(distribution, creation.series)
         raise errors.ConfigError(
             f"images of {distribution} {creation.series} are not supported",
-            hint=f"supported: {', '.join(releases.supported(distribution))}",
+            hint=f"supported: {releases.supported(distribution)}",
         )
+    if distribution in releases.RED_HAT:
+        _check_red_hat(distribution, creation, values)
     wanted = bootstrap.Wanted(
         series=creation.series,
         architecture=architecture,
@@ -146,19 +148,47 @@ def request(
     )
 
 
+def _check_red_hat(distribution: str, creation: Creation, values: Mapping[str, object]) -> None:
+    """Refuse what cannot be made of the Red Hat family, or only with more that is said."""
+    if distribution == "rhel":
+        raise errors.ConfigError(
+            "images of rhel cannot be created: its repositories belong to a subscription",
+            hint="use its cloud image, with retrofit image",
+        )
+    if creation.snapshot:
+        raise errors.ConfigError(f"mirrors of {distribution} have no snapshots")
+    if creation.source_date is not None:
+        raise errors.ConfigError(
+            f"images of {distribution} cannot be built bit for bit",
+            hint=f"unset {source_date.VARIABLE}",
+        )
+    for key in ("uca_pocket", "uca_mirror", "ppas"):
+        if values.get(key):
+            raise errors.ConfigError(
+                f"{key.replace('_', '-')} is not for {distribution}",
+                hint="the Ubuntu Cloud Archive and personal package archives are Ubuntu's",
+            )
+    for name, value in (("mirror", creation.mirror), ("keyring", creation.keyring)):
+        if not value:
+            raise errors.ConfigError(
+                f"no {name} of {distribution} is known", hint=f"set it with --{name}"
+            )
+
+
 def _archives(wanted: bootstrap.Wanted, build: model.BuildRequest) -> model.Archives:
     """Have the sources of the image name the keys of the mirror, and the snapshots of it.
 
     Those of the base image are checked with the distribution's own keys.
     """
-    if not wanted.holds.keys and not wanted.snapshot:
+    of_red_hat = releases.distribution_of(wanted.series) in releases.RED_HAT
+    if of_red_hat or (not wanted.holds.keys and not wanted.snapshot):
         return build.archives
     # Loaded late, as it is by bootstrap.
-    from ..base_images.scratch import system
+    from ..base_images.scratch import debian
 
     recipe = bootstrap.recipe(wanted)
     access = web.Access(build.proxies, build.ca_certificate)
-    found = system.archives(
+    found = debian.archives(
         recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
     )
     key = f"/etc/apt/keyrings/{wanted.holds.keyring}" if wanted.holds.keys else ""

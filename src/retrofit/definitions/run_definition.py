@@ -27,7 +27,11 @@ from . import agents, keys
 GLANCE_PREFIX = notation.GLANCE
 
 _Series = Annotated[
-    str, keys.Shaped("[a-z]*", "a series' first name in lower case, such as noble")
+    str,
+    keys.Shaped(
+        "[a-z]*(-[0-9]{1,3}(-stream)?)?",
+        "a series' first name in lower case, such as noble, or one like rocky-10",
+    ),
 ]
 _Architecture = Annotated[str, keys.Shaped("[a-z0-9_]*", "an architecture such as x86_64")]
 
@@ -123,8 +127,8 @@ class RunDefinition(keys.Common):
             errors.ConfigError: The series or a certificate is wrong.
             errors.InputMissing: A file that is named cannot be read.
         """
-        if self.series and not releases.is_known("debian", self.series):
-            releases.check("ubuntu", self.series)
+        if self.series:
+            releases.check(releases.distribution_of(self.series), self.series)
         return run_request.RunRequest(
             source=self._source(),
             target=(

@@ -16,6 +16,7 @@ from pydantic import json_schema
 from .. import model, recipes
 from ..base_images import notation
 from ..host import calendars, urls
+from ..model import releases
 from . import keys
 
 # What may stand in a tag, and the key that has to be given for it.
@@ -148,10 +149,11 @@ def problems(image: Image) -> Iterator[Problem]:
 def _problems_of_systems(image: Image) -> Iterator[Problem]:
     """Yield what is wrong with distribution, releases and pocket."""
     # The first one only: the others are as many as the system's tables of releases know.
-    known = recipes.get(image.recipe).series(image.distribution)
-    allowed = f"allowed: {known[0]} and later releases" if known else ""
+    recipe = recipes.get(image.recipe)
+    first = recipe.first_series.get(image.distribution)
+    allowed = f"allowed: {first} and later releases" if first else ""
     for number, release in enumerate(image.releases):
-        if release not in known:
+        if releases.distribution_of(release) != image.distribution or not recipe.supports(release):
             yield Problem(
                 ("releases", number),
                 f"{release!r} is not a release of {image.distribution} that the recipe supports",

@@ -44,6 +44,8 @@ BOOTSTRAP: Mapping[str, str] = {
 }
 # For squashfs files of `retrofit create`, and root passwords of `diskimage-create`.
 CREATE: Mapping[str, str] = {"mksquashfs": "squashfs-tools", "openssl": "openssl"}
+# For images of the Red Hat family.
+RED_HAT: Mapping[str, str] = {"dnf": "dnf", "rpm": "rpm"}
 # For elements with sources of type git, and for image files in repositories.
 SOURCES: Mapping[str, str] = {"git": "git"}
 # For schedules: every system with systemd has them.

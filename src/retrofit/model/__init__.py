@@ -228,11 +228,12 @@ class Package:
 
 
 @dataclasses.dataclass(frozen=True)
-class AptSettings:
-    """What the apt of an image was told of at the end of its build.
+class ArchiveSettings:
+    """What the apt or dnf of an image was told of at the end of its build.
 
     Attributes:
-        texts: Path and content of each file with sources or pins, sorted, without credentials.
+        texts: Path and content of each file with sources, pins or variables, sorted, without
+            credentials.
         keys: Path and content of each keyring that archives are verified with, sorted; one that is
             too large to be kept is empty.
         left: Packages of which the build left a newer version in the archives, as ``name`` or
@@ -294,7 +295,7 @@ class BuildResult:
         release: What runs in it.
         packages: Packages installed in it, sorted by name.
         elements: Names of the elements that were applied, sorted.
-        apt: What its apt was told of; ``None`` if it has none.
+        archives: What its apt or dnf was told of; ``None`` if it has none.
         uefi_alone: Whether only machines with UEFI start it, of those that may have a BIOS.
         files: The files that were asked for, in that order.
     """
@@ -308,6 +309,6 @@ class BuildResult:
     release: Release
     packages: tuple[Package, ...]
     elements: tuple[str, ...] = ()
-    apt: AptSettings | None = None
+    archives: ArchiveSettings | None = None
     uefi_alone: bool = False
     files: tuple[ImageFile, ...] = ()

@@ -1,8 +1,8 @@
 """Which packages of a published image its archives have newer by now: no build, no boot.
 
-The host's apt is asked, with the image's sources, pins, keys and manifest
-(:mod:`retrofit.building.archives.private`); docs/explanation/package-reasons.md says what it
-cannot see.
+The host's apt or dnf is asked, with the image's sources, pins, keys and manifest
+(:mod:`retrofit.building.archives.private`, :mod:`retrofit.building.dnf.private`);
+docs/explanation/package-reasons.md says what it cannot see.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from .. import errors, model
 from ..building.archives import policy, private, recording
+from ..building.dnf import private as dnf_private
 from ..host import caches, locks
+from ..model import releases
 from ..provenance import description
 
 _LOG = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Inquiry:
             errors.Unavailable: An archive does not answer as it should, or did not before.
             errors.OutputError: The cache cannot be written.
         """
-        settings = record.provenance.apt
+        settings = record.provenance.archives
         if settings is None:
             raise errors.ImageError(
                 f"the image {record.image.id} has no record of the archives of its packages",
@@ -75,15 +77,10 @@ class Inquiry:
         name = _name(settings, release, request)
         archives = (name, request.archives, request.proxies, request.ca_certificate)
         with _kept(cache or caches.of_builds(), name) as place:
-            # The lists used longest ago make room for others.
-            kept = (place / "lists").is_dir()
-            with private.configured(place, settings, record.packages, release, request) as apt:
-                if not kept or archives not in self._asked:
-                    self._asked[archives] = _refusal(apt)
-                refusal = self._asked[archives]
-                if refusal is not None:
-                    raise refusal
-                found = policy.upgrades(apt.cache, record.packages, release.architecture)
+            if release.distribution in releases.RED_HAT:
+                found = self._by_dnf(archives, place, settings, record.packages, release, request)
+            else:
+                found = self._by_apt(archives, place, settings, record.packages, release, request)
         left = dict(settings.left)
         newer = tuple(
             one
@@ -98,6 +95,46 @@ class Inquiry:
         )
         return newer
 
+    def _by_apt(
+        self,
+        archives: Hashable,
+        place: pathlib.Path,
+        settings: model.ArchiveSettings,
+        packages: Sequence[model.Package],
+        release: model.Release,
+        request: model.BuildRequest,
+    ) -> tuple[Upgrade, ...]:
+        """Ask the host's apt."""
+        # The lists used longest ago make room for others.
+        kept = (place / "lists").is_dir()
+        with private.configured(place, settings, packages, release, request) as apt:
+            if not kept or archives not in self._asked:
+                self._asked[archives] = _refusal(apt)
+            refusal = self._asked[archives]
+            if refusal is not None:
+                raise refusal
+            return policy.upgrades(apt.cache, packages, release.architecture)
+
+    def _by_dnf(
+        self,
+        archives: Hashable,
+        place: pathlib.Path,
+        settings: model.ArchiveSettings,
+        packages: Sequence[model.Package],
+        release: model.Release,
+        request: model.BuildRequest,
+    ) -> tuple[Upgrade, ...]:
+        """Ask the host's dnf, which fetches newer lists with each question."""
+        refusal = self._asked.get(archives)
+        if refusal is not None:
+            raise refusal
+        try:
+            with dnf_private.configured(place, settings, release, request) as dnf:
+                return dnf_private.upgrades(dnf, packages)
+        except errors.Unavailable as error:
+            self._asked[archives] = error
+            raise
+
 
 def _refusal(apt: private.Apt) -> errors.RetrofitError | None:
     """Fetch newer lists; return what stood in the way, for it does so for all images."""
@@ -108,7 +145,9 @@ def _refusal(apt: private.Apt) -> errors.RetrofitError | None:
     return None
 
 
-def _name(settings: model.AptSettings, release: model.Release, request: model.BuildRequest) -> str:
+def _name(
+    settings: model.ArchiveSettings, release: model.Release, request: model.BuildRequest
+) -> str:
     """Name a set of lists by all that decides which they are."""
     given = request.archives
     mirrors = [recording.told(mirror) for mirror in (given.mirror, given.uca_mirror)]

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import errors
-from ..building import manifest
+from ..building import package_managers
 from ..building.disk import conversion, layout, partitions, tree
 from ..host import accelerator, progress
-from ..host.sandbox import kvm, networks, workshop
-from ..model import findings
+from ..host.sandbox import cells, emulation, kvm, networks, workshop
+from ..model import findings, releases
 from . import bench, hardware, own_checks, qemu_words, subject
 from . import checks as recipe_checks
 from .rest import own
@@ -249,12 +249,16 @@ def _opened(job: Job, raw: pathlib.Path) -> Iterator[subject.Subject]:
         if raw.stat().st_mtime_ns != written:
             # Opening repaired a file system, and the checks are to see what was wrong with it.
             conversion.to_raw(job.image, raw)
+        if found.release.distribution in releases.RED_HAT:
+            # Only its own rpm reads its list of packages.
+            emulation.prepare(found.release.architecture)
+        inside = cells.Cell(root=opened.path, work=place, writable=False)
         yield subject.Subject(
             image=job.image,
             raw=raw,
             layout=found,
             tree=opened.path,
-            packages=manifest.read(opened.path),
+            packages=package_managers.of(found.release.distribution).installed(inside),
             expected=job.expected,
             work=place,
             evidence=job.evidence,

@@ -1,7 +1,7 @@
 """What an image was made of, as three properties on it in Glance.
 
 ``retrofit_packages`` holds the packages (:mod:`retrofit.provenance.package_list`),
-``retrofit_archives`` where they come from (:mod:`retrofit.provenance.apt_settings`),
+``retrofit_archives`` where they come from (:mod:`retrofit.provenance.archive_settings`),
 ``retrofit_provenance`` the rest as JSON, about 1,500 characters. The size of all is checked here:
 a value that Glance's database cannot take would make it refuse the image.
 """
@@ -20,7 +20,7 @@ from .. import __version__, errors, model
 from ..cloud import images
 from ..host import urls
 from ..model import documents
-from . import apt_settings, package_list, property_text
+from . import archive_settings, package_list, property_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -102,7 +102,8 @@ class Provenance(documents.Part):
         base: What it was made of.
         options: What was asked for.
         built: When it was made.
-        apt: What its apt was told of; ``None`` if it does not say. Has a property of its own.
+        archives: What its apt or dnf was told of; ``None`` if it does not say. Has a property of
+            its own.
     """
 
     engine: _Text
@@ -114,7 +115,7 @@ class Provenance(documents.Part):
     base: Base
     options: Options
     built: pydantic.AwareDatetime
-    apt: model.AptSettings | None = pydantic.Field(default=None, exclude=True)
+    archives: model.ArchiveSettings | None = pydantic.Field(default=None, exclude=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,7 +182,7 @@ def describe(
             sources=sources,
         ),
         built=now.astimezone(datetime.timezone.utc).replace(microsecond=0),
-        apt=built.apt,
+        archives=built.archives,
     )
 
 
@@ -200,8 +201,8 @@ def properties(
         PACKAGES: package_list.encode(packages),
         PROVENANCE: provenance.model_dump_json(by_alias=True, exclude_defaults=True),
     }
-    if provenance.apt is not None:
-        told[ARCHIVES] = apt_settings.encode(provenance.apt)
+    if provenance.archives is not None:
+        told[ARCHIVES] = archive_settings.encode(provenance.archives)
     for name in [name for name, value in told.items() if not _fits(value)]:
         _LOG.warning("the property %s is omitted: it is too long for Glance", name)
         del told[name]
@@ -228,7 +229,7 @@ def read(image: images.Image) -> Record:
             raise errors.ImageError("it is too long")
         archives = image.properties.get(ARCHIVES)
         provenance = Provenance.model_validate_json(text).model_copy(
-            update={"apt": None if archives is None else apt_settings.decode(archives)}
+            update={"archives": None if archives is None else archive_settings.decode(archives)}
         )
     except (errors.ImageError, pydantic.ValidationError) as error:
         raise errors.ImageError(

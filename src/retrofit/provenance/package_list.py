@@ -13,12 +13,13 @@ from . import property_text
 
 _NAME = "the list of packages"
 _SECURITY = " security"
-# Names and versions as Debian's policy has them (5.6.1, 5.6.12): nothing that a terminal obeys,
-# and no number that takes long to compare.
+# Names and versions as Debian's policy (5.6.1, 5.6.12) and rpm-version(7) have them: nothing that
+# a terminal obeys, and no number that takes long to compare.
 _LINE = re.compile(
-    r"(?P<name>[a-z0-9][a-z0-9+.-]{0,254}) "
-    r"(?P<version>(?:[0-9]{1,10}:[A-Za-z0-9.+:~-]{0,254}|[A-Za-z0-9.+~-]{0,254})[A-Za-z0-9.+~-]) "
-    rf"(?P<architecture>[a-z0-9][a-z0-9-]{{0,63}})(?P<security>{_SECURITY})?"
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9+._-]{0,254}) "
+    r"(?P<version>(?:[0-9]{1,10}:[A-Za-z0-9.+:~^_-]{0,254}|[A-Za-z0-9.+~^_-]{0,254})"
+    r"[A-Za-z0-9.+~^_-]) "
+    rf"(?P<architecture>[a-z0-9][a-z0-9_-]{{0,63}})(?P<security>{_SECURITY})?"
 )
 
 
@@ -26,7 +27,7 @@ def encode(packages: Iterable[model.Package]) -> str:
     """Return packages as text for a property, in their order.
 
     Raises:
-        errors.ImageError: One has a name or version that no package of Debian's can have.
+        errors.ImageError: One has a name or version that no package can have.
     """
     text = "".join(f"{_line(package)}\n" for package in packages)
     return property_text.pack(text)

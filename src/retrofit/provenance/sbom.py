@@ -15,6 +15,7 @@ from cyclonedx import output, schema
 from cyclonedx.model import HashAlgorithm, HashType, Property, bom, component, tool
 
 from .. import model
+from ..model import releases
 from . import description
 
 _PROJECT = "octavia-diskimage-retrofit"
@@ -66,7 +67,7 @@ def document(
     """Return the bill of an image as JSON text.
 
     The image is what the bill describes, and the base image is its ancestor; packages are named by
-    package URLs of type ``deb`` (https://github.com/package-url/purl-spec).
+    package URLs of type ``deb`` or ``rpm`` (https://github.com/package-url/purl-spec).
 
     Args:
         image: The image.
@@ -120,14 +121,17 @@ def _image(image: Subject, origin: description.Provenance) -> component.Componen
 
 def _package(package: model.Package, system: description.System) -> component.Component:
     """Return the component for a package."""
+    epoch, _, version = package.version.rpartition(":")
+    rpm = system.distribution in releases.RED_HAT
     purl = packageurl.PackageURL(
-        type="deb",
+        type="rpm" if rpm else "deb",
         namespace=system.distribution,
         name=package.name,
-        version=package.version,
+        version=version if rpm else package.version,
         qualifiers={
             "arch": package.architecture,
             "distro": f"{system.distribution}-{system.version}",
+            **({"epoch": epoch} if rpm and epoch else {}),
         },
     )
     return component.Component(

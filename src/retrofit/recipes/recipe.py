@@ -70,10 +70,10 @@ class Recipe:
     own_elements: pathlib.Path | None = None
     element_sources: tuple[sources.Source, ...] = ()
 
-    def series(self, distribution: str) -> tuple[str, ...]:
-        """Return the series of a distribution that it can be applied to, oldest first."""
-        first = self.first_series.get(distribution)
-        return releases.since(distribution, first) if first else ()
+    def supports(self, series: str) -> bool:
+        """Tell whether it can be applied to a series."""
+        first = self.first_series.get(releases.distribution_of(series))
+        return first is not None and releases.is_since(series, first)
 
     def architectures_of(self, base: model.BaseImage | None) -> tuple[str, ...]:
         """Return of which architectures an image may be: one, if its base image's is known."""
@@ -98,7 +98,8 @@ class Recipe:
                 f"the recipe {self.name} does not support {release.architecture}",
                 hint=f"it supports {', '.join(self.architectures)}",
             )
-        if release.series not in self.series(release.distribution):
+        known = releases.distribution_of(release.series) == release.distribution
+        if not known or not self.supports(release.series):
             raise errors.ImageError(
                 f"the recipe {self.name} does not support {release.distribution}"
                 f" {release.series or release.version}",

@@ -134,7 +134,7 @@ def release_of(series: str) -> model.Release:
         errors.ConfigError: There is no such series.
     """
     series = series or releases.newest_lts()
-    distribution = "debian" if releases.is_known("debian", series) else "ubuntu"
+    distribution = releases.distribution_of(series)
     return model.Release(distribution, releases.version(distribution, series), series, "")
 
 

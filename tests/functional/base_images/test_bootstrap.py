@@ -16,6 +16,7 @@ from tests.support.publishing import publishing
 
 from retrofit import cloud, errors, model
 from retrofit.base_images import bootstrap, origins
+from retrofit.base_images.scratch import recipe as recipes
 from retrofit.base_images.scratch import shape, system
 from retrofit.building.disk import conversion, layout, tree
 from retrofit.host import web
@@ -179,13 +180,13 @@ def _no_cloud() -> cloud.Cloud:
 def _bootstrap(work: pathlib.Path, **other: str) -> None:
     names = {"distribution": "debian", "layout": "noble", "architecture": "amd64", "mirror": ""}
     names |= other
+    layout = shape.Shape(names.pop("layout"))
+    recipe = recipes.Recipe(version="", release="bookworm", shape=layout, **names)
     system.bootstrap(
         work / "image.qcow2",
+        recipe,
         identity="test",
-        release="bookworm",
         access=web.Access(),
-        like=shape.Shape(names.pop("layout")),
         image_format=model.ImageFormat.QCOW2,
         work=work,
-        **names,
     )

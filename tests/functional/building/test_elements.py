@@ -20,9 +20,10 @@ from tests.support.building import heard, local_archive
 from tests.support.building import mirror as support
 
 from retrofit import errors, model
-from retrofit.building import customise, manifest, seal
+from retrofit.building import customise, seal
 from retrofit.building.archives import recording, security
 from retrofit.building.elements import collect, runner
+from retrofit.building.package_managers import dpkg_status
 from retrofit.host import caches, progress
 from retrofit.host.sandbox import cells, workshop
 from retrofit.publishing import naming
@@ -47,7 +48,7 @@ class Outcome:
     after: dict[str, str]
     packages: dict[str, str]
     marked: set[str]
-    apt: model.AptSettings | None
+    apt: model.ArchiveSettings | None
     indexes: set[str]
     lines: list[str]
 
@@ -104,7 +105,7 @@ def _apply(
         doing=hearing,
     )
     indexes = {path.name for path in (tree / "var/lib/apt/lists").glob("*_Packages*")}
-    packages = security.mark(inside, manifest.read(tree))
+    packages = security.mark(inside, dpkg_status.read(tree))
     settings = recording.read(inside, packages, NOBLE.architecture)
     seal.seal(tree)
     return Outcome(

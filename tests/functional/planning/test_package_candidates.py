@@ -51,11 +51,11 @@ class Bench:
             f"Types: deb deb-src\nURIs: {self.server.url}\nSuites: {' '.join(SUITES)}\n"
             f"Components: main\nSigned-By: {KEY}"
         )
-        settings = model.AptSettings(
+        settings = model.ArchiveSettings(
             texts=(("/etc/apt/sources.list.d/ubuntu.sources", source),), keys=((KEY, self.key),)
         )
         described = records.described(packages).model_copy(
-            update={"apt": dataclasses.replace(settings, **changes)}  # type: ignore[arg-type]
+            update={"archives": dataclasses.replace(settings, **changes)}  # type: ignore[arg-type]
         )
         return description.read(records.image(dict(description.properties(described, packages))))
 
@@ -116,7 +116,7 @@ def test_what_the_images_own_build_left_is_no_reason(bench: Bench) -> None:
 def test_pins_of_the_image_count(bench: Bench) -> None:
     bench.archive.publish("noble-updates", {"haproxy": "2.8.5-3"})
     pin = ("/etc/apt/preferences.d/no-updates", "Package: *\nPin: release a=noble-updates\n")
-    texts = bench.record().provenance.apt.texts  # type: ignore[union-attr]
+    texts = bench.record().provenance.archives.texts  # type: ignore[union-attr]
 
     record = bench.record(texts=(*texts, (pin[0], f"{pin[1]}Pin-Priority: -1")))
 

@@ -14,7 +14,8 @@ from unittest import mock
 
 from retrofit import model
 from retrofit.base_images import bootstrap
-from retrofit.base_images.scratch import shape, system
+from retrofit.base_images.scratch import debian, shape
+from retrofit.base_images.scratch import recipe as recipes
 from retrofit.building.disk import conversion
 from retrofit.host import process, web
 from retrofit.host.sandbox import workshop
@@ -69,7 +70,7 @@ def debian_cloud() -> pathlib.Path:
 
 
 def _make(
-    recipe: bootstrap.Recipe, image: pathlib.Path, *, kept: pathlib.Path | None = None
+    recipe: recipes.Recipe, image: pathlib.Path, *, kept: pathlib.Path | None = None
 ) -> None:
     """Make a base image, with packages installed anew or as they were kept."""
     origin = bootstrap.Origin(recipe, bootstrap.find(recipe, web.Access()), web.Access())
@@ -97,7 +98,7 @@ def _image(layout_name: str) -> pathlib.Path:
 @contextlib.contextmanager
 def _installed_once(kept: pathlib.Path, work: pathlib.Path) -> Iterator[None]:
     """Have the packages of a base image installed once for all layouts, which share them."""
-    archive, install = work / "system.tar", system._install
+    archive, install = work / "system.tar", debian._install
     words = ["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-f", archive]
     known = kept.exists()
     if known:
@@ -112,7 +113,7 @@ def _installed_once(kept: pathlib.Path, work: pathlib.Path) -> Iterator[None]:
             install(tree, *others)
             process.run([*words, "-c", "-C", tree, "."], timeout_s=_TAR_TIMEOUT_S)
 
-    with mock.patch.object(system, "_install", installed):
+    with mock.patch.object(debian, "_install", installed):
         yield
     if not known:
         half = kept.with_suffix(f".{os.getpid()}")

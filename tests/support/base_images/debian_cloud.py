@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from retrofit import model
-from retrofit.base_images.scratch import boot_loader, disk, system
+from retrofit.base_images.scratch import boot_loader, debian, disk, shape
 from retrofit.building.disk import layout
 
 _PACKAGES = (
@@ -78,13 +78,13 @@ configfile $prefix/grub.cfg
 @contextlib.contextmanager
 def habits() -> Iterator[None]:
     """Have the generator follow Debian's habits within the context."""
-    configure, install = system._configure, boot_loader.install
+    configure, install = debian._configure, boot_loader.install
 
     def configured(
         tree: pathlib.Path,
         distribution: str,
         about: Any,
-        archives: list[system.Archive],
+        archives: list[debian.Archive],
         **options: Any,
     ) -> None:
         configure(tree, distribution, about, archives, **options)
@@ -103,16 +103,16 @@ def habits() -> Iterator[None]:
         _sign(tree, esp, found)
 
     with (
-        mock.patch.object(system, "_PACKAGES", _PACKAGES),
-        mock.patch.object(system, "_configure", configured),
+        mock.patch.object(debian, "_PACKAGES", _PACKAGES),
+        mock.patch.object(debian, "_configure", configured),
         mock.patch.object(boot_loader, "install", installed),
         mock.patch.dict(disk._SLOTS, {LAYOUT: _SLOTS}),
-        mock.patch.dict(disk._ROOT_LABELS, {"ext4": ""}),
+        mock.patch.dict(shape._LABELS, {"ext4": ""}),
     ):
         yield
 
 
-def _configure(tree: pathlib.Path, archives: list[system.Archive]) -> None:
+def _configure(tree: pathlib.Path, archives: list[debian.Archive]) -> None:
     """Write the files of Debian's image in place of those of the generator."""
     for other in (
         "etc/default/grub.d/50-cloudimg-settings.cfg",
@@ -136,7 +136,7 @@ def _configure(tree: pathlib.Path, archives: list[system.Archive]) -> None:
     resolver.symlink_to("/run/systemd/resolve/resolv.conf")
 
 
-def _mirrors(archives: list[system.Archive]) -> dict[str, tuple[str, str]]:
+def _mirrors(archives: list[debian.Archive]) -> dict[str, tuple[str, str]]:
     """Return the URL and the suites of each of Debian's archives, by the name of its list."""
     found: dict[str, tuple[str, str]] = {}
     for archive in archives:

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from retrofit import errors, model
-from retrofit.base_images.scratch import boot_loader, contents, disk, shape, system
+from retrofit.base_images.scratch import boot_loader, contents, debian, disk, shape
 from retrofit.building.disk import firmware, grub, layout
 
 
@@ -39,7 +39,7 @@ from retrofit.building.disk import firmware, grub, layout
 def test_mmdebstrap_s_complaint(line: str, kind: type[errors.RetrofitError], text: str):
     failure = errors.CommandError("mmdebstrap failed", details=("I: running", line))
 
-    complaint = system._complaint(failure, "noble", "http://mirror")
+    complaint = debian._complaint(failure, "noble", "http://mirror")
 
     assert type(complaint) is kind
     assert complaint.message == text
@@ -138,8 +138,11 @@ def test_grub_is_where_open_firmware_starts_it(
     modules.mkdir(parents=True)
     (modules / "normal.mod").touch()
 
-    def image(_: object, place: pathlib.Path, platform: str, *words: object) -> pathlib.Path:
-        assert words == ("/boot/grub", boot_loader._DISK_MODULES)
+    def image(
+        program: str, _: object, place: pathlib.Path, platform: str, linked: object, prefix: str
+    ) -> pathlib.Path:
+        assert (program, prefix) == ("grub-mkimage", "/boot/grub")
+        assert linked == boot_loader._DISK_MODULES
         (place / platform).write_bytes(b"\x7fELF core")
         return place / platform
 
@@ -163,9 +166,9 @@ def test_a_core_that_is_larger_than_its_partition_is_refused(tmp_path: pathlib.P
 
 
 def test_an_architecture_goes_without_what_it_does_not_have():
-    about = system._DISTRIBUTIONS["debian"]
+    about = debian._DISTRIBUTIONS["debian"]
 
-    usual = {name: system._packages(about, name, minimal=False) for name in system._ARCHITECTURES}
+    usual = {name: debian._packages(about, name, minimal=False) for name in debian.ARCHITECTURES}
 
     assert [name for name, all_of_it in usual.items() if "dmidecode" not in all_of_it] == [
         "ppc64el"
@@ -173,6 +176,6 @@ def test_an_architecture_goes_without_what_it_does_not_have():
     assert usual["ppc64el"][-1] == "grub-ieee1275"
 
 
-@pytest.mark.parametrize("distribution", system._DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", debian._DISTRIBUTIONS)
 def test_every_architecture_has_a_kernel(distribution: str):
-    assert system._DISTRIBUTIONS[distribution].kernels.keys() == system._ARCHITECTURES.keys()
+    assert debian._DISTRIBUTIONS[distribution].kernels.keys() == debian.ARCHITECTURES.keys()

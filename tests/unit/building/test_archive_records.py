@@ -111,7 +111,7 @@ def tree(tmp_path: pathlib.Path) -> pathlib.Path:
     return tmp_path
 
 
-def record(tree: pathlib.Path) -> model.AptSettings:
+def record(tree: pathlib.Path) -> model.ArchiveSettings:
     """Record the settings of a system."""
     settings = recording.read(Cell(root=tree, work=tree), [], "amd64")
     assert settings is not None
@@ -173,11 +173,11 @@ def test_a_system_without_apt_has_nothing_to_keep(tmp_path: pathlib.Path) -> Non
     assert recording.read(Cell(root=tmp_path, work=tmp_path), [], "amd64") is None
 
 
-SETTINGS = model.AptSettings(texts=((FILES, SOURCES.strip()),), keys=((KEYRING, b"key"),))
+SETTINGS = model.ArchiveSettings(texts=((FILES, SOURCES.strip()),), keys=((KEYRING, b"key"),))
 
 
 def transplanted(
-    root: pathlib.Path, settings: model.AptSettings = SETTINGS, **given: str
+    root: pathlib.Path, settings: model.ArchiveSettings = SETTINGS, **given: str
 ) -> dict[str, str]:
     """Write settings for the host's apt; return the sources by name of their file."""
     request = model.BuildRequest("amphora", archives=model.Archives(**given))  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ def test_complete_lines_come_once_and_with_their_passwords(tmp_path: pathlib.Pat
 
 def test_an_empty_line_of_the_request_divides_no_less(tmp_path: pathlib.Path) -> None:
     two = f"{SOURCES.strip()}\n\n{SOURCES.strip()}"
-    settings = model.AptSettings(texts=((FILES, two),), keys=SETTINGS.keys)
+    settings = model.ArchiveSettings(texts=((FILES, two),), keys=SETTINGS.keys)
     lines = "deb http://a.example/u noble main\n\ndeb http://b.example/u noble main"
 
     sources = transplanted(tmp_path, settings, mirror=lines)
@@ -237,7 +237,7 @@ def test_a_list_of_mirrors_is_named_where_it_is(tmp_path: pathlib.Path) -> None:
         (mirrors, "http://one.example/debian"),
         ("/etc/apt/sources.list", f"deb mirror+file://{mirrors} bookworm main"),
     )
-    sources = transplanted(tmp_path, model.AptSettings(texts=texts))
+    sources = transplanted(tmp_path, model.ArchiveSettings(texts=texts))
 
     place = tmp_path / transplant.PUBLIC / mirrors[1:]
     assert sources["sources.list"] == f"deb mirror+file://{place} bookworm main\n"
@@ -250,7 +250,7 @@ def test_no_other_file_of_the_host_is_a_key(tmp_path: pathlib.Path) -> None:
     texts = ((FILES, SOURCES.replace(KEYRING, secret)),)
 
     with pytest.raises(errors.ConfigError, match=f"the key {secret} of an archive is missing"):
-        transplanted(tmp_path / "root", model.AptSettings(texts=texts, keys=((secret, b""),)))
+        transplanted(tmp_path / "root", model.ArchiveSettings(texts=texts, keys=((secret, b""),)))
 
 
 def test_failed_scripts_of_packages_are_no_archives_fault() -> None:

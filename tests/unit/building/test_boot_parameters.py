@@ -26,7 +26,13 @@ def _run(root: pathlib.Path, **variables: str) -> subprocess.CompletedProcess[st
     """Run the script where all of its paths are below a directory."""
     # It runs with the Python of images, the oldest of which are of Ubuntu 20.04.
     text = _SCRIPT.read_text()
-    for path in ("/etc/default", "/usr/sbin/update-grub"):
+    for path in (
+        "/boot/loader/entries",
+        "/etc/default",
+        "/etc/kernel/cmdline",
+        "/usr/sbin/grub2-mkconfig",
+        "/usr/sbin/update-grub",
+    ):
         assert f'"{path}' in text
         text = text.replace(f'"{path}', f'"{root}{path}')
     return subprocess.run(
@@ -127,3 +133,36 @@ def test_an_image_without_grub(root: pathlib.Path) -> None:
     done = _run(root, DIB_BOOTLOADER_DEFAULT_CMDLINE="fips=1")
     assert done.returncode != 0
     assert "no update-grub" in done.stderr
+
+
+def test_kernels_with_entries_of_their_own(root: pathlib.Path) -> None:
+    """The Red Hat family has a file for each, and one for those to come."""
+    (root / "usr/sbin/update-grub").rename(root / "usr/sbin/grub2-mkconfig")
+    shutil.rmtree(root / "etc/default/grub.d")
+    entries = root / "boot/loader/entries"
+    entries.mkdir(parents=True)
+    words = "root=UUID=1 ro console=tty1 quiet"
+    for kernel in ("5.1", "6.1"):
+        entry = f"title Linux {kernel}\nlinux /vmlinuz-{kernel}\noptions {words}\n\n"
+        (entries / f"machine-{kernel}.conf").write_text(entry)
+    (root / "etc/kernel").mkdir()
+    (root / "etc/kernel/cmdline").write_text(f"{words}\n")
+
+    done = _run(
+        root,
+        DIB_BOOTLOADER_DEFAULT_CMDLINE="fips=1",
+        DIB_BOOTLOADER_SERIAL_CONSOLE="ttyS1",
+        DIB_GRUB_TIMEOUT="0",
+    )
+
+    assert done.returncode == 0, done.stderr
+    wanted = "root=UUID=1 ro quiet console=tty0 console=ttyS1 fips=1"
+    for kernel in ("5.1", "6.1"):
+        assert (entries / f"machine-{kernel}.conf").read_text() == (
+            f"title Linux {kernel}\nlinux /vmlinuz-{kernel}\noptions {wanted}\n\n"
+        )
+    assert (root / "etc/kernel/cmdline").read_text() == f"{wanted}\n"
+    # One file is all that grub2-mkconfig reads.
+    shell = f". '{root}/etc/default/grub'; echo \"$GRUB_TIMEOUT $GRUB_CMDLINE_LINUX_DEFAULT\""
+    told = subprocess.run(["sh", "-c", shell], stdout=subprocess.PIPE, text=True, check=True)
+    assert told.stdout == "0 quiet splash console=tty0 console=ttyS1 fips=1\n"

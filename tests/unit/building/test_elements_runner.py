@@ -14,6 +14,7 @@ from tests.unit.building import host_cell
 
 from retrofit import errors, model, recipes
 from retrofit.building.elements import collect, runner, sources
+from retrofit.host.sandbox import cells
 
 VARIABLES = {
     "ARCH": "amd64",
@@ -42,6 +43,22 @@ class Bare:
 
     def check(self, release: model.Release) -> None:
         pass
+
+
+class Packages:
+    """Notes what is done about packages."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def upgrade(self, _: cells.Cell) -> None:
+        self._lines.append("upgrade")
+
+    def clean(self, _: cells.Cell) -> None:
+        self._lines.append("clean")
+
+    def lists(self) -> str:
+        return ""
 
 
 class Bench:
@@ -78,7 +95,7 @@ class Bench:
             work=work,
             cell=host_cell.HostCell(root=self.tree, work=work),
             environment=VARIABLES | variables,
-            upgrade=lambda _: self.lines.append("upgrade"),
+            packages=Packages(self.lines),
             recall=runner.always,
             doing=self.heard,
         )

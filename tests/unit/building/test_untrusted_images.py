@@ -194,8 +194,8 @@ def test_the_system_partition_takes_no_file_of_the_host(root: pathlib.Path, kind
 
 
 def test_a_label_makes_no_file_outside(tmp_path: pathlib.Path) -> None:
-    grub.binds(_layout(label=f"{tmp_path}/new"), tmp_path)
-    grub.binds(_layout(label="../../new ü"), tmp_path)
+    grub.binds(tmp_path, _layout(label=f"{tmp_path}/new"), tmp_path)
+    grub.binds(tmp_path, _layout(label="../../new ü"), tmp_path)
 
     assert not (tmp_path / "new").exists()
     names = {path.name for path in (tmp_path / "grub/disk/by-label").iterdir()}

@@ -20,7 +20,7 @@ from tests.support import paths
 
 from retrofit import model
 from retrofit.base_images import bootstrap
-from retrofit.cli import diskimage_create, execution
+from retrofit.cli import diskimage_create, execution, wrong
 from retrofit.host import signals
 from retrofit.planning import run_request
 from retrofit.publishing import file_target
@@ -113,7 +113,7 @@ def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run
                 diskimage_create.create,
                 name="diskimage-create",
                 arguments=list(words),
-                usage=diskimage_create.WrongUse,
+                usage=wrong.Use,
             )
         assert isinstance(left.value.code, int)
         return left.value.code
@@ -149,7 +149,33 @@ def _agent_of(engine: Engine, location: str, ref: str, constraints: str) -> bool
 
 # By the name of the case: words, variables, and what has to hold of the engine afterwards.
 Case = tuple[tuple[str, ...], dict[str, str], Callable[[Engine], object]]
+# Where the packages and keys of the Red Hat family are: no machine knows by itself.
+_OF_RED_HAT = {"DIB_DNF_KEYRING": "keys.gpg", "DIB_DISTRIBUTION_MIRROR": "http://mirror/rh"}
 _EFFECTS: dict[str, Case] = {
+    "-i centos": (
+        ("-i", "centos-minimal"),
+        _OF_RED_HAT,
+        lambda e: (
+            (e.base.series, e.base.mirror) == ("centos-10-stream", "http://mirror/rh")
+            and e.base.holds.keys == b"keys"
+            and "amphora-selinux" not in e.request.build.elements
+        ),
+    ),
+    "-i fedora": (
+        ("-i", "fedora", "-d", "42", "-s", "3"),
+        _OF_RED_HAT,
+        lambda e: e.base.series == "fedora-42",
+    ),
+    "-e of the Red Hat family": (
+        ("-i", "rocky-container", "-d", "9", "-e"),
+        _OF_RED_HAT,
+        lambda e: e.base.series == "rocky-9" and e.request.build.elements == ("amphora-selinux",),
+    ),
+    "-y of the Red Hat family": (
+        ("-i", "rocky", "-y"),
+        _OF_RED_HAT,
+        lambda e: e.request.build.elements == ("amphora-fips",),
+    ),
     "-a": (("-a", "ppc64le"), {}, lambda e: e.base.architecture == "ppc64le"),
     "AMP_ARCH": ((), {"AMP_ARCH": "amd64"}, lambda e: e.base.architecture == "x86_64"),
     "-b": (("-b", "haproxy"), {"AMP_BACKEND": "haproxy-octavia"}, lambda e: e.request),
@@ -365,7 +391,33 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
     "-e": (("-e",), {"AMP_ENABLE_FULL_MAC_SECURITY": "1"}, 0, "-e changes nothing"),
     "-g with -p": (("-g", "master", "-p"), {}, 3, "from packages and from a source"),
     "-i unknown": (("-i", "gentoo"), {}, 3, "unsupported base OS 'gentoo'"),
-    "-i of the Red Hat family": (("-i", "rocky"), {}, 3, "the base OS rocky is not supported"),
+    "-i rhel": (("-i", "rhel"), {}, 3, "images of rhel cannot be created"),
+    "DIB_APT_KEYRING of the Red Hat family": (
+        ("-i", "rocky"),
+        {**_OF_RED_HAT, "DIB_APT_KEYRING": "keys.gpg"},
+        0,
+        "the variable DIB_APT_KEYRING has no effect for rocky",
+    ),
+    "-i fedora without -d": (("-i", "fedora"), _OF_RED_HAT, 3, "no release of fedora is set"),
+    "-d of CentOS": (
+        ("-i", "centos", "-d", "10"),
+        _OF_RED_HAT,
+        3,
+        "centos has no release '10'",
+    ),
+    "-s of Fedora": (
+        ("-i", "fedora", "-d", "42", "-s", "2"),
+        _OF_RED_HAT,
+        1,
+        "invalid image size 2: fedora needs at least 3 GB",
+    ),
+    "DIB_DNF_KEYRING": (("-i", "rocky"), {}, 3, "no keys of rocky; set DIB_DNF_KEYRING"),
+    "DIB_DISTRIBUTION_MIRROR of the Red Hat family": (
+        ("-i", "rocky"),
+        {"DIB_DNF_KEYRING": "keys.gpg"},
+        3,
+        "this machine has no mirror of rocky; set DIB_DISTRIBUTION_MIRROR",
+    ),
     "-l in no directory": (("-l", "none/log"), {}, 73, "cannot write the log none/log"),
     "-n with DIB_OCTAVIA_AMP_USE_SSH": (
         ("-n",),
@@ -498,8 +550,8 @@ def test_a_log_file_has_it_all_and_the_terminal_only_errors(
     assert run("-l", "log") == 0
     assert capsys.readouterr() == ("", "")
 
-    assert run("-l", "log", "-i", "rhel") == 3
-    assert "the base OS rhel is not supported" in (tmp_path / "log").read_text()
+    assert run("-l", "log", "-i", "gentoo") == 3
+    assert "unsupported base OS 'gentoo'" in (tmp_path / "log").read_text()
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -16,6 +16,7 @@ _REGISTERED = {
     *programs.BOOTSTRAP,
     *programs.CREATE,
     *programs.SOURCES,
+    *programs.RED_HAT,
     *programs.SYSTEMD,
 }
 

@@ -10,10 +10,10 @@ import struct
 import pytest
 
 from retrofit import model
-from retrofit.building.disk import firmware, partitions, volume
+from retrofit.building.disk import firmware, grub_config, machine_code, partitions, volume
 from retrofit.model import findings
 from retrofit.proof import subject
-from retrofit.proof.rest import boot_chain, grub_config, machine_code
+from retrofit.proof.rest import boot_chain
 
 from . import trees
 

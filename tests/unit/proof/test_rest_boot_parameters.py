@@ -7,8 +7,9 @@ import pathlib
 import pytest
 from tests.unit.proof import trees
 
+from retrofit.building.disk import grub_config
 from retrofit.model import findings
-from retrofit.proof.rest import boot_parameters, grub_config
+from retrofit.proof.rest import boot_parameters
 
 _ASKED = "/etc/default/grub.d/zz-boot-parameters.cfg"
 # As Ubuntu's and Debian's grub-mkconfig write it, shortened.

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.proof import trees
 
 from retrofit import errors, model
-from retrofit.building import manifest
 from retrofit.building.disk import layout, mount_table, partitions, volume
+from retrofit.building.package_managers import dpkg_status
 from retrofit.model import findings
 from retrofit.proof import subject
 from retrofit.proof.rest import (
@@ -242,7 +242,7 @@ def test_packages_that_are_not_settled() -> None:
         )
     )
 
-    assert manifest.unsettled(status) == [
+    assert dpkg_status.unsettled(status) == [
         "half (half-configured)",
         "waiting (triggers-pending)",
         "again (reinstreq)",

@@ -28,18 +28,18 @@ def test_what_is_kept_is_read_back() -> None:
 
 
 def test_where_packages_come_from_is_read_back() -> None:
-    settings = model.AptSettings(
+    settings = model.ArchiveSettings(
         texts=(("/etc/apt/sources.list", "deb http://mirror.example/ubuntu noble main"),),
         keys=(("/usr/share/keyrings/ubuntu-archive-keyring.gpg", b"\x99\x00"),),
         left=(("linux-image-virtual", "6.8.0-31.31"),),
     )
-    described = records.described().model_copy(update={"apt": settings})
+    described = records.described().model_copy(update={"archives": settings})
     properties = dict(description.properties(described, records.PACKAGES))
 
-    assert description.read(records.image(properties)).provenance.apt == settings
+    assert description.read(records.image(properties)).provenance.archives == settings
     assert "mirror.example" not in properties[description.PROVENANCE]
     del properties[description.ARCHIVES]
-    assert description.read(records.image(properties)).provenance.apt is None
+    assert description.read(records.image(properties)).provenance.archives is None
 
 
 def test_the_record_has_our_names() -> None:

@@ -12,10 +12,13 @@ import pytest
 from tests.support import paths
 
 from retrofit import errors, model, recipes
-from retrofit.building import workbench
+from retrofit.building import package_managers, workbench
 from retrofit.host.sandbox import cells
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
+APT = package_managers.of("debian")
+BOOKWORM = model.Release("debian", "12", "bookworm", "amd64")
+REQUEST = model.BuildRequest("amphora")
 
 
 def test_an_unknown_recipe_is_refused_with_those_known() -> None:
@@ -101,7 +104,7 @@ def test_what_a_build_needs_is_there_while_it_runs_only(tmp_path: pathlib.Path) 
     (tmp_path / "var/lib/man-db").mkdir(parents=True)
     (tmp_path / "var/lib/man-db/auto-update").touch()
     before = files(tmp_path)
-    with workbench.prepared(tmp_path):
+    with APT.prepared(tmp_path, REQUEST):
         policy = tmp_path / "usr/sbin/policy-rc.d"
         assert policy.stat().st_mode & 0o777 == 0o755
         assert policy.read_text().endswith("exit 101\n")
@@ -114,7 +117,7 @@ def test_a_policy_of_the_base_image_comes_back(tmp_path: pathlib.Path) -> None:
     policy = tmp_path / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 0\n")
     policy.chmod(0o755)
-    with workbench.prepared(tmp_path):
+    with APT.prepared(tmp_path, REQUEST):
         assert "101" in policy.read_text()
     assert policy.read_text() == "#!/bin/sh\nexit 0\n"
     assert policy.stat().st_mode & 0o777 == 0o755
@@ -136,7 +139,7 @@ def test_apt_is_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -> None
         ca_certificate=CERTIFICATE,
     )
     bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
-    furnished = workbench.furnish(bare, request, tmp_path)
+    furnished = workbench.furnish(bare, request, BOOKWORM, tmp_path)
     shown = {bind.target: bind.source for bind in furnished.binds}
     first = shown[furnished.environment["APT_CONFIG"]].read_text()
     names = dict(re.findall(r'Dir::Etc::(\w+) "(.*)";', first))
@@ -162,7 +165,7 @@ def test_packages_have_one_order(tmp_path: pathlib.Path) -> None:
     """Sets, in which diskimage-builder has them, have another one in each process else."""
     (tmp_path / "tree").mkdir()
     bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
-    furnished = workbench.furnish(bare, model.BuildRequest("amphora"), tmp_path)
+    furnished = workbench.furnish(bare, REQUEST, BOOKWORM, tmp_path)
     shown = {
         subprocess.run(
             [sys.executable, "-c", "print(*{f'package-{n}' for n in range(100)})"],
@@ -182,7 +185,7 @@ def test_programs_are_told_of_proxies_and_certificates(tmp_path: pathlib.Path) -
         "amphora", proxies=model.Proxies(http="http://p.test:3128"), ca_certificate=CERTIFICATE
     )
     bare = cells.Cell(root=tmp_path / "tree", work=tmp_path)
-    furnished = workbench.furnish(bare, request, tmp_path)
+    furnished = workbench.furnish(bare, request, BOOKWORM, tmp_path)
     assert furnished.environment["http_proxy"] == "http://p.test:3128"
     assert furnished.environment["HTTP_PROXY"] == "http://p.test:3128"
     assert "https_proxy" not in furnished.environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import shutil
 import struct
@@ -10,12 +11,15 @@ from ... import errors
 from ...building.disk import firmware, grub, layout, partitions
 from ...host import rootfs
 from ...host.sandbox import cells
+from ...model import releases
 
 _TOOL_TIMEOUT_S = 120.0
 _SECTOR = 512
 _DISK_MODULES = ("part_gpt", "part_msdos", "ext2", "xfs", "fat", "search_fs_uuid")
 # The EFI program is on its own until it has found the root file system's modules.
 _EFI_MODULES = (*_DISK_MODULES, "normal", "configfile", "linux", "all_video", "gzio", "echo")
+# What links a core: its name says where GRUB has its directory.
+_PROGRAM, _OF_RED_HAT = "grub-mkimage", "grub2-mkimage"
 _BIOS, _OPEN_FIRMWARE = "i386-pc", "powerpc-ieee1275"
 # By Debian architecture: grub's name of the platform, and what ends the names of its programs.
 _EFI = {
@@ -24,6 +28,9 @@ _EFI = {
     "armhf": ("arm-efi", "arm"),
     "riscv64": ("riscv64-efi", "riscv64"),
 }
+
+# Where packages of the Red Hat family have programs for UEFI.
+_PLACED = "boot/efi/EFI"
 
 # Offsets in grub's boot.img (grub's include/grub/i386/pc/boot.h): the code that fits before the
 # partition table, the place of the next stage's first sector, and an instruction that floppies
@@ -48,7 +55,8 @@ def install(
     """Install grub for the firmware of its machines, as far as the tree has its modules.
 
     EFI starts the distribution's signed programs where the tree has them, so that firmware which
-    verifies starts them, too; else one that is linked here.
+    verifies starts them, too; else one that is linked here. Packages of the Red Hat family have
+    theirs in their places already.
 
     Args:
         tree: The files of the image, with ``/boot`` in its place.
@@ -63,28 +71,34 @@ def install(
     """
     place = work / "bootcode"
     place.mkdir()
-    prefix = "/boot/grub" if found.boot is None else "/grub"
+    program = _OF_RED_HAT if (tree / "usr/bin" / _OF_RED_HAT).exists() else _PROGRAM
+    name = program.partition("-")[0]
+    prefix = f"/boot/{name}" if found.boot is None else f"/{name}"
     boot = found.boot or found.root
     early = f"search.fs_uuid {boot.filesystem.uuid} root\nset prefix=($root){prefix}\n"
     (place / "early.cfg").write_text(early, encoding="ascii")
     shown = (cells.Bind(place, "/mnt", writable=True),)
     room = cells.Cell(root=tree, work=work, binds=shown)
+    link = functools.partial(_image, program, room, place, prefix=prefix)
 
     architecture = found.release.architecture
     platforms = _platforms(tree, architecture)
     for platform in platforms:
-        _copy_modules(tree, platform)
+        _copy_modules(tree, platform, tree / "boot" / name)
     if _BIOS in platforms:
-        core = _image(room, place, _BIOS, prefix, ("biosdisk", *_DISK_MODULES))
+        core = link(_BIOS, ("biosdisk", *_DISK_MODULES))
         boot_image = (tree / "usr/lib/grub" / _BIOS / "boot.img").read_bytes()
         _write_bios_code(raw, found, boot_image, bytearray(core.read_bytes()))
     if _OPEN_FIRMWARE in platforms:
         # Its own interface to disks is in the core already.
-        core = _image(room, place, _OPEN_FIRMWARE, prefix, _DISK_MODULES)
+        core = link(_OPEN_FIRMWARE, _DISK_MODULES)
         _write_program(raw, found, core.read_bytes())
 
     efi, ending = _EFI.get(architecture, ("", ""))
-    if efi in platforms:
+    placed = tree / _PLACED
+    if found.release.distribution in releases.RED_HAT and placed.exists():
+        _move_placed(placed, system, f"{early}configfile $prefix/grub.cfg\n")
+    elif efi in platforms:
         removable = system / "EFI/BOOT"
         removable.mkdir(parents=True)
         if (tree / "usr/lib/grub" / f"{efi}-signed").exists():
@@ -93,14 +107,13 @@ def install(
             settings.parent.mkdir()
             settings.write_text(f"{early}configfile $prefix/grub.cfg\n", encoding="ascii")
         else:
-            program = _image(room, place, efi, prefix, _EFI_MODULES)
-            shutil.copyfile(program, removable / _started(ending))
+            shutil.copyfile(link(efi, _EFI_MODULES), removable / _started(ending))
     grub.update(tree, found, work)
 
 
 def has_loader(tree: pathlib.Path, architecture: str) -> bool:
     """Tell whether a tree has a grub that can be installed."""
-    return bool(_platforms(tree, architecture))
+    return bool(_platforms(tree, architecture)) or (tree / _PLACED).exists()
 
 
 def _platforms(tree: pathlib.Path, architecture: str) -> tuple[str, ...]:
@@ -134,21 +147,38 @@ def _copy_signed(tree: pathlib.Path, removable: pathlib.Path, efi: str, ending: 
         shutil.copyfile(next(one for one in found if one.exists()), removable / target)
 
 
+def _move_placed(placed: pathlib.Path, system: pathlib.Path, settings: str) -> None:
+    """Move programs to the EFI system partition, and have each find its menu on the other disk.
+
+    Their directories are named after the distribution, but for that which firmware looks in.
+    """
+    shutil.move(placed, system / "EFI")
+    for directory in (system / "EFI").iterdir():
+        if directory.name.upper() != "BOOT":
+            (directory / "grub.cfg").write_text(settings, encoding="ascii")
+
+
 def _image(
-    room: cells.Cell, place: pathlib.Path, platform: str, prefix: str, modules: tuple[str, ...]
+    program: str,
+    room: cells.Cell,
+    place: pathlib.Path,
+    platform: str,
+    modules: tuple[str, ...],
+    *,
+    prefix: str,
 ) -> pathlib.Path:
     """Link grub's core with the modules that find the rest."""
     room.run(
-        ["grub-mkimage", "-O", platform, "-c", "/mnt/early.cfg", "-p", prefix]
+        [program, "-O", platform, "-c", "/mnt/early.cfg", "-p", prefix]
         + ["-o", f"/mnt/{platform}", *modules],
         timeout_s=_TOOL_TIMEOUT_S,
     )
     return place / platform
 
 
-def _copy_modules(tree: pathlib.Path, platform: str) -> None:
+def _copy_modules(tree: pathlib.Path, platform: str, into: pathlib.Path) -> None:
     """Put a platform's modules where the installed grub looks for them."""
-    target = tree / "boot/grub" / platform
+    target = into / platform
     # Some packages of grub have begun to install it, and stopped for want of a disk.
     target.mkdir(parents=True, exist_ok=True)
     for pattern in ("*.mod", "*.lst"):

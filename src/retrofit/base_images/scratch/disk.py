@@ -27,8 +27,6 @@ from ...host import process, source_date, trees
 from . import boot_loader, shape
 
 _TOOL_TIMEOUT_S = 300.0
-# Of Ubuntu's images; a label of XFS has 12 characters at most.
-_ROOT_LABELS = {"ext4": "cloudimg-rootfs", "xfs": "cloudimgroot"}
 # Of the names that are given here: a random number.
 _NAMESPACE = uuid.UUID("0e2a3c5f-6a34-4a52-9d0b-6f0c6a1d1f0a")
 # Types of the UEFI specification and of the Discoverable Partitions Specification
@@ -169,7 +167,7 @@ def _slots(like: shape.Shape, architecture: str) -> tuple[_Slot, ...]:
     else:
         started_by = (_ESP_SLOT,)
     boot = (_BOOT_SLOT,) if like.layout == "noble" else ()
-    label = like.label or _ROOT_LABELS[like.filesystem]
+    label = shape.label_of(like)
     return (*started_by, *boot, _Slot(1, 0, _LINUX, "/", like.filesystem, label))
 
 

@@ -14,6 +14,8 @@ LAYOUTS = ("noble", "jammy")
 _LONGEST_LABEL = 16
 # A label goes into fstab(5) and onto the kernel's command line as it is.
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+# Of Ubuntu's images; a label of XFS has 12 characters at most.
+_LABELS = {"ext4": "cloudimg-rootfs", "xfs": "cloudimgroot"}
 # Those of the other file systems of these disks.
 _TAKEN = ("BOOT", "UEFI")
 # Options of mke2fs(8) that say what a file system is like and that can be read from it, so that a
@@ -52,6 +54,11 @@ class Shape:
             "filesystem": "" if self.filesystem == "ext4" else self.filesystem,
         }
         return {"layout": self.layout, **{name: value for name, value in found.items() if value}}
+
+
+def label_of(shape: Shape) -> str:
+    """Return the label of the root file system."""
+    return shape.label or _LABELS[shape.filesystem]
 
 
 def label(text: str) -> str:

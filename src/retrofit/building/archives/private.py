@@ -97,7 +97,7 @@ class Apt:
 @contextlib.contextmanager
 def configured(
     place: pathlib.Path,
-    settings: model.AptSettings,
+    settings: model.ArchiveSettings,
     packages: Sequence[model.Package],
     release: model.Release,
     request: model.BuildRequest,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from ... import model
 from ...host import rootfs, urls
 from ...host.sandbox import cells
-from ...provenance import apt_settings
+from ...provenance import archive_settings
 from . import policy
 
 _CONFIGURATION = "/etc/apt"
@@ -26,7 +26,7 @@ _TIMEOUT_S = 120.0
 
 def read(
     cell: cells.Cell, packages: Iterable[model.Package], architecture: str
-) -> model.AptSettings | None:
+) -> model.ArchiveSettings | None:
     """Read what the apt of a system was told of.
 
     The lists that apt fetched have to be there still, else nothing is known to be left.
@@ -52,7 +52,7 @@ def read(
 
     left = policy.upgrades(ask, packages, architecture)
     texts = _texts(cell)
-    return model.AptSettings(
+    return model.ArchiveSettings(
         texts=tuple(sorted(texts.items())),
         keys=tuple(sorted(_keys(cell, texts.values()).items())),
         left=tuple((policy.label(one, architecture), one.candidate) for one in left),
@@ -81,7 +81,7 @@ def _texts(cell: cells.Cell) -> dict[str, str]:
     return {
         path: text
         for path, text in texts.items()
-        if text and apt_settings.TEXT_PATH.fullmatch(path)
+        if text and archive_settings.TEXT_PATH.fullmatch(path)
     }
 
 
@@ -100,7 +100,7 @@ def _keys(cell: cells.Cell, texts: Iterable[str]) -> dict[str, bytes]:
     room = _MAX_KEYS
     for path in (*named, *trusted):
         file = rootfs.resolve(cell.root, path)
-        if path in keys or not file.is_file() or not apt_settings.KEY_PATH.fullmatch(path):
+        if path in keys or not file.is_file() or not archive_settings.KEY_PATH.fullmatch(path):
             continue
         size = file.stat().st_size
         fits = size <= min(_MAX_KEY, room)

@@ -24,7 +24,7 @@ _LONG_AGO = (1, 1)
 
 def write(
     root: pathlib.Path,
-    settings: model.AptSettings,
+    settings: model.ArchiveSettings,
     release: model.Release,
     request: model.BuildRequest,
 ) -> None:

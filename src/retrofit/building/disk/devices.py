@@ -18,6 +18,8 @@ _FILES = (
     "/var/lib/dpkg/status",
     "/lib/dpkg/status",
     "/dpkg/status",
+    "/usr/bin/rpm",
+    "/bin/rpm",
 )
 
 

@@ -13,18 +13,24 @@ import shlex
 from ... import errors
 from ...host import rootfs
 from ...host.sandbox import cells
-from . import layout, partitions, volume
+from . import layout, loader_entries, partitions, volume
 
 _UPDATE_TIMEOUT_S = 300.0
+# Debian's and the Red Hat family's: where it writes, and what it has to be told.
+_PROGRAMS = (
+    ("/usr/sbin/update-grub", "/boot/grub/grub.cfg", ()),
+    ("/usr/sbin/grub2-mkconfig", "/boot/grub2/grub.cfg", ("-o", "/boot/grub2/grub.cfg")),
+)
+_VARIABLE = re.compile(r"(?m)^\s*set (\w+)=\"([^\"\n]*)\"")
 # Stands for a partition, whose name depends on the machine; grub.cfg has identifiers instead.
 _PARTITION = "/dev/retrofit"
-_PROBE = "/usr/sbin/grub-probe"
+_PROBES = ("/usr/sbin/grub-probe", "/usr/sbin/grub2-probe")
 # grub names its own module for what blkid says.
 _GRUB_FILESYSTEMS = {"ext2": "ext2", "ext3": "ext2", "ext4": "ext2"}
 
 
 def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None:
-    """Run the image's update-grub, if it has one, and check what it wrote.
+    """Run the image's own program that writes GRUB's menu, if it has one, and check the menu.
 
     Args:
         tree: The merged tree, with ``/boot`` in its place.
@@ -32,17 +38,17 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
         work: Directory for the answers.
 
     Raises:
-        errors.OutputError: The configuration does not boot the image's root file system.
+        errors.OutputError: The menu does not boot the image's root file system.
     """
-    if not rootfs.resolve(tree, "/usr/sbin/update-grub").exists():
+    own = next((one for one in _PROGRAMS if rootfs.resolve(tree, one[0]).exists()), None)
+    if own is None:
         return
-    probe = cells.Cell(root=tree, work=work, binds=binds(found, work))
-    probe.run(["update-grub"], timeout_s=_UPDATE_TIMEOUT_S)
+    program, menu, words = own
+    probe = cells.Cell(root=tree, work=work, binds=binds(tree, found, work))
+    probe.run([program, *words], timeout_s=_UPDATE_TIMEOUT_S)
 
-    configuration = rootfs.read(tree, "/boot/grub/grub.cfg") or ""
-    lines = [words for words in map(str.split, configuration.splitlines()) if words]
-    kernels = [words for words in lines if words[0] in ("linux", "linuxefi")]
-    files = [words[1] for words in lines if words[0] in ("linux", "initrd") and len(words) > 1]
+    configuration = rootfs.read(tree, menu) or ""
+    started = _of_menu(configuration) or _of_files(tree, configuration)
     root = found.root
     wanted = {
         f"root=UUID={root.filesystem.uuid}",
@@ -51,18 +57,42 @@ def update(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> None
         f"root={_device(root)}",
     }
     prefix = "" if found.boot is None else "/boot"
-    if (
-        not kernels
-        or not all(wanted.intersection(words) for words in kernels)
-        or not all(rootfs.resolve(tree, f"{prefix}/{name}").is_file() for name in files)
+    if not started or not all(
+        wanted.intersection(arguments)
+        and all(rootfs.resolve(tree, f"{prefix}/{name}").is_file() for name in files)
+        for files, arguments in started
     ):
         raise errors.OutputError(
-            "update-grub wrote a configuration that does not boot the image's root file system",
-            details=tuple(" ".join(words) for words in kernels),
+            f"{pathlib.PurePath(program).name} wrote a configuration that does not boot the"
+            " image's root file system",
+            details=tuple(" ".join((*files, *arguments)) for files, arguments in started),
         )
 
 
-def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cells.Bind, ...]:
+def _of_menu(configuration: str) -> list[tuple[list[str], list[str]]]:
+    """Return the files and the arguments of each kernel in a ``grub.cfg``.
+
+    An initial ramdisk comes after its kernel.
+    """
+    found: list[tuple[list[str], list[str]]] = []
+    for words in map(str.split, configuration.splitlines()):
+        if words[:1] in (["linux"], ["linuxefi"]):
+            found.append((words[1:2], words[2:]))
+        elif words[:1] in (["initrd"], ["initrdefi"]) and found:
+            found[-1][0].extend(words[1:2])
+    return found
+
+
+def _of_files(tree: pathlib.Path, configuration: str) -> list[tuple[list[str], list[str]]]:
+    """Return the same of entries that are files of their own."""
+    variables = dict(_VARIABLE.findall(configuration))
+    return [
+        ([one.kernel, *one.initrds], list(one.arguments))
+        for one in loader_entries.read(tree, variables)
+    ]
+
+
+def binds(tree: pathlib.Path, found: layout.Layout, work: pathlib.Path) -> tuple[cells.Bind, ...]:
     """Return what a cell must show for update-grub to be right.
 
     They are for a run of update-grub only: dpkg cannot replace a program that is a mount.
@@ -79,7 +109,8 @@ def binds(found: layout.Layout, work: pathlib.Path) -> tuple[cells.Bind, ...]:
         directory.mkdir(parents=True, exist_ok=True)
         for name in names:
             (directory / name).touch()
-    return (cells.Bind(probe, _PROBE), cells.Bind(disk, "/dev/disk"))
+    probes = (path for path in _PROBES if rootfs.resolve(tree, path).exists())
+    return (*(cells.Bind(probe, path) for path in probes), cells.Bind(disk, "/dev/disk"))
 
 
 def stand_in(found: layout.Layout) -> str:

@@ -6,14 +6,18 @@ import dataclasses
 import functools
 import pathlib
 import shlex
+from collections.abc import Callable
 
 from debian import deb822
 
 from ... import errors, model
-from . import devices, mount_table, partitions, volume
+from ...model import releases
+from . import devices, machine_code, mount_table, partitions, volume
 
 _OS_RELEASES = ("/usr/lib/os-release", "/etc/os-release")
 _FSTAB, _STATUS = "/etc/fstab", "/var/lib/dpkg/status"
+# A program of every system with rpm, whose list of packages is a large file in one of two places.
+_RPM = "/usr/bin/rpm"
 _ROOT, _BOOT = "/", "/boot"
 # Where the EFI system partition may be.
 _ESPS = ("/boot/efi", "/efi")
@@ -107,7 +111,7 @@ def _layouts(
             root=root,
             boot=next((one for one in below if one.mount_point == _BOOT), None),
             esp=next((one for one in below if one.mount_point in _ESPS), None),
-            release=_release(os_release, read_file(_STATUS)),
+            release=_release(os_release, read_file),
             others=tuple(one for one in below if one.mount_point not in (_BOOT, *_ESPS)),
         )
     ]
@@ -120,11 +124,11 @@ def _read(known: devices.Devices, volumes: tuple[volume.Volume, ...], path: str)
     return known.read(holder, path.removeprefix(holder.mount_point.rstrip("/")))
 
 
-def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
-    """Read the release from os-release and dpkg's list of packages.
+def _release(os_release: bytes, read_file: Callable[[str], bytes | None]) -> model.Release:
+    """Read the release from os-release, and from dpkg's list of packages or rpm itself.
 
     Raises:
-        errors.ImageError: The system has no dpkg, or its os-release is damaged.
+        errors.ImageError: The system has neither dpkg nor rpm, or its os-release is damaged.
     """
     values: dict[str, str] = {}
     try:
@@ -134,18 +138,28 @@ def _release(os_release: bytes, dpkg_status: bytes | None) -> model.Release:
     for word in words:
         name, _, value = word.partition("=")
         values[name] = value
-    for package in deb822.Packages.iter_paragraphs(dpkg_status or b"", use_apt_pkg=False):
+    distribution = values.get("ID", "")
+    architecture = _of_dpkg(read_file(_STATUS) or b"")
+    if not architecture and distribution in releases.RED_HAT:
+        architecture = machine_code.of_program((read_file(_RPM) or b"")[: machine_code.HEAD_SIZE])
+    if not architecture:
+        shown = values.get("PRETTY_NAME") or distribution or "an unknown system"
+        raise errors.ImageError(
+            f"the image contains {shown}, which has neither dpkg nor a supported rpm",
+            hint=f"give an image of Ubuntu, Debian, {' or '.join(releases.RED_HAT)}",
+        )
+    version = values.get("VERSION_ID", "")
+    code_name = values.get("VERSION_CODENAME", "")
+    series = releases.series_of(distribution, version, code_name)
+    return model.Release(distribution, version, series, architecture)
+
+
+def _of_dpkg(status: bytes) -> str:
+    """Return the architecture of a system by its list of packages; empty if it has none."""
+    for package in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
         if package.get("Package") == "dpkg":
-            return model.Release(
-                distribution=values.get("ID", ""),
-                version=values.get("VERSION_ID", ""),
-                series=values.get("VERSION_CODENAME", ""),
-                architecture=package["Architecture"],
-            )
-    name = values.get("PRETTY_NAME") or values.get("ID") or "an unknown system"
-    raise errors.ImageError(
-        f"the image contains {name}, which has no dpkg", hint="give an image of Ubuntu or Debian"
-    )
+            return str(package["Architecture"])
+    return ""
 
 
 def mounted(

@@ -71,10 +71,12 @@ def frozen(files: Overlay, at: pathlib.Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def bind(source: pathlib.Path, target: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Show a directory at another place too, without what is mounted below it."""
+def bind(
+    source: pathlib.Path, target: pathlib.Path, *, deep: bool = False
+) -> Iterator[pathlib.Path]:
+    """Show a directory at another place too, with what is mounted below it if ``deep``."""
     target.mkdir(parents=True, exist_ok=True)
-    with _mounted(["--bind", source, target], target):
+    with _mounted(["--rbind" if deep else "--bind", source, target], target):
         yield target
 
 

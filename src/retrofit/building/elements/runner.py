@@ -15,6 +15,7 @@ import os
 import pathlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 import yaml
 
@@ -53,13 +54,25 @@ _NOT_OF_PACKAGES = frozenset(
 )
 
 _Script = hooks.Script
-Upgrade = Callable[[cells.Cell], None]
 Recall = Callable[[str, Callable[[], None]], None]
 
 
 def always(_inputs: str, install: Callable[[], None]) -> None:
     """Install packages anew: a :data:`Recall` that remembers nothing."""
     install()
+
+
+class Packages(Protocol):
+    """What is done about packages beside what elements ask for."""
+
+    def upgrade(self, cell: cells.Cell) -> None:
+        """Upgrade the packages that are there."""
+
+    def clean(self, cell: cells.Cell) -> None:
+        """Remove what was fetched for that, which nobody wants again."""
+
+    def lists(self) -> str:
+        """Return what tells the lists of packages from others, where they are not in the tree."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +86,7 @@ class Runner:
         tools: Names of the programs that diskimage-builder's own elements install for a build.
         cell: Where the scripts run; its root is the tree.
         scratch: What the cell shows as ``/tmp``.
-        upgrade: Called with the cell to upgrade the packages that are there, before those of
-            elements are installed.
+        packages: Upgrades the packages that are there, before those of elements are installed.
         recall: Called with all that decides on the packages, and with what upgrades and installs
             them; the tree holds them afterwards.
         doing: Told of what the scripts do.
@@ -89,7 +101,7 @@ class Runner:
     tools: tuple[str, ...]
     cell: cells.Cell
     scratch: pathlib.Path
-    upgrade: Upgrade
+    packages: Packages
     recall: Recall
     doing: activity.Activity
     host_files: Mapping[str, str]
@@ -139,7 +151,7 @@ class Runner:
         installs = f"{script.phase}/{script.name}" == _INSTALLS_PACKAGES
         if installs:
             self.doing.begins("upgrades of packages")
-            self.upgrade(self.cell)
+            self.packages.upgrade(self.cell)
         self.doing.begins(f"{script.phase}/{script.name}")
         started = time.monotonic()
         try:
@@ -154,7 +166,7 @@ class Runner:
         if installs:
             self._catch_up()
             # Nobody wants them again, and a layer would hold them.
-            self.cell.run(["/usr/bin/apt-get", "clean"], timeout_s=_SCRIPT_TIMEOUT_S)
+            self.packages.clean(self.cell)
 
     def _catch_up(self) -> None:
         """Do what packages put off."""
@@ -175,7 +187,8 @@ class Runner:
             if name not in _NOT_OF_PACKAGES and not name.lower().endswith("_proxy")
         }
         command = (directory / script.name).read_bytes()
-        return repr((standins.digest(), command, content, sorted(variables.items())))
+        parts = (standins.digest(), command, content, sorted(variables.items()))
+        return repr((*parts, self.packages.lists()))
 
     def _environment(self, cell: cells.Cell) -> Mapping[str, str]:
         """Source what stands in environment.d, as it is at this time, and return the outcome."""
@@ -211,7 +224,7 @@ def prepare(
     work: pathlib.Path,
     cell: cells.Cell,
     environment: Mapping[str, str],
-    upgrade: Upgrade,
+    packages: Packages,
     recall: Recall,
     doing: activity.Activity,
     breaks: Collection[str] = (),
@@ -224,7 +237,7 @@ def prepare(
         work: Directory for what is made here.
         cell: Where scripts are to run; gets binds and environment.
         environment: Variables of the scripts.
-        upgrade: See :class:`Runner`.
+        packages: See :class:`Runner`.
         recall: See :class:`Runner`.
         doing: Told of what the scripts do.
         breaks: See :class:`Runner`.
@@ -259,7 +272,7 @@ def prepare(
         merged.programs(builders),
         dataclasses.replace(cell, binds=binds, environment=variables),
         scratch,
-        upgrade,
+        packages,
         recall,
         doing,
         {

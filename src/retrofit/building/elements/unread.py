@@ -31,7 +31,9 @@ _VARIABLES = {
     "DIB_IMAGE_(EXTRA_)?SIZE": f"{_LAYOUT}; the option root-size sets it",
     "DIB_(CLOUD_IMAGES|LOCAL_IMAGE|CLOUD_IMAGE_.*)|BASE_IMAGE_(FILE|TAR)": _OF_NEW_SYSTEMS,
     "DIB_(DEBOOTSTRAP_.*|DEBIAN_COMPONENTS.*|UBUNTU_.*)": _OF_NEW_SYSTEMS,
-    "DIB_DISTRIBUTION_MIRROR.*|BASE_OS_MIRROR": "the option mirror sets the archive",
+    "DIB_(DISTRIBUTION_MIRROR.*|YUM_REPO_CONF)|BASE_OS_MIRROR": (
+        "the option mirror sets the archive"
+    ),
     "DIB_(CHECKSUM|IMAGE_CACHE|MIN_TMPFS|NO_TMPFS|SHOW_IMAGE_USAGE)|break": _OPTION,
 }
 _DOCUMENTS = ("README", "README.md", "README.rst")

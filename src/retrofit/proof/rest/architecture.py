@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ...building.disk import machine_code
 from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import machine_code, reading
+from . import reading
 
 
 def architecture(*programs: str) -> subject.Check:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ...building.disk import firmware, layout, mount_table
+from ...building.disk import firmware, layout, machine_code, mount_table
 from ...host import rootfs
 from ...model import findings
 from .. import subject
-from . import grub_config, kernel_modules, machine_code, programs, reading
+from . import boot_menu, kernel_modules, programs, reading
 
-_GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 _ESP = "/boot/efi"
 # UEFI specification, 3.5.1.1: what firmware starts of a disk it was told nothing about.
 _EFI_LOADERS = {
@@ -86,7 +85,7 @@ def _is(path: str, name: str) -> bool:
 def _stub_fault(image: subject.Subject) -> str:
     """Say what is wrong with a ``grub.cfg`` that only leads to the other; nothing if all is right.
 
-    Ubuntu's and Debian's signed loaders read one on the EFI system partition.
+    Signed loaders of distributions read one on the EFI system partition.
     """
     known = _file_systems(image.layout)
     for path, _ in reading.walk(image.tree, f"{_ESP}/EFI"):
@@ -94,8 +93,13 @@ def _stub_fault(image: subject.Subject) -> str:
             continue
         for line in (reading.text(image.tree, path) or "").splitlines():
             words = line.split()
-            if words and words[0] == "search.fs_uuid" and words[1:2] and words[1] not in known:
-                return f"{path} searches for the file system {words[1]}, which is missing"
+            searched = ""
+            if words[:1] == ["search.fs_uuid"]:
+                searched = words[1] if words[1:] else ""
+            elif words[:1] == ["search"] and "--fs-uuid" in words:
+                searched = words[-1]
+            if searched and searched not in known:
+                return f"{path} searches for the file system {searched}, which is missing"
     return ""
 
 
@@ -116,13 +120,12 @@ def kernel() -> subject.Check:
 
 
 def _kernel(image: subject.Subject) -> findings.Verdict:
-    text = reading.text(image.tree, _GRUB_CFG)
-    if text is None:
-        return findings.failed(f"{_GRUB_CFG} is missing")
-    saved = grub_config.value(reading.text(image.tree, _GRUBENV) or "", "saved_entry")
-    entry = grub_config.default_entry(text, saved)
+    menu = boot_menu.read(image)
+    entry = menu.default
+    if menu.text is None:
+        return findings.failed(f"{menu.path} is missing")
     if entry is None or not entry.kernels:
-        return findings.failed(f"{_GRUB_CFG} has no default entry that starts a kernel")
+        return findings.failed(f"{menu.path} has no default entry that starts a kernel")
     known = _file_systems(image.layout)
     if entry.searched and entry.searched not in known:
         return findings.failed(

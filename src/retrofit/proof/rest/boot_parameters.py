@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 
+from ...building.disk import grub_config
 from ...model import findings
 from .. import subject
-from . import grub_config, reading
+from . import boot_menu, reading
 
-_GRUB_CFG, _GRUBENV = "/boot/grub/grub.cfg", "/boot/grub/grubenv"
 # What the element boot-parameters writes.
 ASKED = "/etc/default/grub.d/zz-boot-parameters.cfg"
 _WORDS = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
@@ -23,27 +23,24 @@ def boot_parameters() -> subject.Check:
 
 def arguments(image: subject.Subject) -> tuple[str, ...] | None:
     """Return the parameters that GRUB gives the kernel by default; ``None`` if it starts none."""
-    text = reading.text(image.tree, _GRUB_CFG) or ""
-    environment = reading.text(image.tree, _GRUBENV) or ""
-    entry = grub_config.default_entry(text, grub_config.value(environment, "saved_entry"))
+    entry = boot_menu.read(image).default
     # Of several in one entry, the last that is loaded is started.
     return entry.kernels[-1][1] if entry is not None and entry.kernels else None
 
 
 def _look(image: subject.Subject) -> findings.Verdict:
-    text = reading.text(image.tree, _GRUB_CFG)
-    if text is None:
-        return findings.not_applicable(f"{_GRUB_CFG} is missing")
+    menu = boot_menu.read(image)
+    if menu.text is None:
+        return findings.not_applicable(f"{menu.path} is missing")
     asked = _settings(reading.text(image.tree, ASKED) or "")
-    environment = reading.text(image.tree, _GRUBENV) or ""
     wanted = [word for name in _WORDS for word in asked.get(name, "").split()]
     given = arguments(image)
     missing = [word for word in wanted if given is not None and word not in given]
     if missing:
-        return findings.failed(f"{_GRUB_CFG} does not give the kernel {missing[0]} ({ASKED})")
-    fault = _menu_fault(text, environment, asked.get("GRUB_TIMEOUT"))
+        return findings.failed(f"{menu.path} does not give the kernel {missing[0]} ({ASKED})")
+    fault = _menu_fault(menu.text, menu.environment, asked.get("GRUB_TIMEOUT"))
     if fault:
-        return findings.failed(f"{_GRUB_CFG}: {fault}")
+        return findings.failed(f"{menu.path}: {fault}")
     return findings.passed(" ".join(wanted) or "none were asked for")
 
 

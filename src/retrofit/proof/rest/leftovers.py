@@ -21,13 +21,23 @@ _OF_BUILDS = (
     "/usr/share/svc-map",
 )
 _EMPTY = ("/run", "/tmp", "/var/tmp", "/var/crash")
-_WITHOUT_FILES = ("/var/cache/apt", "/var/lib/apt/lists")
+_WITHOUT_FILES = (
+    "/var/cache/apt",
+    "/var/cache/dnf",
+    "/var/cache/libdnf5",
+    "/var/lib/apt/lists",
+)
 _LOGS = "/var/log"
 _POLICY, _REFUSAL = "/usr/sbin/policy-rc.d", "exit 101"
 _RESOLVER = "/etc/resolv.conf"
 # Names that only a build has for its files and devices.
 _WORDS = ("/retrofit-work-", "/dev/retrofit")
-_WRITTEN_BY_BUILDS = ("/boot/grub/grub.cfg", "/etc/fstab", "/etc/default/grub")
+_WRITTEN_BY_BUILDS = (
+    "/boot/grub/grub.cfg",
+    "/boot/grub2/grub.cfg",
+    "/etc/fstab",
+    "/etc/default/grub",
+)
 
 
 def leftovers() -> subject.Check:

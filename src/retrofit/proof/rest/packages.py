@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from debian import debian_support
 
-from ...building import manifest
+from ...building.dnf import queries
+from ...building.package_managers import dpkg_status
 from ...host import rootfs
-from ...model import findings
+from ...model import findings, releases
 from .. import subject
 from . import reading, services
 
@@ -59,16 +61,23 @@ def _is_older(version: str, than: str) -> bool:
     """Compare a version with the oldest that will do."""
     if than and ":" not in than:
         version = version.partition(":")[2] or version
+    # rpm's have characters that Debian's cannot have.
+    version = re.sub(r"[^A-Za-z0-9.+:~-]", ".", version)
     return bool(than) and debian_support.version_compare(version, than) < 0
 
 
 def settled() -> subject.Check:
-    """Every package is installed to the end, and dpkg was not interrupted."""
+    """Every package is installed to the end, and nothing was interrupted."""
     return subject.Check("package database", _settled)
 
 
 def _settled(image: subject.Subject) -> findings.Verdict:
-    unsettled = manifest.unsettled(reading.text(image.tree, _STATUS) or "")
+    if image.layout.release.distribution in releases.RED_HAT:
+        doubled = queries.doubled(image.packages)
+        if doubled:
+            return findings.failed(f"installed twice: {reading.some(doubled)}")
+        return findings.passed(f"{len(image.packages)} packages, each once")
+    unsettled = dpkg_status.unsettled(reading.text(image.tree, _STATUS) or "")
     if unsettled:
         return findings.failed(f"not completely installed: {reading.some(unsettled)}")
     if rootfs.entries(image.tree, _UPDATES):

@@ -8,11 +8,12 @@ import re
 from collections.abc import Sequence
 
 from ... import errors
+from ...building.disk import machine_code
 from ...host import process
 from ...host.sandbox import cells
 from ...model import architectures, findings
 from .. import subject
-from . import machine_code, reading, services, templates
+from . import reading, services, templates
 
 _TIMEOUT_S = 60.0
 

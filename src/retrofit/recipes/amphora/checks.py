@@ -38,13 +38,17 @@ _ENVIRONMENT = "/opt/amphora-agent-venv"
 _PROGRAM = "/usr/bin/amphora-agent"
 # Oldest versions that Octavia's agent works with: those of Ubuntu 20.04, the first series.
 _PACKAGES = (
-    packages.Need(("amphora-agent", "octavia-agent"), at_least="6.0", program=_PROGRAM),
+    packages.Need(
+        ("amphora-agent", "octavia-agent", "openstack-octavia-amphora-agent"),
+        at_least="6.0",
+        program=_PROGRAM,
+    ),
     packages.Need(("haproxy",), at_least="2.0"),
-    packages.Need(("keepalived",), at_least="1:2.0"),
+    packages.Need(("keepalived",), at_least="2.0"),
     packages.Need(("cloud-init",), at_least="20.1"),
-    packages.Need(("cryptsetup-bin",)),
+    packages.Need(("cryptsetup-bin", "cryptsetup")),
     packages.Need(("ipvsadm",)),
-    packages.Need(("iproute2",)),
+    packages.Need(("iproute2", "iproute")),
     packages.Need(("nftables",)),
     packages.Need(("rsyslog",)),
 )

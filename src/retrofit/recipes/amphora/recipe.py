@@ -6,7 +6,7 @@ import pathlib
 
 from ... import model
 from ...building.elements import sources
-from ...model import findings
+from ...model import findings, releases
 from ...proof import checks
 from ...publishing import naming
 from .. import recipe
@@ -31,6 +31,8 @@ _COMMON = (
     "network-tuning",
     "no-automatic-changes",
 )
+# What Octavia's script has for the Red Hat family.
+_RED_HAT = (*_COMMON, "existing-redhat", "disable-makecache")
 
 
 def _checks() -> checks.Checks:
@@ -45,6 +47,7 @@ RECIPE = recipe.Recipe(
     elements={
         "ubuntu": (*_COMMON, "existing-ubuntu", "amphora-apparmor"),
         "debian": (*_COMMON, "existing-debian"),
+        **dict.fromkeys(releases.RED_HAT, _RED_HAT),
     },
     environment={
         "DIB_CLOUD_INIT_DATASOURCES": "ConfigDrive",
@@ -59,7 +62,7 @@ RECIPE = recipe.Recipe(
         "RETROFIT_SKIP_PACKAGES": "dkms",
     },
     # The first whose archive has an agent of Python 3.
-    first_series={"ubuntu": "focal", "debian": "bookworm"},
+    first_series=releases.FIRST,
     root_size=4 * model.GIB,
     # Consumers match the beginning of the name; Octavia finds the newest image with the tag.
     glance=naming.Kind(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import model
-from ...model import findings
+from ...model import findings, releases
 from ...proof import checks
 from ...publishing import naming
 from .. import recipe
@@ -19,9 +19,13 @@ def _checks() -> checks.Checks:
 RECIPE = recipe.Recipe(
     name="plain",
     # Every build upgrades the packages that are there; nothing else is wanted.
-    elements={"ubuntu": ("existing-ubuntu",), "debian": ("existing-debian",)},
+    elements={
+        "ubuntu": ("existing-ubuntu",),
+        "debian": ("existing-debian",),
+        **dict.fromkeys(releases.RED_HAT, ("existing-redhat",)),
+    },
     environment={},
-    first_series={"ubuntu": "focal", "debian": "bookworm"},
+    first_series=releases.FIRST,
     root_size=4 * model.GIB,
     glance=naming.Kind(
         prefix="plain",

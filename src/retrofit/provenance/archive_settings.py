@@ -1,4 +1,4 @@
-"""What an image's apt was told of as one property in Glance: compressed JSON.
+"""What an image's apt or dnf was told of as one property in Glance: compressed JSON.
 
 The sources of an Ubuntu image with the key of its archive need some 6,000 characters.
 """
@@ -17,7 +17,10 @@ from . import property_text
 _NAME = "the list of archives"
 # What is read from the property is written below a directory: no path in it leads elsewhere.
 _WORD = r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*"
-TEXT_PATH = re.compile(rf"/etc/apt(/{_WORD}){{1,4}}")
+# Repositories of COPR have colons in their names.
+TEXT_PATH = re.compile(
+    rf"/etc/(?:apt(/{_WORD}){{1,4}}|(?:dnf|yum|yum\.repos\.d)(/[A-Za-z0-9_+-][A-Za-z0-9_.+:-]*){{1,2}})"
+)
 KEY_PATH = re.compile(rf"(/{_WORD}){{2,8}}")
 
 _Text = Annotated[str, pydantic.Field(max_length=property_text.MAX_LENGTH)]
@@ -36,7 +39,7 @@ class _Property(pydantic.BaseModel):
     left: Mapping[_Text, _Text] = {}
 
 
-def encode(settings: model.AptSettings) -> str:
+def encode(settings: model.ArchiveSettings) -> str:
     """Return settings as text for a property."""
     told = _Property.model_construct(
         texts=dict(settings.texts), keys=dict(settings.keys), left=dict(settings.left)
@@ -44,7 +47,7 @@ def encode(settings: model.AptSettings) -> str:
     return property_text.pack(told.model_dump_json(exclude_defaults=True))
 
 
-def decode(encoded: str) -> model.AptSettings:
+def decode(encoded: str) -> model.ArchiveSettings:
     """Return the settings that a property of an image holds, which anybody may have written.
 
     Raises:
@@ -57,7 +60,7 @@ def decode(encoded: str) -> model.AptSettings:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise errors.ImageError(f"{_NAME} is damaged: {place}: {first['msg']}") from error
-    return model.AptSettings(
+    return model.ArchiveSettings(
         texts=tuple(sorted(told.texts.items())),
         keys=tuple(sorted(told.keys.items())),
         left=tuple(sorted(told.left.items())),

@@ -6,10 +6,10 @@ import logging
 import pathlib
 from collections.abc import Callable
 
-from .. import errors
-from ..host import rootfs
-from ..host.sandbox import cells
-from . import manifest
+from ... import errors
+from ...host import rootfs
+from ...host.sandbox import cells
+from . import dpkg_status
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,4 +58,4 @@ def settle(cell: cells.Cell, on_line: Callable[[str], None] | None) -> None:
 
 
 def _unsettled(cell: cells.Cell) -> list[str]:
-    return manifest.unsettled(rootfs.read(cell.root, _STATUS) or "")
+    return dpkg_status.unsettled(rootfs.read(cell.root, _STATUS) or "")

@@ -1,4 +1,4 @@
-"""Reading the packages of an image."""
+"""Reading the packages of an image with dpkg."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from retrofit import errors, model
-from retrofit.building import manifest
+from retrofit.building.package_managers import dpkg_status
 
 STATUS = """\
 Package: zlib1g
@@ -42,7 +42,7 @@ Version: 2
 def test_installed_packages_are_sorted(tmp_path: pathlib.Path) -> None:
     (tmp_path / "var/lib/dpkg").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").write_text(STATUS)
-    assert manifest.read(tmp_path) == (
+    assert dpkg_status.read(tmp_path) == (
         model.Package("libc6", "2.36-9", "amd64"),
         model.Package("libc6", "2.36-9", "i386"),
         model.Package("zlib1g", "1:1.2.13.dfsg-1", "amd64"),
@@ -53,9 +53,9 @@ def test_a_tree_without_packages_is_refused(tmp_path: pathlib.Path) -> None:
     (tmp_path / "var/lib/dpkg").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").touch()
     with pytest.raises(errors.ImageError, match="no package is installed"):
-        manifest.read(tmp_path)
+        dpkg_status.read(tmp_path)
 
 
 def test_a_tree_without_dpkg_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.ImageError, match="the image has no dpkg database"):
-        manifest.read(tmp_path)
+        dpkg_status.read(tmp_path)

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrofit import errors, model
-from retrofit.provenance import apt_settings, property_text
+from retrofit.provenance import archive_settings, property_text
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9.-]{0,20}", fullmatch=True)
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 _SETTINGS = st.builds(
-    lambda texts, keys, left: model.AptSettings(
+    lambda texts, keys, left: model.ArchiveSettings(
         tuple(sorted((f"/etc/apt/{name}", text) for name, text in texts.items())),
         tuple(sorted((f"/usr/share/keyrings/{name}", key) for name, key in keys.items())),
         tuple(sorted(left.items())),
@@ -27,8 +27,8 @@ _SETTINGS = st.builds(
 
 
 @given(_SETTINGS)
-def test_what_goes_in_comes_out(settings: model.AptSettings) -> None:
-    assert apt_settings.decode(apt_settings.encode(settings)) == settings
+def test_what_goes_in_comes_out(settings: model.ArchiveSettings) -> None:
+    assert archive_settings.decode(archive_settings.encode(settings)) == settings
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_what_goes_in_comes_out(settings: model.AptSettings) -> None:
 )
 def test_what_no_image_has_is_refused(told: object) -> None:
     with pytest.raises(errors.ImageError, match="the list of archives is damaged"):
-        apt_settings.decode(property_text.pack(json.dumps(told)))
+        archive_settings.decode(property_text.pack(json.dumps(told)))
 
 
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(errors.ImageError, match="the list of archives is damaged"):
-        apt_settings.decode(property_text.pack("{"))
+        archive_settings.decode(property_text.pack("{"))
 
 
 def test_what_newer_versions_add_is_passed_over() -> None:
-    assert apt_settings.decode(property_text.pack('{"new": 1}')) == model.AptSettings()
+    assert archive_settings.decode(property_text.pack('{"new": 1}')) == model.ArchiveSettings()
