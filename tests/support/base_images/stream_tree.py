@@ -29,6 +29,7 @@ class Signer:
 
     Attributes:
         keyring: The public key, in binary form.
+        home: Directory of its gpg.
     """
 
     def __init__(self, home: pathlib.Path, *, lasts: str = "never") -> None:
@@ -39,7 +40,7 @@ class Signer:
             lasts: How long it is valid, from 2020 on, such as ``7d``.
         """
         home.mkdir(mode=0o700)
-        self._home = home
+        self.home = home
         self.keyring = home / "keyring.gpg"
         self._gpg(
             *("--passphrase", "", "--quick-generate-key", "Mirror", "ed25519", "sign", lasts),
@@ -56,7 +57,7 @@ class Signer:
             at: When it is signed, in gpg's form ``20260101T000000``; empty for now.
             days: How long the signature is valid; 0 for ever.
         """
-        plain = self._home / "plain"
+        plain = self.home / "plain"
         plain.write_text(content)
         limit = ("--default-sig-expire", f"{days}d") if days else ()
         path.unlink(missing_ok=True)
@@ -64,20 +65,20 @@ class Signer:
 
     def armoured(self) -> str:
         """Return the public key as text."""
-        path = self._home / "key.asc"
+        path = self.home / "key.asc"
         self._gpg("--yes", "--armor", "--output", os.fspath(path), "--export", at=BORN)
         return path.read_text()
 
     def close(self) -> None:
         """End gpg's agent."""
         process.run(
-            ["gpgconf", "--homedir", os.fspath(self._home), "--kill", "all"], timeout_s=_TIMEOUT_S
+            ["gpgconf", "--homedir", os.fspath(self.home), "--kill", "all"], timeout_s=_TIMEOUT_S
         )
 
     def _gpg(self, *words: str, at: str) -> None:
         time = ("--faked-system-time", at) if at else ()
         process.run(
-            ["gpg", "--homedir", os.fspath(self._home), "--batch", "--quiet", *time, *words],
+            ["gpg", "--homedir", os.fspath(self.home), "--batch", "--quiet", *time, *words],
             timeout_s=_TIMEOUT_S,
         )
 
