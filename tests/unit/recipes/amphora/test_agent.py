@@ -111,6 +111,44 @@ def test_what_the_agent_complains_of_is_passed_on(
     assert failure.value.message == f"GET /1.0/info {message}"
 
 
+_LOST = b'{"details": "Failed to stop a.service: Transport endpoint is not connected"}'
+
+
+def test_a_starved_machine_is_asked_again(
+    server: agent_server.AgentServer,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(agent, "_PAUSE_S", 0.0)
+    client = _client(server, tmp_path)
+    # It was stopped all the same.
+    server.answers["/1.0/listeners/a"] = [(500, _LOST), (404, b"{}")]
+    server.answers["/1.0/loadbalancer/a/start"] = [(500, _LOST), (500, _LOST), (202, b"{}")]
+
+    client.delete("a")
+    client.start("a")
+
+    assert [method for method, *_ in server.requests] == ["DELETE"] * 2 + ["PUT"] * 3
+    assert caplog.text.count("the agent is asked once more") == 3
+
+
+def test_what_is_lost_again_and_again_is_an_error(
+    server: agent_server.AgentServer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "_PAUSE_S", 0.0)
+    server.answers["/1.0/info"] = [(500, _LOST)]
+    server.answers["/1.0/listeners/b"] = [(404, b"{}")]
+    server.answers["/1.0/plug/vip/10.1.0.5"] = [(500, _LOST)]
+    client = _client(server, tmp_path)
+
+    for ask in (client.info, lambda: client.delete("b"), lambda: client.plug_vip("10.1.0.5", {})):
+        with pytest.raises(agent.AgentError):
+            ask()
+
+    assert [method for method, *_ in server.requests] == ["GET"] * 3 + ["DELETE", "POST"]
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"interface": 7}', b"{}"])
 def test_an_answer_without_sense_is_an_error(
     server: agent_server.AgentServer, tmp_path: pathlib.Path, body: bytes

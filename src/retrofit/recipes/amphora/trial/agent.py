@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import pathlib
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -21,7 +23,10 @@ import urllib3
 
 from .... import errors
 
+_LOG = logging.getLogger(__name__)
+
 _VERSION = "1.0"
+_GONE, _FAILED = 404, 500
 # The agent answers at once but for what starts a service: on emulated machines two minutes,
 # and more on busy processors.
 _CONNECT_TIMEOUT_S = 60.0
@@ -29,6 +34,14 @@ _READ_TIMEOUT_S = 600.0
 # A new network card takes a moment until the machine's kernel has it; Octavia asks again, too.
 _CARD_TIMEOUT_S = 120.0
 _CARD_POLL_S = 2.0
+# On a machine that is starved of processor, its systemd loses its own clients, and the agent's
+# server ends a worker that takes too long: neither says anything about the image.
+_STARVED = re.compile(
+    "Transport endpoint is not connected|Connection timed out|Connection reset by peer|"
+    "Remote end closed connection without response"
+)
+_TRIES = 3
+_PAUSE_S = 10.0
 # Of an answer that nobody expects, as much as fits into a line.
 _EXCERPT = 200
 _CARD_MISSING = "No suitable network interface found"
@@ -180,7 +193,26 @@ class Agent:
     def _ask(
         self, method: str, path: str, body: str = "", *, kind: str = "application/octet-stream"
     ) -> bytes:
-        """Send one request and return the body of a good answer."""
+        """Send one request and return the body of a good answer.
+
+        All but POST may be sent again if the machine did not get to answering.
+        """
+        number = 0
+        while True:
+            number += 1
+            try:
+                return self._ask_once(method, path, body, kind)
+            except AgentError as error:
+                if number > 1 and method == "DELETE" and error.status == _GONE:
+                    # It was done before.
+                    return b""
+                lost = error.status in (None, _FAILED) and _STARVED.search(error.message)
+                if isinstance(error, Refused) or method == "POST" or not lost or number == _TRIES:
+                    raise
+                _LOG.warning("the agent is asked once more: %s", error.message)
+            time.sleep(_PAUSE_S)
+
+    def _ask_once(self, method: str, path: str, body: str, kind: str) -> bytes:
         try:
             with self._connections() as connections:
                 response = connections.request(
