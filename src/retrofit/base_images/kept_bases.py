@@ -51,10 +51,16 @@ def kept(
     if not known:
         try:
             _keep(archive, place / f"{name}.tar")
-        except OSError as error:
+        except (OSError, errors.OutputError) as error:
             # It is made, and the next build can make it again.
-            _LOG.warning("the cache %s cannot keep this base system: %s", cache, error.strerror)
+            _LOG.warning("the cache %s cannot keep this base system: %s", cache, _said(error))
+            with contextlib.suppress(OSError):
+                (place / f"{name}.tar").unlink(missing_ok=True)
     archive.unlink()
+
+
+def _said(error: OSError | errors.OutputError) -> str:
+    return error.message if isinstance(error, errors.OutputError) else str(error.strerror)
 
 
 def _recall(own: pathlib.Path, archive: pathlib.Path) -> bool:

@@ -74,6 +74,7 @@ def command(
     execution.start_logging(debug=debug)
     releases.check(distribution, release)
     size_bytes = keys.size(size) if size else None
+    system.check(distribution, layout_name, architecture)
     outputs.check(output, force=force)
 
     holds = contents.Contents(source_date=source_date.of_environment())

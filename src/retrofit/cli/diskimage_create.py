@@ -255,6 +255,11 @@ def _agent(branch: str | None, *, packages: bool) -> tuple[str, str]:
     if packages or kind == "package":
         raise wrong.Value("the agent cannot come from packages and from a source")
     repository = location or f"{_REPOSITORIES}/octavia"
+    if re.match(r"[\w.-]+@[\w.-]+:", repository):
+        raise wrong.Value(
+            f"{_AGENT_LOCATION} is neither a URL nor a directory: {repository}",
+            hint="write ssh://USER@HOST/PATH",
+        )
     where = repository if "://" in repository else pathlib.Path(repository).absolute().as_uri()
     usual = f"{_REPOSITORIES}/requirements/raw/branch/{branch or _BRANCH}/upper-constraints.txt"
     return f"git+{where}@{ref or branch or _BRANCH}", constraints or usual

@@ -64,6 +64,8 @@ def command(
             made,
             source=source,
             work_dir=work_dir,
+            # Of what the first build left here, nothing counts.
+            cache_dir=place / "cache",
             cloud=where.name,
             region=where.region,
             interface=where.interface,

@@ -133,12 +133,16 @@ def request(
     )
     usual = definition.to_request()
     formats = tuple(file_format for file_format, _ in outputs)
-    conversion.check_options(formats, creation.qemu_img_options)
+    compression = usual.build.compression
+    if values.get("compression") is None:
+        compression = conversion.compression_of(creation.qemu_img_options) or compression
+    conversion.check_options(formats, creation.qemu_img_options, compression)
     build = dataclasses.replace(
         usual.build,
         # The disk itself, of which the files are made.
         image_format=model.ImageFormat.RAW,
         files=formats,
+        compression=compression,
         qemu_img_options=creation.qemu_img_options,
         archives=_archives(wanted, usual.build),
         root_size=usual.build.root_size if creation.disk_size is None else _AS_IT_IS,

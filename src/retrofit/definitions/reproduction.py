@@ -58,6 +58,8 @@ def request(
         "architecture": architectures.kernel_architecture(system.architecture),
         "source_date": options.source_date,
     }
+    if not source and _source(record) == _SIMPLESTREAMS:
+        values["source_version"] = provenance.base.version
     return run_definition.RunDefinition.parse(
         source=source or _source(record), target=str(target), **values, **given
     ).to_request()

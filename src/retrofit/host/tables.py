@@ -22,7 +22,7 @@ def lines(rows: Sequence[Sequence[str]]) -> list[str]:
     Args:
         rows: All have the same number of columns.
     """
-    shown = [[_printable(word) for word in row] for row in rows]
+    shown = [[printable(word) for word in row] for row in rows]
     widths = [max(map(cells.cell_len, column)) for column in zip(*shown, strict=True)]
     return ["  ".join(map(_filled, row, widths)).rstrip() for row in shown]
 
@@ -40,5 +40,6 @@ def _filled(word: str, width: int) -> str:
     return word + " " * (width - cells.cell_len(word))
 
 
-def _printable(word: str) -> str:
+def printable(word: str) -> str:
+    """Return a word without characters that a terminal obeys."""
     return "".join(letter if letter.isprintable() else "?" for letter in word)

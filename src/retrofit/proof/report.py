@@ -30,11 +30,11 @@ done
 echo "units $(systemctl list-units --state=active --plain --no-legend | wc -l)"
 echo "cloud-init $(cloud-init status --long | tr '\\n' ' ')"
 {own}echo "root $(df --block-size=1 --output=size / | tail -n 1)"
-echo "clock $(date +%s)"
 firmware=bios
 [ ! -d /sys/firmware/efi ] || firmware=uefi
 ! journalctl --dmesg --quiet | grep -q 'Secure boot enabled' || firmware=secure-boot
 echo "firmware $firmware"
+echo "clock $(date +%s)"
 echo "{end}"
 """
 # The unit goes first, as what a program that could not be started says has another's name.

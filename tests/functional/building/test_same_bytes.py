@@ -120,6 +120,7 @@ def test_an_image_that_is_changed(work: pathlib.Path) -> None:
         assert attributes["var/log/journal"][name] == tiny_images.ACCESS_LIST
 
 
+@pytest.mark.slow
 def test_what_is_not_ext4_is_refused(work: pathlib.Path) -> None:
     raw = work / "disk.raw"
 

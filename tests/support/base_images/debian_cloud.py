@@ -106,7 +106,13 @@ def habits() -> Iterator[None]:
         mock.patch.object(debian, "_PACKAGES", _PACKAGES),
         mock.patch.object(debian, "_configure", configured),
         mock.patch.object(boot_loader, "install", installed),
-        mock.patch.dict(disk._SLOTS, {LAYOUT: _SLOTS}),
+        mock.patch.object(disk, "_BIOS_SLOT", _SLOTS[0]),
+        mock.patch.object(disk, "_ESP_SLOT", _SLOTS[1]),
+        # grub-cloud-amd64 is all that Debian's image has.
+        mock.patch.dict(
+            debian.ARCHITECTURES,
+            amd64=dataclasses.replace(debian.ARCHITECTURES["amd64"], loaders=()),
+        ),
         mock.patch.dict(shape._LABELS, {"ext4": ""}),
     ):
         yield

@@ -47,7 +47,9 @@ _LEFT_OUT = (
     "usr/share/man", "var/cache/apt", "var/lib/apt", "var/lib/dpkg", "var/log", "usr/bin/apt",
     "usr/bin/apt-get", "usr/sbin/update-grub", "etc/os-release", "usr/lib/os-release",
 )  # fmt: skip
-_EMPTY = ("dev", "proc", "run", "sys", "tmp")
+_EMPTY = ("run", "tmp")
+# Where a kernel shows something while packages are installed: nobody can change their owners then.
+_MOUNTED = ("dev", "proc", "sys")
 _OS_RELEASE = b"""\
 NAME="Rocky Linux"
 ID="rocky"
@@ -178,6 +180,7 @@ def _make(directory: pathlib.Path) -> None:
         newer = [
             rpms.make(later / _FURTHER, _greeting("2.0")),
             rpms.make(later / _FURTHER, rpms.Package("plain", "1.1", files=_file("plain"))),
+            rpms.make(later / _FURTHER, _basesystem("1.1")),
         ]
         rpms.sign(newer, signer)
         shutil.rmtree(later / _FURTHER / "repodata")
@@ -257,9 +260,14 @@ def _make_base(tree: pathlib.Path, repository: pathlib.Path, key: bytes) -> None
     rpms.make(
         repository,
         rpms.Package(
-            "rocky-release", "10.0", files=texts, requires=("filesystem",), architecture="noarch"
+            "rocky-release",
+            "10.0",
+            files=texts,
+            requires=("basesystem", "filesystem"),
+            architecture="noarch",
         ),
     )
+    rpms.make(repository, _basesystem("1.0"))
     for name in sorted({*red_hat._PACKAGES, *_OF_ELEMENTS} - grouped.keys()):
         rpms.make(repository, rpms.Package(name, requires=("filesystem",), architecture="noarch"))
 
@@ -276,6 +284,11 @@ def _make_further(repository: pathlib.Path) -> None:
     """Make packages that images get in addition."""
     rpms.make(repository, _greeting("1.0"))
     rpms.make(repository, rpms.Package("plain", "1.0", files=_file("plain")))
+
+
+def _basesystem(version: str) -> rpms.Package:
+    """Return a package with directories that nobody can change while they are mounted."""
+    return rpms.Package("basesystem", version, directories=_MOUNTED, architecture="noarch")
 
 
 def _greeting(version: str) -> rpms.Package:

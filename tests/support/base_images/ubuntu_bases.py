@@ -90,7 +90,7 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
     packages = list(debian._PACKAGES)
     if series.has_rust:
         packages[packages.index("initramfs-tools")] = "dracut"
-    about = dataclasses.replace(debian._DISTRIBUTIONS["ubuntu"], keyring=str(key))
+    about = dataclasses.replace(debian.DISTRIBUTIONS["ubuntu"], keyring=str(key))
     configure = debian._configure
 
     def configured(tree: pathlib.Path, *others: Any, deb822: bool, **further: Any) -> None:
@@ -100,7 +100,7 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
         (tree / "etc/apt" / place).write_text(text)
 
     with (
-        mock.patch.dict(debian._DISTRIBUTIONS, ubuntu=about),
+        mock.patch.dict(debian.DISTRIBUTIONS, ubuntu=about),
         mock.patch.object(debian, "_PACKAGES", packages),
         mock.patch.object(debian, "_configure", configured),
     ):

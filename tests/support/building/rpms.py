@@ -49,6 +49,7 @@ class Package:
         epoch: Its epoch; empty for none.
         files: Content of files, by their paths from the root.
         modes: Modes of files, by their paths; 0644 for others.
+        directories: Empty directories, by their paths.
         tree: Directory with further files; empty for none.
         paths: Those of its files and directories that belong to the package, from the root.
         requires: Other packages that it needs.
@@ -63,6 +64,7 @@ class Package:
     epoch: str = ""
     files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     modes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    directories: Sequence[str] = ()
     tree: pathlib.Path | None = None
     paths: Sequence[str] = ()
     requires: Sequence[str] = ()
@@ -83,6 +85,9 @@ def make(repository: pathlib.Path, package: Package) -> pathlib.Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
             file.chmod(package.modes.get(path, 0o644))
+            listed.append(path)
+        for path in package.directories:
+            (root / path).mkdir(parents=True, exist_ok=True)
             listed.append(path)
         root.mkdir(exist_ok=True)
         (place / "files").write_text("".join(_line(root, path) for path in listed))

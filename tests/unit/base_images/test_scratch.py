@@ -166,7 +166,7 @@ def test_a_core_that_is_larger_than_its_partition_is_refused(tmp_path: pathlib.P
 
 
 def test_an_architecture_goes_without_what_it_does_not_have():
-    about = debian._DISTRIBUTIONS["debian"]
+    about = debian.DISTRIBUTIONS["debian"]
 
     usual = {name: debian._packages(about, name, minimal=False) for name in debian.ARCHITECTURES}
 
@@ -176,6 +176,6 @@ def test_an_architecture_goes_without_what_it_does_not_have():
     assert usual["ppc64el"][-1] == "grub-ieee1275"
 
 
-@pytest.mark.parametrize("distribution", debian._DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", debian.DISTRIBUTIONS)
 def test_every_architecture_has_a_kernel(distribution: str):
-    assert debian._DISTRIBUTIONS[distribution].kernels.keys() == debian.ARCHITECTURES.keys()
+    assert debian.DISTRIBUTIONS[distribution].kernels.keys() == debian.ARCHITECTURES.keys()

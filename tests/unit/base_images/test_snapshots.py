@@ -6,6 +6,7 @@ import pytest
 
 from retrofit import errors
 from retrofit.base_images.scratch import debian, snapshots
+from retrofit.host import web
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,21 @@ def test_sources_of_snapshots_may_be_out_of_date() -> None:
     assert pinned.line("/k").startswith("deb [signed-by=/k check-valid-until=no] http://m/")
     assert usual.stanza("/k").endswith("Signed-By: /k\n")
     assert pinned.stanza("/k").endswith("Signed-By: /k\nCheck-Valid-Until: no\n")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "http://m/@SNAPSHOTID@ ./\n deb [trusted=yes] http://evil/ ./",
+        "file:///@SNAPSHOTID@",
+        "copy:/@SNAPSHOTID@",
+        "http://m/",
+    ],
+)
+def test_an_index_adds_no_source_of_its_own(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has verified it yet."""
+    index = f"Origin: Debian\nSnapshots: {field}\n".encode()
+    monkeypatch.setattr(web, "read", lambda *_, **__: index)
+
+    with pytest.raises(errors.ConfigError, match="names no snapshots"):
+        snapshots.of("http://m", "bookworm", "20260701T000000Z", web.Access())

@@ -6,7 +6,7 @@ import pytest
 
 from retrofit import errors
 from retrofit.building.disk import conversion
-from retrofit.model import FileFormat
+from retrofit.model import Compression, FileFormat
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,24 @@ def test_what_they_do_not(formats: list[FileFormat], options: str, said: str) ->
     with pytest.raises(errors.ConfigError) as refusal:
         conversion.check_options(formats, options)
     assert refusal.value.message.startswith(said)
+
+
+def test_options_are_tried_with_the_compression_of_the_build() -> None:
+    conversion.check_options([FileFormat.QCOW2], "compat=0.10", Compression.ZLIB)
+    with pytest.raises(errors.ConfigError, match="does not take the qemu-img options compat=0.10"):
+        conversion.check_options([FileFormat.QCOW2], "compat=0.10", Compression.ZSTD)
+
+
+@pytest.mark.parametrize(
+    ("options", "compression"),
+    [
+        ("compat=0.10", Compression.ZLIB),
+        ("cluster_size=128k,compat=v2", Compression.ZLIB),
+        ("compat=1.1", None),
+        ("", None),
+    ],
+)
+def test_the_former_version_knows_one_compression(
+    options: str, compression: Compression | None
+) -> None:
+    assert conversion.compression_of(options) is compression

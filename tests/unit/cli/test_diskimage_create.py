@@ -350,7 +350,10 @@ _EFFECTS: dict[str, Case] = {
     "QEMU_IMG_OPTIONS": (
         ("-t", "qcow2,raw,tar"),
         {"QEMU_IMG_OPTIONS": "compat=0.10"},
-        lambda e: e.request.build.qemu_img_options == "compat=0.10",
+        lambda e: (
+            e.request.build.qemu_img_options == "compat=0.10"
+            and e.request.build.compression is model.Compression.ZLIB
+        ),
     ),
     "DIB_LOCAL_ELEMENTS": (
         ("-m",),
@@ -445,6 +448,12 @@ _SAID: dict[str, tuple[tuple[str, ...], dict[str, str], int, str]] = {
         {"DIB_INSTALLTYPE_amphora_agent": "wheel"},
         3,
         "the variable DIB_INSTALLTYPE_amphora_agent can only be package or source",
+    ),
+    "DIB_REPOLOCATION_amphora_agent": (
+        (),
+        {"DIB_REPOLOCATION_amphora_agent": "git@forge:octavia.git"},
+        3,
+        "neither a URL nor a directory: git@forge:octavia.git; write ssh://USER@HOST/PATH",
     ),
     "DIB_REPOLOCATION_upper_constraints without a source": (
         (),

@@ -144,7 +144,13 @@ def _copy_signed(tree: pathlib.Path, removable: pathlib.Path, efi: str, ending: 
     for target, sources in signed.items():
         # Ubuntu's are links, by which the administrator chooses one of two.
         found = (rootfs.resolve(tree, source) for source in sources)
-        shutil.copyfile(next(one for one in found if one.exists()), removable / target)
+        program = next((one for one in found if one.exists()), None)
+        if program is None:
+            raise errors.OutputError(
+                f"the base system has no signed program {sources[0]}",
+                hint="check the packages shim-signed and grub-efi-*-signed of the mirror",
+            )
+        shutil.copyfile(program, removable / target)
 
 
 def _move_placed(placed: pathlib.Path, system: pathlib.Path, settings: str) -> None:

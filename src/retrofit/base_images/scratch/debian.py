@@ -94,7 +94,7 @@ ARCHITECTURES = {
     "ppc64el": _Architecture(("grub-ieee1275",), "hvc0", lacking=("dmidecode",)),
     "riscv64": _Architecture(("grub-efi-riscv64",), "ttyS0"),
 }
-_DISTRIBUTIONS = {
+DISTRIBUTIONS = {
     "debian": _Distribution(
         components="main",
         pockets=("", "-updates"),
@@ -173,7 +173,7 @@ class System:
     """
 
     def __init__(self, recipe: recipes.Recipe, access: web.Access, place: pathlib.Path) -> None:
-        about = _DISTRIBUTIONS[recipe.distribution]
+        about = DISTRIBUTIONS[recipe.distribution]
         if not recipe.holds.keys and not os.path.exists(about.keyring):
             raise errors.ToolMissing(
                 f"the archive keys {about.keyring} are missing",
@@ -254,7 +254,7 @@ def archives(
         errors.ConfigError: No mirror of the distribution is known, or it has no snapshots.
         errors.RetrofitError: A mirror does not answer.
     """
-    about = _DISTRIBUTIONS[distribution]
+    about = DISTRIBUTIONS[distribution]
     if mirror:
         url = mirror.rstrip("/")
         found = [Archive(url, release + pocket, about.components) for pocket in about.pockets]

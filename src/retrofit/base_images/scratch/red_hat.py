@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from ... import errors, model
 from ...building.disk import mounts
 from ...building.dnf import complaints, distributions
+from ...building.package_managers import redhat
 from ...host import files, process, urls, web
 from ...model import releases
 from . import cloud_files, shape
@@ -29,6 +30,8 @@ _LIMIT = 4 * model.MIB
 _XML = "{http://linux.duke.edu/metadata/repo}"
 # A system in a directory has the devices and processes that scripts of packages ask for.
 _MOUNTED = ("dev", "proc")
+# What a system has beside, as rpm does not make it.
+_MADE = ("sys",)
 _AUTHORITIES = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
 # Where rpm has its list of packages: in CentOS and Rocky Linux since 10.
 _LIST, _FORMER_LIST = "/usr/lib/sysimage/rpm", "/var/lib/rpm"
@@ -255,14 +258,16 @@ class System:
         return settings
 
     def _environment(self) -> Mapping[str, str]:
-        """Return variables of dnf: how mirrors are reached, and where rpm is to keep its list.
+        """Return variables of dnf: how mirrors are reached, and what rpm is to heed.
 
-        The rpm of another distribution keeps it somewhere else; rpm reads macros of its user.
+        The rpm of another distribution keeps its list somewhere else; rpm reads macros of its
+        user.
         """
         home = self._place / "home"
         home.mkdir()
         where = _FORMER_LIST if _FORMER.fullmatch(self._recipe.release) else _LIST
-        (home / ".rpmmacros").write_text(f"%_dbpath {where}\n", encoding="ascii")
+        macros = f"%_dbpath {where}\n{redhat.MOUNTED}"
+        (home / ".rpmmacros").write_text(macros, encoding="ascii")
         return {**self._access.proxies.environment(), "HOME": str(home)}
 
 
@@ -271,6 +276,8 @@ def _mounted(tree: pathlib.Path, cache: pathlib.Path) -> Iterator[None]:
     """Show scripts of packages this workshop's devices and processes, and dnf another cache."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(mounts.bind(cache, tree / _CACHE))
+        for name in _MADE:
+            (tree / name).mkdir()
         for name in _MOUNTED:
             stack.enter_context(mounts.bind(pathlib.Path("/", name), tree / name, deep=True))
         yield

@@ -16,6 +16,7 @@ from ...host import urls, web
 _ID = "@SNAPSHOTID@"
 _FORM = "%Y%m%dT%H%M%SZ"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_URL = re.compile(r"https?://\S+")
 _INDEX_LIMIT = 4 * model.MIB
 
 
@@ -72,7 +73,8 @@ def of(url: str, suite: str, snapshot: str, access: web.Access) -> str:
 
     index = web.read(f"{url}/dists/{suite}/InRelease", access, limit=_INDEX_LIMIT)
     template = str(deb822.Release(index).get("Snapshots", "")).strip()
-    if _ID not in template:
+    # Whether the index is rightly signed is checked when packages come: it may be anybody's.
+    if _ID not in template or not _URL.fullmatch(template):
         raise errors.ConfigError(
             f"the index of {suite} at {urls.shown(url)} names no snapshots",
             hint=f"set a mirror with {_ID} in its URL, or the URL of a snapshot itself",

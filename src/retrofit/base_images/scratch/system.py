@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Collection
 
 from ... import errors, model
-from ...building.disk import conversion
+from ...building.disk import conversion, repeatable
 from ...host import process, source_date, web
 from ...host.sandbox import emulation
 from ...model import releases
@@ -13,6 +14,24 @@ from . import debian, disk, red_hat, shape
 from . import recipe as recipes
 
 _TAR_TIMEOUT_S = 900.0
+
+
+def check(distribution: str, layout: str, architecture: str) -> None:
+    """Refuse names that no base image can be made of.
+
+    Raises:
+        errors.UsageError: One is none of those known.
+    """
+    known: Collection[str] = ()
+    if distribution in releases.RED_HAT:
+        known = red_hat.ARCHITECTURES
+    elif distribution in debian.DISTRIBUTIONS:
+        known = debian.ARCHITECTURES
+    if layout not in shape.LAYOUTS or architecture not in known:
+        raise errors.UsageError(
+            f"cannot build a base image of {distribution} in layout {layout} for {architecture}",
+            hint="supported: " + ", ".join((*debian.DISTRIBUTIONS, *shape.LAYOUTS, *known)),
+        )
 
 
 def bootstrap(
@@ -45,25 +64,20 @@ def bootstrap(
         errors.NoSpace: The base system does not fit on the disk.
         errors.Unavailable: The mirror does not give what is asked for.
     """
-    of_red_hat = recipe.distribution in releases.RED_HAT
-    known = red_hat.ARCHITECTURES if of_red_hat else debian.ARCHITECTURES
-    if recipe.shape.layout not in shape.LAYOUTS or recipe.architecture not in known:
-        raise errors.UsageError(
-            f"cannot build a base image of {recipe.distribution} in layout {recipe.shape.layout}"
-            f" for {recipe.architecture}",
-            hint="supported: " + ", ".join((*shape.LAYOUTS, *known)),
-        )
+    check(recipe.distribution, recipe.shape.layout, recipe.architecture)
+    if recipe.holds.source_date is not None:
+        repeatable.check()
     source_date.declare(recipe.holds.source_date)
     emulation.prepare(recipe.architecture)
     place = work / "bootstrap"
     place.mkdir()
     disk.check(recipe.shape, place)
     tree = place / "tree"
-    made = (
-        red_hat.System(recipe, access, place)
-        if of_red_hat
-        else debian.System(recipe, access, place)
-    )
+    made: red_hat.System | debian.System
+    if recipe.distribution in releases.RED_HAT:
+        made = red_hat.System(recipe, access, place)
+    else:
+        made = debian.System(recipe, access, place)
     if kept is not None and kept.exists():
         tree.mkdir()
         _tar(kept, tree, "--extract", "--preserve-permissions")

@@ -26,6 +26,8 @@ _DRIVERS = {
     "vmdk": ["vmdk", "-o", "subformat=streamOptimized"],
 }
 # An option without a path, and none that has the image need another file, or a key.
+# What asks for it.
+_FORMER = frozenset(("compat=0.10", "compat=v2"))
 _OPTION = re.compile(r"(?!backing|data_file|encrypt|size=)[A-Za-z0-9_]+=[A-Za-z0-9_.+-]+")
 # Of qemu-img check: exit statuses that say what the image is like, not that the check failed.
 _CHECK_DAMAGED, _CHECK_LEAKS = 2, 3
@@ -80,15 +82,39 @@ def from_raw(
     if name == model.ImageFormat.QCOW2 and compression is not model.Compression.NONE:
         # Compressed clusters may be written in any order, so both processors can work (-W).
         options += ["-c", *([] if in_order else ["-W", "-m", "4"])]
-        if compression is model.Compression.ZSTD:
-            options += ["-o", f"compression_type=zstd,cluster_size={_ZSTD_CLUSTER}"]
+    _convert([*options, *_of_format(name, compression, further)], raw, output)
+
+
+def _of_format(name: str, compression: model.Compression, further: str) -> list[str]:
+    """Return qemu-img's words for the options of a format."""
+    words = []
+    if name == model.ImageFormat.QCOW2 and compression is model.Compression.ZSTD:
+        words += ["-o", f"compression_type=zstd,cluster_size={_ZSTD_CLUSTER}"]
     if further and name != model.ImageFormat.RAW:
-        options += ["-o", further]
-    _convert(options, raw, output)
+        words += ["-o", further]
+    return words
 
 
-def check_options(formats: Iterable[model.FileFormat], options: str) -> None:
+def compression_of(options: str) -> model.Compression | None:
+    """Return the only compression that goes with options of a qcow2; ``None`` if any does.
+
+    The first version of the format (before QEMU 1.1, of 2012) knows zlib only.
+    """
+    former = _FORMER.intersection(options.split(","))
+    return model.Compression.ZLIB if former else None
+
+
+def check_options(
+    formats: Iterable[model.FileFormat],
+    options: str,
+    compression: model.Compression = model.Compression.NONE,
+) -> None:
     """Try options of disk formats before there is anything to convert.
+
+    Args:
+        formats: Formats of files.
+        options: The options, as qemu-img takes them.
+        compression: How a qcow2 is to be compressed.
 
     Raises:
         errors.ConfigError: One is unknown to a format, has a wrong value or names another file;
@@ -113,8 +139,8 @@ def check_options(formats: Iterable[model.FileFormat], options: str) -> None:
         for name in names:
             driver, *usual = _DRIVERS.get(name, [name])
             completed = process.run(
-                ["qemu-img", "create", "-f", driver, *usual, "-o", options]
-                + [f"{place}/{name}", f"{model.MIB}"],
+                ["qemu-img", "create", "-f", driver, *usual]
+                + [*_of_format(name, compression, options), f"{place}/{name}", f"{model.MIB}"],
                 timeout_s=_INFO_TIMEOUT_S,
                 check=False,
             )

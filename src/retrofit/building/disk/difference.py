@@ -9,7 +9,7 @@ import pathlib
 import stat
 from collections.abc import Iterator
 
-from ...host import files, rootfs, trees
+from ...host import files, rootfs, tables, trees
 from . import layout, partitions, tree
 
 _PIECE = 1024 * 1024
@@ -41,14 +41,15 @@ def first(one: pathlib.Path, other: pathlib.Path, work: pathlib.Path) -> str:
     offset = _first_byte(one, other)
     if offset is None:
         return ""
-    tables = partitions.read(one), partitions.read(other)
-    if tables[0].partitions != tables[1].partitions:
+    parts, others = (partitions.read(each).partitions for each in (one, other))
+    if parts != others:
         return "their partitions differ"
     with _opened(one, work / "one") as first, _opened(other, work / "other") as second:
         found = next(_of_trees(first, second), "")
     if found:
-        return found
-    inside = [part for part in tables[0].partitions if part.start <= offset < part.end]
+        # Names and targets are the images'.
+        return tables.printable(found)
+    inside = [part for part in parts if part.start <= offset < part.end]
     where = f"in partition {inside[0].number}" if inside else "outside of all partitions"
     return f"all files are the same, and byte {offset} of the disk, {where}, differs"
 

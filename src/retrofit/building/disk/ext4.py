@@ -273,8 +273,9 @@ def _mke2fs(
     # The partition is a hole, so nothing has to be zeroed: assume_storage_prezeroed says the same,
     # in one word, but is unknown before 1.47.
     extended = f"offset={partition.start},lazy_itable_init=1,lazy_journal_init=1"
-    if "dir_index" in like.features:
-        extended += f",hash_seed={like.values['Directory Hash Seed']}"
+    seed = like.values.get("Directory Hash Seed")
+    if "dir_index" in like.features and seed:
+        extended += f",hash_seed={seed}"
     words += ["-E", extended + more, "-d", tree]
     return [*words, raw, str(partition.size // block)]
 

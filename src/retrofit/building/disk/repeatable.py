@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Iterator
 
@@ -19,12 +20,25 @@ from . import inodes, superblock
 
 # Has mke2fs leave extended attributes to :func:`finish`.
 EXTENDED = ",no_copy_xattrs"
+_SORTER = "disorderfs"
 _TOOL_TIMEOUT_S = 600.0
 # Of an inode: last read, last changed, made. When its content changed is the file's own.
 _FIELDS = ("atime", "ctime", "crtime")
 # With this debugfs introduces itself, on standard error. All else there are complaints, though it
 # ends with status 0.
 _BANNER = "debugfs "
+# What of names debugfs takes for nothing else; what is no UTF-8 cannot be told to it.
+_PATH = re.compile("[^\\0\n\udc80-\udcff]*")
+_ATTRIBUTE = re.compile("[A-Za-z0-9_.:@+-]+")
+
+
+def check() -> None:
+    """Find what sorts directories, before anything is made that needs it.
+
+    Raises:
+        errors.ToolMissing: It is not installed.
+    """
+    process.find(_SORTER)
 
 
 def clock(moment: int | None) -> dict[str, str]:
@@ -40,7 +54,7 @@ def sorted_view(tree: pathlib.Path, at: pathlib.Path) -> Iterator[None]:
         errors.ToolMissing: disorderfs is not installed.
     """
     at.mkdir(parents=True)
-    words = ["disorderfs", "--quiet", "--multi-user=no", "--sort-dirents=yes"]
+    words = [_SORTER, "--quiet", "--multi-user=no", "--sort-dirents=yes"]
     process.run([*words, tree.resolve(), at.resolve()], timeout_s=_TOOL_TIMEOUT_S)
     try:
         yield
@@ -84,11 +98,19 @@ def finish(raw: pathlib.Path, offset: int, tree: pathlib.Path, moment: int) -> N
 def _attributes(tree: pathlib.Path, values: pathlib.Path) -> Iterator[str]:
     """Yield a request for each extended attribute of a file in a tree, sorted."""
     found = [("", tree), *((path, pathlib.Path(entry)) for path, entry in trees.walk(tree))]
-    for path, file in found:
-        for name in sorted(os.listxattr(file, follow_symlinks=False)):
-            if "\n" in path:
-                raise errors.OutputError(f"/{path!r} has an attribute, and no name for debugfs")
-            value = values / f"{len(os.listdir(values))}"
-            value.write_bytes(os.getxattr(file, name, follow_symlinks=False))
-            quoted = path.replace('"', '""')
-            yield f'ea_set -f {process.plain(value)} "/{quoted}" {name}\n'
+    pairs = (
+        (path, file, name)
+        for path, file in found
+        for name in sorted(os.listxattr(file, follow_symlinks=False))
+    )
+    for number, (path, file, name) in enumerate(pairs):
+        # Both are the image's: nothing in them is to be a request of its own.
+        if not _PATH.fullmatch(path) or not _ATTRIBUTE.fullmatch(name):
+            raise errors.OutputError(
+                f"/{path!r} has the attribute {name!r}, and one of them is no name for debugfs",
+                hint="remove the attribute in the base image",
+            )
+        value = values / str(number)
+        value.write_bytes(os.getxattr(file, name, follow_symlinks=False))
+        quoted = path.replace('"', '""')
+        yield f'ea_set -f {process.plain(value)} "/{quoted}" {name}\n'

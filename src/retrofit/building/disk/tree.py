@@ -17,7 +17,19 @@ from concurrent.futures import thread
 
 from ... import errors
 from ...host import memory, rootfs, source_date, trees
-from . import changes, esp, ext4, grub, guestfs_path, layout, mounts, sparse, superblock, volume
+from . import (
+    changes,
+    esp,
+    ext4,
+    grub,
+    guestfs_path,
+    layout,
+    mounts,
+    repeatable,
+    sparse,
+    superblock,
+    volume,
+)
 
 # Of the memory that is available, files of an image take one part in so many at most.
 _MEMORY_SHARE = 3
@@ -109,7 +121,9 @@ class OpenTree:
 
         Raises:
             errors.ImageError: There is one.
+            errors.ToolMissing: What sorts directories is not installed.
         """
+        repeatable.check()
         for part in self._parts:
             if part.like is None:
                 about = part.volume

@@ -68,9 +68,11 @@ def of_the_host() -> frozenset[str]:
 
     A workshop's own ``/proc`` does not show them.
     """
-    if not _REGISTRATIONS.is_dir():
+    try:
+        return frozenset(entry.name for entry in _REGISTRATIONS.iterdir())
+    except OSError:
+        # There is none, or a mount that a container only sees.
         return frozenset()
-    return frozenset(entry.name for entry in _REGISTRATIONS.iterdir())
 
 
 def is_native(architecture: str) -> bool:

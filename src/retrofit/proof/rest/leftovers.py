@@ -14,6 +14,7 @@ _OF_BUILDS = (
     "/etc/dib-manifests",
     "/etc/dpkg/dpkg.cfg.d/retrofit-build",
     "/etc/resolv.conf.ORIG",
+    "/etc/rpm/macros.retrofit-build",
     "/root/.cache",
     "/usr/local/bin/dib-init-system",
     "/usr/local/bin/dib-python",
