@@ -55,8 +55,13 @@ _WORDS = (
     (r"check --mirror, or fill it first \(retrofit mirror\)", "check the option image-mirror"),
     (r" \(retrofit mirror\)", ""),
     (r"check --images", "check the option image-files"),
+    (
+        r"use retrofit create with --mirror and --keyring, or a cloud image",
+        "run the action retrofit-image with a cloud image as source-image",
+    ),
     # Flags that are options.
     (r" \(--source-project\)", ""),
+    (r" \(--snapshot\)", ""),
     (r"--os-region-name", "option region"),
     (r"--amp-image-tag", "option amp-image-tag"),
     (r"--depth (\w+)", r"the option proof-depth=\1"),

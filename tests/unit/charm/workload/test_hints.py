@@ -16,8 +16,13 @@ from workload import hints
 # What somebody who has a charm before them can neither give nor run.
 _FOREIGN = re.compile(r"(?<![\w-])--[a-z]|\bretrofit [a-z]|\bOS_[A-Z*]|clouds\.yaml")
 # Ours to be translated is what an error says; rooms that the charm does not use say more.
-_NOT_USED = ("cli", "reproduction.py", "sharing.py")
-_PROGRAMS = ("gpg --dearmor", "--hash=", "retrofit test of image conversion")
+_NOT_USED = ("cli", "creation.py", "reproduction.py", "sharing.py")
+_PROGRAMS = (
+    "dnf remove --duplicates",
+    "gpg --dearmor",
+    "--hash=",
+    "retrofit test of image conversion",
+)
 _WHOLE = (ast.Expr, ast.JoinedStr)
 
 
