@@ -113,7 +113,7 @@ class Container:
             if on_line:
                 for line in stdout.splitlines():
                     on_line(line)
-        return dataclasses.replace(completed, stdout=stdout)
+        return dataclasses.replace(completed, kept=stdout)
 
     def read(self, path: str) -> str:
         """Return the text of a file."""
