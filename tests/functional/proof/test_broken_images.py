@@ -21,6 +21,7 @@ from retrofit.host import progress
 from retrofit.host.sandbox import workshop
 
 _HALF = "install ok half-configured"
+_NO_AGENT = "amphora-agent or octavia-agent or openstack-octavia-amphora-agent is not installed"
 _CHECKS = [
     "image",
     "partition table",
@@ -242,7 +243,7 @@ def test_an_image_that_is_no_amphora() -> None:
     verified = verifying.verify(base_images.noble())
 
     assert verified.code == verifying.FAILED
-    assert "amphora-agent or octavia-agent is not installed" in verified.error
+    assert f"“required packages”: {_NO_AGENT}" in verified.error
     assert {"required packages", "services enabled", "haproxy usable"} <= verified.failed.keys()
     assert verified.outcomes["kernel and initrd"] == "pass"
 
@@ -256,9 +257,7 @@ def test_an_image_that_only_a_kernel_can_read() -> None:
     assert list(verified.outcomes) == _CHECKS
     assert verified.outcomes["free space"] == "not applicable"
     assert "1 xfs" in verified.evidence["file systems"]
-    assert (
-        verified.failed["required packages"] == "amphora-agent or octavia-agent is not installed"
-    )
+    assert verified.failed["required packages"] == _NO_AGENT
 
 
 @contextlib.contextmanager
