@@ -100,10 +100,10 @@ def _of_debian(recipe: recipes.Recipe, access: web.Access) -> list[_Source]:
     """Read indexes of suites; whether they are rightly signed is checked when packages come."""
     from debian import deb822
 
-    from .scratch import debian
+    from .scratch import archives
 
     found = []
-    for archive in debian.archives(
+    for archive in archives.of_release(
         recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
     ):
         url = f"{archive.url}/dists/{archive.suite}/InRelease"

@@ -188,11 +188,11 @@ def _archives(wanted: bootstrap.Wanted, build: model.BuildRequest) -> model.Arch
     if of_red_hat or (not wanted.holds.keys and not wanted.snapshot):
         return build.archives
     # Loaded late, as it is by bootstrap.
-    from ..base_images.scratch import debian
+    from ..base_images.scratch import archives
 
     recipe = bootstrap.recipe(wanted)
     access = web.Access(build.proxies, build.ca_certificate)
-    found = debian.archives(
+    found = archives.of_release(
         recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
     )
     key = f"/etc/apt/keyrings/{wanted.holds.keyring}" if wanted.holds.keys else ""

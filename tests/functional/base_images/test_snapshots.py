@@ -14,7 +14,7 @@ from tests.support.base_images import stream_tree
 from tests.support.building import apt_archive
 
 from retrofit import errors
-from retrofit.base_images.scratch import debian, snapshots
+from retrofit.base_images.scratch import archives, snapshots
 from retrofit.host import web
 
 _DAY = datetime.datetime(2026, 8, 1, tzinfo=datetime.UTC)
@@ -43,12 +43,12 @@ def mirror(tmp_path: pathlib.Path) -> Iterator[_Mirror]:
             yield _Mirror(server.url, signer.keyring)
 
 
-def _candidate(archives: list[debian.Archive], keyring: pathlib.Path, place: pathlib.Path) -> str:
+def _candidate(suites: list[archives.Archive], keyring: pathlib.Path, place: pathlib.Path) -> str:
     """Return the version of haproxy that apt would install from archives."""
     for part in ("lists/partial", "cache/archives/partial"):
         (place / part).mkdir(parents=True)
     (place / "status").touch()
-    (place / "sources").write_text("\n".join(one.line(str(keyring)) for one in archives) + "\n")
+    (place / "sources").write_text("\n".join(one.line(str(keyring)) for one in suites) + "\n")
     options = {
         "Dir::State": place,
         "Dir::State::status": place / "status",
@@ -68,8 +68,8 @@ def _candidate(archives: list[debian.Archive], keyring: pathlib.Path, place: pat
 
 
 def test_packages_are_those_of_the_day(mirror: _Mirror, tmp_path: pathlib.Path) -> None:
-    present = debian.archives("debian", "bookworm", f"{mirror.url}/now")
-    pinned = debian.archives("debian", "bookworm", f"{mirror.url}/now", _ID)
+    present = archives.of_release("debian", "bookworm", f"{mirror.url}/now")
+    pinned = archives.of_release("debian", "bookworm", f"{mirror.url}/now", _ID)
 
     assert [one.url for one in pinned] == [f"{mirror.url}/at/{_ID}"] * 2
     assert _candidate(present, mirror.keyring, tmp_path / "first") == "2.0"
@@ -78,7 +78,7 @@ def test_packages_are_those_of_the_day(mirror: _Mirror, tmp_path: pathlib.Path) 
 
 def test_a_url_may_have_the_word_itself(mirror: _Mirror, tmp_path: pathlib.Path) -> None:
     url = snapshots.expand(f"{mirror.url}/at/@SNAPSHOTID@", _ID)
-    pinned = debian.archives("debian", "bookworm", url, _ID)
+    pinned = archives.of_release("debian", "bookworm", url, _ID)
 
     assert _candidate(pinned, mirror.keyring, tmp_path / "apt") == "1.0"
 

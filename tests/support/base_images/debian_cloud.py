@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from retrofit import model
-from retrofit.base_images.scratch import boot_loader, debian, disk, shape
+from retrofit.base_images.scratch import archives, boot_loader, debian, debian_systems, disk, shape
 from retrofit.building.disk import layout
 
 _PACKAGES = (
@@ -84,11 +84,11 @@ def habits() -> Iterator[None]:
         tree: pathlib.Path,
         distribution: str,
         about: Any,
-        archives: list[debian.Archive],
+        suites: list[archives.Archive],
         **options: Any,
     ) -> None:
-        configure(tree, distribution, about, archives, **options)
-        _configure(tree, archives)
+        configure(tree, distribution, about, suites, **options)
+        _configure(tree, suites)
 
     def installed(
         tree: pathlib.Path, esp: pathlib.Path, raw: pathlib.Path, found: layout.Layout, *rest: Any
@@ -103,22 +103,22 @@ def habits() -> Iterator[None]:
         _sign(tree, esp, found)
 
     with (
-        mock.patch.object(debian, "_PACKAGES", _PACKAGES),
+        mock.patch.object(debian_systems, "_PACKAGES", _PACKAGES),
         mock.patch.object(debian, "_configure", configured),
         mock.patch.object(boot_loader, "install", installed),
         mock.patch.object(disk, "_BIOS_SLOT", _SLOTS[0]),
         mock.patch.object(disk, "_ESP_SLOT", _SLOTS[1]),
         # grub-cloud-amd64 is all that Debian's image has.
         mock.patch.dict(
-            debian.ARCHITECTURES,
-            amd64=dataclasses.replace(debian.ARCHITECTURES["amd64"], loaders=()),
+            debian_systems.ARCHITECTURES,
+            amd64=dataclasses.replace(debian_systems.ARCHITECTURES["amd64"], loaders=()),
         ),
         mock.patch.dict(shape._LABELS, {"ext4": ""}),
     ):
         yield
 
 
-def _configure(tree: pathlib.Path, archives: list[debian.Archive]) -> None:
+def _configure(tree: pathlib.Path, suites: list[archives.Archive]) -> None:
     """Write the files of Debian's image in place of those of the generator."""
     for other in (
         "etc/default/grub.d/50-cloudimg-settings.cfg",
@@ -127,11 +127,11 @@ def _configure(tree: pathlib.Path, archives: list[debian.Archive]) -> None:
     ):
         (tree / other).unlink()
     stanzas = []
-    for name, (url, suites) in _mirrors(archives).items():
+    for name, (url, of_it) in _mirrors(suites).items():
         mirrors = tree / "etc/apt/mirrors" / f"{name}.list"
         mirrors.parent.mkdir(exist_ok=True)
         mirrors.write_text(f"{url}\n")
-        stanzas.append(_SOURCE.format(mirrors=f"/etc/apt/mirrors/{name}.list", suites=suites))
+        stanzas.append(_SOURCE.format(mirrors=f"/etc/apt/mirrors/{name}.list", suites=of_it))
     (tree / "etc/apt/sources.list").write_text("# See /etc/apt/sources.list.d/debian.sources\n")
     (tree / "etc/apt/sources.list.d/debian.sources").write_text("\n".join(stanzas))
     for path, text in _FILES.items():
@@ -142,13 +142,13 @@ def _configure(tree: pathlib.Path, archives: list[debian.Archive]) -> None:
     resolver.symlink_to("/run/systemd/resolve/resolv.conf")
 
 
-def _mirrors(archives: list[debian.Archive]) -> dict[str, tuple[str, str]]:
+def _mirrors(suites: list[archives.Archive]) -> dict[str, tuple[str, str]]:
     """Return the URL and the suites of each of Debian's archives, by the name of its list."""
     found: dict[str, tuple[str, str]] = {}
-    for archive in archives:
+    for archive in suites:
         name = "debian-security" if archive.suite.endswith("-security") else "debian"
-        _, suites = found.get(name, ("", ""))
-        found[name] = archive.url, f"{suites} {archive.suite}".strip()
+        _, known = found.get(name, ("", ""))
+        found[name] = archive.url, f"{known} {archive.suite}".strip()
     return found
 
 

@@ -13,7 +13,7 @@ from unittest import mock
 
 from retrofit import model
 from retrofit.base_images import bootstrap
-from retrofit.base_images.scratch import debian
+from retrofit.base_images.scratch import debian, debian_systems
 from retrofit.building.disk import conversion
 from retrofit.host import web
 from retrofit.host.sandbox import workshop
@@ -87,10 +87,10 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
     key = work / "ubuntu.gpg"
     shutil.copyfile(ubuntu_archive.archive(series) / "keys/ubuntu.gpg", key)
     key.chmod(0o644)
-    packages = list(debian._PACKAGES)
+    packages = list(debian_systems._PACKAGES)
     if series.has_rust:
         packages[packages.index("initramfs-tools")] = "dracut"
-    about = dataclasses.replace(debian.DISTRIBUTIONS["ubuntu"], keyring=str(key))
+    about = dataclasses.replace(debian_systems.DISTRIBUTIONS["ubuntu"], keyring=str(key))
     configure = debian._configure
 
     def configured(tree: pathlib.Path, *others: Any, deb822: bool, **further: Any) -> None:
@@ -100,8 +100,8 @@ def _as_ubuntu(series: ubuntu_archive.Series, work: pathlib.Path) -> Iterator[No
         (tree / "etc/apt" / place).write_text(text)
 
     with (
-        mock.patch.dict(debian.DISTRIBUTIONS, ubuntu=about),
-        mock.patch.object(debian, "_PACKAGES", packages),
+        mock.patch.dict(debian_systems.DISTRIBUTIONS, ubuntu=about),
+        mock.patch.object(debian_systems, "_PACKAGES", packages),
         mock.patch.object(debian, "_configure", configured),
     ):
         yield

@@ -13,7 +13,7 @@ import urllib.request
 
 from debian import deb822
 
-from retrofit.base_images.scratch import debian
+from retrofit.base_images.scratch import archives
 from retrofit.host import process
 
 from .. import paths
@@ -32,7 +32,7 @@ class Suite:
         release: Its signed file.
     """
 
-    archive: debian.Archive
+    archive: archives.Archive
     release: bytes
 
     def index(self) -> str:
@@ -49,7 +49,7 @@ class Suite:
 @functools.cache
 def suites(release: str) -> tuple[Suite, ...]:
     """Return the suites of a release, such as ``bookworm``, with their updates."""
-    return tuple(map(_suite, debian.archives("debian", release, "")))
+    return tuple(map(_suite, archives.of_release("debian", release, "")))
 
 
 def package(release: str, filename: str) -> pathlib.Path:
@@ -69,7 +69,7 @@ def package(release: str, filename: str) -> pathlib.Path:
     return kept
 
 
-def _suite(archive: debian.Archive) -> Suite:
+def _suite(archive: archives.Archive) -> Suite:
     release = _fetch(f"{archive.url}/dists/{archive.suite}/InRelease")
     with tempfile.NamedTemporaryFile() as file:
         file.write(release)

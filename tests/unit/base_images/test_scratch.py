@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from retrofit import errors, model
-from retrofit.base_images.scratch import boot_loader, contents, debian, disk, shape
+from retrofit.base_images.scratch import boot_loader, contents, debian, debian_systems, disk, shape
 from retrofit.building.disk import firmware, grub, layout
 
 
@@ -166,9 +166,12 @@ def test_a_core_that_is_larger_than_its_partition_is_refused(tmp_path: pathlib.P
 
 
 def test_an_architecture_goes_without_what_it_does_not_have():
-    about = debian.DISTRIBUTIONS["debian"]
+    about = debian_systems.DISTRIBUTIONS["debian"]
 
-    usual = {name: debian._packages(about, name, minimal=False) for name in debian.ARCHITECTURES}
+    usual = {
+        name: debian_systems.packages(about, name, minimal=False)
+        for name in debian_systems.ARCHITECTURES
+    }
 
     assert [name for name, all_of_it in usual.items() if "dmidecode" not in all_of_it] == [
         "ppc64el"
@@ -176,6 +179,9 @@ def test_an_architecture_goes_without_what_it_does_not_have():
     assert usual["ppc64el"][-1] == "grub-ieee1275"
 
 
-@pytest.mark.parametrize("distribution", debian.DISTRIBUTIONS)
+@pytest.mark.parametrize("distribution", debian_systems.DISTRIBUTIONS)
 def test_every_architecture_has_a_kernel(distribution: str):
-    assert debian.DISTRIBUTIONS[distribution].kernels.keys() == debian.ARCHITECTURES.keys()
+    assert (
+        debian_systems.DISTRIBUTIONS[distribution].kernels.keys()
+        == debian_systems.ARCHITECTURES.keys()
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrofit import errors
-from retrofit.base_images.scratch import debian, snapshots
+from retrofit.base_images.scratch import archives, snapshots
 from retrofit.host import web
 
 
@@ -24,8 +24,8 @@ def test_wrong_days(text: str) -> None:
 
 
 def test_sources_of_snapshots_may_be_out_of_date() -> None:
-    usual = debian.Archive("http://m/debian", "bookworm", "main")
-    pinned = debian.Archive("http://m/debian", "bookworm", "main", pinned=True)
+    usual = archives.Archive("http://m/debian", "bookworm", "main")
+    pinned = archives.Archive("http://m/debian", "bookworm", "main", pinned=True)
 
     assert usual.line() == "deb http://m/debian bookworm main"
     assert usual.line("/k") == "deb [signed-by=/k] http://m/debian bookworm main"

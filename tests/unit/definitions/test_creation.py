@@ -9,7 +9,7 @@ import pytest
 
 from retrofit import errors, model
 from retrofit.base_images import bootstrap
-from retrofit.base_images.scratch import debian
+from retrofit.base_images.scratch import debian_systems
 from retrofit.definitions import creation
 from retrofit.model import architectures
 from retrofit.publishing import file_target
@@ -104,7 +104,7 @@ def test_what_cannot_be_is_refused(
 
 
 def test_a_base_system_can_be_made_for_every_architecture_of_images():
-    assert sorted(debian.ARCHITECTURES) == sorted(architectures.OF_IMAGES)
+    assert sorted(debian_systems.ARCHITECTURES) == sorted(architectures.OF_IMAGES)
 
 
 def test_glance_is_no_file():

@@ -10,7 +10,7 @@ from ...building.disk import conversion, repeatable
 from ...host import process, source_date, web
 from ...host.sandbox import emulation
 from ...model import releases
-from . import debian, disk, red_hat, shape
+from . import debian, debian_systems, disk, red_hat, shape
 from . import recipe as recipes
 
 _TAR_TIMEOUT_S = 900.0
@@ -25,12 +25,13 @@ def check(distribution: str, layout: str, architecture: str) -> None:
     known: Collection[str] = ()
     if distribution in releases.RED_HAT:
         known = red_hat.ARCHITECTURES
-    elif distribution in debian.DISTRIBUTIONS:
-        known = debian.ARCHITECTURES
+    elif distribution in debian_systems.DISTRIBUTIONS:
+        known = debian_systems.ARCHITECTURES
     if layout not in shape.LAYOUTS or architecture not in known:
         raise errors.UsageError(
             f"cannot build a base image of {distribution} in layout {layout} for {architecture}",
-            hint="supported: " + ", ".join((*debian.DISTRIBUTIONS, *shape.LAYOUTS, *known)),
+            hint="supported: "
+            + ", ".join((*debian_systems.DISTRIBUTIONS, *shape.LAYOUTS, *known)),
         )
 
 
