@@ -113,8 +113,8 @@ def _run(job: Job, reporter: progress.Reporter) -> model.BuildResult:
         with step("seal"):
             # Sealing takes the lists away by which security updates are told.
             manager = _manager(found.release)
-            lists = manager.lists(opened.path, request, found.release, job.work)
-            asked = dataclasses.replace(inside, binds=(*inside.binds, *lists))
+            shown = manager.binds(opened.path, request, found.release, job.work)
+            asked = dataclasses.replace(inside, binds=(*inside.binds, *shown))
             packages = manager.secured(asked, manager.installed(asked))
             told = manager.settings(asked, packages, found.release)
             seal.seal(opened.path)

@@ -8,6 +8,7 @@ docs/explanation/package-reasons.md says what it cannot see.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import logging
@@ -32,11 +33,22 @@ Upgrade = policy.Upgrade
 _KEPT = 8
 
 
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """What is asked: what an image was made of, its packages, what runs in it, and how to ask."""
+
+    settings: model.ArchiveSettings
+    packages: Sequence[model.Package]
+    release: model.Release
+    request: model.BuildRequest
+
+
 class Inquiry:
     """What one command asks of archives: of each its lists once, though many images share it."""
 
     def __init__(self) -> None:
-        self._asked: dict[Hashable, errors.RetrofitError | None] = {}
+        # ``None`` for archives that answered.
+        self._refusals: dict[Hashable, errors.RetrofitError | None] = {}
 
     def find(
         self,
@@ -76,11 +88,9 @@ class Inquiry:
         started = time.monotonic()
         name = _name(settings, release, request)
         archives = (name, request.archives, request.proxies, request.ca_certificate)
+        question = _Question(settings, record.packages, release, request)
         with _kept(cache or caches.of_builds(), name) as place:
-            if release.distribution in releases.RED_HAT:
-                found = self._by_dnf(archives, place, settings, record.packages, release, request)
-            else:
-                found = self._by_apt(archives, place, settings, record.packages, release, request)
+            found = self._ask(place, archives, question)
         left = dict(settings.left)
         newer = tuple(
             one
@@ -95,54 +105,44 @@ class Inquiry:
         )
         return newer
 
-    def _by_apt(
-        self,
-        archives: Hashable,
-        place: pathlib.Path,
-        settings: model.ArchiveSettings,
-        packages: Sequence[model.Package],
-        release: model.Release,
-        request: model.BuildRequest,
-    ) -> tuple[Upgrade, ...]:
-        """Ask the host's apt."""
-        # The lists used longest ago make room for others.
-        kept = (place / "lists").is_dir()
-        with private.configured(place, settings, packages, release, request) as apt:
-            if not kept or archives not in self._asked:
-                self._asked[archives] = _refusal(apt)
-            refusal = self._asked[archives]
-            if refusal is not None:
-                raise refusal
-            return policy.upgrades(apt.cache, packages, release.architecture)
-
-    def _by_dnf(
-        self,
-        archives: Hashable,
-        place: pathlib.Path,
-        settings: model.ArchiveSettings,
-        packages: Sequence[model.Package],
-        release: model.Release,
-        request: model.BuildRequest,
-    ) -> tuple[Upgrade, ...]:
-        """Ask the host's dnf, which fetches newer lists with each question."""
-        refusal = self._asked.get(archives)
+    def _ask(
+        self, place: pathlib.Path, archives: Hashable, question: _Question
+    ) -> tuple[policy.Upgrade, ...]:
+        """Ask archives, but for those that refused before: what is wrong is so for all images."""
+        refusal = self._refusals.get(archives)
         if refusal is not None:
             raise refusal
         try:
-            with dnf_private.configured(place, settings, release, request) as dnf:
-                return dnf_private.upgrades(dnf, packages)
-        except errors.Unavailable as error:
-            self._asked[archives] = error
+            if question.release.distribution in releases.RED_HAT:
+                found = _by_dnf(place, question)
+            else:
+                known = archives in self._refusals
+                found = _by_apt(place, question, lists_are_new=known)
+        except errors.RetrofitError as error:
+            self._refusals[archives] = error
             raise
+        self._refusals[archives] = None
+        return found
 
 
-def _refusal(apt: private.Apt) -> errors.RetrofitError | None:
-    """Fetch newer lists; return what stood in the way, for it does so for all images."""
-    try:
-        apt.update()
-    except errors.RetrofitError as error:
-        return error
-    return None
+def _by_apt(
+    place: pathlib.Path, asked: _Question, *, lists_are_new: bool
+) -> tuple[policy.Upgrade, ...]:
+    """Ask the host's apt."""
+    # The lists used longest ago make room for others.
+    lists_are_new = lists_are_new and (place / "lists").is_dir()
+    with private.configured(
+        place, asked.settings, asked.packages, asked.release, asked.request
+    ) as apt:
+        if not lists_are_new:
+            apt.update()
+        return policy.upgrades(apt.cache, asked.packages, asked.release.architecture)
+
+
+def _by_dnf(place: pathlib.Path, asked: _Question) -> tuple[policy.Upgrade, ...]:
+    """Ask the host's dnf, which fetches newer lists with each question."""
+    with dnf_private.configured(place, asked.settings, asked.release, asked.request) as dnf:
+        return dnf_private.upgrades(dnf, asked.packages)
 
 
 def _name(

@@ -65,16 +65,6 @@ class Apt:
             binds.append(cells.Bind(file, name))
         return binds
 
-    def lists(
-        self,
-        _tree: pathlib.Path,
-        _request: model.BuildRequest,
-        _release: model.Release,
-        _work: pathlib.Path,
-    ) -> tuple[cells.Bind, ...]:
-        """Return nothing: apt's lists lie in the tree."""
-        return ()
-
     def identity_of_lists(self, _work: pathlib.Path) -> str:
         """Return nothing: apt's lists lie in the tree."""
         return ""

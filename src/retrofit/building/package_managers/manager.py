@@ -28,6 +28,8 @@ class PackageManager(Protocol):
     ) -> Sequence[cells.Bind]:
         """Write settings for the time of a build beside the tree, and return where they go.
 
+        With them goes what is there of its lists that does not lie in the tree.
+
         Raises:
             errors.ConfigError: It cannot read the login of an archive.
         """
@@ -35,15 +37,6 @@ class PackageManager(Protocol):
     @property
     def repeatable(self) -> bool:
         """Whether the same packages, installed again, are the same bit for bit."""
-
-    def lists(
-        self,
-        tree: pathlib.Path,
-        request: model.BuildRequest,
-        release: model.Release,
-        work: pathlib.Path,
-    ) -> Sequence[cells.Bind]:
-        """Return where its lists go that lie beside the tree, for cells that ask about them."""
 
     def identity_of_lists(self, work: pathlib.Path) -> str:
         """Return what tells the lists that lie beside the tree from others; empty for none."""

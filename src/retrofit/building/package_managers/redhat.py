@@ -56,23 +56,14 @@ class Dnf:
         release: model.Release,
         work: pathlib.Path,
     ) -> list[cells.Bind]:
-        """Return where lists and packages go for the time of a build."""
-        known = self.lists(tree, request, release, work)
-        return [*known, cells.Bind(_directory(work), _OF_ELEMENTS, writable=True)]
-
-    def lists(
-        self,
-        tree: pathlib.Path,
-        request: model.BuildRequest,
-        release: model.Release,
-        work: pathlib.Path,
-    ) -> list[cells.Bind]:
-        """Return where its lists are, which lie beside the tree, and repositories with logins.
+        """Return where lists and packages go, and repositories with logins.
 
         The image has its repositories without. To dnf, they are not the same.
         """
         cache = _NEWER_CACHE if rootfs.resolve(tree, _DNF5).is_file() else _CACHE
-        found = [cells.Bind(_directory(work), cache, writable=True)]
+        found = [
+            cells.Bind(_directory(work), place, writable=True) for place in (cache, _OF_ELEMENTS)
+        ]
         mirror = request.archives.mirror
         if urls.without_user(mirror) == mirror:
             return found
