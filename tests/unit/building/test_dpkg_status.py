@@ -59,3 +59,13 @@ def test_a_tree_without_packages_is_refused(tmp_path: pathlib.Path) -> None:
 def test_a_tree_without_dpkg_is_refused(tmp_path: pathlib.Path) -> None:
     with pytest.raises(errors.ImageError, match="the image has no dpkg database"):
         dpkg_status.read(tmp_path)
+
+
+@pytest.mark.parametrize("field", ["Package", "Version", "Architecture"])
+def test_a_damaged_list_is_named(field: str, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    lines = [line for line in STATUS.splitlines(keepends=True) if not line.startswith(field)]
+    (tmp_path / "var/lib/dpkg/status").write_text("".join(lines))
+
+    with pytest.raises(errors.ImageError, match=rf"dpkg database is damaged: .* has no {field}"):
+        dpkg_status.read(tmp_path)

@@ -26,7 +26,9 @@ def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
         packages = sorted(
             (
                 model.Package(
-                    paragraph["Package"], paragraph["Version"], paragraph["Architecture"]
+                    _field(paragraph, "Package"),
+                    _field(paragraph, "Version"),
+                    _field(paragraph, "Architecture"),
                 )
                 for paragraph in deb822.Packages.iter_paragraphs(file, use_apt_pkg=False)
                 # "hold ok installed" is installed, too; "install ok half-configured" is not.
@@ -40,10 +42,26 @@ def read(tree: pathlib.Path) -> tuple[model.Package, ...]:
 
 
 def unsettled(status: str) -> list[str]:
-    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why."""
+    """Return packages of dpkg's list that ``dpkg --audit`` would complain about, with why.
+
+    Raises:
+        errors.ImageError: The list is damaged.
+    """
     found = []
     for paragraph in deb822.Packages.iter_paragraphs(status, use_apt_pkg=False):
         _, flag, state = (*paragraph.get("Status", "").split(), "", "", "")[:3]
         if flag != "ok" or state not in _SETTLED:
-            found.append(f"{paragraph['Package']} ({state if flag == 'ok' else flag})")
+            found.append(f"{_field(paragraph, 'Package')} ({state if flag == 'ok' else flag})")
     return found
+
+
+def _field(paragraph: deb822.Packages, name: str) -> str:
+    """Return what an entry of the list says, which no entry is without."""
+    value: str = paragraph.get(name, "")
+    if not value:
+        package = paragraph.get("Package", "without a name")
+        raise errors.ImageError(
+            f"the dpkg database is damaged: the package {package} has no {name} ({_STATUS})",
+            hint="repair the image, or use another one",
+        )
+    return value
