@@ -18,16 +18,9 @@ from retrofit.building.elements import collect, fetching
 from retrofit.definitions import run_definition
 from retrofit.planning import fingerprint
 
+pytestmark = pytest.mark.usefixtures("new_cache_of_sources")
+
 _NAME = "octavia-1.0.tar.gz"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the test a cache of its own, and commands that know of no source yet."""
-    monkeypatch.setattr(fetching, "_directory", lambda: tmp_path / "cache")
-    fetching._fetched.cache_clear()
-    yield
-    fetching._fetched.cache_clear()
 
 
 @pytest.fixture

@@ -16,16 +16,9 @@ from tests.support.host import web_server
 from retrofit import errors, model, recipes
 from retrofit.building.elements import collect, fetching
 
+pytestmark = pytest.mark.usefixtures("new_cache_of_sources")
+
 _PASSWORD = "s3cret/pass@word"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Give the test a cache of its own, and commands that know of no source yet."""
-    monkeypatch.setattr(fetching, "_directory", lambda: tmp_path / "cache")
-    fetching._fetched.cache_clear()
-    yield
-    fetching._fetched.cache_clear()
 
 
 class Upstream:
