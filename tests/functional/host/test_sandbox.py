@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.support.host import name_server
 
 from retrofit import errors, model
 from retrofit.host import process, progress
@@ -164,6 +165,40 @@ def test_a_cell_reaches_neither_the_host_nor_its_metadata(work: pathlib.Path) ->
     assert served == []
     assert printed.count("status 0") == 0
     assert printed.count("status") == 3
+
+
+def test_names_are_known_where_the_hosts_name_server_is_at_its_loopback(
+    open_directory: pathlib.Path,
+) -> None:
+    # As with systemd-resolved on every Ubuntu; the settings are those of a mount namespace only.
+    settings = open_directory / "resolv.conf"
+    settings.write_text("nameserver 127.77.0.53\noptions edns0\nsearch inside.test\n")
+    script = """
+        import pathlib, socket
+        from retrofit.host.sandbox import workshop
+
+        def ask(_):
+            [(*_, (first, _))] = socket.getaddrinfo("mirror", 80, type=socket.SOCK_STREAM)
+            return first, pathlib.Path("/etc/resolv.conf").read_text()
+
+        with workshop.work_directory(None) as work:
+            print(workshop.run(work, ask, workshop.Silent()))
+    """
+    mounted = f'mount --bind {settings} /etc/resolv.conf && exec "$0" -c "$1"'
+    with name_server.serving("127.77.0.53", bytes((192, 0, 2, 7))) as server:
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", mounted, sys.executable, textwrap.dedent(script)],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    told = "nameserver 10.0.2.3\nsearch inside.test\n"
+    assert done.stdout.strip() == repr(("192.0.2.7", told))
+    assert set(server.names) == {"mirror.inside.test"}
+    assert "10.0.2.3" not in pathlib.Path("/etc/resolv.conf").read_text()
 
 
 def test_a_failing_function_brings_its_error_out(work: pathlib.Path) -> None:

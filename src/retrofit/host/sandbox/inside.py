@@ -134,6 +134,7 @@ def _work(
         match network:
             case networks.Network.CONNECTED:
                 networks.shut_out_metadata()
+                networks.ask_own_server()
             case networks.Network.ALONE:
                 networks.bring_up_loopback()
         logging.getLogger().handlers = [_Forwarder(channel)]

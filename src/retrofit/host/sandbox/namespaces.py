@@ -21,6 +21,7 @@ NEW_NETWORK = 0x40000000
 _MS_BIND = 0x1000
 _MS_REC_PRIVATE = 0x4000 | 0x40000
 _MS_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
+_MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -78,6 +79,17 @@ def cover(target: pathlib.Path) -> None:
         errors.ToolMissing: The kernel or its security module refuses.
     """
     _mount(b"tmpfs", target, b"tmpfs", _MS_NOSUID_NODEV_NOEXEC, b"mode=0755")
+
+
+def uncover(target: pathlib.Path) -> None:
+    """Take away what :func:`cover` mounted.
+
+    Raises:
+        errors.ToolMissing: The kernel or its security module refuses.
+    """
+    if _LIBC.umount2(os.fsencode(target), _MNT_DETACH) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise errors.ToolMissing(f"unmounting {target} in the build's namespace failed: {reason}")
 
 
 def bind(source: pathlib.Path, target: pathlib.Path) -> None:

@@ -11,11 +11,16 @@ from collections.abc import Iterator
 
 from ... import errors
 from .. import process, signals
+from . import namespaces
 
 # slirp4netns answers for DNS here (slirp4netns(1), "Default network").
 DNS_SERVER = "10.0.2.3"
 # Link-local addresses carry a cloud's metadata service, and with it the host's credentials.
 _METADATA = "169.254.0.0/16"
+_SETTINGS = pathlib.Path("/etc/resolv.conf")
+# Of resolv.conf(5), what makes a short name of a mirror a whole one.
+_COMPLETING = ("search", "domain")
+_PASSING = pathlib.Path("/tmp")
 _READY_TIMEOUT_S = 15.0
 _COMMAND_TIMEOUT_S = 10.0
 
@@ -80,6 +85,33 @@ def bring_up_loopback() -> None:
 def resolver(work: pathlib.Path) -> pathlib.Path:
     """Write the resolver configuration that fits :func:`user_mode` and return its path."""
     path = work / "resolv.conf"
-    path.write_text(f"nameserver {DNS_SERVER}\n", encoding="ascii")
+    path.write_text(_resolver_text(), encoding="utf-8")
     path.chmod(0o644)
     return path
+
+
+def ask_own_server() -> None:
+    """Have programs in the calling mount namespace ask the DNS server of :func:`user_mode`.
+
+    The host's own is often at its loopback (127.0.0.53 is systemd-resolved), out of their reach.
+    """
+    settings = _SETTINGS.resolve()
+    if not settings.is_file():
+        return
+    text = _resolver_text()
+    # What is bound stays when the directory that it came from goes.
+    namespaces.cover(_PASSING)
+    file = _PASSING / settings.name
+    file.write_text(text, encoding="utf-8")
+    namespaces.bind(file, settings)
+    namespaces.uncover(_PASSING)
+
+
+def _resolver_text() -> str:
+    """Return the network's DNS server, and by what the host completes names."""
+    try:
+        lines = _SETTINGS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    kept = [line for line in lines if line.partition(" ")[0] in _COMPLETING]
+    return "".join(f"{line}\n" for line in (f"nameserver {DNS_SERVER}", *kept))
