@@ -104,7 +104,12 @@ def _of_debian(recipe: recipes.Recipe, access: web.Access) -> list[_Source]:
 
     found = []
     for archive in archives.of_release(
-        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
+        recipe.distribution,
+        recipe.release,
+        recipe.architecture,
+        recipe.mirror,
+        recipe.snapshot,
+        access,
     ):
         url = f"{archive.url}/dists/{archive.suite}/InRelease"
         index = deb822.Release(web.read(url, access, limit=_LIMIT))

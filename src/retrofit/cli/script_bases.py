@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import os
 import pathlib
-import platform
 
 from .. import model
 from ..model import releases
@@ -26,9 +25,6 @@ _DISTRIBUTIONS = {
     "rocky-container": "rocky",
     "rhel": "rhel",
 }
-# Where diskimage-builder fetches Ubuntu's packages from if nobody says anything else. Debian's
-# mirrors are many, and only a system that has one says which.
-_UBUNTU_ARCHIVE = "http://archive.ubuntu.com/ubuntu"
 # The script's; its 28 for Fedora is out of support.
 DEFAULTS = {"ubuntu": "noble", "centos": "10-stream", "rocky": "10"}
 MIRROR = "DIB_DISTRIBUTION_MIRROR"
@@ -44,7 +40,7 @@ class Base:
     Attributes:
         distribution: Such as ``ubuntu``.
         series: Its series, as :mod:`retrofit.model.releases` names it.
-        mirror: Base URL of the archive; empty for that of this machine.
+        mirror: Base URL of the archive; empty for the one that this machine knows.
         keyring: File with the keys of the mirror; ``None`` for the distribution's.
     """
 
@@ -122,11 +118,8 @@ def _series(distribution: str, release: str | None) -> str:
 
 
 def _mirror(distribution: str) -> str:
-    """Return the archive: the one that is set, this machine's own (empty), or Ubuntu's."""
-    mirror = os.environ.get(MIRROR)
-    if mirror:
-        return mirror
-    own = platform.freedesktop_os_release()["ID"] == distribution
-    if distribution in releases.RED_HAT or not (own or distribution == "ubuntu"):
+    """Return the archive that is set; empty for the one that this machine knows."""
+    mirror = os.environ.get(MIRROR, "")
+    if not mirror and distribution in releases.RED_HAT:
         raise wrong.Value(f"this machine has no mirror of {distribution}", hint=f"set {MIRROR}")
-    return "" if own else _UBUNTU_ARCHIVE
+    return mirror

@@ -193,7 +193,12 @@ def _archives(wanted: bootstrap.Wanted, build: model.BuildRequest) -> model.Arch
     recipe = bootstrap.recipe(wanted)
     access = web.Access(build.proxies, build.ca_certificate)
     found = archives.of_release(
-        recipe.distribution, recipe.release, recipe.mirror, recipe.snapshot, access
+        recipe.distribution,
+        recipe.release,
+        recipe.architecture,
+        recipe.mirror,
+        recipe.snapshot,
+        access,
     )
     key = f"/etc/apt/keyrings/{wanted.holds.keyring}" if wanted.holds.keys else ""
     return dataclasses.replace(build.archives, mirror="\n".join(one.line(key) for one in found))

@@ -68,8 +68,8 @@ def _candidate(suites: list[archives.Archive], keyring: pathlib.Path, place: pat
 
 
 def test_packages_are_those_of_the_day(mirror: _Mirror, tmp_path: pathlib.Path) -> None:
-    present = archives.of_release("debian", "bookworm", f"{mirror.url}/now")
-    pinned = archives.of_release("debian", "bookworm", f"{mirror.url}/now", _ID)
+    present = archives.of_release("debian", "bookworm", "amd64", f"{mirror.url}/now")
+    pinned = archives.of_release("debian", "bookworm", "amd64", f"{mirror.url}/now", _ID)
 
     assert [one.url for one in pinned] == [f"{mirror.url}/at/{_ID}"] * 2
     assert _candidate(present, mirror.keyring, tmp_path / "first") == "2.0"
@@ -78,7 +78,7 @@ def test_packages_are_those_of_the_day(mirror: _Mirror, tmp_path: pathlib.Path) 
 
 def test_a_url_may_have_the_word_itself(mirror: _Mirror, tmp_path: pathlib.Path) -> None:
     url = snapshots.expand(f"{mirror.url}/at/@SNAPSHOTID@", _ID)
-    pinned = archives.of_release("debian", "bookworm", url, _ID)
+    pinned = archives.of_release("debian", "bookworm", "amd64", url, _ID)
 
     assert _candidate(pinned, mirror.keyring, tmp_path / "apt") == "1.0"
 

@@ -49,7 +49,7 @@ class Suite:
 @functools.cache
 def suites(release: str) -> tuple[Suite, ...]:
     """Return the suites of a release, such as ``bookworm``, with their updates."""
-    return tuple(map(_suite, archives.of_release("debian", release, "")))
+    return tuple(map(_suite, archives.of_release("debian", release, "amd64")))
 
 
 def package(release: str, filename: str) -> pathlib.Path:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from retrofit import errors
+from retrofit.base_images.scratch import archives
 from retrofit.host import process
 
 from . import lxd as lxd_module
@@ -315,12 +316,13 @@ def apt_sources(series: str = "") -> list[str]:
     ).stdout
     components: dict[tuple[str, str], list[str]] = {}
     for line in targets.splitlines():
-        uri, suite, component, *origin = line.split()
+        named, suite, component, *origin = line.split()
+        uri = archives.first_mirror(named)
         # Third parties name their suites after the series, too.
         official = not origin or origin[0] in {"Debian", "Ubuntu"}
         if official and suite.split("-")[0] == own:
-            named = suite.replace(own, series or own, 1)
-            components.setdefault((uri, named), []).append(component)
+            wanted = suite.replace(own, series or own, 1)
+            components.setdefault((uri, wanted), []).append(component)
     return [
         f"deb {uri} {suite} {' '.join(dict.fromkeys(names))}"
         for (uri, suite), names in components.items()

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import pathlib
 import platform
+import re
 
 from ... import errors
 from ...host import process, web
-from . import debian_systems, snapshots
+from ...model import architectures
+from . import debian_systems, snapshots, usual_mirrors
+
+_LOG = logging.getLogger(__name__)
 
 _APT_TIMEOUT_S = 60.0
 _POCKETS = ("-updates", "-security", "")
+_SCHEMES = ("http://", "https://")
+_MIRROR_LIST = re.compile(r"mirror\+file:(?://)?(?P<path>/.+?)/*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +57,8 @@ class Archive:
 def of_release(
     distribution: str,
     release: str,
-    mirror: str,
+    architecture: str,
+    mirror: str = "",
     snapshot: str = "",
     access: web.Access = web.Access(),  # noqa: B008 -- frozen
 ) -> list[Archive]:
@@ -58,7 +67,9 @@ def of_release(
     Args:
         distribution: ``debian`` or ``ubuntu``.
         release: Series, such as ``bookworm``.
-        mirror: Base URL of the archive; empty takes the mirrors of this system's apt.
+        architecture: By Debian's name.
+        mirror: Base URL of the archive; empty takes the mirrors of this system's apt, and if it
+            has none of this distribution, the distribution's own archive.
         snapshot: Identifier of the snapshots to take; empty takes the present.
         access: How mirrors are asked where their snapshots are.
 
@@ -67,11 +78,12 @@ def of_release(
         errors.RetrofitError: A mirror does not answer.
     """
     about = debian_systems.DISTRIBUTIONS[distribution]
-    if mirror:
-        url = mirror.rstrip("/")
+    found: list[Archive] = []
+    if not mirror:
+        found = _host_archives(distribution, release, architecture, about.components)
+    if not found:
+        url = (mirror or _usual(distribution, architecture)).rstrip("/")
         found = [Archive(url, release + pocket, about.components) for pocket in about.pockets]
-    else:
-        found = _host_archives(distribution, release, about.components)
     if not snapshot:
         return found
     return [
@@ -82,12 +94,48 @@ def of_release(
     ]
 
 
-def _host_archives(distribution: str, release: str, components: str) -> list[Archive]:
-    """Find mirrors of a distribution among the sources of this system's apt.
+def first_mirror(uri: str) -> str:
+    """Return the first mirror of a list in a file; of other sources, what is given.
+
+    Debian's cloud images have such lists (apt-transport-mirror(1)).
+    """
+    named = _MIRROR_LIST.fullmatch(uri)
+    if named is None:
+        return uri
+    try:
+        lines = pathlib.Path(named["path"]).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return uri
+    # Behind the URL there may be a tabulator and what the mirror is for.
+    return next((line.split()[0] for line in lines if line.startswith(_SCHEMES)), uri)
+
+
+def _usual(distribution: str, architecture: str) -> str:
+    """Return the distribution's own archive.
 
     Raises:
-        errors.ConfigError: There are none.
+        errors.ConfigError: It is not known.
     """
+    url = usual_mirrors.of(distribution, architecture)
+    if not url:
+        raise errors.ConfigError(
+            f"this system's apt sources have no mirror of {distribution} for {architecture}",
+            hint="set a mirror with --mirror",
+        )
+    _LOG.info(
+        "this system's apt sources have no mirror of %s for %s: %s is used",
+        *(distribution, architecture, url),
+    )
+    return url
+
+
+def _host_archives(
+    distribution: str, release: str, architecture: str, components: str
+) -> list[Archive]:
+    """Find mirrors of a distribution among the sources of this system's apt."""
+    own_architecture = architectures.debian_architecture(platform.machine())
+    usual = usual_mirrors.of(distribution, own_architecture)
+    elsewhere = usual_mirrors.of(distribution, architecture) != usual
     completed = process.run(
         ["apt-get", "indextargets", "--format"]
         + ["$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"],
@@ -96,16 +144,19 @@ def _host_archives(distribution: str, release: str, components: str) -> list[Arc
     series = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
     found: list[Archive] = []
     for line in completed.stdout.splitlines():
-        origin, url, suite, component = line.split("|")
+        origin, uri, suite, component = line.split("|")
+        url = first_mirror(uri).rstrip("/")
         pocket = suite.removeprefix(series)
         # Origin is empty as long as apt has fetched no index.
         ours = origin.lower() in ("", distribution) and f"/{distribution}" in url
-        archive = Archive(url.rstrip("/"), release + pocket, components)
-        if ours and pocket in _POCKETS and component == "main" and archive not in found:
+        # The archive of this machine's architecture has no other one with it.
+        lacks_it = elsewhere and _without_scheme(url) == _without_scheme(usual)
+        archive = Archive(url, release + pocket, components)
+        wanted = ours and not lacks_it and pocket in _POCKETS and component == "main"
+        if wanted and url.startswith(_SCHEMES) and archive not in found:
             found.append(archive)
-    if not found:
-        raise errors.ConfigError(
-            f"this system's apt sources have no mirror of {distribution}",
-            hint="set a mirror with --mirror",
-        )
     return found
+
+
+def _without_scheme(url: str) -> str:
+    return url.partition("//")[2]

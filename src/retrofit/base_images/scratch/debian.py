@@ -62,7 +62,12 @@ class System:
         self._about = about
         mirror, self._login = logins.of_url(recipe.mirror)
         self._archives = archives.of_release(
-            recipe.distribution, recipe.release, mirror, recipe.snapshot, access
+            recipe.distribution,
+            recipe.release,
+            recipe.architecture,
+            mirror,
+            recipe.snapshot,
+            access,
         )
 
     def install(self, tree: pathlib.Path) -> None:
