@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from retrofit.base_images.scratch import system
+from retrofit.base_images.scratch import archives
 from retrofit.host import accelerator
 
 from . import session
@@ -41,21 +41,22 @@ def diskimage_builder(bench: session.Session) -> None:
 
 def disk_image_create(bench: session.Session) -> None:
     """Measure it with the packages of the tar that ``retrofit create`` makes."""
-    archives = [(one.url, one.suite) for one in system.archives("debian", _RELEASE, "")]
-    _disk_image_create(bench, "disk-image-create", archives, bench.created_packages)
+    found = archives.of_release("debian", _RELEASE, "amd64")
+    suites = [(one.url, one.suite) for one in found]
+    _disk_image_create(bench, "disk-image-create", suites, bench.created_packages)
 
 
 def _disk_image_create(
-    bench: session.Session, name: str, archives: Sequence[tuple[str, str]], packages: pathlib.Path
+    bench: session.Session, name: str, suites: Sequence[tuple[str, str]], packages: pathlib.Path
 ) -> None:
-    """Measure ``disk-image-create`` with packages of some archives, each a URL and a suite."""
+    """Measure ``disk-image-create`` with packages of suites, each with its archive's URL."""
     environment = {
         "DIB_RELEASE": _RELEASE,
-        "DIB_DISTRIBUTION_MIRROR": next(url for url, suite in archives if suite == _RELEASE),
+        "DIB_DISTRIBUTION_MIRROR": next(url for url, suite in suites if suite == _RELEASE),
         # The same archives as ours.
         "DIB_APT_SOURCES_CONF": "\n".join(
             f"bench-{number}:deb {url} {suite} {_COMPONENTS}"
-            for number, (url, suite) in enumerate(archives)
+            for number, (url, suite) in enumerate(suites)
         ),
         "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
     }
