@@ -224,6 +224,12 @@ def test_a_good_machine(ample: pathlib.Path, tables: Tables) -> None:
             "mount -t tmpfs -o size=600m,mode=1777 none small",
             "--work-dir small",
         ),
+        (
+            "A work directory from which nothing may be run",
+            "work-directory",
+            "mount -t tmpfs -o noexec,mode=1777 none small",
+            "--work-dir small",
+        ),
         ("A work directory that is missing", "work-directory", "true", "--work-dir none"),
     ],
 )

@@ -487,7 +487,7 @@ def test_defaults_are_those_of_the_script(run: Run, engine: Engine, tmp_path: pa
     assert engine.base.series == "noble"
     assert (engine.base.shape.size, engine.base.holds.minimal) == (_SIZE, True)
     assert engine.base.cache == tmp_path / "home/.cache/image-create"
-    assert engine.base.mirror == "http://archive.ubuntu.com/ubuntu"
+    assert engine.base.mirror == ""
     assert engine.paths == ["amphora-x64-haproxy.qcow2"]
     assert engine.request.build.files == (model.FileFormat.QCOW2,)
     assert engine.request.build.recipe == "amphora"

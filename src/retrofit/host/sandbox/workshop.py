@@ -46,10 +46,12 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
         base: Where to make it; see :func:`work_base`.
 
     Raises:
-        errors.OutputError: It cannot be made there, or not be given to the workshop.
+        errors.OutputError: It cannot be made there, or not be given to the workshop, or no program
+            can be run from there.
         errors.NoSpace: Its disk is full, or became full and so broke off what was done in it.
     """
     parent = work_base(base)
+    _check_programs(parent)
     with contextlib.ExitStack() as held:
         with signals.deferred():
             try:
@@ -77,6 +79,19 @@ def work_directory(base: pathlib.Path | None) -> Iterator[pathlib.Path]:
             # Whatever a program made of it: this is what is to be mended first.
             _check_space(work)
             raise
+
+
+def _check_programs(parent: pathlib.Path) -> None:
+    """See that an image's programs can be run from there; hardened hosts may forbid it."""
+    try:
+        forbidden = os.statvfs(parent).f_flag & os.ST_NOEXEC
+    except OSError:
+        return  # Whoever makes the directory says why it cannot be made.
+    if forbidden:
+        raise errors.OutputError(
+            f"the file system of {parent} is mounted noexec: no program of an image runs there",
+            hint="set another directory with --work-dir, or mount it without noexec",
+        )
 
 
 def _check_space(work: pathlib.Path) -> int:
