@@ -31,8 +31,9 @@ def _create(directory: pathlib.Path, *words: str | pathlib.Path) -> pathlib.Path
     return directory / "files/amphora.qcow2"
 
 
-def test_it_balances_requests(open_directory: pathlib.Path) -> None:
-    image = _create(open_directory)
+@pytest.mark.parametrize("agent", ["packages", "octavia==19.0.0"])
+def test_it_balances_requests(agent: str, open_directory: pathlib.Path) -> None:
+    image = _create(open_directory, "--agent", agent)
 
     places = ["--work-dir", open_directory / "work", "--evidence", open_directory / "evidence"]
     said = _run(open_directory, "verify", "--depth", "traffic", "--json", *places, image).stdout
@@ -42,3 +43,5 @@ def test_it_balances_requests(open_directory: pathlib.Path) -> None:
     evidence_of = {check["check"]: check["evidence"] for check in proof["checks"]}
     assert evidence_of["image"] == "debian bookworm amd64"
     assert "VIP answers" in evidence_of
+    own = "/usr/bin/amphora-agent, without a package"
+    assert (own in evidence_of["required packages"]) == (agent != "packages")
