@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
+import subprocess
+import sys
 from collections.abc import Mapping
 
+import diskimage_builder
 import pytest
 import yaml
 
 from retrofit import model, recipes
 from retrofit.building.elements import collect
+
+# One of diskimage-builder's own.
+_NAMED = ("enable-serial-console",)
 
 
 def collected(tmp_path: pathlib.Path, *files: str, mode: int = 0o755) -> None:
@@ -77,10 +84,30 @@ def test_a_script_that_is_not_executable_is_reported(
 def test_an_element_of_the_builder_that_an_operator_names_is_checked(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    request = model.BuildRequest("plain", elements=("enable-serial-console",))
+    request = model.BuildRequest("plain", elements=_NAMED)
     collect.collect(recipes.get("plain"), request, tmp_path / "into")
     said = "cleanup.d/99-fix-grub is not used: the base image is a system already"
     assert any(said in message for message in warnings_in(caplog))
+
+
+def test_the_builder_is_known_behind_a_link(tmp_path: pathlib.Path) -> None:
+    """A virtual environment may be reached by a symbolic link."""
+    builder = pathlib.Path(diskimage_builder.__file__).parent
+    (tmp_path / builder.name).symlink_to(builder)
+    words = f"recipes.get('plain'), model.BuildRequest('plain', elements={_NAMED!r})"
+    lines = ["import pathlib", "from retrofit import model, recipes"]
+    lines += ["from retrofit.building.elements import collect"]
+    lines += [f"collect.collect({words}, pathlib.Path({str(tmp_path / 'into')!r}))"]
+
+    ended = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env={"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        check=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    assert "cleanup.d/99-fix-grub is not used: the base image is a system" in ended.stderr
 
 
 def test_what_the_recipe_itself_applies_is_known(

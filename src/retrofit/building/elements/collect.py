@@ -30,7 +30,8 @@ from . import (
     unread,
 )
 
-_BUILDER = pathlib.Path(diskimage_builder.__file__).parent
+# Links on the way to a virtual environment are followed, as they are for each element.
+_BUILDER = pathlib.Path(diskimage_builder.__file__).resolve().parent
 # What Python leaves beside what it runs.
 _PASSED_OVER = ("__pycache__",)
 OWN = pathlib.Path(__file__).parent / "own"
